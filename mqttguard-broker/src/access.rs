@@ -1,0 +1,106 @@
+use std::fmt;
+use std::sync::Arc;
+
+/// The protocol a client speaks, by the level in its CONNECT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Version {
+    /// MQTT 3.1, protocol name `MQIsdp`, level 3.
+    V31,
+    /// MQTT 3.1.1, level 4.
+    V311,
+    /// MQTT 5.0, level 5.
+    V5,
+}
+
+/// What a client may do: topic filters, already expanded for this client. Nothing that no
+/// filter covers is allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// A PUBLISH (and a will) is allowed if one of these filters matches its topic.
+    pub publish: Vec<String>,
+    /// A SUBSCRIBE is allowed if its filter is no wider than one of these.
+    pub subscribe: Vec<String>,
+}
+
+/// The most that one identity may make the broker hold or do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest packet accepted, in bytes, fixed header included.
+    pub packet_size: u32,
+    /// PUBLISH packets a second, averaged over [`Limits::burst_ms`].
+    pub messages_per_s: u32,
+    /// Bytes a second from the client, averaged over [`Limits::burst_ms`].
+    pub bytes_per_s: u32,
+    /// How long, in milliseconds, a client may run above its rates after a quiet time.
+    pub burst_ms: u32,
+    /// Connections at the same time.
+    pub connections: u32,
+    /// Subscriptions of one session.
+    pub subscriptions: u32,
+    /// Levels in a topic name or filter.
+    pub topic_levels: u32,
+    /// QoS 1 and 2 messages in flight in one direction (Receive Maximum, MQTT 5 section 3.1.2.11.3).
+    pub in_flight: u16,
+    /// Messages waiting for one session.
+    pub queue_messages: u32,
+    /// Bytes of the messages waiting for one session.
+    pub queue_bytes: u32,
+    /// Retained messages owned by the identity.
+    pub retained_messages: u32,
+    /// Bytes of the retained messages owned by the identity.
+    pub retained_bytes: u32,
+    /// Longest time, in seconds, that a session outlives its connection.
+    pub session_expiry_s: u32,
+}
+
+/// A CONNECT that was well-formed and now needs a decision.
+pub struct AuthRequest {
+    /// The protocol level of the CONNECT.
+    pub version: Version,
+    /// The client identifier; may be empty.
+    pub client_id: String,
+    /// The user name, if the client sent one.
+    pub username: Option<String>,
+    /// The password, if the client sent one. The receiver wipes it after use.
+    pub password: Option<Vec<u8>>,
+}
+
+/// Never shows the password.
+impl fmt::Debug for AuthRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthRequest")
+            .field("version", &self.version)
+            .field("client_id", &self.client_id)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The answer to an [`AuthRequest`].
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// The client may in.
+    Accept {
+        /// Who this is; sessions, quotas and takeovers go by it.
+        identity: Arc<str>,
+        /// What it may do.
+        grants: Arc<Grants>,
+        /// What it may use.
+        limits: Arc<Limits>,
+    },
+    /// The client may not.
+    Refuse(Refusal),
+}
+
+/// Why a client may not in, as the CONNACK tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Wrong or missing user name or password (MQTT 5: 0x86, MQTT 3: 4).
+    BadCredentials,
+    /// Known, but not let in (MQTT 5: 0x87, MQTT 3: 5).
+    NotAuthorized,
+    /// Quarantined or blocked (MQTT 5: 0x8A, MQTT 3: 5).
+    Banned,
+    /// The decision cannot be made now (MQTT 5: 0x88, MQTT 3: 3).
+    Unavailable,
+}

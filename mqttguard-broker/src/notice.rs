@@ -1,0 +1,72 @@
+use std::sync::Arc;
+
+use crate::{ConnId, Version};
+
+/// Something worth telling. At most a few a second come for one connection and kind; the rest
+/// are counted in the next one's [`Notice::suppressed`].
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// The connection it is about; it may be gone by now.
+    pub conn: ConnId,
+    /// Who the client is, once that is known.
+    pub identity: Option<Arc<str>>,
+    /// The client identifier, once that is known.
+    pub client_id: Option<Arc<str>>,
+    /// Notices of the same kind left out since the last one.
+    pub suppressed: u32,
+    /// What happened.
+    pub kind: NoticeKind,
+}
+
+/// Which right was missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// To publish to a topic.
+    Publish,
+    /// To subscribe to a filter.
+    Subscribe,
+    /// To leave a will on a topic.
+    Will,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// The client is in.
+    Connected {
+        /// The protocol it speaks.
+        version: Version,
+        /// Whether it found its session of before.
+        session_present: bool,
+    },
+    /// The client is out. Comes once for every [`NoticeKind::Connected`].
+    Disconnected {
+        /// The cause, in a few plain words.
+        why: &'static str,
+        /// Whether the client said DISCONNECT itself.
+        by_client: bool,
+    },
+    /// The client broke the protocol and was cut off.
+    ProtocolError {
+        /// The packet's name, such as `SUBSCRIBE`.
+        packet: &'static str,
+        /// What was found and what was expected.
+        what: String,
+    },
+    /// No grant covers what the client asked for.
+    Refused {
+        /// The right that was missing.
+        access: Access,
+        /// The topic name or filter it asked for.
+        topic: String,
+    },
+    /// A limit was met.
+    Limit {
+        /// The field of [`crate::Limits`] or [`crate::Config`], such as `packet_size`.
+        limit: &'static str,
+        /// The most that is allowed, in the limit's own unit.
+        allowed: u64,
+    },
+    /// A client of another identity tried to take over a client identifier in use.
+    TakeoverRefused,
+}

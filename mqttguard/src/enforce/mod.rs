@@ -1,0 +1,105 @@
+//! Loads, attaches, pins and feeds the kernel program; reads its events and counters.
+
+use std::net::IpAddr;
+
+use mqttguard_common::{Mac, Reason};
+
+use crate::config::{Exception, Hook, KernelLimits, Mode};
+use crate::registry::Standing;
+
+/// What the kernel program is told once for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// Carry out, or only count.
+    pub mode: Mode,
+    /// TCP ports that are plaintext MQTT whatever is said on them.
+    pub plaintext_ports: Vec<u16>,
+    /// Catch a CONNECT on every other TCP port.
+    pub detect_connect: bool,
+    /// Catch MQTT-SN.
+    pub mqtt_sn: bool,
+    /// The router's own addresses on every interface.
+    pub local_addresses: Vec<IpAddr>,
+    /// TCP ports of the broker: a quarantined device does not reach them.
+    pub broker_ports: Vec<u16>,
+    /// The port of the plaintext LAN listener, if it is on.
+    pub local_plaintext_port: Option<u16>,
+    /// Plaintext MQTT that may leave.
+    pub exceptions: Vec<Exception>,
+    /// What devices are held to that the daemon has not named yet.
+    pub stranger_limits: KernelLimits,
+}
+
+/// What the kernel program is told of one device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DevicePolicy {
+    /// How it stands.
+    pub standing: Standing,
+    /// May use the plaintext LAN listener.
+    pub plaintext: bool,
+    /// What it is held to.
+    pub limits: KernelLimits,
+}
+
+/// Where the program is to attach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Linux devices; a bridge stands for its ports.
+    pub devices: Vec<String>,
+    /// Which hook.
+    pub hook: Hook,
+}
+
+/// How the program sits on one interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// The Linux device.
+    pub interface: String,
+    /// `xdp`, `xdp-generic`, `tcx` or `tc`; None when nothing could be attached.
+    pub hook: Option<&'static str>,
+    /// Whether it is known to see the frames that arrive there.
+    pub proof: Proof,
+    /// Why this hook, or why none, in plain words.
+    pub why: String,
+}
+
+/// Whether the program sees what arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Its counter moved with the interface's.
+    Seen,
+    /// Nothing has arrived yet.
+    Waiting,
+    /// Frames arrive that it does not see.
+    Blind,
+}
+
+/// One record of the ring buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameEvent {
+    /// The source MAC.
+    pub mac: Mac,
+    /// Why.
+    pub reason: Reason,
+    /// False in monitor mode.
+    pub dropped: bool,
+    /// Index of the Linux device it came in on.
+    pub ifindex: u32,
+    /// Where from, to.
+    pub source: Option<IpAddr>,
+    /// Where to.
+    pub destination: Option<IpAddr>,
+    /// TCP or UDP destination port.
+    pub port: Option<u16>,
+    /// Frames of this device and reason since the last record, this one included.
+    pub count: u64,
+}
+
+/// What one device did, since the program was first loaded (restarts of the daemon included).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceCounters {
+    /// Frames, by [`Reason`] as index.
+    pub frames: [u64; Reason::COUNT],
+    /// Bytes, by [`Reason`] as index.
+    pub bytes: [u64; Reason::COUNT],
+}

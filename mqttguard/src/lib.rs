@@ -1,0 +1,28 @@
+//! The mqttguard daemon and its command line: all I/O of the project lives in this crate.
+//!
+//! # Layout
+//!
+//! - [`config`]: UCI in, validated [`config::Settings`] out. The only place that knows UCI.
+//! - [`discovery`]: where devices are seen: ubus (dnsmasq, odhcpd), the lease file, the
+//!   neighbour table. Emits sightings, knows nothing else.
+//! - [`registry`]: devices: identity, state, credential, profile. The heart.
+//! - [`broker`]: sockets and TLS around the sans-I/O core of `mqttguard-broker`, and
+//!   authentication against the registry's [`registry::Directory`].
+//! - [`enforce`]: loads, attaches, pins and feeds the kernel program; reads its events.
+//! - [`ubus`]: the `mqttguard` object on the bus.
+//! - [`events`]: one enum of everything worth telling.
+//! - [`cli`]: one file a subcommand, a thin client of the ubus object.
+//! - [`daemon`]: wires the above together; start, reload, stop.
+//!
+//! Data flows one way round: discovery -> registry -> {broker, enforce}; broker and enforce ->
+//! events -> {registry, ubus, log}.
+
+pub mod broker;
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod discovery;
+pub mod enforce;
+pub mod events;
+pub mod registry;
+pub mod ubus;

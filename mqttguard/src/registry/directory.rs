@@ -1,0 +1,51 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mqttguard_common::Mac;
+
+use crate::config;
+
+/// What the broker needs to know of the registry to let clients in: an immutable snapshot,
+/// replaced as a whole whenever a device, profile or limit changes.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    /// By user name.
+    pub accounts: HashMap<String, Arc<Account>>,
+    /// How devices stand that must not even try, by MAC. Absent: [`Standing::Good`].
+    pub standings: HashMap<Mac, Standing>,
+}
+
+/// One credential and the device that holds it.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The user name; also the broker's identity.
+    pub username: Arc<str>,
+    /// The device.
+    pub mac: Mac,
+    /// The device's name, `%d` in profiles.
+    pub device: String,
+    /// `$7$` PBKDF2-HMAC-SHA512, as mosquitto_passwd writes it.
+    pub hash: String,
+    /// Accepted from any MAC.
+    pub roaming: bool,
+    /// May use the plaintext listener.
+    pub plaintext: bool,
+    /// The profile's name, for events.
+    pub profile_name: String,
+    /// What it may do, patterns not yet expanded.
+    pub profile: Arc<config::Profile>,
+    /// What it may use.
+    pub limits: Arc<mqttguard_broker::Limits>,
+}
+
+/// How a device stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Standing {
+    /// Nothing against it.
+    #[default]
+    Good,
+    /// In quarantine: no login, no MQTT.
+    Quarantined,
+    /// Blocked by the owner: nothing at all.
+    Blocked,
+}

@@ -1,0 +1,1 @@
+//! End-to-end tests on real namespaces, packets, clients and a real bus; see `tests/`.

@@ -1,0 +1,17 @@
+//! The chores of mqttguard: `cargo xtask --help`.
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", about = "The chores of mqttguard")]
+struct Args {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(clap::Subcommand)]
+enum Chore {}
+
+fn main() -> anyhow::Result<()> {
+    match Args::parse().chore {}
+}
