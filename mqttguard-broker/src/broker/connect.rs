@@ -57,7 +57,7 @@ impl Broker {
             return;
         };
         self.timers
-            .set(Timer::Connection(slot), &mut conn.timer, None);
+            .set(Timer::Connection(slot), &mut conn.timer, Time::NEVER);
         conn.state = State::AwaitingDecision(Box::new(Pending {
             client_id: connect.client_id.into(),
             clean_start: connect.clean_start,
@@ -238,11 +238,9 @@ impl Broker {
         };
         found.conn = conn;
         found.connected = true;
-        found.expires = None;
         found.will = pending.will;
-        found.will_due = None;
         self.timers
-            .set(Timer::Session(session), &mut found.timer, None);
+            .set(Timer::Session(session), &mut found.timer, Time::NEVER);
         found.grants = grants;
         found.limits = limits.clone();
         found.expiry_s = pending.session_expiry_s.min(limits.session_expiry_s);
