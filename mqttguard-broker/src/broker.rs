@@ -287,7 +287,13 @@ impl Broker {
         if let Some(conn) = self.connections.get_mut(slot)
             && !matches!(conn.state, State::Closing)
         {
+            let before = conn.outbox.len();
             encode(&mut conn.outbox, conn.version);
+            // MQTT-3.1.2-24, MQTT-3.1.2-25
+            let len = conn.outbox.len().saturating_sub(before);
+            if len > conn.maximum_packet_size as usize {
+                conn.outbox.truncate(before);
+            }
             if !conn.ready {
                 conn.ready = true;
                 self.ready.push_back(conn.id);

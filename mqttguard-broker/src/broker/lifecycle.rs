@@ -93,7 +93,7 @@ impl Broker {
     }
 
     /// Does what is due for a session without a connection, and sets its timer for the rest.
-    fn session_due(&mut self, now: Time, index: u32) {
+    pub(super) fn session_due(&mut self, now: Time, index: u32) {
         let Some(session) = self.sessions.get_mut(index) else {
             return;
         };

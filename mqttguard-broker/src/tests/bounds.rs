@@ -371,3 +371,33 @@ fn zero_limits_refuse_and_do_not_break() {
     rig.lose(conn);
     assert_eq!(rig.broker.deadline(), None);
 }
+
+#[test]
+fn mqtt_3_1_2_24_answers_too_large_for_the_client_stay_away() {
+    let mut rig = Rig::new();
+    let conn = rig.connect(&Connect::new(5, "c").prop(&[0x27, 0, 0, 0, 30]));
+    let filters: Vec<(&str, u8)> = vec![("a", 0); 40];
+    rig.send(conn, &packets::subscribe(1, Some(&[]), &filters));
+    assert_eq!(rig.got(conn), []);
+    assert_eq!(rig.subscribe(conn, &[("a", 0)]), [0]);
+}
+
+#[test]
+fn a_regrant_tightens_limits_at_once() {
+    let mut rig = Rig::new();
+    let sleeper = rig.connect(&Connect::new(5, "s").expiry(1_000));
+    rig.lose(sleeper);
+    let conn = rig.connect(&Connect::new(5, "c"));
+    let tight = Limits {
+        session_expiry_s: 10,
+        packet_size: 50,
+        in_flight: 1,
+        ..limits()
+    };
+    rig.broker
+        .regrant(rig.now, "all", grants(&["#"], &["#"]).into(), tight.into());
+    rig.pass(10_000);
+    assert_eq!(rig.broker.stats().sessions, 1);
+    rig.send(conn, &packets::publish(0, "a", 0, Some(&[]), &[0; 100]));
+    assert_eq!(rig.got(conn), [In::Disconnect(0x95)]);
+}
