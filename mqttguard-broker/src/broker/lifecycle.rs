@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{Broker, ConnId};
-use crate::codec::control;
+use crate::codec::{QoS, control};
 use crate::connection::State;
 use crate::reason::Reason;
 use crate::timers::Timer;
@@ -86,9 +86,11 @@ impl Broker {
         }
         session.replays.clear();
         // QoS 0 is not kept for a client that is away.
-        session.out.retain(&mut self.held, |delivery| {
-            delivery.qos != crate::codec::QoS::AtMostOnce
-        });
+        session
+            .out
+            .retain(&mut self.held, |delivery| delivery.qos != QoS::AtMostOnce);
+        let shared = session.out.take_shared(false, &mut self.held);
+        self.hand_over(now, index, false, shared);
         self.session_due(now, index);
     }
 
@@ -132,6 +134,7 @@ impl Broker {
             return;
         };
         let identity = session.identity;
+        let shared = session.out.take_shared(true, &mut self.held);
         session.out.clear(&mut self.held);
         self.timers
             .set(Timer::Session(index), &mut session.timer, Time::NEVER);
@@ -139,6 +142,7 @@ impl Broker {
             self.subscriptions.remove(key, index);
         }
         self.sessions.remove(index);
+        self.hand_over(now, index, true, shared);
         if let Some(identity) = self.identities.get_mut(identity) {
             identity.sessions = identity.sessions.saturating_sub(1);
         }
