@@ -117,6 +117,8 @@ pub struct Stats {
 /// The broker. See the crate's documentation for how to drive it.
 pub struct Broker {
     config: Config,
+    /// [`Broker::set_keep_alive_max`].
+    keep_alive_max_s: u16,
     connections: Slots<Connection>,
     /// Of the last connection.
     serial: u32,
@@ -168,6 +170,7 @@ impl Broker {
     pub fn new(config: Config) -> Broker {
         Broker {
             config,
+            keep_alive_max_s: 0,
             connections: Slots::new(),
             serial: 0,
             sessions: Sessions::new(),
@@ -188,6 +191,13 @@ impl Broker {
             codes: Vec::new(),
             name: String::new(),
         }
+    }
+
+    /// Sets the longest Keep Alive that MQTT 5 clients get, in seconds, 0 for any; from the next
+    /// CONNECT on. One that asks for more, or for none, is told by Server Keep Alive (MQTT 5
+    /// section 3.2.2.3.14). Before MQTT 5 there is no way to tell, and no bound.
+    pub fn set_keep_alive_max(&mut self, seconds: u16) {
+        self.keep_alive_max_s = seconds;
     }
 
     /// A transport connection was accepted. The time to CONNECT runs from now.

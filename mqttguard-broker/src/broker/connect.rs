@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::notices::shorten;
 use super::{Broker, ConnId, Fault};
 use crate::codec::Malformed;
 use crate::codec::connect::{self, Accepted, AcceptedProperties, Connect, Protocol};
@@ -39,7 +40,15 @@ impl Broker {
         conn.version = version;
         fixed.check(version)?;
         let connect = connect::decode(version, packet)?;
-        conn.keep_alive_ms = u32::from(connect.keep_alive_s).saturating_mul(1500);
+        conn.server_keep_alive = version == Version::V5
+            && self.keep_alive_max_s > 0
+            && !(1..=self.keep_alive_max_s).contains(&connect.keep_alive_s);
+        let keep_alive_s = if conn.server_keep_alive {
+            self.keep_alive_max_s
+        } else {
+            connect.keep_alive_s
+        };
+        conn.keep_alive_ms = u32::from(keep_alive_s).saturating_mul(1500);
         conn.asked_expiry_s = connect.session_expiry_s;
         conn.maximum_packet_size = connect.maximum_packet_size;
         conn.alias_maximum = connect.topic_alias_maximum.min(ALIASES);
@@ -165,7 +174,7 @@ impl Broker {
                 self.stats.refused += 1;
                 let kind = NoticeKind::Refused {
                     access: Access::Will,
-                    topic: topic.to_owned(),
+                    topic: shorten(topic),
                 };
                 return Err((Reason::NOT_AUTHORIZED, kind));
             }
@@ -267,6 +276,10 @@ impl Broker {
         connection.state = State::Connected(session);
         connection.heard = now;
         let version = connection.version;
+        let keep_alive_s = connection
+            .server_keep_alive
+            .then_some(connection.keep_alive_ms / 1500);
+        let keep_alive_s = keep_alive_s.and_then(|seconds| u16::try_from(seconds).ok());
         let early = std::mem::take(&mut connection.partial);
         self.watch_silence(conn.slot);
         let properties = AcceptedProperties {
@@ -276,6 +289,7 @@ impl Broker {
             maximum_packet_size: limits.packet_size.max(1),
             assigned_client_id: assigned.then_some(&*client_id),
             topic_alias_maximum: ALIASES,
+            keep_alive_s,
         };
         let connack = Accepted {
             session_present: present,
