@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::args::Args;
 use super::output::Output;
@@ -19,11 +19,7 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
-    let mut arguments = json!({ "device": args.word() });
-    if let Some(why) = args.text("why")? {
-        arguments["why"] = why.into();
-    }
-    let device = remote::call(args, "block", arguments)?;
+    let device = remote::call(args, "block", remote::about_device(args, COMMAND.values)?)?;
     write_state(args, &device, output)
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::args::Args;
 use super::output::{Output, Style};
@@ -19,7 +19,7 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
-    let device = remote::call(args, "device", json!({ "device": args.word() }))?;
+    let device = remote::call(args, "device", remote::about_device(args, COMMAND.values)?)?;
     match args.json() {
         true => output.json(&device)?,
         false => output.write(&show(&device, text::now_ms(), output.style))?,

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::args::Args;
 use super::output::Output;
@@ -19,13 +19,7 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
-    let mut arguments = json!({ "device": args.word() });
-    for name in ["profile", "username"] {
-        if let Some(value) = args.text(name)? {
-            arguments[name] = value.into();
-        }
-    }
-    let reply = remote::call(args, "enrol", arguments)?;
+    let reply = remote::call(args, "enrol", remote::about_device(args, COMMAND.values)?)?;
     match args.json() {
         true => output.json(&reply)?,
         false => output.write(&show(&reply))?,

@@ -124,7 +124,8 @@ fn help() -> String {
          Usage: mqttguard [--json] [--socket PATH] COMMAND\n\nCommands:\n",
     );
     for command in COMMANDS {
-        text.push_str(&format!("  {} {}\n", command.name, command.usage));
+        let usage = format!("{} {}", command.name, command.usage);
+        text.push_str(&format!("  {}\n", usage.trim_end()));
         text.push_str(&format!("      {}\n", command.about));
     }
     text.push_str(

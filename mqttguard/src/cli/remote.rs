@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Failure;
 use super::args::Args;
@@ -15,6 +15,19 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// Calls a method of the daemon.
 pub(super) fn call(args: &Args, method: &str, arguments: Value) -> Result<Value, Failure> {
     ubus::call(args.socket(), ubus::OBJECT, method, arguments, TIMEOUT).map_err(explain)
+}
+
+/// The arguments of a method that is about one device: the device, and those of `options` that
+/// were given.
+pub(super) fn about_device(args: &Args, options: &[&str]) -> Result<Value, Failure> {
+    let mut arguments = Map::new();
+    arguments.insert("device".into(), args.word().into());
+    for name in options {
+        if let Some(value) = args.text(name)? {
+            arguments.insert((*name).into(), value.into());
+        }
+    }
+    Ok(arguments.into())
 }
 
 /// What failed, and what to do about it.

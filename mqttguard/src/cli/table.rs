@@ -174,7 +174,7 @@ mod tests {
             },
         );
         assert!(text.lines().all(|line| length(line) <= 30), "{text}");
-        assert!(text.contains("a-much-longe…"), "{text}");
+        assert!(text.contains("a-much-long…"), "{text}");
         assert!(text.contains("by hand"), "{text}");
         // Too narrow for anything: shown all the same, and no endless loop.
         let text = table().write(

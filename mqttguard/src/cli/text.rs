@@ -187,3 +187,54 @@ pub(super) fn utc(ms: u64) -> String {
     let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_shown_or_escaped() {
+        for (text, shown) in [
+            ("plug-1 käse 家", "plug-1 käse 家"),
+            ("\x1b[2J", "\\u{1b}[2J"),
+            ("a\r\nb\tc\0", "a\\r\\nb\\tc\\u{0}"),
+            ("\u{7f}\u{9b}", "\\u{7f}\\u{9b}"),
+            (
+                "\u{202e}\u{200b}\u{feff}\u{2028}\u{e0041}",
+                "\\u{202e}\\u{200b}\\u{feff}\\u{2028}\\u{e0041}",
+            ),
+        ] {
+            assert_eq!(safe(text), shown);
+            assert_eq!(
+                serde_json::from_str::<Value>(&safe_json(&Value::from(text).to_string())).unwrap(),
+                text
+            );
+        }
+    }
+
+    #[test]
+    fn times_and_sizes_for_people() {
+        for (ms, shown) in [
+            (0, "1970-01-01 00:00:00Z"),
+            (951_782_400_000, "2000-02-29 00:00:00Z"),
+            (4_107_542_399_999, "2100-02-28 23:59:59Z"),
+            (4_107_542_400_000, "2100-03-01 00:00:00Z"),
+            (1_795_369_473_000, "2026-11-22 17:44:33Z"),
+        ] {
+            assert_eq!(utc(ms), shown);
+        }
+        assert!(utc(u64::MAX).ends_with('Z'));
+        for (seconds, shown) in [(0, "0s"), (61, "1m 1s"), (7260, "2h 1m"), (93_784, "1d 2h")] {
+            assert_eq!(duration(seconds), shown);
+        }
+        for (count, shown) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (1_234_567, "1.2 MB"),
+            (u64::MAX, "1844674.4 TB"),
+        ] {
+            assert_eq!(bytes(count), shown);
+        }
+    }
+}

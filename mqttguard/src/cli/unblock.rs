@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
-
 use super::args::Args;
 use super::output::Output;
 use super::{Command, Failure, block, remote};
@@ -19,6 +17,6 @@ pub(super) static COMMAND: Command = Command {
 };
 
 fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
-    let device = remote::call(args, "unblock", json!({ "device": args.word() }))?;
+    let device = remote::call(args, "unblock", remote::about_device(args, COMMAND.values)?)?;
     block::write_state(args, &device, output)
 }

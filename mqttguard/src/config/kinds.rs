@@ -76,8 +76,8 @@ impl Kind for Number {
     }
 }
 
-/// A TCP or UDP port.
-pub(super) struct Port;
+/// A port, of the protocol named: `TCP`, `TCP or UDP`.
+pub(super) struct Port(pub(super) &'static str);
 
 impl Kind for Port {
     type Value = u16;
@@ -87,7 +87,7 @@ impl Kind for Port {
             .filter(|&port| port > 0)
     }
     fn expected(&self) -> String {
-        "a TCP port from 1 to 65535".into()
+        format!("a {} port from 1 to 65535", self.0)
     }
 }
 
@@ -474,9 +474,9 @@ mod tests {
 
     #[test]
     fn addresses_and_names_are_exact() {
-        assert_eq!(Port.read("8883"), Some(8883));
+        assert_eq!(Port("TCP").read("8883"), Some(8883));
         for text in ["0", "65536", "", "+1", " 1"] {
-            assert_eq!(Port.read(text), None, "{text}");
+            assert_eq!(Port("TCP").read(text), None, "{text}");
         }
         for text in [
             "203.0.113.7",
