@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::kinds::*;
+use super::names::*;
 use super::schema::{Absent, Naming, Opt, Section};
 use super::settings::{EnrolPolicy, Hook, ListenerKind, Mode};
 
