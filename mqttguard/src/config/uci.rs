@@ -1,10 +1,11 @@
-//! The UCI file format, read as libuci reads it, but strictly: what libuci would let pass in
-//! silence (an option without a section, a second value) is a mistake here.
+//! The UCI file format, read as libuci reads it, but strictly: what libuci lets pass in
+//! silence (an option without a value) is a mistake here, and so is a `;` outside quotes, of
+//! which libuci makes one thing or another.
 //!
-//! Rules of libuci kept: `#` outside quotes starts a comment, even inside a word; `;` ends a
-//! statement; words are put together from bare, `'single'` and `"double"` quoted pieces; a
-//! backslash outside single quotes takes the next character as it is, or joins lines; a newline
-//! inside quotes belongs to the value; keywords may be cut down to their first letter.
+//! Rules of libuci kept: `#` outside quotes starts a comment, even inside a word; words are put
+//! together from bare, `'single'` and `"double"` quoted pieces; a backslash outside single quotes
+//! takes the next character as it is, or joins lines; a newline inside quotes belongs to the
+//! value; keywords may be cut down to their first letter.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -186,13 +187,21 @@ impl<'a> Lexer<'a> {
             match self.chars.peek().copied() {
                 None if words.is_empty() => return None,
                 None => return Some(Ok((line, words))),
-                Some('\n' | ';') => {
+                Some('\n') => {
                     self.next();
                     if !words.is_empty() {
                         return Some(Ok((line, words)));
                     }
                 }
                 Some('#') => self.skip_comment(),
+                Some(';') => {
+                    self.skip_comment();
+                    return Some(Err(SyntaxError {
+                        line: self.line,
+                        found: ";".into(),
+                        expected: "the end of the line (a ';' in a value goes in quotes)",
+                    }));
+                }
                 Some(space) if space.is_ascii_whitespace() => {
                     self.next();
                 }
@@ -201,9 +210,7 @@ impl<'a> Lexer<'a> {
                         line = self.line;
                     }
                     match self.word() {
-                        // A joined line with nothing on it makes no word.
-                        Ok(None) => {}
-                        Ok(Some(word)) => words.push(word),
+                        Ok(word) => words.push(word),
                         Err(error) => {
                             self.skip_comment();
                             return Some(Err(error));
@@ -221,28 +228,22 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn word(&mut self) -> Result<Option<String>, SyntaxError> {
+    /// One word; an empty one where a joined line brings nothing, as in libuci.
+    fn word(&mut self) -> Result<String, SyntaxError> {
         let mut word = String::new();
-        let mut is_word = false;
         while let Some(&next) = self.chars.peek() {
             match next {
                 '#' | ';' => break,
                 space if space.is_ascii_whitespace() => break,
-                '\'' | '"' => {
-                    is_word = true;
-                    self.quoted(next, &mut word)?;
-                }
+                '\'' | '"' => self.quoted(next, &mut word)?,
                 '\\' => {
                     self.next();
-                    is_word |= self.escaped(&mut word)?;
+                    self.escaped(&mut word)?;
                 }
-                _ => {
-                    is_word = true;
-                    self.plain(&mut word)?;
-                }
+                _ => self.plain(&mut word)?,
             }
         }
-        Ok(is_word.then_some(word))
+        Ok(word)
     }
 
     /// A piece in quotes, from the opening quote to the closing one.
@@ -274,22 +275,20 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// What follows a backslash: itself, or nothing where a line is joined to the next. Tells
-    /// whether something was added.
-    fn escaped(&mut self, word: &mut String) -> Result<bool, SyntaxError> {
+    /// What follows a backslash: itself, or nothing where a line is joined to the next.
+    fn escaped(&mut self, word: &mut String) -> Result<(), SyntaxError> {
         let mut ahead = self.chars.clone();
         match (ahead.next(), ahead.next()) {
-            (None, _) => Ok(false),
             (Some('\n'), _) => {
                 self.next();
-                Ok(false)
+                Ok(())
             }
             (Some('\r'), Some('\n')) => {
                 self.next();
                 self.next();
-                Ok(false)
+                Ok(())
             }
-            _ => self.plain(word).map(|()| true),
+            _ => self.plain(word),
         }
     }
 
@@ -349,13 +348,12 @@ mod tests {
             ("'a#b'", "a#b"),
             ("a#b", "a"),
             ("a # b", "a"),
-            ("a ;", "a"),
             ("'two\nlines'", "two\nlines"),
             ("\"two\nlines\"", "two\nlines"),
             ("\"joined \\\nline\"", "joined line"),
             ("joined\\\nline", "joinedline"),
             ("joined\\\r\nline", "joinedline"),
-            ("\\\n  later", "later"),
+            ("\\\nlater", "later"),
             ("crlf\r", "crlf"),
             ("'käse'", "käse"),
         ] {
@@ -364,8 +362,8 @@ mod tests {
     }
 
     #[test]
-    fn short_keywords_and_semicolons_are_uci_too() {
-        let (sections, errors) = read("mqttguard", "p mqttguard;c a b;o x 1; l y 2\nl y 3");
+    fn short_keywords_are_uci_too() {
+        let (sections, errors) = read("mqttguard", "p mqttguard\nc a b\no x 1\n l y 2\nl y 3");
         assert_eq!(errors, []);
         let [section] = sections.as_slice() else {
             panic!("{sections:?}")
@@ -395,6 +393,12 @@ mod tests {
     #[test]
     fn says_which_line_is_not_uci_and_reads_on() {
         for (text, line, found, expected) in [
+            (
+                "config a\noption b c;option d e",
+                2,
+                ";",
+                "the end of the line (a ';' in a value goes in quotes)",
+            ),
             (
                 "option a b",
                 1,
