@@ -6,7 +6,7 @@ use super::mistake::{ConfigError, found};
 use super::schema::{Absent, LIST_MAX, Naming, Row, Section, nearest};
 
 use super::table::SECTIONS;
-use super::uci::RawSection;
+use super::uci::{RawOption, RawSection};
 
 /// Bytes that a section's name may have.
 const NAME_MAX: usize = 32;
@@ -44,6 +44,12 @@ fn line(line: u32) -> Option<u32> {
 /// changes the options that it has, and no others.
 pub(super) fn overlay(file: Vec<RawSection>, builtin: Vec<RawSection>) -> Vec<RawSection> {
     let mut sections = file;
+    for section in &mut sections {
+        // UCI knows no empty option: setting one removes it.
+        section
+            .options
+            .retain(|option| option.list || !option.value.is_empty());
+    }
     let mut untouched = Vec::new();
     for mut default in builtin {
         default.line = 0;
@@ -78,7 +84,7 @@ pub(super) fn check(sections: Vec<RawSection>, errors: &mut ConfigError) -> Chec
     let mut counts: HashMap<&str, usize> = HashMap::new();
     let mut seen: HashMap<String, u32> = HashMap::new();
     let mut checked = Vec::new();
-    for mut raw in sections {
+    for raw in sections {
         let Some(schema) = SECTIONS.iter().find(|schema| schema.kind == raw.kind) else {
             let kinds: Vec<&str> = SECTIONS.iter().map(|schema| schema.kind).collect();
             let place = format!("section type '{}'", raw.kind);
@@ -114,9 +120,6 @@ pub(super) fn check(sections: Vec<RawSection>, errors: &mut ConfigError) -> Chec
             }
         }
         let mut fits = check_name(schema, &raw, &label, errors);
-        // UCI knows no empty option: setting one removes it.
-        raw.options
-            .retain(|option| option.list || !option.value.is_empty());
         fits &= check_options(schema, &raw, &label, &names, errors);
         if fits {
             checked.push(Place {
@@ -170,7 +173,7 @@ fn check_options(
         };
         let count = counts.entry(row.name()).or_default();
         *count = count.saturating_add(1);
-        if let Some(what) = misfit(*row, &given.value, *count, names) {
+        if let Some(what) = misfit(*row, given, *count, names) {
             note(given.line, &given.name, what);
         }
     }
@@ -183,7 +186,16 @@ fn check_options(
 }
 
 /// What is wrong with the `count`th value of an option.
-fn misfit(row: &dyn Row, value: &str, count: usize, names: &[(String, String)]) -> Option<String> {
+fn misfit(
+    row: &dyn Row,
+    given: &RawOption,
+    count: usize,
+    names: &[(String, String)],
+) -> Option<String> {
+    let value = given.value.as_str();
+    if given.list && !row.list() {
+        return Some(found("list", "an 'option' line"));
+    }
     if count > 1 && !row.list() {
         return Some(found(value, "no second value"));
     }

@@ -272,7 +272,7 @@ config device 'evil'
 fn a_section_changes_only_what_it_says() {
     let built_in = read("");
     let settings = read(
-        "config limits 'small'\n\toption packet_size '32k'\n\
+        "config limits 'small'\n\toption packet_size '32k'\n\toption in_flight ''\n\
          config profile 'device'\n\tlist publish 'only/%d'\n\
          config listener 'tls'\n\toption enabled '0'\n",
     );

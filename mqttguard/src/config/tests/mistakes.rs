@@ -41,6 +41,10 @@ fn each_mistake_is_told_in_full() {
             "3: mqttguard 'main': option mode: found 'enforce', expected no second value",
         ),
         (
+            "config mqttguard 'main'\n\tlist mode 'monitor'",
+            "2: mqttguard 'main': option mode: found 'list', expected an 'option' line",
+        ),
+        (
             "config mqttguard 'main'\n\toption profile 'sensr'",
             "2: mqttguard 'main': option profile: found 'sensr', expected the name of a 'profile' section (did you mean 'sensor'?)",
         ),
