@@ -10,3 +10,6 @@ mod reason;
 
 pub use mac::{Mac, ParseMacError};
 pub use reason::{Reason, UnknownReason};
+
+/// Devices that the daemon can name at most, and the kernel has a policy for.
+pub const MAX_DEVICES: u32 = 1024;

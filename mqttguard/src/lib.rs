@@ -24,5 +24,7 @@ pub mod daemon;
 pub mod discovery;
 pub mod enforce;
 pub mod events;
+pub mod outlet;
 pub mod registry;
+pub mod text;
 pub mod ubus;

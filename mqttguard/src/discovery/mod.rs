@@ -20,6 +20,18 @@ pub enum Source {
     Neighbours,
 }
 
+impl Source {
+    /// As status and events show it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Source::Dnsmasq => "dnsmasq",
+            Source::Odhcpd => "odhcpd",
+            Source::LeaseFile => "lease-file",
+            Source::Neighbours => "neighbours",
+        }
+    }
+}
+
 /// What a source has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Update {
