@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::config::{self, Settings};
+use crate::config::{self, ConfigError, Settings};
 use crate::registry::UnixMs;
 
 /// Where the configuration is, and what came of reading it.
@@ -25,10 +25,18 @@ pub(super) struct Configuration {
 impl Configuration {
     /// Reads the configuration at start. A bad one is answered by the last good one, and that by
     /// the built-in defaults: a mistake in a file does not open the house.
-    pub(super) fn at_start(file: PathBuf, last_good: PathBuf, now: UnixMs) -> Configuration {
+    ///
+    /// # Errors
+    ///
+    /// Never, while the built-in defaults are valid.
+    pub(super) fn at_start(
+        file: PathBuf,
+        last_good: PathBuf,
+        now: UnixMs,
+    ) -> Result<Configuration, ConfigError> {
         let (settings, errors) = match config::load(&file) {
             Ok(settings) => (settings, Vec::new()),
-            Err(error) => (fall_back(&last_good), lines(&error)),
+            Err(error) => (fall_back(&last_good)?, lines(&error)),
         };
         let settings = Arc::new(settings);
         let configuration =
@@ -36,7 +44,7 @@ impl Configuration {
         if configuration.errors.is_empty() {
             configuration.keep();
         }
-        configuration
+        Ok(configuration)
     }
 
     /// Reads the configuration again. True if it is in force now; if not, `errors` says why and
@@ -82,15 +90,15 @@ impl Configuration {
     }
 }
 
-fn fall_back(last_good: &Path) -> Settings {
+fn fall_back(last_good: &Path) -> Result<Settings, ConfigError> {
     if let Ok(settings) = config::load(last_good) {
         log::warn!("the configuration of {} is in force instead", last_good.display());
-        return settings;
+        return Ok(settings);
     }
     log::warn!("the built-in defaults are in force instead");
-    Settings::default()
+    config::parse("built-in defaults", "")
 }
 
-fn lines(error: &config::ConfigError) -> Vec<String> {
+fn lines(error: &ConfigError) -> Vec<String> {
     error.to_string().lines().map(str::to_owned).collect()
 }

@@ -91,8 +91,13 @@ pub enum State {
 
 impl State {
     /// All states, in the order in which they are shown.
-    pub const ALL: [State; 5] =
-        [State::New, State::Enrolled, State::Quarantined, State::Blocked, State::Gone];
+    pub const ALL: [State; 5] = [
+        State::New,
+        State::Enrolled,
+        State::Quarantined,
+        State::Blocked,
+        State::Gone,
+    ];
 
     /// As ubus and the command line show it.
     pub const fn name(self) -> &'static str {

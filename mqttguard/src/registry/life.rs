@@ -41,7 +41,7 @@ pub enum Refused {
 impl Registry {
     /// Strangers taken in a minute on the word of a frame alone: a flood with made-up source
     /// addresses must not turn the registry over.
-    const STRANGERS_PER_MINUTE: u32 = 32;
+    pub(super) const STRANGERS_PER_MINUTE: u32 = 32;
 
     /// How much more often a device with a live session may fail to log in before it is put in
     /// quarantine: one wrongly configured add-on must not silence a whole Home Assistant.
@@ -57,7 +57,9 @@ impl Registry {
             return;
         }
         let known = self.devices.get(&mac).is_some_and(|device| !device.gone);
-        let Some(device) = self.device_or_new(mac, now) else { return };
+        let Some(device) = self.device_or_new(mac, now) else {
+            return;
+        };
         device.present.set(sighting.source, true);
         device.last_seen_ms = now;
         if let Some(address) = sighting.address {
@@ -85,9 +87,15 @@ impl Registry {
 
     /// Lets the name follow the hostname, unless the owner has named or enrolled the device.
     fn adopt_hostname(&mut self, mac: Mac) {
-        let Some(device) = self.devices.get(&mac) else { return };
+        let Some(device) = self.devices.get(&mac) else {
+            return;
+        };
         let fixed = device.credential.is_some()
-            || self.settings.devices.get(&mac).is_some_and(|word| word.name.is_some());
+            || self
+                .settings
+                .devices
+                .get(&mac)
+                .is_some_and(|word| word.name.is_some());
         if fixed {
             return;
         }
@@ -115,7 +123,13 @@ impl Registry {
         }
         if self.device_or_new(mac, now).is_some() {
             self.strangers.1 += 1;
-            self.tell(mac, EventKind::DeviceSeen { address: None, source: "kernel" });
+            self.tell(
+                mac,
+                EventKind::DeviceSeen {
+                    address: None,
+                    source: "kernel",
+                },
+            );
         }
     }
 
@@ -137,10 +151,16 @@ impl Registry {
             && !self.settings.profiles.contains_key(found)
         {
             let known = self.settings.profiles.keys().cloned().collect();
-            return Err(Refused::NoSuchProfile { found: found.to_owned(), known });
+            return Err(Refused::NoSuchProfile {
+                found: found.to_owned(),
+                known,
+            });
         }
         let username = self.pick_username(mac, username)?;
-        let from = self.devices.get(&mac).map_or(State::New, super::Device::state);
+        let from = self
+            .devices
+            .get(&mac)
+            .map_or(State::New, super::Device::state);
         let Some(device) = self.device_or_new(mac, now) else {
             return Err(Refused::Full(Self::MAX_DEVICES));
         };
@@ -155,7 +175,12 @@ impl Registry {
         });
         let to = device.state();
         self.after_decision(mac);
-        self.tell(mac, EventKind::Enrolled { username: username.clone() });
+        self.tell(
+            mac,
+            EventKind::Enrolled {
+                username: username.clone(),
+            },
+        );
         self.tell_change(mac, from, to, "enrolled by the owner".to_owned());
         Ok(username)
     }
@@ -165,7 +190,12 @@ impl Registry {
             self.devices
                 .values()
                 .filter(|device| device.mac != mac)
-                .find(|device| device.credential.as_ref().is_some_and(|held| held.username == name))
+                .find(|device| {
+                    device
+                        .credential
+                        .as_ref()
+                        .is_some_and(|held| held.username == name)
+                })
                 .map(|device| device.mac)
         };
         if let Some(wanted) = wanted {
@@ -173,7 +203,10 @@ impl Registry {
                 return Err(Refused::BadUsername(wanted.to_owned()));
             }
             return match owner(wanted) {
-                Some(owner) => Err(Refused::UsernameTaken { username: wanted.to_owned(), owner }),
+                Some(owner) => Err(Refused::UsernameTaken {
+                    username: wanted.to_owned(),
+                    owner,
+                }),
                 None => Ok(wanted.to_owned()),
             };
         }
@@ -182,7 +215,11 @@ impl Registry {
             return Ok(credential.username.clone());
         }
         let name = device.map_or_else(|| bare_name(mac), |device| device.name.clone());
-        Ok(if owner(&name).is_none() { name } else { bare_name(mac) })
+        Ok(if owner(&name).is_none() {
+            name
+        } else {
+            bare_name(mac)
+        })
     }
 
     /// Cuts the device off for good.
@@ -191,7 +228,10 @@ impl Registry {
     ///
     /// When there is no room for a device not seen before.
     pub fn block(&mut self, now: UnixMs, mac: Mac, why: &str) -> Result<(), Refused> {
-        let from = self.devices.get(&mac).map_or(State::New, super::Device::state);
+        let from = self
+            .devices
+            .get(&mac)
+            .map_or(State::New, super::Device::state);
         let Some(device) = self.device_or_new(mac, now) else {
             return Err(Refused::Full(Self::MAX_DEVICES));
         };
@@ -208,7 +248,9 @@ impl Registry {
     ///
     /// When the configuration blocks the device.
     pub fn unblock(&mut self, mac: Mac) -> Result<(), Refused> {
-        let Some(device) = self.devices.get_mut(&mac) else { return Ok(()) };
+        let Some(device) = self.devices.get_mut(&mac) else {
+            return Ok(());
+        };
         if device.config_blocked {
             return Err(Refused::BlockedByConfig(mac));
         }
@@ -226,7 +268,9 @@ impl Registry {
     /// A login from the device failed for want of the right credential.
     pub fn login_failed(&mut self, now: UnixMs, mac: Mac) {
         let limit = self.settings.main.login_failures;
-        let Some(device) = self.device_or_new(mac, now) else { return };
+        let Some(device) = self.device_or_new(mac, now) else {
+            return;
+        };
         device.failed_logins = device.failed_logins.saturating_add(1);
         let trust = if device.connected { Self::TRUST } else { 1 };
         let limit = limit.saturating_mul(trust);
@@ -237,8 +281,12 @@ impl Registry {
 
     /// The kernel held the device to one of its flood limits.
     pub fn flooded(&mut self, now: UnixMs, mac: Mac) {
-        let Some(limit) = self.settings.main.flood_seconds else { return };
-        let Some(device) = self.devices.get_mut(&mac) else { return };
+        let Some(limit) = self.settings.main.flood_seconds else {
+            return;
+        };
+        let Some(device) = self.devices.get_mut(&mac) else {
+            return;
+        };
         if device.floods.strike_second(now, limit) {
             self.quarantine(now, mac, format!("flooded in {limit} seconds of a minute"));
         }
@@ -246,9 +294,14 @@ impl Registry {
 
     fn quarantine(&mut self, now: UnixMs, mac: Mac, why: String) {
         let until_ms = now.saturating_add(self.quarantine_ms());
-        let Some(device) = self.devices.get_mut(&mac) else { return };
+        let Some(device) = self.devices.get_mut(&mac) else {
+            return;
+        };
         let from = device.state();
-        device.quarantine = Some(Quarantine { until_ms, why: why.clone() });
+        device.quarantine = Some(Quarantine {
+            until_ms,
+            why: why.clone(),
+        });
         let to = device.state();
         self.effects.policies.insert(mac);
         self.effects.directory = true;
@@ -292,7 +345,9 @@ impl Registry {
     }
 
     fn release(&mut self, mac: Mac) {
-        let Some(device) = self.devices.get_mut(&mac) else { return };
+        let Some(device) = self.devices.get_mut(&mac) else {
+            return;
+        };
         let from = device.state();
         device.quarantine = None;
         let to = device.state();
@@ -305,7 +360,9 @@ impl Registry {
     fn part(&mut self, mac: Mac) {
         self.tell(mac, EventKind::DeviceGone);
         let configured = self.settings.devices.contains_key(&mac);
-        let Some(device) = self.devices.get_mut(&mac) else { return };
+        let Some(device) = self.devices.get_mut(&mac) else {
+            return;
+        };
         if !device.is_decided() && !configured {
             self.drop_device(mac);
             return;
@@ -327,7 +384,14 @@ impl Registry {
 
     fn tell_change(&mut self, mac: Mac, from: State, to: State, why: String) {
         if from != to {
-            self.tell(mac, EventKind::StateChanged { from: from.name(), to: to.name(), why });
+            self.tell(
+                mac,
+                EventKind::StateChanged {
+                    from: from.name(),
+                    to: to.name(),
+                    why,
+                },
+            );
         }
     }
 }

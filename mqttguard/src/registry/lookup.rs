@@ -21,7 +21,10 @@ pub enum LookupError {
 }
 
 fn join(macs: &[Mac]) -> String {
-    macs.iter().map(Mac::to_string).collect::<Vec<_>>().join(", ")
+    macs.iter()
+        .map(Mac::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl Registry {
@@ -44,7 +47,10 @@ impl Registry {
                 .values()
                 .filter(|device| {
                     let named = device.name.eq_ignore_ascii_case(wanted)
-                        || device.credential.as_ref().is_some_and(|held| held.username == wanted);
+                        || device
+                            .credential
+                            .as_ref()
+                            .is_some_and(|held| held.username == wanted);
                     let seen = address.is_some_and(|address| device.addresses.contains(&address))
                         || device.hostname.as_deref() == Some(wanted);
                     if exact { named } else { seen }
@@ -57,7 +63,12 @@ impl Registry {
             match macs.as_slice() {
                 [] => {}
                 [mac] => return Ok(*mac),
-                _ => return Err(LookupError::Ambiguous { wanted: wanted.to_owned(), macs }),
+                _ => {
+                    return Err(LookupError::Ambiguous {
+                        wanted: wanted.to_owned(),
+                        macs,
+                    });
+                }
             }
         }
         Err(LookupError::Unknown(wanted.to_owned()))

@@ -47,7 +47,10 @@ impl Registry {
     /// A registry with the devices that were stored and those the configuration names.
     pub fn new(stored: Vec<Device>, settings: Arc<Settings>, now: UnixMs) -> Registry {
         let mut registry = Registry {
-            devices: stored.into_iter().map(|device| (device.mac, device)).collect(),
+            devices: stored
+                .into_iter()
+                .map(|device| (device.mac, device))
+                .collect(),
             settings: settings.clone(),
             effects: Effects::default(),
             strangers: (0, 0),
@@ -64,7 +67,9 @@ impl Registry {
             device.config_blocked = false;
         }
         for (mac, word) in &settings.devices {
-            let Some(device) = self.device_or_new(*mac, now) else { continue };
+            let Some(device) = self.device_or_new(*mac, now) else {
+                continue;
+            };
             device.config_blocked = word.blocked;
             if let Some(name) = &word.name {
                 device.name.clone_from(name);
@@ -99,9 +104,12 @@ impl Registry {
     /// The name of the profile a device is under, enrolled or not.
     pub fn profile_name<'a>(&'a self, device: &'a Device) -> &'a str {
         let word = self.settings.devices.get(&device.mac);
-        let wanted = word
-            .and_then(|word| word.profile.as_deref())
-            .or_else(|| device.credential.as_ref().and_then(|held| held.profile.as_deref()));
+        let wanted = word.and_then(|word| word.profile.as_deref()).or_else(|| {
+            device
+                .credential
+                .as_ref()
+                .and_then(|held| held.profile.as_deref())
+        });
         // A profile that has left the configuration since leaves the default, not a hole.
         wanted
             .filter(|name| self.settings.profiles.contains_key(*name))
@@ -127,12 +135,20 @@ impl Registry {
             if standing != Standing::Good {
                 directory.standings.insert(device.mac, standing);
             }
-            let Some(credential) = &device.credential else { continue };
+            let Some(credential) = &device.credential else {
+                continue;
+            };
             let profile_name = self.profile_name(device);
             let profile = shared
                 .entry(profile_name)
                 .or_insert_with(|| {
-                    Arc::new(self.settings.profiles.get(profile_name).cloned().unwrap_or_default())
+                    Arc::new(
+                        self.settings
+                            .profiles
+                            .get(profile_name)
+                            .cloned()
+                            .unwrap_or_default(),
+                    )
                 })
                 .clone();
             let word = self.settings.devices.get(&device.mac);
@@ -145,23 +161,21 @@ impl Registry {
                 plaintext: word.is_some_and(|word| word.plaintext),
                 profile_name: profile_name.to_owned(),
                 profile,
-                limits: Arc::new(self.limits(device).broker),
+                limits: Arc::new(self.limits(device).broker.clone()),
             };
-            directory.accounts.insert(credential.username.clone(), Arc::new(account));
+            directory
+                .accounts
+                .insert(credential.username.clone(), Arc::new(account));
         }
         directory
     }
 
-    fn limits(&self, device: &Device) -> config::Limits {
+    fn limits(&self, device: &Device) -> &config::Limits {
         let word = self.settings.devices.get(&device.mac);
         let by_device = word.and_then(|word| word.limits.as_deref());
-        let by_profile =
-            self.settings.profiles.get(self.profile_name(device)).map(|profile| &*profile.limits);
-        by_device
-            .or(by_profile)
-            .and_then(|name| self.settings.limits.get(name))
-            .cloned()
-            .unwrap_or_default()
+        let profile = self.settings.profiles.get(self.profile_name(device));
+        self.settings
+            .limits(by_device.or(profile.map(|profile| &*profile.limits)))
     }
 
     /// The device, taken in if it is not known yet. None when there is no room even after the
@@ -223,7 +237,10 @@ impl Registry {
     }
 
     fn tell(&mut self, mac: Mac, kind: EventKind) {
-        let name = self.devices.get(&mac).map_or_else(|| bare_name(mac), |device| device.name.clone());
+        let name = self
+            .devices
+            .get(&mac)
+            .map_or_else(|| bare_name(mac), |device| device.name.clone());
         self.effects.told.push((mac, name, kind));
     }
 
@@ -234,13 +251,19 @@ impl Registry {
                 .values()
                 .any(|other| other.mac != mac && other.name.eq_ignore_ascii_case(name))
         };
-        let Some(name) = slug(wanted) else { return bare_name(mac) };
+        let Some(name) = slug(wanted) else {
+            return bare_name(mac);
+        };
         if !taken(&name) {
             return name;
         }
         let [.., high, low] = mac.0;
         let longer = format!("{name}-{high:02x}{low:02x}");
-        if taken(&longer) { bare_name(mac) } else { longer }
+        if taken(&longer) {
+            bare_name(mac)
+        } else {
+            longer
+        }
     }
 }
 

@@ -87,26 +87,39 @@ pub fn load(dir: &Path) -> Result<(Vec<Device>, Option<StoreError>), StoreError>
 }
 
 fn read(path: &Path) -> Result<Option<Vec<Device>>, StoreError> {
-    let io = |error| StoreError::Io { path: path.to_owned(), error };
-    let damaged = |what: String| StoreError::Damaged { path: path.to_owned(), what };
+    let io = |error| StoreError::Io {
+        path: path.to_owned(),
+        error,
+    };
+    let damaged = |what: String| StoreError::Damaged {
+        path: path.to_owned(),
+        what,
+    };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io(error)),
     };
     let mut text = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(io)?;
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut text)
+        .map_err(io)?;
     if text.len() as u64 > MAX_BYTES {
         return Err(damaged(format!("found more than {MAX_BYTES} bytes")));
     }
     let stored: Stored =
         serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
     if stored.version != VERSION {
-        return Err(damaged(format!("version: found {}, expected {VERSION}", stored.version)));
+        return Err(damaged(format!(
+            "version: found {}, expected {VERSION}",
+            stored.version
+        )));
     }
     if stored.devices.len() > Registry::MAX_DEVICES {
         let (found, most) = (stored.devices.len(), Registry::MAX_DEVICES);
-        return Err(damaged(format!("devices: found {found}, expected at most {most}")));
+        return Err(damaged(format!(
+            "devices: found {found}, expected at most {most}"
+        )));
     }
     let (mut macs, mut users) = (BTreeSet::new(), BTreeSet::new());
     let mut devices = Vec::with_capacity(stored.devices.len());
@@ -118,7 +131,10 @@ fn read(path: &Path) -> Result<Option<Vec<Device>>, StoreError> {
         if let Some(credential) = &device.credential
             && !users.insert(credential.username.clone())
         {
-            return Err(damaged(format!("username: found '{}' twice", credential.username)));
+            return Err(damaged(format!(
+                "username: found '{}' twice",
+                credential.username
+            )));
         }
         devices.push(device);
     }
@@ -133,15 +149,21 @@ fn read(path: &Path) -> Result<Option<Vec<Device>>, StoreError> {
 pub fn save(dir: &Path, registry: &Registry) -> Result<(), StoreError> {
     let stored = Stored {
         version: VERSION,
-        devices: registry.devices().filter(|device| is_worth_keeping(device)).map(StoredDevice::from).collect(),
+        devices: registry
+            .devices()
+            .filter(|device| is_worth_keeping(device))
+            .map(StoredDevice::from)
+            .collect(),
     };
     let (file, new, old) = (dir.join(FILE), dir.join(TEMPORARY), dir.join(OLD));
     let io = |path: &Path| {
         let path = path.to_owned();
         move |error| StoreError::Io { path, error }
     };
-    let text = serde_json::to_vec_pretty(&stored)
-        .map_err(|error| StoreError::Io { path: new.clone(), error: error.into() })?;
+    let text = serde_json::to_vec_pretty(&stored).map_err(|error| StoreError::Io {
+        path: new.clone(),
+        error: error.into(),
+    })?;
     fs::create_dir_all(dir).map_err(io(dir))?;
     remove_if_there(&new).map_err(io(&new))?;
     let mut handle = OpenOptions::new()
@@ -150,13 +172,18 @@ pub fn save(dir: &Path, registry: &Registry) -> Result<(), StoreError> {
         .mode(0o600)
         .open(&new)
         .map_err(io(&new))?;
-    handle.write_all(&text).and_then(|()| handle.sync_all()).map_err(io(&new))?;
+    handle
+        .write_all(&text)
+        .and_then(|()| handle.sync_all())
+        .map_err(io(&new))?;
     match fs::rename(&file, &old) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(&old)(error)),
         _ => {}
     }
     fs::rename(&new, &file).map_err(io(&file))?;
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(dir))
+    File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(io(dir))
 }
 
 fn remove_if_there(path: &Path) -> io::Result<()> {
