@@ -1,7 +1,7 @@
 //! UCI in, validated [`Settings`] out. The only place that knows UCI.
 //!
 //! - `uci`: the file format, without meaning.
-//! - `kinds`: the kinds of value an option can have.
+//! - `kinds`, `names`: the kinds of value an option can have.
 //! - `schema`, `table`: every section and option, once; `builtin.uci` has the sections that
 //!   are there without being written.
 //! - `check`, `build`: the file held against the table, and made into [`Settings`].
@@ -11,6 +11,7 @@ mod build;
 mod check;
 mod kinds;
 mod mistake;
+mod names;
 mod reference;
 mod schema;
 mod settings;

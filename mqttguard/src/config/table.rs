@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::kinds::*;
+use super::names::*;
 use super::schema::{Absent, Naming, Opt, Section};
 use super::settings::{Hook, ListenerKind, Mode};
 
@@ -82,7 +83,7 @@ options! {
          else TC. `xdp-generic` costs GRO on the device.";
     DEFAULT_PROFILE: Ref = one "profile" Ref("profile"), Absent::Is("device"),
         "Profile of devices that have no other.";
-    PLAINTEXT_PORTS: Port = many "plaintext_port" Port, Absent::Is("1883"),
+    PLAINTEXT_PORTS: Port = many "plaintext_port" Port("TCP"), Absent::Is("1883"),
         "TCP ports that are plaintext MQTT whatever is said on them.";
     DETECT_CONNECT: Bool = one "detect_connect" Bool, Absent::Is("1"),
         "Catch a plaintext MQTT CONNECT on every other TCP port too.";
@@ -133,7 +134,7 @@ options! {
         "`plain` is MQTT in the clear, only for devices with `option plaintext '1'`.";
     LISTENER_ADDRESSES: Address = many "address" Address, Absent::Means("all addresses"),
         "Addresses of this router to listen on.";
-    LISTENER_PORT: Port = one "port" Port, Absent::Means("8883 for `tls`, 1883 for `plain`"),
+    LISTENER_PORT: Port = one "port" Port("TCP"), Absent::Means("8883 for `tls`, 1883 for `plain`"),
         "The TCP port.";
     LISTENER_CONNECTIONS: Number = one "connections"
         Number { min: 1, max: 10_000, of: "connections" }, Absent::Is("500"),
@@ -248,7 +249,7 @@ options! {
         "Where it may go.";
     EXCEPTION_MAC: MacAddress = one "mac" MacAddress, Absent::Means("every device"),
         "The only device that may.";
-    EXCEPTION_PORT: Port = one "port" Port, Absent::Means("every port"),
+    EXCEPTION_PORT: Port = one "port" Port("TCP or UDP"), Absent::Means("every port"),
         "The only destination port.";
 }
 

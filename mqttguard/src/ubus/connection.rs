@@ -89,7 +89,8 @@ pub(crate) struct Invoke {
 pub(crate) struct Return {
     seq: u16,
     peer: u32,
-    object: u32,
+    /// The object that was called.
+    pub(crate) object: u32,
     /// The caller wants none.
     no_reply: bool,
 }
