@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::home::Home;
 use crate::process::Process;
-use crate::{Netns, Witness, address, tools, wait_for};
+use crate::{Netns, Witness, address, tools};
 
 /// Where the cloud's mosquitto listens in the clear, as everybody expects.
 pub const PLAIN_MQTT_PORT: u16 = 1883;
@@ -103,15 +103,9 @@ fn start_mosquitto(netns: &Netns, home: &Home) -> Result<Process> {
             .arg(&config),
         &home.dir().join("mosquitto.log"),
     )?;
-    wait_for("mosquitto", Duration::from_secs(5), || {
-        mosquitto.check_alive()?;
+    mosquitto.wait_ready(Duration::from_secs(5), || {
         let to = SocketAddr::from((address::CLOUD, ODD_MQTT_PORT));
-        netns.run(|| {
-            Ok(Some(TcpStream::connect_timeout(
-                &to,
-                Duration::from_secs(1),
-            )?))
-        })
+        netns.run(|| Ok(TcpStream::connect_timeout(&to, Duration::from_secs(1))?))
     })?;
     Ok(mosquitto)
 }

@@ -100,23 +100,14 @@ impl Guard {
     /// Waits until the daemon answers on the bus and says that it protects; `nudge` is called
     /// between looks.
     pub fn wait_protected(&mut self, mut nudge: impl FnMut()) -> Result<()> {
-        let pid = self.process.id();
-        let process = &mut self.process;
         let bus = &self.bus;
-        let found = wait_for("protection by mqttguard", START, || {
-            process.check_alive()?;
+        self.process.wait_ready(START, || {
             nudge();
             let status = bus.call("mqttguard", "status", &json!({}))?;
-            if status.get("protected") == Some(&Value::Bool(true)) {
-                return Ok(Some(()));
+            match status.get("protected") {
+                Some(Value::Bool(true)) => Ok(()),
+                _ => bail!("it protects not yet: {status}"),
             }
-            bail!("status says {status}");
-        });
-        found.with_context(|| {
-            format!(
-                "mqttguard (process {pid}) said:\n{}",
-                self.process.log_end()
-            )
         })
     }
 
@@ -218,7 +209,7 @@ fn launch(netns: &Netns, bus: &Bus, files: &GuardFiles) -> Result<Process> {
             .arg("daemon")
             .arg("--config")
             .arg(&files.config)
-            .arg("--ubus-socket")
+            .arg("--socket")
             .arg(bus.socket()),
         &files.log,
     )

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use crate::process::Process;
-use crate::{Netns, address, tools, wait_for};
+use crate::{Netns, address, tools};
 
 /// dnsmasq on the router's LAN: hands out addresses, writes the lease file.
 #[derive(Debug)]
@@ -42,9 +42,8 @@ impl DhcpServer {
                 .arg(format!("--conf-file={}", config.display())),
             &dir.join("dnsmasq.log"),
         )?;
-        wait_for("dnsmasq", Duration::from_secs(5), || {
-            process.check_alive()?;
-            Ok(pid_file.exists().then_some(()))
+        process.wait_ready(Duration::from_secs(5), || {
+            fs::metadata(&pid_file).context("no process id file")
         })?;
         Ok(Self { _process: process })
     }

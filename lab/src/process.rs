@@ -1,9 +1,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{Netns, until};
@@ -51,20 +52,40 @@ impl Process {
             .unwrap_or_default()
     }
 
-    /// An error with the end of the log if the process has ended.
-    pub fn check_alive(&mut self) -> Result<()> {
-        if let Some(status) = self.child.try_wait()? {
-            anyhow::bail!(
-                "{} ended with {status}; it said:\n{}",
-                self.what,
-                self.log_end()
-            );
+    /// Waits until `look` finds that the process is ready. If it ends before, or `limit` is over,
+    /// the error shows the end of its log.
+    pub fn wait_ready<T>(
+        &mut self,
+        limit: Duration,
+        mut look: impl FnMut() -> Result<T>,
+    ) -> Result<T> {
+        let end = Instant::now() + limit;
+        loop {
+            let ended = self.child.try_wait()?;
+            let missing = match look() {
+                Ok(found) => return Ok(found),
+                Err(missing) => missing,
+            };
+            if let Some(status) = ended {
+                bail!(
+                    "{} ended with {status}; its log ends:\n{}",
+                    self.what,
+                    self.log_end()
+                );
+            }
+            if Instant::now() >= end {
+                let log = self.log_end();
+                let what = &self.what;
+                return Err(missing.context(format!(
+                    "{what} is not ready within {limit:?}; its log ends:\n{log}"
+                )));
+            }
+            sleep(Duration::from_millis(20));
         }
-        Ok(())
     }
 
     /// The last lines of its log.
-    pub fn log_end(&self) -> String {
+    fn log_end(&self) -> String {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         let start = lines.len().saturating_sub(30);
@@ -99,7 +120,6 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A kept house keeps its processes: whoever drops them then has said so by `forget`.
         let _ = self.stop();
     }
 }

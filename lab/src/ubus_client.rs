@@ -9,7 +9,7 @@ use ubus::json::{blobmsg_to_json, json_to_blobmsg};
 use ubus::unix::UnixUbusTransport;
 
 use crate::process::Process;
-use crate::{Netns, tools, wait_for};
+use crate::{Netns, tools};
 
 /// The longest a call may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -33,10 +33,7 @@ impl Bus {
                 .arg(&bus.socket),
             &dir.join("ubusd.log"),
         )?;
-        wait_for("ubus broker", Duration::from_secs(5), || {
-            process.check_alive()?;
-            Ok(Some(bus.client()?))
-        })?;
+        process.wait_ready(Duration::from_secs(5), || bus.client())?;
         Ok((bus, process))
     }
 
