@@ -31,9 +31,9 @@ impl Configuration {
     /// Never, while the built-in defaults are valid.
     pub(super) fn at_start(
         file: PathBuf,
-        last_good: PathBuf,
         now: UnixMs,
     ) -> Result<Configuration, ConfigError> {
+        let last_good = last_good(&file);
         let (settings, errors) = match config::load(&file) {
             Ok(settings) => (settings, Vec::new()),
             Err(error) => (fall_back(&last_good)?, lines(&error)),
@@ -101,4 +101,14 @@ fn fall_back(last_good: &Path) -> Result<Settings, ConfigError> {
 
 fn lines(error: &ConfigError) -> Vec<String> {
     error.to_string().lines().map(str::to_owned).collect()
+}
+
+/// Where the copy of a file goes: beside it, or, since UCI takes all that lies in `/etc/config` for
+/// its own, to where the router keeps mqttguard's other things.
+fn last_good(file: &Path) -> PathBuf {
+    if file.parent() == Some(Path::new("/etc/config")) {
+        PathBuf::from("/etc/mqttguard/last-good.uci")
+    } else {
+        file.with_extension("last-good")
+    }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::config::{ListenerKind, Mode, Settings};
 use crate::discovery;
 use crate::enforce::{
-    Attachment, Change, DeviceCounters, DevicePolicy, Enforcer, FrameEvent, Proof, Rules, Target,
+    self, Attachment, DeviceCounters, DevicePolicy, Enforcer, Proof, Rules, Target,
 };
 use crate::outlet::Outlet;
 use mqttguard_common::Mac;
@@ -27,13 +27,14 @@ impl Guard {
     pub(super) fn start(
         settings: &Settings,
         ubus_socket: &Path,
-        frames: Outlet<FrameEvent>,
-        changes: Outlet<Change>,
+        reports: Outlet<enforce::Report>,
     ) -> Guard {
         let rules = rules(settings, local_addresses());
         let (target, unresolved) = target(settings, ubus_socket);
         let enforcer = if settings.main.enabled {
-            Enforcer::start(&settings.main.bpf_dir, &target, &rules, frames, changes)
+            // An inbox that is full loses events, not enforcement.
+            let report = move |report| drop(reports.try_send(report));
+            Enforcer::start(&settings.main.bpf_dir, &target, &rules, report)
                 .map_err(|error| error.to_string())
         } else {
             Err("switched off in the configuration".to_owned())
@@ -58,15 +59,10 @@ impl Guard {
         let (target, unresolved) = target(settings, ubus_socket);
         self.unresolved = unresolved;
         if target != self.target {
-            enforcer.retarget(&target);
-            self.target = target;
-        }
-    }
-
-    /// Compares what the interfaces received with what the program saw.
-    pub(super) fn prove(&mut self) {
-        if let Ok(enforcer) = &mut self.enforcer {
-            enforcer.prove();
+            match enforcer.retarget(&target) {
+                Ok(()) => self.target = target,
+                Err(error) => log::error!("kernel program: {error}"),
+            }
         }
     }
 
@@ -89,9 +85,9 @@ impl Guard {
     }
 
     /// Frees the entries of devices that a predecessor left behind and nobody knows any more.
-    pub(super) fn keep_only(&mut self, macs: &BTreeSet<Mac>) {
+    pub(super) fn keep_only(&mut self, known: impl Fn(Mac) -> bool) {
         if let Ok(enforcer) = &mut self.enforcer
-            && let Err(error) = enforcer.keep_only(macs)
+            && let Err(error) = enforcer.retain(known)
         {
             log::error!("kernel program: {error}");
         }
@@ -117,6 +113,11 @@ impl Guard {
     /// The router's addresses, as the program knows them.
     pub(super) fn addresses(&self) -> &[IpAddr] {
         &self.rules.local_addresses
+    }
+
+    /// The Linux devices that are guarded; a bridge stands for its ports.
+    pub(super) fn devices(&self) -> &[String] {
+        &self.target.devices
     }
 
     /// Why the house is not protected, in plain words; empty when it is.

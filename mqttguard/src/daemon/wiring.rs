@@ -1,7 +1,7 @@
 //! The parts of the daemon and what passes between them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
@@ -15,9 +15,9 @@ use super::methods;
 use super::{DaemonOptions, Input, outlet};
 use super::translation::event_kind;
 use crate::broker::{self, BrokerEvent, BrokerEventKind, BrokerHandle};
-use crate::config::{ListenerKind, Settings};
+use crate::config::{ConfigError, Settings};
 use crate::discovery::{self, Discovery, DiscoveryConfig, Source, Update};
-use crate::enforce::{Change, FrameEvent};
+use crate::enforce::{self, FrameEvent};
 use crate::events::{EventKind, EventLog};
 use crate::pki::{self, Pki};
 use crate::registry::{Registry, Save, UnixMs, store};
@@ -56,6 +56,9 @@ pub(super) enum StartError {
     /// The registry is there and cannot be read.
     #[error("{0}; mend or remove it (its credentials are then lost) and start again")]
     Store(#[from] store::StoreError),
+    /// Not even the built-in configuration is valid.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
     /// A thread could not be started.
     #[error("{0}: {1}")]
     Thread(&'static str, std::io::Error),
@@ -73,8 +76,8 @@ impl Daemon {
         inbox: SyncSender<Input>,
     ) -> Result<Daemon, StartError> {
         let now = unix_ms();
-        let DaemonOptions { config, ubus_socket, last_good } = options;
-        let configuration = Configuration::at_start(config, last_good, now);
+        let DaemonOptions { config, ubus_socket } = options;
+        let configuration = Configuration::at_start(config, now)?;
         let settings = configuration.settings.clone();
 
         let (stored, damage) = store::load(&settings.main.data_dir)?;
@@ -86,14 +89,13 @@ impl Daemon {
         let guard = Guard::start(
             &settings,
             &ubus_socket,
-            outlet(&inbox, Input::Frame),
             outlet(&inbox, Input::Enforcement),
         );
         let broker = start_broker(&settings, &registry, &guard, &inbox);
         if let Err(error) = &broker {
             log::error!("broker: {error}");
         }
-        let discovery = start_discovery(&settings, &ubus_socket, &inbox)?;
+        let discovery = start_discovery(&settings, &guard, &ubus_socket, &inbox)?;
         let bus = ubus::serve(ubus_socket.clone(), methods::METHODS, outlet(&inbox, Input::Call))
             .map_err(|error| StartError::Thread("ubus", error))?;
 
@@ -113,8 +115,8 @@ impl Daemon {
             save_due: None,
             ticks: 0,
         };
-        let known = daemon.registry.devices().map(|device| device.mac).collect();
-        daemon.guard.keep_only(&known);
+        let registry = &daemon.registry;
+        daemon.guard.keep_only(|mac| registry.device(mac).is_some());
         daemon.tell_configuration();
         daemon.settle();
         Ok(daemon)
@@ -136,11 +138,12 @@ impl Daemon {
 
     fn look_after(&mut self) {
         let settings = self.configuration.settings.clone();
-        self.guard.prove();
         self.guard.follow(&settings, &self.ubus_socket);
         self.renew_certificate(&settings);
-        if let Ok(broker) = &self.broker {
-            let connected = broker.handle.stats().clients.into_iter().filter_map(|client| client.mac);
+        if let Ok(broker) = &self.broker
+            && let Some(stats) = broker.handle.stats()
+        {
+            let connected = stats.clients.iter().filter_map(|client| client.mac);
             self.registry.connected(&connected.collect());
         }
     }
@@ -167,8 +170,17 @@ impl Daemon {
         }
     }
 
-    /// The kernel program decided against a frame.
-    pub(super) fn framed(&mut self, frame: &FrameEvent) {
+    /// The kernel program decided against a frame, or came to or left an interface.
+    pub(super) fn enforced(&mut self, report: enforce::Report) {
+        match report {
+            enforce::Report::Frame(frame) => self.framed(&frame),
+            enforce::Report::Attachment { interface, what, detail } => {
+                self.tell(None, None, EventKind::Enforcement { interface, what, detail });
+            }
+        }
+    }
+
+    fn framed(&mut self, frame: &FrameEvent) {
         let now = unix_ms();
         self.registry.frame(now, frame.mac);
         if frame.reason.is_flood() {
@@ -184,12 +196,6 @@ impl Daemon {
                 count: frame.count,
             },
         );
-    }
-
-    /// The kernel program came to or left an interface.
-    pub(super) fn enforcement_changed(&mut self, change: Change) {
-        let Change { interface, what, detail } = change;
-        self.tell(None, None, EventKind::Enforcement { interface, what, detail });
     }
 
     /// The broker has something to tell.
@@ -292,7 +298,7 @@ impl Daemon {
     }
 
     /// Stops on purpose: clients are told, the registry is written, the program taken off.
-    pub(super) fn stop(mut self) {
+    pub(super) fn stop(self) {
         log::info!("stopping: the kernel program is taken off the interfaces");
         drop(self.discovery);
         if let Ok(broker) = self.broker {
@@ -305,5 +311,51 @@ impl Daemon {
             }
         }
         self.guard.stop();
+    }
+}
+
+fn start_broker(
+    settings: &Settings,
+    registry: &Registry,
+    guard: &Guard,
+    inbox: &SyncSender<Input>,
+) -> Result<Broker, String> {
+    if !settings.main.enabled {
+        return Err("switched off in the configuration".to_owned());
+    }
+    let pki = Pki::open_or_create(&settings.main.data_dir, &names(settings, guard))
+        .map_err(|error| error.to_string())?;
+    let handle = broker::start(broker::Startup {
+        listeners: settings.listeners.clone(),
+        bounds: broker::Bounds::default(),
+        tls: pki.tls_config(),
+        directory: Arc::new(registry.directory()),
+        resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
+        events: outlet(inbox, Input::Broker),
+    })
+    .map_err(|error| error.to_string())?;
+    Ok(Broker { handle, pki })
+}
+
+fn start_discovery(
+    settings: &Settings,
+    guard: &Guard,
+    ubus_socket: &Path,
+    inbox: &SyncSender<Input>,
+) -> Result<Discovery, StartError> {
+    let config = DiscoveryConfig {
+        ubus_socket: ubus_socket.to_owned(),
+        lease_file: settings.main.lease_file.clone(),
+        interfaces: guard.devices().to_vec(),
+    };
+    discovery::start(config, outlet(inbox, Input::Discovery))
+        .map_err(|error| StartError::Thread("discovery", error))
+}
+
+/// What clients call the router.
+fn names(settings: &Settings, guard: &Guard) -> pki::Names {
+    pki::Names {
+        hostname: settings.main.hostname.clone(),
+        addresses: guard.addresses().to_vec(),
     }
 }
