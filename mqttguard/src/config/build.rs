@@ -25,16 +25,18 @@ pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Setti
     let profiles: Option<_> = of(PROFILE.kind)
         .map(|place| Some((named(place), profile(place)?)))
         .collect();
-    let limits: Option<_> = of(LIMITS.kind)
+    let limits: Option<BTreeMap<String, Limits>> = of(LIMITS.kind)
         .map(|place| Some((named(place), limits(place, errors)?)))
         .collect();
     let exceptions: Option<_> = of(EXCEPTION.kind).map(exception).collect();
     let devices = devices(of(DEVICE_SECTION.kind), errors);
+    let limits = limits?;
     Some(Settings {
         main: main?,
         listeners: listeners?,
         profiles: profiles?,
-        limits: limits?,
+        default_limits: limits.get("default")?.clone(),
+        limits,
         exceptions: exceptions?,
         devices: devices?,
     })
@@ -50,7 +52,6 @@ fn main(place: &Place) -> Option<Main> {
     Some(Main {
         enabled: ENABLED.one(raw)?,
         mode: MODE.one(raw)?,
-        enrol: ENROL.one(raw)?,
         networks,
         devices,
         hook: HOOK.one(raw)?,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::kinds::*;
 use super::names::*;
 use super::schema::{Absent, Naming, Opt, Section};
-use super::settings::{EnrolPolicy, Hook, ListenerKind, Mode};
+use super::settings::{Hook, ListenerKind, Mode};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -43,7 +43,6 @@ pub(super) static MAIN: Section = Section {
     options: &[
         &ENABLED,
         &MODE,
-        &ENROL,
         &NETWORKS,
         &DEVICES,
         &HOOK,
@@ -69,11 +68,6 @@ options! {
     MODE: Choice<Mode> = one "mode"
         Choice(&[("enforce", Mode::Enforce), ("monitor", Mode::Monitor)]), Absent::Is("enforce"),
         "`monitor` lets pass what `enforce` would drop, and reports it.";
-    ENROL: Choice<EnrolPolicy> = one "enrol"
-        Choice(&[("manual", EnrolPolicy::Manual), ("auto", EnrolPolicy::Auto)]),
-        Absent::Is("manual"),
-        "`auto` makes a credential for every new device, ready to be handed out; with `manual` \
-         the owner enrols each.";
     NETWORKS: Text = many "network" NETWORK,
         Absent::Means("`lan`, unless `device` is given"),
         "OpenWrt networks whose devices are guarded.";

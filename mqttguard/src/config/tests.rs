@@ -30,7 +30,6 @@ fn an_empty_file_guards_the_lan_with_tls() {
     let settings = read("");
     assert_eq!(settings.main.networks, ["lan"]);
     assert_eq!(settings.main.mode, Mode::Enforce);
-    assert_eq!(settings.main.enrol, EnrolPolicy::Manual);
     assert_eq!(settings.main.hook, Hook::Auto);
     assert_eq!(settings.main.plaintext_ports, [1883]);
     assert_eq!(settings.main.quarantine, Duration::from_secs(600));
@@ -153,7 +152,6 @@ fn everything_that_can_be_said_is_read() {
 config mqttguard 'main'
 	option enabled 'off'
 	option mode 'monitor'
-	option enrol 'auto'
 	list network 'iot'
 	list network 'guest'
 	list device 'eth0'
@@ -207,7 +205,7 @@ config device 'evil'
     is_closed(&settings);
     let main = &settings.main;
     assert!(!main.enabled && !main.detect_connect && !main.mqtt_sn);
-    assert_eq!((main.mode, main.enrol), (Mode::Monitor, EnrolPolicy::Auto));
+    assert_eq!(main.mode, Mode::Monitor);
     assert_eq!(
         (main.networks.len(), main.devices.as_slice()),
         (2, ["eth0".to_owned()].as_slice())

@@ -11,11 +11,11 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 
+use crate::outlet::Outlet;
 use super::leases::{self, Leases};
 use super::reporter::{Closed, Fact, Reporter};
 use super::{Source, Update};
@@ -40,7 +40,7 @@ pub(super) struct LeaseFile {
 }
 
 impl LeaseFile {
-    pub(super) fn new(path: PathBuf, wake: Arc<Wake>, out: SyncSender<Update>) -> io::Result<Self> {
+    pub(super) fn new(path: PathBuf, wake: Arc<Wake>, out: Outlet<Update>) -> io::Result<Self> {
         Ok(LeaseFile {
             path,
             wake,

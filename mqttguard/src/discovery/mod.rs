@@ -15,7 +15,6 @@ mod reporter;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::{io, thread};
 
 use mqttguard_common::Mac;
@@ -23,6 +22,7 @@ use mqttguard_common::Mac;
 pub use netlink::{local_addresses, neighbour_mac};
 pub use networks::resolve_networks;
 
+use crate::outlet::Outlet;
 use crate::ubus::wake::Wake;
 
 /// Where a sighting comes from, or what stands behind a status line.
@@ -36,6 +36,18 @@ pub enum Source {
     LeaseFile,
     /// The kernel's neighbour table.
     Neighbours,
+}
+
+impl Source {
+    /// As status and events show it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Source::Dnsmasq => "dnsmasq",
+            Source::Odhcpd => "odhcpd",
+            Source::LeaseFile => "lease-file",
+            Source::Neighbours => "neighbours",
+        }
+    }
 }
 
 /// What a source has to say.
@@ -104,7 +116,11 @@ impl Drop for Discovery {
 ///
 /// When the system gives no descriptor or no thread. A source that is absent is no error: it is
 /// awaited, and its [`Update::Source`] says so.
-pub fn start(config: DiscoveryConfig, out: SyncSender<Update>) -> io::Result<Discovery> {
+pub fn start(
+    config: DiscoveryConfig,
+    out: impl Into<Outlet<Update>>,
+) -> io::Result<Discovery> {
+    let out = out.into();
     let mut discovery = Discovery { wakes: Vec::new() };
     let mut wake = || {
         let wake = Arc::new(Wake::new()?);

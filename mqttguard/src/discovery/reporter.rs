@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
 
+use crate::outlet::Outlet;
 use super::{Sighting, Source, Update};
 
 /// A device that is heard from is told of again after this long, so that "last seen" keeps its
@@ -28,7 +28,7 @@ pub(super) type Key = (Mac, Option<IpAddr>);
 /// up meanwhile waits in the kernel or in ubusd, or is read anew.
 pub(super) struct Reporter {
     source: Source,
-    out: SyncSender<Update>,
+    out: Outlet<Update>,
     state: Option<(bool, String)>,
     facts: HashMap<Key, (Fact, Instant)>,
 }
@@ -45,7 +45,7 @@ pub(super) struct Fact {
 }
 
 impl Reporter {
-    pub(super) fn new(source: Source, out: SyncSender<Update>) -> Self {
+    pub(super) fn new(source: Source, out: Outlet<Update>) -> Self {
         Reporter {
             source,
             out,
