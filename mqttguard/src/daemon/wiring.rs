@@ -12,8 +12,8 @@ use super::clock::unix_ms;
 use super::configuration::Configuration;
 use super::guard::Guard;
 use super::methods;
-use super::{DaemonOptions, Input, outlet};
 use super::translation::event_kind;
+use super::{DaemonOptions, Input, outlet};
 use crate::broker::{self, BrokerEvent, BrokerEventKind, BrokerHandle};
 use crate::config::{ConfigError, Settings};
 use crate::discovery::{self, Discovery, DiscoveryConfig, Source, Update};
@@ -38,7 +38,8 @@ pub(super) struct Daemon {
     ubus_socket: PathBuf,
     inbox: SyncSender<Input>,
     bus: UbusHandle,
-    discovery: Discovery,
+    /// The sources of sightings, and what they were started with.
+    discovery: (DiscoveryConfig, Discovery),
     /// When the registry is to be written.
     save_due: Option<UnixMs>,
     ticks: u64,
@@ -76,7 +77,10 @@ impl Daemon {
         inbox: SyncSender<Input>,
     ) -> Result<Daemon, StartError> {
         let now = unix_ms();
-        let DaemonOptions { config, ubus_socket } = options;
+        let DaemonOptions {
+            config,
+            ubus_socket,
+        } = options;
         let configuration = Configuration::at_start(config, now)?;
         let settings = configuration.settings.clone();
 
@@ -86,18 +90,20 @@ impl Daemon {
         }
         let registry = Registry::new(stored, settings.clone(), now);
 
-        let guard = Guard::start(
-            &settings,
-            &ubus_socket,
-            outlet(&inbox, Input::Enforcement),
-        );
+        let guard = Guard::start(&settings, &ubus_socket, outlet(&inbox, Input::Enforcement));
         let broker = start_broker(&settings, &registry, &guard, &inbox);
         if let Err(error) = &broker {
             log::error!("broker: {error}");
         }
-        let discovery = start_discovery(&settings, &guard, &ubus_socket, &inbox)?;
-        let bus = ubus::serve(ubus_socket.clone(), methods::METHODS, outlet(&inbox, Input::Call))
-            .map_err(|error| StartError::Thread("ubus", error))?;
+        let sources = discovery_config(&settings, &guard, &ubus_socket);
+        let discovery = discovery::start(sources.clone(), outlet(&inbox, Input::Discovery))
+            .map_err(|error| StartError::Thread("discovery", error))?;
+        let bus = ubus::serve(
+            ubus_socket.clone(),
+            methods::METHODS,
+            outlet(&inbox, Input::Call),
+        )
+        .map_err(|error| StartError::Thread("ubus", error))?;
 
         let mut daemon = Daemon {
             started: Instant::now(),
@@ -111,15 +117,20 @@ impl Daemon {
             ubus_socket,
             inbox,
             bus,
-            discovery,
+            discovery: (sources, discovery),
             save_due: None,
             ticks: 0,
         };
-        let registry = &daemon.registry;
-        daemon.guard.keep_only(|mac| registry.device(mac).is_some());
+        daemon.forget_leftovers();
         daemon.tell_configuration();
         daemon.settle();
         Ok(daemon)
+    }
+
+    /// Frees what a predecessor left in the kernel of devices that are no longer known.
+    fn forget_leftovers(&mut self) {
+        let registry = &self.registry;
+        self.guard.keep_only(|mac| registry.device(mac).is_some());
     }
 
     /// Once a second.
@@ -130,7 +141,10 @@ impl Daemon {
         if self.ticks.is_multiple_of(LOOK_AFTER_TICKS) {
             self.look_after();
         }
-        if self.save_due.is_some_and(|due| now >= due || due > now + SAVE_DELAY_MS) {
+        if self
+            .save_due
+            .is_some_and(|due| now >= due || due > now + SAVE_DELAY_MS)
+        {
             self.save();
         }
         self.settle();
@@ -139,12 +153,39 @@ impl Daemon {
     fn look_after(&mut self) {
         let settings = self.configuration.settings.clone();
         self.guard.follow(&settings, &self.ubus_socket);
+        self.follow_discovery(&settings);
         self.renew_certificate(&settings);
         if let Ok(broker) = &self.broker
             && let Some(stats) = broker.handle.stats()
         {
             let connected = stats.clients.iter().filter_map(|client| client.mac);
             self.registry.connected(&connected.collect());
+        }
+    }
+
+    /// Starts the sources anew where they are to look elsewhere.
+    fn follow_discovery(&mut self, settings: &Settings) {
+        let sources = discovery_config(settings, &self.guard, &self.ubus_socket);
+        if sources == self.discovery.0 {
+            return;
+        }
+        match discovery::start(sources.clone(), outlet(&self.inbox, Input::Discovery)) {
+            Ok(discovery) => self.discovery = (sources, discovery),
+            Err(error) => log::error!("discovery: {error}"),
+        }
+    }
+
+    /// Opens or closes the broker, as the configuration has it.
+    fn switch_broker(&mut self, settings: &Settings) {
+        match (settings.main.enabled, &self.broker) {
+            (true, Ok(broker)) => broker.handle.set_listeners(settings.listeners.clone()),
+            (false, Ok(_)) | (true, Err(_)) => {
+                self.broker = start_broker(settings, &self.registry, &self.guard, &self.inbox);
+                if let Err(error) = &self.broker {
+                    log::error!("broker: {error}");
+                }
+            }
+            (false, Err(_)) => {}
         }
     }
 
@@ -165,7 +206,15 @@ impl Daemon {
             Update::Sighting(sighting) => self.registry.sighting(unix_ms(), &sighting),
             Update::Source { source, up, detail } => {
                 self.sources.insert(source, (up, detail.clone()));
-                self.tell(None, None, EventKind::SourceChanged { source: source.name(), up, detail });
+                self.tell(
+                    None,
+                    None,
+                    EventKind::SourceChanged {
+                        source: source.name(),
+                        up,
+                        detail,
+                    },
+                );
             }
         }
     }
@@ -174,8 +223,20 @@ impl Daemon {
     pub(super) fn enforced(&mut self, report: enforce::Report) {
         match report {
             enforce::Report::Frame(frame) => self.framed(&frame),
-            enforce::Report::Attachment { interface, what, detail } => {
-                self.tell(None, None, EventKind::Enforcement { interface, what, detail });
+            enforce::Report::Attachment {
+                interface,
+                what,
+                detail,
+            } => {
+                self.tell(
+                    None,
+                    None,
+                    EventKind::Enforcement {
+                        interface,
+                        what,
+                        detail,
+                    },
+                );
             }
         }
     }
@@ -214,7 +275,12 @@ impl Daemon {
         let username = username?;
         self.registry
             .devices()
-            .find(|device| device.credential.as_ref().is_some_and(|held| held.username == username))
+            .find(|device| {
+                device
+                    .credential
+                    .as_ref()
+                    .is_some_and(|held| held.username == username)
+            })
             .map(|device| device.mac)
     }
 
@@ -228,9 +294,11 @@ impl Daemon {
         let settings = self.configuration.settings.clone();
         self.registry.set_settings(settings.clone(), now);
         self.guard.follow(&settings, &self.ubus_socket);
-        if let Ok(broker) = &self.broker {
-            broker.handle.set_listeners(settings.listeners.clone());
+        if self.guard.switch(&settings) {
+            self.forget_leftovers();
         }
+        self.follow_discovery(&settings);
+        self.switch_broker(&settings);
         self.renew_certificate(&settings);
         self.tell_configuration();
         true
@@ -238,9 +306,13 @@ impl Daemon {
 
     fn tell_configuration(&mut self) {
         let kind = if self.configuration.errors.is_empty() {
-            EventKind::ConfigLoaded { file: self.configuration.file() }
+            EventKind::ConfigLoaded {
+                file: self.configuration.file(),
+            }
         } else {
-            EventKind::ConfigRefused { errors: self.configuration.errors.clone() }
+            EventKind::ConfigRefused {
+                errors: self.configuration.errors.clone(),
+            }
         };
         self.tell(None, None, kind);
     }
@@ -260,12 +332,15 @@ impl Daemon {
         if effects.directory
             && let Ok(broker) = &self.broker
         {
-            broker.handle.set_directory(Arc::new(self.registry.directory()));
+            broker
+                .handle
+                .set_directory(Arc::new(self.registry.directory()));
         }
         match effects.save {
             Save::No => {}
             Save::Soon => {
-                self.save_due.get_or_insert(unix_ms().saturating_add(SAVE_DELAY_MS));
+                self.save_due
+                    .get_or_insert(unix_ms().saturating_add(SAVE_DELAY_MS));
             }
             Save::Now => self.save(),
         }
@@ -337,19 +412,12 @@ fn start_broker(
     Ok(Broker { handle, pki })
 }
 
-fn start_discovery(
-    settings: &Settings,
-    guard: &Guard,
-    ubus_socket: &Path,
-    inbox: &SyncSender<Input>,
-) -> Result<Discovery, StartError> {
-    let config = DiscoveryConfig {
+fn discovery_config(settings: &Settings, guard: &Guard, ubus_socket: &Path) -> DiscoveryConfig {
+    DiscoveryConfig {
         ubus_socket: ubus_socket.to_owned(),
         lease_file: settings.main.lease_file.clone(),
         interfaces: guard.devices().to_vec(),
-    };
-    discovery::start(config, outlet(inbox, Input::Discovery))
-        .map_err(|error| StartError::Thread("discovery", error))
+    }
 }
 
 /// What clients call the router.

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-use crate::outlet::Outlet;
 use super::dhcp::{self, Lease};
 use super::netlink::neighbour_mac;
 use super::reporter::{Closed, Fact, Reporter};
 use super::{Source, Update};
+use crate::outlet::Outlet;
 use crate::ubus::Status;
 use crate::ubus::connection::{BUS_TIMEOUT, Bus, BusError, Invoke, Message};
 use crate::ubus::wake::{Backoff, Wake, wait};

@@ -84,7 +84,7 @@ pub struct Sighting {
 }
 
 /// Where to look for devices.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiscoveryConfig {
     /// ubusd's socket; see [`crate::ubus::DEFAULT_SOCKET`].
     pub ubus_socket: PathBuf,
@@ -116,10 +116,7 @@ impl Drop for Discovery {
 ///
 /// When the system gives no descriptor or no thread. A source that is absent is no error: it is
 /// awaited, and its [`Update::Source`] says so.
-pub fn start(
-    config: DiscoveryConfig,
-    out: impl Into<Outlet<Update>>,
-) -> io::Result<Discovery> {
+pub fn start(config: DiscoveryConfig, out: impl Into<Outlet<Update>>) -> io::Result<Discovery> {
     let out = out.into();
     let mut discovery = Discovery { wakes: Vec::new() };
     let mut wake = || {

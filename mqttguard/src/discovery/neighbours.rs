@@ -21,10 +21,10 @@ use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::neighbour::NeighbourState;
 
-use crate::outlet::Outlet;
 use super::netlink::{Neighbour, Netlink, neighbours};
 use super::reporter::{Closed, Fact, MAX_FACTS, REPEAT_AFTER, Reporter};
 use super::{Source, Update};
+use crate::outlet::Outlet;
 use crate::ubus::wake::{Backoff, Wake, wait};
 
 /// `RTNLGRP_LINK` and `RTNLGRP_NEIGH` of `linux/rtnetlink.h`.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
 
-use crate::outlet::Outlet;
 use super::{Sighting, Source, Update};
+use crate::outlet::Outlet;
 
 /// A device that is heard from is told of again after this long, so that "last seen" keeps its
 /// meaning.

@@ -56,7 +56,9 @@ impl Registry {
                 // The neighbour table forgets whom the router has not talked to; a lease that
                 // ended says more.
                 if sighting.source != Source::Neighbours {
-                    device.addresses.retain(|address| Some(*address) != sighting.address);
+                    device
+                        .addresses
+                        .retain(|address| Some(*address) != sighting.address);
                 }
             }
             return;

@@ -12,10 +12,10 @@ use std::{io, thread};
 use serde_json::{Map, Value};
 
 use super::Status;
-use crate::outlet::Outlet;
 use super::connection::{Bus, BusError, Invoke, Message, Return};
 use super::method::{Answer, Call, MethodError, MethodSpec, Reply, signature};
 use super::wake::{Backoff, Wake, wait};
+use crate::outlet::Outlet;
 
 /// The object's name on the bus.
 pub const OBJECT: &str = "mqttguard";
