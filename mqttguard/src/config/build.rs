@@ -5,6 +5,8 @@ use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use mqttguard_common::{MAX_EXCEPTIONS, Mac};
+
 use super::check::{Checked, Place};
 use super::kinds::size;
 use super::mistake::{ConfigError, found};
@@ -28,7 +30,7 @@ pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Setti
     let limits: Option<BTreeMap<String, Limits>> = of(LIMITS.kind)
         .map(|place| Some((named(place), limits(place, errors)?)))
         .collect();
-    let exceptions: Option<_> = of(EXCEPTION.kind).map(exception).collect();
+    let exceptions = exceptions(of(EXCEPTION.kind), errors);
     let devices = devices(of(DEVICE_SECTION.kind), errors);
     let limits = limits?;
     Some(Settings {
@@ -172,6 +174,34 @@ fn milliseconds(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
+fn exceptions<'a>(
+    places: impl Iterator<Item = &'a Place>,
+    errors: &mut ConfigError,
+) -> Option<Vec<Exception>> {
+    let mut exceptions: Vec<Exception> = Vec::new();
+    for place in places {
+        let exception = exception(place)?;
+        // The kernel program looks one destination up and has a row of this length for it.
+        let fits = exceptions.iter().chain([&exception]).all(|inner| {
+            let covers = |outer: &&Exception| outer.destination.contains(&inner.destination);
+            let earlier = exceptions.iter().filter(covers).count();
+            earlier.saturating_add(usize::from(covers(&&exception))) <= MAX_EXCEPTIONS
+        });
+        if !fits {
+            errors.push(
+                place.line("destination"),
+                format!("{}: option destination", place.label),
+                found(
+                    &exception.destination.to_string(),
+                    format!("at most {MAX_EXCEPTIONS} exceptions for one destination"),
+                ),
+            );
+        }
+        exceptions.push(exception);
+    }
+    Some(exceptions)
+}
+
 fn exception(place: &Place) -> Option<Exception> {
     Some(Exception {
         name: place.name.clone(),
@@ -184,7 +214,7 @@ fn exception(place: &Place) -> Option<Exception> {
 fn devices<'a>(
     places: impl Iterator<Item = &'a Place>,
     errors: &mut ConfigError,
-) -> Option<BTreeMap<mqttguard_common::Mac, DeviceOverride>> {
+) -> Option<BTreeMap<Mac, DeviceOverride>> {
     let mut devices = BTreeMap::new();
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
     for place in places {

@@ -175,6 +175,26 @@ fn a_flood_of_mistakes_is_cut_short() {
 }
 
 #[test]
+fn exceptions_for_one_destination_are_bounded() {
+    let exception = |n: usize, destination: &str| {
+        format!("config exception 'e{n}'\n\toption destination '{destination}'\n")
+    };
+    let apart: String = (0..64)
+        .map(|n| exception(n, &format!("203.0.113.{n}")))
+        .collect();
+    assert_eq!(mistakes(&apart), Vec::<String>::new());
+    let wide: String = (0..16).map(|n| exception(n, "203.0.0.0/16")).collect();
+    assert_eq!(mistakes(&wide), Vec::<String>::new());
+    assert_eq!(
+        mistakes(&(wide + &exception(16, "203.0.113.7"))),
+        [format!(
+            "{FILE}:34: exception 'e16': option destination: found '203.0.113.7/32', expected \
+             at most 16 exceptions for one destination"
+        )]
+    );
+}
+
+#[test]
 fn files_that_cannot_be_read_are_told() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("mqttguard");
