@@ -1,1 +1,4 @@
 //! End-to-end tests on real namespaces, packets, clients and a real bus; see `tests/`.
+
+pub mod bus;
+pub mod net;

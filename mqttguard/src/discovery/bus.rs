@@ -8,15 +8,15 @@ use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
 use super::dhcp::{self, Lease};
 use super::netlink::neighbour_mac;
-use super::reporter::{Closed, Fact, Reporter};
+use super::reporter::{Fact, Reporter};
 use super::{Source, Update};
+use crate::outlet::{Closed, Outlet};
 use crate::ubus::Status;
 use crate::ubus::connection::{BUS_TIMEOUT, Bus, BusError, Invoke, Message};
 use crate::ubus::wake::{Backoff, Wake, wait};
@@ -135,7 +135,7 @@ impl Server {
 }
 
 impl DhcpServers {
-    pub(super) fn new(socket: PathBuf, wake: Arc<Wake>, out: SyncSender<Update>) -> Self {
+    pub(super) fn new(socket: PathBuf, wake: Arc<Wake>, out: Outlet<Update>) -> Self {
         let server = |object, source, read, out| Server {
             object,
             read,

@@ -11,14 +11,14 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 
 use super::leases::{self, Leases};
-use super::reporter::{Closed, Fact, Reporter};
+use super::reporter::{Fact, Reporter};
 use super::{Source, Update};
+use crate::outlet::{Closed, Outlet};
 use crate::ubus::wake::{Wake, wait};
 
 /// The file is read anew at least this often: clocks jump, and a file system may not tell.
@@ -40,7 +40,7 @@ pub(super) struct LeaseFile {
 }
 
 impl LeaseFile {
-    pub(super) fn new(path: PathBuf, wake: Arc<Wake>, out: SyncSender<Update>) -> io::Result<Self> {
+    pub(super) fn new(path: PathBuf, wake: Arc<Wake>, out: Outlet<Update>) -> io::Result<Self> {
         Ok(LeaseFile {
             path,
             wake,

@@ -15,7 +15,6 @@ mod reporter;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::{io, thread};
 
 use mqttguard_common::Mac;
@@ -23,6 +22,7 @@ use mqttguard_common::Mac;
 pub use netlink::{local_addresses, neighbour_mac};
 pub use networks::resolve_networks;
 
+use crate::outlet::{Closed, Outlet};
 use crate::ubus::wake::Wake;
 
 /// Where a sighting comes from, or what stands behind a status line.
@@ -79,7 +79,8 @@ pub struct Sighting {
     pub hostname: Option<String>,
     /// The Linux device or bridge it is behind, such as `br-lan`.
     pub interface: Option<String>,
-    /// True when it is there, false when it released its lease or its entry went away.
+    /// True when it is there, by this source; false when the last lease or entry that the source
+    /// had of it went away.
     pub present: bool,
 }
 
@@ -116,7 +117,8 @@ impl Drop for Discovery {
 ///
 /// When the system gives no descriptor or no thread. A source that is absent is no error: it is
 /// awaited, and its [`Update::Source`] says so.
-pub fn start(config: DiscoveryConfig, out: SyncSender<Update>) -> io::Result<Discovery> {
+pub fn start(config: DiscoveryConfig, out: impl Into<Outlet<Update>>) -> io::Result<Discovery> {
+    let out = out.into();
     let mut discovery = Discovery { wakes: Vec::new() };
     let mut wake = || {
         let wake = Arc::new(Wake::new()?);
@@ -132,10 +134,7 @@ pub fn start(config: DiscoveryConfig, out: SyncSender<Update>) -> io::Result<Dis
     Ok(discovery)
 }
 
-fn spawn(
-    name: &str,
-    run: impl FnOnce() -> Result<(), reporter::Closed> + Send + 'static,
-) -> io::Result<()> {
+fn spawn(name: &str, run: impl FnOnce() -> Result<(), Closed> + Send + 'static) -> io::Result<()> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(run)

@@ -14,7 +14,6 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
 use mqttguard_common::Mac;
@@ -23,8 +22,9 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::neighbour::NeighbourState;
 
 use super::netlink::{Neighbour, Netlink, neighbours};
-use super::reporter::{Closed, Fact, MAX_FACTS, REPEAT_AFTER, Reporter};
+use super::reporter::{Fact, MAX_FACTS, REPEAT_AFTER, Reporter};
 use super::{Source, Update};
+use crate::outlet::{Closed, Outlet};
 use crate::ubus::wake::{Backoff, Wake, wait};
 
 /// `RTNLGRP_LINK` and `RTNLGRP_NEIGH` of `linux/rtnetlink.h`.
@@ -71,7 +71,7 @@ impl From<io::Error> for Failure {
 }
 
 impl Neighbours {
-    pub(super) fn new(guarded: Vec<String>, wake: Arc<Wake>, out: SyncSender<Update>) -> Self {
+    pub(super) fn new(guarded: Vec<String>, wake: Arc<Wake>, out: Outlet<Update>) -> Self {
         Neighbours {
             guarded,
             wake,

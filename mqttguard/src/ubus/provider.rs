@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use super::Status;
 use super::connection::{Bus, BusError, Invoke, Message, Return};
 use super::method::{Answer, Call, MethodError, MethodSpec, Reply, signature};
 use super::wake::{Backoff, Wake, wait};
+use crate::outlet::Outlet;
 
 /// The object's name on the bus.
 pub const OBJECT: &str = "mqttguard";
@@ -129,7 +130,7 @@ impl Drop for UbusHandle {
 pub fn serve(
     socket: PathBuf,
     methods: &'static [MethodSpec],
-    calls: SyncSender<Call>,
+    calls: impl Into<Outlet<Call>>,
 ) -> io::Result<UbusHandle> {
     let shared = Arc::new(Shared {
         wake: Arc::new(Wake::new()?),
@@ -142,7 +143,7 @@ pub fn serve(
     let mut provider = Provider {
         socket,
         methods,
-        calls,
+        calls: calls.into(),
         shared: Arc::clone(&shared),
         queued,
         answers,
@@ -171,7 +172,7 @@ struct Pending {
 struct Provider {
     socket: PathBuf,
     methods: &'static [MethodSpec],
-    calls: SyncSender<Call>,
+    calls: Outlet<Call>,
     shared: Arc<Shared>,
     queued: Receiver<Notification>,
     answers: SyncSender<Answer>,
@@ -251,7 +252,12 @@ impl Provider {
             .data
             .map_err(|error| MethodError::new(Status::InvalidArgument, error.to_string()))?;
         let args = spec.check(given)?;
-        let busy = || MethodError::new(Status::NoMemory, "too many calls at once, try again");
+        let busy = || {
+            MethodError::new(
+                Status::NoMemory,
+                "the daemon is busy or stopping, try again",
+            )
+        };
         if self.pending.len() >= MAX_PENDING {
             return Err(busy());
         }
@@ -263,24 +269,13 @@ impl Provider {
             wake: Arc::clone(&self.shared.wake),
             answered: false,
         };
-        match self.calls.try_send(Call {
+        let call = Call {
             method: spec.name,
             args,
             reply,
-        }) {
-            Ok(()) => {}
-            Err(TrySendError::Full(mut call)) => {
-                call.reply.answered = true;
-                return Err(busy());
-            }
-            Err(TrySendError::Disconnected(mut call)) => {
-                call.reply.answered = true;
-                return Err(MethodError::new(
-                    Status::UnknownError,
-                    "the daemon is stopping",
-                ));
-            }
-        }
+        };
+        // A call that is not taken answers for itself, to a token that nobody knows.
+        self.calls.try_send(call).map_err(|_| busy())?;
         let until = Instant::now() + CALL_TIMEOUT;
         self.pending.push(Pending {
             token,
