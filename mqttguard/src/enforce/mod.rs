@@ -1,5 +1,13 @@
 //! Loads, attaches, pins and feeds the kernel program; reads its events and counters.
 
+mod error;
+mod exceptions;
+pub mod object;
+mod tables;
+
+pub use error::EnforceError;
+pub use tables::Tables;
+
 use std::net::IpAddr;
 
 use mqttguard_common::{Mac, Reason};
