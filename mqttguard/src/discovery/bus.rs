@@ -231,7 +231,7 @@ impl DhcpServers {
             Message::Unsubscribed { target } => {
                 for server in [&mut self.dnsmasq, &mut self.odhcpd] {
                     if server.attached.is_some_and(|(object, _)| object == target) {
-                        server.detach("left the bus")?;
+                        server.detach("is not on the bus")?;
                     }
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -43,7 +43,8 @@ struct Shared {
     wake: Arc<Wake>,
     state: Mutex<State>,
     subscribed: AtomicBool,
-    dropped: AtomicU64,
+    /// Not 64 bits wide: 32-bit MIPS has no such atomics.
+    dropped: AtomicUsize,
 }
 
 impl Shared {
@@ -96,7 +97,7 @@ impl UbusHandle {
 
     /// Notifications that subscribers missed because the queue was full or they did not fit a
     /// message.
-    pub fn dropped(&self) -> u64 {
+    pub fn dropped(&self) -> usize {
         self.shared.dropped.load(Ordering::Relaxed)
     }
 
@@ -136,7 +137,7 @@ pub fn serve(
         wake: Arc::new(Wake::new()?),
         state: Mutex::new(State::Down("not connected yet".to_owned())),
         subscribed: AtomicBool::new(false),
-        dropped: AtomicU64::new(0),
+        dropped: AtomicUsize::new(0),
     });
     let (notifications, queued) = sync_channel(MAX_NOTIFICATIONS);
     let (answers, answered) = sync_channel(MAX_PENDING);
