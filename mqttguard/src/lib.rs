@@ -21,7 +21,7 @@
 pub mod broker;
 pub mod cli;
 pub mod config;
-//pub mod daemon;
+pub mod daemon;
 pub mod discovery;
 pub mod enforce;
 pub mod events;

@@ -1,5 +1,7 @@
 //! Discovery against a real bus, a real file system and a real neighbour table.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;

@@ -1,9 +1,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 
 use mqttguard_broker::{Access, Version};
 use mqttguard_common::Mac;
+
+use crate::outlet::Outlet;
 
 /// Something the broker has to tell, and whom it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,12 +143,12 @@ impl Denial {
 
 /// The way out for events. Never blocks: what finds the channel full is counted as lost.
 pub(super) struct Events {
-    sender: SyncSender<BrokerEvent>,
+    sender: Outlet<BrokerEvent>,
     lost: u64,
 }
 
 impl Events {
-    pub(super) fn new(sender: SyncSender<BrokerEvent>) -> Events {
+    pub(super) fn new(sender: Outlet<BrokerEvent>) -> Events {
         Events { sender, lost: 0 }
     }
 

@@ -39,6 +39,7 @@ pub use listen::ListenerStatus;
 pub use report::{BrokerStats, ClientStatus};
 
 use crate::config::Listener;
+use crate::outlet::Outlet;
 use crate::registry::Directory;
 use change::Command;
 use reactor::Reactor;
@@ -94,7 +95,7 @@ pub struct Startup {
     /// How to find a peer's MAC address.
     pub resolve: Box<Resolve>,
     /// Where to tell what happens. When it is full, events are counted as lost.
-    pub events: SyncSender<BrokerEvent>,
+    pub events: Outlet<BrokerEvent>,
 }
 
 /// The running broker. Dropping the handle stops it.

@@ -29,18 +29,20 @@ impl Configuration {
     /// # Errors
     ///
     /// Never, while the built-in defaults are valid.
-    pub(super) fn at_start(
-        file: PathBuf,
-        last_good: PathBuf,
-        now: UnixMs,
-    ) -> Result<Configuration, ConfigError> {
+    pub(super) fn at_start(file: PathBuf, now: UnixMs) -> Result<Configuration, ConfigError> {
+        let last_good = last_good(&file);
         let (settings, errors) = match config::load(&file) {
             Ok(settings) => (settings, Vec::new()),
             Err(error) => (fall_back(&last_good)?, lines(&error)),
         };
         let settings = Arc::new(settings);
-        let configuration =
-            Configuration { file, last_good, settings, loaded_ms: now, errors };
+        let configuration = Configuration {
+            file,
+            last_good,
+            settings,
+            loaded_ms: now,
+            errors,
+        };
         if configuration.errors.is_empty() {
             configuration.keep();
         }
@@ -92,7 +94,10 @@ impl Configuration {
 
 fn fall_back(last_good: &Path) -> Result<Settings, ConfigError> {
     if let Ok(settings) = config::load(last_good) {
-        log::warn!("the configuration of {} is in force instead", last_good.display());
+        log::warn!(
+            "the configuration of {} is in force instead",
+            last_good.display()
+        );
         return Ok(settings);
     }
     log::warn!("the built-in defaults are in force instead");
@@ -101,4 +106,14 @@ fn fall_back(last_good: &Path) -> Result<Settings, ConfigError> {
 
 fn lines(error: &ConfigError) -> Vec<String> {
     error.to_string().lines().map(str::to_owned).collect()
+}
+
+/// Where the copy of a file goes: beside it, or, since UCI takes all that lies in `/etc/config` for
+/// its own, to where the router keeps mqttguard's other things.
+fn last_good(file: &Path) -> PathBuf {
+    if file.parent() == Some(Path::new("/etc/config")) {
+        PathBuf::from("/etc/mqttguard/last-good.uci")
+    } else {
+        file.with_extension("last-good")
+    }
 }

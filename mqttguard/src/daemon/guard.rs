@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::config::{ListenerKind, Mode, Settings};
 use crate::discovery;
 use crate::enforce::{
-    Attachment, Change, DeviceCounters, DevicePolicy, Enforcer, FrameEvent, Proof, Rules, Target,
+    self, Attachment, DeviceCounters, DevicePolicy, Enforcer, Proof, Rules, Target,
 };
 use crate::outlet::Outlet;
 use mqttguard_common::Mac;
@@ -19,7 +19,11 @@ pub(super) struct Guard {
     target: Target,
     /// Networks of the configuration that no device stands for yet.
     unresolved: Vec<String>,
+    reports: Outlet<enforce::Report>,
 }
+
+/// Why there is no program when the owner wants none.
+const OFF: &str = "switched off in the configuration";
 
 impl Guard {
     /// Loads and attaches the program. A failure is kept, to be told by [`Guard::problems`]: the
@@ -27,27 +31,52 @@ impl Guard {
     pub(super) fn start(
         settings: &Settings,
         ubus_socket: &Path,
-        frames: Outlet<FrameEvent>,
-        changes: Outlet<Change>,
+        reports: Outlet<enforce::Report>,
     ) -> Guard {
-        let rules = rules(settings, local_addresses());
         let (target, unresolved) = target(settings, ubus_socket);
-        let enforcer = if settings.main.enabled {
-            Enforcer::start(&settings.main.bpf_dir, &target, &rules, frames, changes)
-                .map_err(|error| error.to_string())
-        } else {
-            Err("switched off in the configuration".to_owned())
+        let mut guard = Guard {
+            enforcer: Err(OFF.to_owned()),
+            rules: rules(settings, local_addresses()),
+            target,
+            unresolved,
+            reports,
         };
-        if let Err(error) = &enforcer {
-            log::error!("kernel program: {error}");
+        guard.switch(settings);
+        guard
+    }
+
+    /// Loads the program if it should run and does not, and takes it off if it should not. True if
+    /// it was loaded: it then knows no device of this daemon's yet.
+    pub(super) fn switch(&mut self, settings: &Settings) -> bool {
+        match (settings.main.enabled, &self.enforcer) {
+            (true, Err(_)) => {
+                let reports = self.reports.clone();
+                // An inbox that is full loses events, not enforcement.
+                let report = move |report| {
+                    let _ = reports.try_send(report);
+                };
+                self.enforcer =
+                    Enforcer::start(&settings.main.bpf_dir, &self.target, &self.rules, report)
+                        .map_err(|error| error.to_string());
+                if let Err(error) = &self.enforcer {
+                    log::error!("kernel program: {error}");
+                }
+                self.enforcer.is_ok()
+            }
+            (false, Ok(_)) => {
+                detach(std::mem::replace(&mut self.enforcer, Err(OFF.to_owned())));
+                false
+            }
+            (true, Ok(_)) | (false, Err(_)) => false,
         }
-        Guard { enforcer, rules, target, unresolved }
     }
 
     /// Brings the program in step with the configuration, the router's addresses and its networks,
     /// where they differ from what it was told last.
     pub(super) fn follow(&mut self, settings: &Settings, ubus_socket: &Path) {
-        let Ok(enforcer) = &mut self.enforcer else { return };
+        let Ok(enforcer) = &mut self.enforcer else {
+            return;
+        };
         let rules = rules(settings, local_addresses());
         if rules != self.rules {
             match enforcer.set_rules(&rules) {
@@ -58,15 +87,10 @@ impl Guard {
         let (target, unresolved) = target(settings, ubus_socket);
         self.unresolved = unresolved;
         if target != self.target {
-            enforcer.retarget(&target);
-            self.target = target;
-        }
-    }
-
-    /// Compares what the interfaces received with what the program saw.
-    pub(super) fn prove(&mut self) {
-        if let Ok(enforcer) = &mut self.enforcer {
-            enforcer.prove();
+            match enforcer.retarget(&target) {
+                Ok(()) => self.target = target,
+                Err(error) => log::error!("kernel program: {error}"),
+            }
         }
     }
 
@@ -89,9 +113,9 @@ impl Guard {
     }
 
     /// Frees the entries of devices that a predecessor left behind and nobody knows any more.
-    pub(super) fn keep_only(&mut self, macs: &BTreeSet<Mac>) {
+    pub(super) fn keep_only(&mut self, known: impl Fn(Mac) -> bool) {
         if let Ok(enforcer) = &mut self.enforcer
-            && let Err(error) = enforcer.keep_only(macs)
+            && let Err(error) = enforcer.retain(known)
         {
             log::error!("kernel program: {error}");
         }
@@ -99,7 +123,9 @@ impl Guard {
 
     /// What each device did.
     pub(super) fn counters(&self) -> Vec<(Mac, DeviceCounters)> {
-        let Ok(enforcer) = &self.enforcer else { return Vec::new() };
+        let Ok(enforcer) = &self.enforcer else {
+            return Vec::new();
+        };
         enforcer.counters().unwrap_or_else(|error| {
             log::error!("kernel program: counters: {error}");
             Vec::new()
@@ -119,6 +145,11 @@ impl Guard {
         &self.rules.local_addresses
     }
 
+    /// The Linux devices that are guarded; a bridge stands for its ports.
+    pub(super) fn devices(&self) -> &[String] {
+        &self.target.devices
+    }
+
     /// Why the house is not protected, in plain words; empty when it is.
     pub(super) fn problems(&self) -> Vec<String> {
         let mut why = Vec::new();
@@ -135,14 +166,25 @@ impl Guard {
                 return why;
             }
         };
-        for Attachment { interface, hook, proof, why: detail } in &attachments {
+        for Attachment {
+            interface,
+            hook,
+            proof,
+            why: detail,
+        } in &attachments
+        {
             if hook.is_none() {
                 why.push(format!("not attached to {interface}: {detail}"));
             } else if *proof == Proof::Blind {
-                why.push(format!("{interface} has frames that the kernel program does not see"));
+                why.push(format!(
+                    "{interface} has frames that the kernel program does not see"
+                ));
             }
         }
-        if !attachments.iter().any(|attachment| attachment.proof == Proof::Seen) {
+        if !attachments
+            .iter()
+            .any(|attachment| attachment.proof == Proof::Seen)
+        {
             why.push("no frame has been seen yet".to_owned());
         }
         why
@@ -150,24 +192,35 @@ impl Guard {
 
     /// Takes the program off the interfaces.
     pub(super) fn stop(self) {
-        if let Ok(enforcer) = self.enforcer
-            && let Err(error) = enforcer.detach()
-        {
-            log::error!("kernel program: {error}");
-        }
+        detach(self.enforcer);
+    }
+}
+
+fn detach(enforcer: Result<Enforcer, String>) {
+    if let Ok(enforcer) = enforcer
+        && let Err(error) = enforcer.detach()
+    {
+        log::error!("kernel program: {error}");
     }
 }
 
 fn rules(settings: &Settings, local_addresses: Vec<IpAddr>) -> Rules {
     let main = &settings.main;
-    let plain = settings.listeners.iter().find(|listener| listener.kind == ListenerKind::Plain);
+    let plain = settings
+        .listeners
+        .iter()
+        .find(|listener| listener.kind == ListenerKind::Plain);
     Rules {
         mode: main.mode,
         plaintext_ports: main.plaintext_ports.clone(),
         detect_connect: main.detect_connect,
         mqtt_sn: main.mqtt_sn,
         local_addresses,
-        broker_ports: settings.listeners.iter().map(|listener| listener.port).collect(),
+        broker_ports: settings
+            .listeners
+            .iter()
+            .map(|listener| listener.port)
+            .collect(),
         local_plaintext_port: plain.map(|listener| listener.port),
         exceptions: settings.exceptions.clone(),
         stranger_limits: settings.stranger_limits(),
@@ -190,10 +243,11 @@ fn target(settings: &Settings, ubus_socket: &Path) -> (Target, Vec<String>) {
     let mut devices: BTreeSet<String> = main.devices.iter().cloned().collect();
     let mut unresolved = Vec::new();
     if !main.networks.is_empty() {
-        let resolved = discovery::resolve_networks(ubus_socket, &main.networks).unwrap_or_else(|error| {
-            log::debug!("networks: {error}");
-            Vec::new()
-        });
+        let resolved =
+            discovery::resolve_networks(ubus_socket, &main.networks).unwrap_or_else(|error| {
+                log::debug!("networks: {error}");
+                Vec::new()
+            });
         for network in &main.networks {
             match resolved.iter().find(|(name, _)| name == network) {
                 Some((_, device)) => {
@@ -203,5 +257,11 @@ fn target(settings: &Settings, ubus_socket: &Path) -> (Target, Vec<String>) {
             }
         }
     }
-    (Target { devices: devices.into_iter().collect(), hook: main.hook }, unresolved)
+    (
+        Target {
+            devices: devices.into_iter().collect(),
+            hook: main.hook,
+        },
+        unresolved,
+    )
 }

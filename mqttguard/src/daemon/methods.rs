@@ -12,9 +12,18 @@ use crate::ubus::{ArgType, Call, MethodError, MethodSpec, Status};
 
 /// The object's methods, as `ubus -v list mqttguard` shows them.
 pub(super) const METHODS: &[MethodSpec] = &[
-    MethodSpec { name: "status", args: &[] },
-    MethodSpec { name: "devices", args: &[] },
-    MethodSpec { name: "device", args: &[("device", ArgType::String)] },
+    MethodSpec {
+        name: "status",
+        args: &[],
+    },
+    MethodSpec {
+        name: "devices",
+        args: &[],
+    },
+    MethodSpec {
+        name: "device",
+        args: &[("device", ArgType::String)],
+    },
     MethodSpec {
         name: "enrol",
         args: &[
@@ -23,14 +32,26 @@ pub(super) const METHODS: &[MethodSpec] = &[
             ("username", ArgType::String),
         ],
     },
-    MethodSpec { name: "block", args: &[("device", ArgType::String), ("why", ArgType::String)] },
-    MethodSpec { name: "unblock", args: &[("device", ArgType::String)] },
-    MethodSpec { name: "stats", args: &[] },
+    MethodSpec {
+        name: "block",
+        args: &[("device", ArgType::String), ("why", ArgType::String)],
+    },
+    MethodSpec {
+        name: "unblock",
+        args: &[("device", ArgType::String)],
+    },
+    MethodSpec {
+        name: "stats",
+        args: &[],
+    },
     MethodSpec {
         name: "events",
         args: &[("limit", ArgType::Integer), ("since", ArgType::Integer)],
     },
-    MethodSpec { name: "reload", args: &[] },
+    MethodSpec {
+        name: "reload",
+        args: &[],
+    },
 ];
 
 /// Events that one reply holds, if the caller names no number.
@@ -44,7 +65,11 @@ type Answer = Result<Value, MethodError>;
 impl Daemon {
     /// A method was called.
     pub(super) fn called(&mut self, call: Call) {
-        let Call { method, args, reply } = call;
+        let Call {
+            method,
+            args,
+            reply,
+        } = call;
         let answer = match method {
             "status" => Ok(report::status(self)),
             "devices" => Ok(report::devices(self)),
@@ -109,7 +134,8 @@ impl Daemon {
 
     fn events_method(&self, args: &Args) -> Value {
         let number = |name| args.get(name).and_then(Value::as_u64);
-        let limit = number("limit").map_or(EVENTS, |limit| usize::try_from(limit).unwrap_or(EVENTS));
+        let limit =
+            number("limit").map_or(EVENTS, |limit| usize::try_from(limit).unwrap_or(EVENTS));
         let events = self.events.read(number("since").unwrap_or(0), limit, None);
         json!({ "events": events.into_iter().map(crate::events::Event::to_json).collect::<Vec<_>>() })
     }
@@ -141,11 +167,16 @@ impl Daemon {
 }
 
 fn text<'a>(args: &'a Args, name: &str) -> Option<&'a str> {
-    args.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+    args.get(name)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
 }
 
 fn never_seen(mac: Mac) -> MethodError {
-    MethodError::new(Status::NotFound, format!("no device has the MAC address {mac}"))
+    MethodError::new(
+        Status::NotFound,
+        format!("no device has the MAC address {mac}"),
+    )
 }
 
 fn refused(why: Refused) -> MethodError {

@@ -21,7 +21,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::broker::BrokerEvent;
 use crate::discovery;
-use crate::enforce::FrameEvent;
+use crate::enforce;
 use crate::outlet::Outlet;
 use crate::ubus;
 use wiring::Daemon;
@@ -33,15 +33,12 @@ pub struct DaemonOptions {
     pub config: PathBuf,
     /// ubusd's socket.
     pub ubus_socket: PathBuf,
-    /// Where a copy of the last good configuration is kept.
-    pub last_good: PathBuf,
 }
 
 /// What can come into the inbox.
 enum Input {
     Discovery(discovery::Update),
-    Frame(FrameEvent),
-    Enforcement(crate::enforce::Change),
+    Enforcement(enforce::Report),
     Broker(BrokerEvent),
     Call(ubus::Call),
     Signal(i32),
@@ -69,13 +66,15 @@ pub fn run(options: DaemonOptions) -> ExitCode {
 
 fn watch_signals(inbox: SyncSender<Input>) -> std::io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
-    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        for signal in signals.forever() {
-            if inbox.send(Input::Signal(signal)).is_err() {
-                return;
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            for signal in signals.forever() {
+                if inbox.send(Input::Signal(signal)).is_err() {
+                    return;
+                }
             }
-        }
-    })?;
+        })?;
     Ok(())
 }
 
@@ -95,8 +94,7 @@ fn serve(mut daemon: Daemon, inbox: &Receiver<Input>) -> ExitCode {
         };
         match input {
             Input::Discovery(update) => daemon.discovered(update),
-            Input::Frame(frame) => daemon.framed(&frame),
-            Input::Enforcement(change) => daemon.enforcement_changed(change),
+            Input::Enforcement(report) => daemon.enforced(report),
             Input::Broker(event) => daemon.brokered(event),
             Input::Call(call) => daemon.called(call),
             Input::Signal(SIGHUP) => {

@@ -1,12 +1,16 @@
 //! The daemon's state as the `mqttguard` object shows it.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, UdpSocket};
+use std::time::Duration;
 
 use mqttguard_common::{Mac, Reason};
 use serde_json::{Map, Value, json};
 
+use super::clock::unix_ms;
+use super::translation::protocol;
 use super::wiring::Daemon;
-use crate::broker::{BrokerStats, ClientInfo};
+use crate::broker::{BrokerStats, ClientStatus};
 use crate::config::Mode;
 use crate::enforce::{DeviceCounters, Proof};
 use crate::registry::{Device, State};
@@ -77,17 +81,24 @@ fn kernel(daemon: &Daemon) -> Value {
 
 fn broker(daemon: &Daemon) -> Value {
     let stats = match &daemon.broker {
-        Ok(broker) => broker.handle.stats(),
+        Ok(broker) => broker.handle.stats().ok_or("it does not answer"),
+        Err(error) => Err(error.as_str()),
+    };
+    let stats = match stats {
+        Ok(stats) => stats,
         Err(error) => return json!({ "error": error, "listeners": [] }),
     };
     let mut out = core(&stats);
-    let listeners = stats.listeners.iter().map(|listener| json!({
-        "name": listener.name,
-        "kind": listener.kind.name(),
-        "address": listener.address,
-        "up": listener.up,
-        "detail": listener.detail,
-    }));
+    let listeners = stats.listeners.iter().map(|listener| {
+        json!({
+            "name": &*listener.name,
+            "kind": listener.kind.name(),
+            "addresses": listener.addresses,
+            "up": listener.errors.is_empty(),
+            "detail": listener.errors.join("; "),
+            "connections": listener.connections,
+        })
+    });
     out.insert("listeners".to_owned(), listeners.collect());
     Value::Object(out)
 }
@@ -123,7 +134,13 @@ pub(super) fn device(daemon: &Daemon, mac: Mac) -> Option<Value> {
     let mut out = View::of(daemon).device(daemon.registry.device(mac)?);
     let events = daemon.events.read(0, DEVICE_EVENTS, Some(mac));
     if let Some(object) = out.as_object_mut() {
-        object.insert("events".to_owned(), events.into_iter().map(crate::events::Event::to_json).collect());
+        object.insert(
+            "events".to_owned(),
+            events
+                .into_iter()
+                .map(crate::events::Event::to_json)
+                .collect(),
+        );
     }
     Some(out)
 }
@@ -132,16 +149,22 @@ pub(super) fn device(daemon: &Daemon, mac: Mac) -> Option<Value> {
 struct View<'a> {
     daemon: &'a Daemon,
     counters: BTreeMap<Mac, DeviceCounters>,
-    clients: Vec<ClientInfo>,
+    clients: Vec<ClientStatus>,
 }
 
 impl<'a> View<'a> {
     fn of(daemon: &'a Daemon) -> View<'a> {
-        let clients = match &daemon.broker {
-            Ok(broker) => broker.handle.stats().clients,
-            Err(_) => Vec::new(),
-        };
-        View { daemon, counters: daemon.guard.counters().into_iter().collect(), clients }
+        let stats = daemon
+            .broker
+            .as_ref()
+            .ok()
+            .and_then(|broker| broker.handle.stats());
+        let clients = stats.map(|stats| stats.clients).unwrap_or_default();
+        View {
+            daemon,
+            counters: daemon.guard.counters().into_iter().collect(),
+            clients,
+        }
     }
 
     fn device(&self, device: &Device) -> Value {
@@ -155,13 +178,30 @@ impl<'a> View<'a> {
         let all_frames: u64 = counters.frames.iter().sum();
         let state = device.state();
         let why = match state {
-            State::Blocked => Some(device.blocked.as_deref().unwrap_or("blocked in the configuration")),
-            State::Quarantined => device.quarantine.as_ref().map(|quarantine| quarantine.why.as_str()),
+            State::Blocked => Some(
+                device
+                    .blocked
+                    .as_deref()
+                    .unwrap_or("blocked in the configuration"),
+            ),
+            State::Quarantined => device
+                .quarantine
+                .as_ref()
+                .map(|quarantine| quarantine.why.as_str()),
             State::New | State::Enrolled | State::Gone => None,
         };
-        let until = device.quarantine.as_ref().filter(|_| state == State::Quarantined);
-        let username = device.credential.as_ref().map(|credential| credential.username.as_str());
-        let connected = self.clients.iter().filter(|client| Some(&*client.username) == username);
+        let until = device
+            .quarantine
+            .as_ref()
+            .filter(|_| state == State::Quarantined);
+        let username = device
+            .credential
+            .as_ref()
+            .map(|credential| credential.username.as_str());
+        let connected = self
+            .clients
+            .iter()
+            .filter(|client| Some(&*client.username) == username);
         let mut out = json!({
             "mac": device.mac.to_string(),
             "name": device.name,
@@ -174,10 +214,10 @@ impl<'a> View<'a> {
             "profile": self.daemon.registry.profile_name(device),
             "username": username,
             "connected": connected.map(|client| json!({
-                "client_id": client.client_id,
+                "client_id": &*client.client_id,
                 "address": client.address,
-                "protocol": client.protocol,
-                "since_ms": client.since_ms,
+                "protocol": protocol(client.protocol),
+                "since_ms": unix_ms().saturating_sub(millis(client.connected_for)),
             })).collect::<Vec<_>>(),
             "first_seen_ms": device.first_seen_ms,
             "last_seen_ms": device.last_seen_ms,
@@ -220,7 +260,10 @@ pub(super) fn stats(daemon: &Daemon) -> Value {
                 .zip(counters.frames.into_iter().zip(counters.bytes))
                 .filter(|(_, (frames, _))| *frames > 0)
                 .map(|(reason, (frames, bytes))| {
-                    (reason.name().to_owned(), json!({ "frames": frames, "bytes": bytes }))
+                    (
+                        reason.name().to_owned(),
+                        json!({ "frames": frames, "bytes": bytes }),
+                    )
                 });
             (mac.to_string(), Value::Object(reasons.collect()))
         })
@@ -240,8 +283,37 @@ pub(super) fn credential(daemon: &Daemon, mac: Mac, username: &str, password: &s
         "password": password,
         "profile": device.map(|device| daemon.registry.profile_name(device)),
         "server": main.hostname,
-        "address": daemon.lan_address(mac),
+        "address": device.and_then(|device| router_address(daemon, device)),
         "port": listener.map(|listener| listener.port),
         "ca_file": main.data_dir.join("ca.crt"),
     })
+}
+
+/// The router's address as the device sees it: the one that the kernel would answer it from.
+fn router_address(daemon: &Daemon, device: &Device) -> Option<IpAddr> {
+    let toward = |address: &IpAddr| {
+        let any = if address.is_ipv4() {
+            "0.0.0.0:0"
+        } else {
+            "[::]:0"
+        };
+        let socket = UdpSocket::bind(any).ok()?;
+        // Connecting a UDP socket only looks up the route.
+        socket.connect((*address, 9)).ok()?;
+        socket.local_addr().ok().map(|local| local.ip())
+    };
+    let first_private = || {
+        let private = |address: &&IpAddr| matches!(address, IpAddr::V4(v4) if v4.is_private());
+        daemon.guard.addresses().iter().find(private).copied()
+    };
+    device
+        .addresses
+        .iter()
+        .rev()
+        .find_map(toward)
+        .or_else(first_private)
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

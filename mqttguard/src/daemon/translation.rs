@@ -13,16 +13,28 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
     let address = event.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let client_id = event.client_id.as_deref().unwrap_or_default().to_owned();
     match event.kind {
-        BrokerEventKind::Connected { version, session_present: _ } => {
-            EventKind::Connected { client_id, protocol: protocol(version), address }
-        }
-        BrokerEventKind::Disconnected { why, by_client: _ } => {
-            EventKind::Disconnected { client_id, why: why.to_owned() }
-        }
-        BrokerEventKind::LoginRefused { username, why } => {
-            EventKind::LoginRefused { username, address, why: why.text() }
-        }
-        BrokerEventKind::TopicRefused { access, topic, profile } => EventKind::TopicRefused {
+        BrokerEventKind::Connected {
+            version,
+            session_present: _,
+        } => EventKind::Connected {
+            client_id,
+            protocol: protocol(version),
+            address,
+        },
+        BrokerEventKind::Disconnected { why, by_client: _ } => EventKind::Disconnected {
+            client_id,
+            why: why.to_owned(),
+        },
+        BrokerEventKind::LoginRefused { username, why } => EventKind::LoginRefused {
+            username,
+            address,
+            why: why.text(),
+        },
+        BrokerEventKind::TopicRefused {
+            access,
+            topic,
+            profile,
+        } => EventKind::TopicRefused {
             client_id,
             access: match access {
                 Access::Publish => "publish",
@@ -33,15 +45,25 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             profile,
             suppressed: event.suppressed,
         },
-        BrokerEventKind::LimitMet { limit, allowed } => {
-            EventKind::LimitMet { client_id: event.client_id.as_deref().map(str::to_owned), limit, allowed }
-        }
-        BrokerEventKind::ProtocolError { packet, what } => {
-            EventKind::ProtocolError { address, packet, what }
-        }
-        BrokerEventKind::Listening { listener, up, detail } => {
-            EventKind::Listening { listener: listener.to_string(), up, detail }
-        }
+        BrokerEventKind::LimitMet { limit, allowed } => EventKind::LimitMet {
+            client_id: event.client_id.as_deref().map(str::to_owned),
+            limit,
+            allowed,
+        },
+        BrokerEventKind::ProtocolError { packet, what } => EventKind::ProtocolError {
+            address,
+            packet,
+            what,
+        },
+        BrokerEventKind::Listening {
+            listener,
+            up,
+            detail,
+        } => EventKind::Listening {
+            listener: listener.to_string(),
+            up,
+            detail,
+        },
     }
 }
 

@@ -1,7 +1,7 @@
 //! The parts of the daemon and what passes between them.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
@@ -12,12 +12,12 @@ use super::clock::unix_ms;
 use super::configuration::Configuration;
 use super::guard::Guard;
 use super::methods;
-use super::{DaemonOptions, Input, outlet};
 use super::translation::event_kind;
+use super::{DaemonOptions, Input, outlet};
 use crate::broker::{self, BrokerEvent, BrokerEventKind, BrokerHandle};
-use crate::config::{ListenerKind, Settings};
+use crate::config::{ConfigError, Settings};
 use crate::discovery::{self, Discovery, DiscoveryConfig, Source, Update};
-use crate::enforce::{Change, FrameEvent};
+use crate::enforce::{self, FrameEvent};
 use crate::events::{EventKind, EventLog};
 use crate::pki::{self, Pki};
 use crate::registry::{Registry, Save, UnixMs, store};
@@ -38,7 +38,8 @@ pub(super) struct Daemon {
     ubus_socket: PathBuf,
     inbox: SyncSender<Input>,
     bus: UbusHandle,
-    discovery: Discovery,
+    /// The sources of sightings, and what they were started with.
+    discovery: (DiscoveryConfig, Discovery),
     /// When the registry is to be written.
     save_due: Option<UnixMs>,
     ticks: u64,
@@ -56,6 +57,9 @@ pub(super) enum StartError {
     /// The registry is there and cannot be read.
     #[error("{0}; mend or remove it (its credentials are then lost) and start again")]
     Store(#[from] store::StoreError),
+    /// Not even the built-in configuration is valid.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
     /// A thread could not be started.
     #[error("{0}: {1}")]
     Thread(&'static str, std::io::Error),
@@ -73,8 +77,11 @@ impl Daemon {
         inbox: SyncSender<Input>,
     ) -> Result<Daemon, StartError> {
         let now = unix_ms();
-        let DaemonOptions { config, ubus_socket, last_good } = options;
-        let configuration = Configuration::at_start(config, last_good, now);
+        let DaemonOptions {
+            config,
+            ubus_socket,
+        } = options;
+        let configuration = Configuration::at_start(config, now)?;
         let settings = configuration.settings.clone();
 
         let (stored, damage) = store::load(&settings.main.data_dir)?;
@@ -83,19 +90,20 @@ impl Daemon {
         }
         let registry = Registry::new(stored, settings.clone(), now);
 
-        let guard = Guard::start(
-            &settings,
-            &ubus_socket,
-            outlet(&inbox, Input::Frame),
-            outlet(&inbox, Input::Enforcement),
-        );
+        let guard = Guard::start(&settings, &ubus_socket, outlet(&inbox, Input::Enforcement));
         let broker = start_broker(&settings, &registry, &guard, &inbox);
         if let Err(error) = &broker {
             log::error!("broker: {error}");
         }
-        let discovery = start_discovery(&settings, &ubus_socket, &inbox)?;
-        let bus = ubus::serve(ubus_socket.clone(), methods::METHODS, outlet(&inbox, Input::Call))
-            .map_err(|error| StartError::Thread("ubus", error))?;
+        let sources = discovery_config(&settings, &guard, &ubus_socket);
+        let discovery = discovery::start(sources.clone(), outlet(&inbox, Input::Discovery))
+            .map_err(|error| StartError::Thread("discovery", error))?;
+        let bus = ubus::serve(
+            ubus_socket.clone(),
+            methods::METHODS,
+            outlet(&inbox, Input::Call),
+        )
+        .map_err(|error| StartError::Thread("ubus", error))?;
 
         let mut daemon = Daemon {
             started: Instant::now(),
@@ -109,15 +117,20 @@ impl Daemon {
             ubus_socket,
             inbox,
             bus,
-            discovery,
+            discovery: (sources, discovery),
             save_due: None,
             ticks: 0,
         };
-        let known = daemon.registry.devices().map(|device| device.mac).collect();
-        daemon.guard.keep_only(&known);
+        daemon.forget_leftovers();
         daemon.tell_configuration();
         daemon.settle();
         Ok(daemon)
+    }
+
+    /// Frees what a predecessor left in the kernel of devices that are no longer known.
+    fn forget_leftovers(&mut self) {
+        let registry = &self.registry;
+        self.guard.keep_only(|mac| registry.device(mac).is_some());
     }
 
     /// Once a second.
@@ -128,7 +141,10 @@ impl Daemon {
         if self.ticks.is_multiple_of(LOOK_AFTER_TICKS) {
             self.look_after();
         }
-        if self.save_due.is_some_and(|due| now >= due || due > now + SAVE_DELAY_MS) {
+        if self
+            .save_due
+            .is_some_and(|due| now >= due || due > now + SAVE_DELAY_MS)
+        {
             self.save();
         }
         self.settle();
@@ -136,12 +152,40 @@ impl Daemon {
 
     fn look_after(&mut self) {
         let settings = self.configuration.settings.clone();
-        self.guard.prove();
         self.guard.follow(&settings, &self.ubus_socket);
+        self.follow_discovery(&settings);
         self.renew_certificate(&settings);
-        if let Ok(broker) = &self.broker {
-            let connected = broker.handle.stats().clients.into_iter().filter_map(|client| client.mac);
+        if let Ok(broker) = &self.broker
+            && let Some(stats) = broker.handle.stats()
+        {
+            let connected = stats.clients.iter().filter_map(|client| client.mac);
             self.registry.connected(&connected.collect());
+        }
+    }
+
+    /// Starts the sources anew where they are to look elsewhere.
+    fn follow_discovery(&mut self, settings: &Settings) {
+        let sources = discovery_config(settings, &self.guard, &self.ubus_socket);
+        if sources == self.discovery.0 {
+            return;
+        }
+        match discovery::start(sources.clone(), outlet(&self.inbox, Input::Discovery)) {
+            Ok(discovery) => self.discovery = (sources, discovery),
+            Err(error) => log::error!("discovery: {error}"),
+        }
+    }
+
+    /// Opens or closes the broker, as the configuration has it.
+    fn switch_broker(&mut self, settings: &Settings) {
+        match (settings.main.enabled, &self.broker) {
+            (true, Ok(broker)) => broker.handle.set_listeners(settings.listeners.clone()),
+            (false, Ok(_)) | (true, Err(_)) => {
+                self.broker = start_broker(settings, &self.registry, &self.guard, &self.inbox);
+                if let Err(error) = &self.broker {
+                    log::error!("broker: {error}");
+                }
+            }
+            (false, Err(_)) => {}
         }
     }
 
@@ -162,13 +206,42 @@ impl Daemon {
             Update::Sighting(sighting) => self.registry.sighting(unix_ms(), &sighting),
             Update::Source { source, up, detail } => {
                 self.sources.insert(source, (up, detail.clone()));
-                self.tell(None, None, EventKind::SourceChanged { source: source.name(), up, detail });
+                self.tell(
+                    None,
+                    None,
+                    EventKind::SourceChanged {
+                        source: source.name(),
+                        up,
+                        detail,
+                    },
+                );
             }
         }
     }
 
-    /// The kernel program decided against a frame.
-    pub(super) fn framed(&mut self, frame: &FrameEvent) {
+    /// The kernel program decided against a frame, or came to or left an interface.
+    pub(super) fn enforced(&mut self, report: enforce::Report) {
+        match report {
+            enforce::Report::Frame(frame) => self.framed(&frame),
+            enforce::Report::Attachment {
+                interface,
+                what,
+                detail,
+            } => {
+                self.tell(
+                    None,
+                    None,
+                    EventKind::Enforcement {
+                        interface,
+                        what,
+                        detail,
+                    },
+                );
+            }
+        }
+    }
+
+    fn framed(&mut self, frame: &FrameEvent) {
         let now = unix_ms();
         self.registry.frame(now, frame.mac);
         if frame.reason.is_flood() {
@@ -184,12 +257,6 @@ impl Daemon {
                 count: frame.count,
             },
         );
-    }
-
-    /// The kernel program came to or left an interface.
-    pub(super) fn enforcement_changed(&mut self, change: Change) {
-        let Change { interface, what, detail } = change;
-        self.tell(None, None, EventKind::Enforcement { interface, what, detail });
     }
 
     /// The broker has something to tell.
@@ -208,7 +275,12 @@ impl Daemon {
         let username = username?;
         self.registry
             .devices()
-            .find(|device| device.credential.as_ref().is_some_and(|held| held.username == username))
+            .find(|device| {
+                device
+                    .credential
+                    .as_ref()
+                    .is_some_and(|held| held.username == username)
+            })
             .map(|device| device.mac)
     }
 
@@ -222,9 +294,11 @@ impl Daemon {
         let settings = self.configuration.settings.clone();
         self.registry.set_settings(settings.clone(), now);
         self.guard.follow(&settings, &self.ubus_socket);
-        if let Ok(broker) = &self.broker {
-            broker.handle.set_listeners(settings.listeners.clone());
+        if self.guard.switch(&settings) {
+            self.forget_leftovers();
         }
+        self.follow_discovery(&settings);
+        self.switch_broker(&settings);
         self.renew_certificate(&settings);
         self.tell_configuration();
         true
@@ -232,9 +306,13 @@ impl Daemon {
 
     fn tell_configuration(&mut self) {
         let kind = if self.configuration.errors.is_empty() {
-            EventKind::ConfigLoaded { file: self.configuration.file() }
+            EventKind::ConfigLoaded {
+                file: self.configuration.file(),
+            }
         } else {
-            EventKind::ConfigRefused { errors: self.configuration.errors.clone() }
+            EventKind::ConfigRefused {
+                errors: self.configuration.errors.clone(),
+            }
         };
         self.tell(None, None, kind);
     }
@@ -254,12 +332,15 @@ impl Daemon {
         if effects.directory
             && let Ok(broker) = &self.broker
         {
-            broker.handle.set_directory(Arc::new(self.registry.directory()));
+            broker
+                .handle
+                .set_directory(Arc::new(self.registry.directory()));
         }
         match effects.save {
             Save::No => {}
             Save::Soon => {
-                self.save_due.get_or_insert(unix_ms().saturating_add(SAVE_DELAY_MS));
+                self.save_due
+                    .get_or_insert(unix_ms().saturating_add(SAVE_DELAY_MS));
             }
             Save::Now => self.save(),
         }
@@ -292,7 +373,7 @@ impl Daemon {
     }
 
     /// Stops on purpose: clients are told, the registry is written, the program taken off.
-    pub(super) fn stop(mut self) {
+    pub(super) fn stop(self) {
         log::info!("stopping: the kernel program is taken off the interfaces");
         drop(self.discovery);
         if let Ok(broker) = self.broker {
@@ -305,5 +386,44 @@ impl Daemon {
             }
         }
         self.guard.stop();
+    }
+}
+
+fn start_broker(
+    settings: &Settings,
+    registry: &Registry,
+    guard: &Guard,
+    inbox: &SyncSender<Input>,
+) -> Result<Broker, String> {
+    if !settings.main.enabled {
+        return Err("switched off in the configuration".to_owned());
+    }
+    let pki = Pki::open_or_create(&settings.main.data_dir, &names(settings, guard))
+        .map_err(|error| error.to_string())?;
+    let handle = broker::start(broker::Startup {
+        listeners: settings.listeners.clone(),
+        bounds: broker::Bounds::default(),
+        tls: pki.tls_config(),
+        directory: Arc::new(registry.directory()),
+        resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
+        events: outlet(inbox, Input::Broker),
+    })
+    .map_err(|error| error.to_string())?;
+    Ok(Broker { handle, pki })
+}
+
+fn discovery_config(settings: &Settings, guard: &Guard, ubus_socket: &Path) -> DiscoveryConfig {
+    DiscoveryConfig {
+        ubus_socket: ubus_socket.to_owned(),
+        lease_file: settings.main.lease_file.clone(),
+        interfaces: guard.devices().to_vec(),
+    }
+}
+
+/// What clients call the router.
+fn names(settings: &Settings, guard: &Guard) -> pki::Names {
+    pki::Names {
+        hostname: settings.main.hostname.clone(),
+        addresses: guard.addresses().to_vec(),
     }
 }

@@ -85,7 +85,7 @@ pub struct Sighting {
 }
 
 /// Where to look for devices.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiscoveryConfig {
     /// ubusd's socket; see [`crate::ubus::DEFAULT_SOCKET`].
     pub ubus_socket: PathBuf,

@@ -4,7 +4,7 @@ use mqttguard_common::Mac;
 
 use super::device::bare_name;
 use super::{Credential, Quarantine, Registry, Save, State, UnixMs};
-use crate::discovery::Sighting;
+use crate::discovery::{Sighting, Source};
 use crate::events::EventKind;
 use crate::text::slug;
 
@@ -53,6 +53,13 @@ impl Registry {
         if !sighting.present {
             if let Some(device) = self.devices.get_mut(&mac) {
                 device.present.set(sighting.source, false);
+                // The neighbour table forgets whom the router has not talked to; a lease that
+                // ended says more.
+                if sighting.source != Source::Neighbours {
+                    device
+                        .addresses
+                        .retain(|address| Some(*address) != sighting.address);
+                }
             }
             return;
         }
