@@ -49,6 +49,7 @@ impl<T> Outlet<T> {
 }
 
 impl<T: Send + 'static> From<std::sync::mpsc::SyncSender<T>> for Outlet<T> {
+    /// An outlet into a channel of its own.
     fn from(inbox: std::sync::mpsc::SyncSender<T>) -> Self {
         Outlet::new(inbox, |item| item)
     }

@@ -14,9 +14,9 @@ use serde_json::{Map, Value};
 
 use super::dhcp::{self, Lease};
 use super::netlink::neighbour_mac;
-use super::reporter::{Closed, Fact, Reporter};
+use super::reporter::{Fact, Reporter};
 use super::{Source, Update};
-use crate::outlet::Outlet;
+use crate::outlet::{Closed, Outlet};
 use crate::ubus::Status;
 use crate::ubus::connection::{BUS_TIMEOUT, Bus, BusError, Invoke, Message};
 use crate::ubus::wake::{Backoff, Wake, wait};
@@ -231,7 +231,7 @@ impl DhcpServers {
             Message::Unsubscribed { target } => {
                 for server in [&mut self.dnsmasq, &mut self.odhcpd] {
                     if server.attached.is_some_and(|(object, _)| object == target) {
-                        server.detach("left the bus")?;
+                        server.detach("is not on the bus")?;
                     }
                 }
             }

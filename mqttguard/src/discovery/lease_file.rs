@@ -16,9 +16,9 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 
 use super::leases::{self, Leases};
-use super::reporter::{Closed, Fact, Reporter};
+use super::reporter::{Fact, Reporter};
 use super::{Source, Update};
-use crate::outlet::Outlet;
+use crate::outlet::{Closed, Outlet};
 use crate::ubus::wake::{Wake, wait};
 
 /// The file is read anew at least this often: clocks jump, and a file system may not tell.

@@ -22,7 +22,7 @@ use mqttguard_common::Mac;
 pub use netlink::{local_addresses, neighbour_mac};
 pub use networks::resolve_networks;
 
-use crate::outlet::Outlet;
+use crate::outlet::{Closed, Outlet};
 use crate::ubus::wake::Wake;
 
 /// Where a sighting comes from, or what stands behind a status line.
@@ -79,7 +79,8 @@ pub struct Sighting {
     pub hostname: Option<String>,
     /// The Linux device or bridge it is behind, such as `br-lan`.
     pub interface: Option<String>,
-    /// True when it is there, false when it released its lease or its entry went away.
+    /// True when it is there, by this source; false when the last lease or entry that the source
+    /// had of it went away.
     pub present: bool,
 }
 
@@ -133,10 +134,7 @@ pub fn start(config: DiscoveryConfig, out: impl Into<Outlet<Update>>) -> io::Res
     Ok(discovery)
 }
 
-fn spawn(
-    name: &str,
-    run: impl FnOnce() -> Result<(), reporter::Closed> + Send + 'static,
-) -> io::Result<()> {
+fn spawn(name: &str, run: impl FnOnce() -> Result<(), Closed> + Send + 'static) -> io::Result<()> {
     thread::Builder::new()
         .name(name.to_owned())
         .spawn(run)

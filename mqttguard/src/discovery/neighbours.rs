@@ -22,9 +22,9 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::neighbour::NeighbourState;
 
 use super::netlink::{Neighbour, Netlink, neighbours};
-use super::reporter::{Closed, Fact, MAX_FACTS, REPEAT_AFTER, Reporter};
+use super::reporter::{Fact, MAX_FACTS, REPEAT_AFTER, Reporter};
 use super::{Source, Update};
-use crate::outlet::Outlet;
+use crate::outlet::{Closed, Outlet};
 use crate::ubus::wake::{Backoff, Wake, wait};
 
 /// `RTNLGRP_LINK` and `RTNLGRP_NEIGH` of `linux/rtnetlink.h`.
@@ -215,6 +215,7 @@ impl Neighbours {
 /// Reads all announcements that are there; true if some were lost.
 fn read(netlink: &mut Netlink) -> io::Result<(News, bool)> {
     let mut news = News::default();
+    let mut lost = false;
     // No more in one go than are worth remembering: after that the table itself is shorter.
     while news.entries.len() < MAX_FACTS {
         let result = netlink.receive(|message, bytes| {
@@ -238,11 +239,15 @@ fn read(netlink: &mut Netlink) -> io::Result<(News, bool)> {
         });
         match result {
             Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok((news, false)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.raw_os_error() == Some(LOST) => return Ok((news, true)),
+            Err(error) if error.raw_os_error() == Some(LOST) => lost = true,
             Err(error) => return Err(error),
         }
+        if lost {
+            // What is still queued is older than what was lost, and than the table to be read.
+            news.entries.clear();
+        }
     }
-    Ok((news, false))
+    Ok((news, lost))
 }

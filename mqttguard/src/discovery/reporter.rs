@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mqttguard_common::Mac;
 
 use super::{Sighting, Source, Update};
-use crate::outlet::Outlet;
+use crate::outlet::{Closed, Outlet};
 
 /// A device that is heard from is told of again after this long, so that "last seen" keeps its
 /// meaning.
@@ -16,10 +16,6 @@ pub(super) const REPEAT_AFTER: Duration = Duration::from_secs(300);
 /// Most facts one source remembers. Beyond, the one told longest ago is forgotten, and told again
 /// when it comes up again.
 pub(super) const MAX_FACTS: usize = 4096;
-
-/// Nobody reads the sightings any more.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Closed;
 
 /// What a fact is about.
 pub(super) type Key = (Mac, Option<IpAddr>);
@@ -66,7 +62,7 @@ impl Reporter {
             detail: state.1.clone(),
         };
         self.state = Some(state);
-        self.out.send(update).map_err(|_| Closed)
+        self.out.send(update)
     }
 
     /// Tells of a device that is there, unless that was told already. Those that are merely heard
@@ -98,15 +94,18 @@ impl Reporter {
         self.send(key, fact, true)
     }
 
-    /// Tells that a device left, if it was there.
+    /// Takes a fact back, and tells that the device left if that was the last one about it: one
+    /// that gave up an address and has another is still there.
     pub(super) fn gone(&mut self, key: Key) -> Result<(), Closed> {
         match self.facts.remove(&key) {
-            Some((fact, _)) => self.send(key, fact, false),
-            None => Ok(()),
+            Some((fact, _)) if !self.facts.keys().any(|(mac, _)| *mac == key.0) => {
+                self.send(key, fact, false)
+            }
+            _ => Ok(()),
         }
     }
 
-    /// Tells that all left that are not in `there`.
+    /// Takes back all facts that are not in `there`.
     pub(super) fn keep_only(&mut self, there: &HashSet<Key>) -> Result<(), Closed> {
         let gone: Vec<Key> = self
             .facts
@@ -167,7 +166,7 @@ mod tests {
 
     fn reporter() -> (Reporter, Receiver<Update>) {
         let (out, updates) = sync_channel(MAX_FACTS + 8);
-        (Reporter::new(Source::LeaseFile, out), updates)
+        (Reporter::new(Source::LeaseFile, out.into()), updates)
     }
 
     fn key(number: u16) -> Key {
@@ -246,6 +245,20 @@ mod tests {
                 ("lamp2".to_owned(), false)
             ]
         );
+    }
+
+    #[test]
+    fn who_gives_up_one_address_of_two_is_still_there() {
+        let (mut reporter, updates) = reporter();
+        let (mac, first) = key(1);
+        let second = (mac, Some(IpAddr::from([10, 0, 0, 99])));
+        reporter.present((mac, first), named("lamp")).unwrap();
+        reporter.present(second, named("lamp")).unwrap();
+        assert_eq!(updates.try_iter().count(), 2);
+        reporter.gone((mac, first)).unwrap();
+        assert_eq!(updates.try_iter().count(), 0);
+        reporter.gone(second).unwrap();
+        assert_eq!(updates.try_iter().count(), 1);
     }
 
     #[test]

@@ -151,7 +151,7 @@ pub struct Call {
     pub reply: Reply,
 }
 
-/// Takes one answer. Dropped without one, the caller is told to try again.
+/// Takes one answer. Dropped without one, the caller is told that the method failed.
 pub struct Reply {
     pub(super) token: u64,
     pub(super) answers: SyncSender<Answer>,
@@ -189,7 +189,7 @@ impl Drop for Reply {
         if !self.answered {
             self.put(Err(MethodError::new(
                 Status::UnknownError,
-                "mqttguard is too busy or stopping, try again",
+                "the method gave no answer",
             )));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::os::fd::AsFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -43,7 +43,8 @@ struct Shared {
     wake: Arc<Wake>,
     state: Mutex<State>,
     subscribed: AtomicBool,
-    dropped: AtomicU64,
+    /// Not 64 bits wide: 32-bit MIPS has no such atomics.
+    dropped: AtomicUsize,
 }
 
 impl Shared {
@@ -96,7 +97,7 @@ impl UbusHandle {
 
     /// Notifications that subscribers missed because the queue was full or they did not fit a
     /// message.
-    pub fn dropped(&self) -> u64 {
+    pub fn dropped(&self) -> usize {
         self.shared.dropped.load(Ordering::Relaxed)
     }
 
@@ -136,7 +137,7 @@ pub fn serve(
         wake: Arc::new(Wake::new()?),
         state: Mutex::new(State::Down("not connected yet".to_owned())),
         subscribed: AtomicBool::new(false),
-        dropped: AtomicU64::new(0),
+        dropped: AtomicUsize::new(0),
     });
     let (notifications, queued) = sync_channel(MAX_NOTIFICATIONS);
     let (answers, answered) = sync_channel(MAX_PENDING);
@@ -252,7 +253,12 @@ impl Provider {
             .data
             .map_err(|error| MethodError::new(Status::InvalidArgument, error.to_string()))?;
         let args = spec.check(given)?;
-        let busy = || MethodError::new(Status::NoMemory, "too many calls at once, try again");
+        let busy = || {
+            MethodError::new(
+                Status::NoMemory,
+                "the daemon is busy or stopping, try again",
+            )
+        };
         if self.pending.len() >= MAX_PENDING {
             return Err(busy());
         }
@@ -269,8 +275,8 @@ impl Provider {
             args,
             reply,
         };
-        // A call that nobody takes is dropped, and its reply says so by itself.
-        let _ = self.calls.try_send(call);
+        // A call that is not taken answers for itself, to a token that nobody knows.
+        self.calls.try_send(call).map_err(|_| busy())?;
         let until = Instant::now() + CALL_TIMEOUT;
         self.pending.push(Pending {
             token,
