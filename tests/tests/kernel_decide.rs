@@ -7,7 +7,7 @@ use mqttguard::config::{Exception, Mode};
 use mqttguard::enforce::{DevicePolicy, Rules};
 use mqttguard::registry::Standing;
 use mqttguard_common::{Mac, Reason};
-use mqttguard_tests::bpf::{GOOD, HOOKS, Kernel, Verdict, rules};
+use mqttguard_tests::bpf::{GOOD, HOOKS, Hook, Kernel, Verdict, rules};
 use mqttguard_tests::frames::{ACK, CLIENT_HELLO, Frame, SYN, connect, tcp};
 
 const DEVICE: Mac = Mac([0x02, 0xc1, 0x1e, 0, 0, 1]);
@@ -574,8 +574,12 @@ fn damaged_frames_do_no_harm() {
     let mut runs = 0;
     for frame in [tagged.bytes(), optioned.bytes()] {
         for hook in HOOKS {
-            // The kernel tests no frame without a byte behind the Ethernet header.
-            for length in 15..=frame.len() {
+            // The kernel runs TC programs on nothing that has not room for an IP header.
+            let shortest = match hook {
+                Hook::Xdp => 14,
+                Hook::Tc => 14 + 20,
+            };
+            for length in shortest..=frame.len() {
                 kernel.run(hook, &frame[..length]);
                 runs += 1;
             }
