@@ -1,13 +1,14 @@
 use aya_ebpf::helpers::bpf_ktime_get_coarse_ns;
 use aya_ebpf::maps::lpm_trie::Key;
 use mqttguard_common::{
-    FRAME_SLOTS, MAX_EXCEPTIONS, Mac, PortWord, Reason, Rules, policy_flags, rule_flags,
+    FRAME_SLOTS, MAX_EXCEPTIONS, Mac, PortWord, REASON_SLOTS, Reason, Rules, policy_flags,
+    rule_flags,
 };
 
 use crate::frame::Frame;
-use crate::maps::{EXCEPTIONS, FRAMES, LOCAL, PORTS, RULES};
+use crate::maps::{CELL, EXCEPTIONS, FRAMES, LOCAL, PORTS, RULES};
 use crate::mqtt::is_connect;
-use crate::packet::{Address, Ethernet, Packet, Transport, mapped};
+use crate::packet::{Address, Ethernet, Packet, Transport, forget, mapped};
 use crate::subject::Subject;
 
 /// MQTT over TLS (IANA `secure-mqtt`).
@@ -58,26 +59,29 @@ pub(crate) fn decide(frame: &Frame) -> Verdict {
         // SAFETY: this processor's own counter.
         unsafe { *seen += 1 };
     }
-    match decide_known(frame) {
+    match try_decide(frame) {
         Some(verdict) => verdict,
         None => Verdict::Pass,
     }
 }
 
 #[inline(always)]
-fn decide_known(frame: &Frame) -> Option<Verdict> {
+fn try_decide(frame: &Frame) -> Option<Verdict> {
     let rules = RULES.get(0)?;
+    let cell = CELL.get_ptr_mut(0)?;
     let ethernet = frame.at::<Ethernet>(0)?;
+    let packet = Packet::parse(frame, ethernet, cell);
     let mut subject = Subject::of(Mac(ethernet.source), rules)?;
-    let Some(packet) = Packet::parse(frame, ethernet) else {
-        subject.count(frame, Reason::Pass);
+    if packet.is(Transport::None) {
+        subject.count(frame, Reason::Pass as usize);
         return Some(Verdict::Pass);
-    };
+    }
     // SAFETY: a helper without arguments.
     let now_ns = unsafe { bpf_ktime_get_coarse_ns() };
-    let reason = judge(frame, &packet, &mut subject, rules, now_ns);
+    let reason = judge(frame, &packet, &mut subject, rules, now_ns, cell);
+    let reason = forget(cell, reason as u64, REASON_SLOTS as u64 - 1) as usize;
     subject.count(frame, reason);
-    if !reason.is_drop() {
+    if DROPS & 1 << reason == 0 {
         return Some(Verdict::Pass);
     }
     let enforce = rules.flags & rule_flags::ENFORCE != 0;
@@ -89,6 +93,19 @@ fn decide_known(frame: &Frame) -> Option<Verdict> {
     })
 }
 
+/// The reasons to drop, a bit each.
+const DROPS: u64 = {
+    let mut bits = 0;
+    let mut index = 0;
+    while index < Reason::COUNT {
+        if Reason::ALL[index].is_drop() {
+            bits |= 1 << index;
+        }
+        index += 1;
+    }
+    bits
+};
+
 #[inline(always)]
 fn judge(
     frame: &Frame,
@@ -96,6 +113,7 @@ fn judge(
     subject: &mut Subject<'_>,
     rules: &Rules,
     now_ns: u64,
+    cell: *mut u64,
 ) -> Reason {
     let policy = subject.policy;
     if policy.flags & policy_flags::BLOCKED != 0 && !is_dhcp(frame, packet) {
@@ -103,7 +121,8 @@ fn judge(
     }
     let quarantined = policy.flags & policy_flags::QUARANTINED != 0;
     let mqtt = Mqtt::find(frame, packet, rules, quarantined);
-    if quarantined && (mqtt.plain || mqtt.other || mqtt.sn) {
+    let mqtt = Mqtt(forget(cell, mqtt.0, u64::MAX));
+    if quarantined && mqtt.has(Mqtt::PLAIN | Mqtt::OTHER | Mqtt::SN) {
         return Reason::Quarantined;
     }
     let levels = &mut *subject.levels;
@@ -116,25 +135,28 @@ fn judge(
     if !policy.bytes.admit(&mut levels.bytes, now_ns, frame.bytes) {
         return Reason::FloodBytes;
     }
-    if packet.opens && !policy.connections.admit(&mut levels.connections, now_ns, 1) {
+    if packet.opens() && !policy.connections.admit(&mut levels.connections, now_ns, 1) {
         return Reason::FloodConnections;
     }
-    if packet.transport == Transport::Hidden {
+    if packet.is(Transport::Hidden) {
         return Reason::TinyFragment;
     }
-    if mqtt.plain && mqtt.local {
-        if packet.port == rules.local_plaintext_port && policy.flags & policy_flags::PLAINTEXT != 0
+    if mqtt.has(Mqtt::PLAIN) && mqtt.has(Mqtt::LOCAL) {
+        if packet.port() == rules.local_plaintext_port
+            && policy.flags & policy_flags::PLAINTEXT != 0
         {
             Reason::LocalPlaintext
         } else {
             Reason::PlaintextLocal
         }
-    } else if mqtt.plain || (mqtt.sn && rules.flags & rule_flags::MQTT_SN != 0) {
+    } else if mqtt.has(Mqtt::PLAIN)
+        || (mqtt.has(Mqtt::SN) && rules.flags & rule_flags::MQTT_SN != 0)
+    {
         if is_excepted(frame, packet, subject.mac) {
             Reason::Excepted
-        } else if mqtt.sn {
+        } else if mqtt.has(Mqtt::SN) {
             Reason::MqttSn
-        } else if mqtt.listed {
+        } else if mqtt.has(Mqtt::LISTED) {
             Reason::PlaintextPort
         } else {
             Reason::PlaintextConnect
@@ -144,51 +166,62 @@ fn judge(
     }
 }
 
-/// What a packet has to do with MQTT.
+/// What a packet has to do with MQTT, a bit each.
 #[derive(Clone, Copy)]
-struct Mqtt {
-    /// Plaintext MQTT over TCP: by its port, or because it begins with a CONNECT.
-    plain: bool,
-    /// By its port.
-    listed: bool,
-    /// To the router itself.
-    local: bool,
-    /// MQTT over TLS, or something else to the broker.
-    other: bool,
-    /// MQTT-SN.
-    sn: bool,
-}
+struct Mqtt(u64);
 
 impl Mqtt {
+    /// Plaintext MQTT over TCP: by its port, or because it begins with a CONNECT.
+    const PLAIN: u64 = 1;
+    /// By its port.
+    const LISTED: u64 = 2;
+    /// To the router itself; not looked up for what does not depend on it.
+    const LOCAL: u64 = 4;
+    /// MQTT over TLS, or something else to the broker.
+    const OTHER: u64 = 8;
+    /// MQTT-SN.
+    const SN: u64 = 16;
+
+    #[inline(always)]
+    fn has(self, any: u64) -> bool {
+        self.0 & any != 0
+    }
+
     #[inline(always)]
     fn find(frame: &Frame, packet: &Packet, rules: &Rules, quarantined: bool) -> Self {
-        let mut found = Mqtt {
-            plain: false,
-            listed: false,
-            local: false,
-            other: false,
-            sn: packet.transport == Transport::Udp && packet.port == MQTT_SN,
-        };
-        if packet.transport != Transport::Tcp {
-            return found;
+        let port = packet.port();
+        if packet.is(Transport::Udp) && port == MQTT_SN {
+            return Mqtt(Self::SN);
         }
-        let port = packet.port;
-        let word = match PORTS.get(PortWord::index(port)) {
-            Some(word) => *word,
-            None => PortWord::default(),
+        if !packet.is(Transport::Tcp) {
+            return Mqtt(0);
+        }
+        let Some(word) = PORTS.get(PortWord::index(port)) else {
+            return Mqtt(0);
         };
         let bit = PortWord::bit(port);
-        found.listed = word.plaintext & bit != 0;
-        let looks = quarantined || rules.flags & rule_flags::DETECT_CONNECT != 0;
-        found.plain = found.listed || (looks && is_connect(frame, packet.payload, packet.end));
-        let own = port == rules.local_plaintext_port;
         let broker = word.broker & bit != 0;
-        if found.plain || own || (quarantined && broker) {
-            found.local = is_local(frame, packet);
-            found.plain |= own && found.local;
+        let own = port == rules.local_plaintext_port;
+        let looks = quarantined || rules.flags & rule_flags::DETECT_CONNECT != 0;
+        let mut found = 0;
+        if word.plaintext & bit != 0 {
+            found |= Self::PLAIN | Self::LISTED;
+        } else if looks && is_connect(frame, packet.payload(), packet.end()) {
+            found |= Self::PLAIN;
         }
-        found.other = port == MQTT_TLS || (broker && found.local);
-        found
+        if port == MQTT_TLS {
+            found |= Self::OTHER;
+        }
+        if (found & Self::PLAIN != 0 || own || (quarantined && broker)) && is_local(frame, packet) {
+            found |= Self::LOCAL;
+            if own {
+                found |= Self::PLAIN;
+            }
+            if broker {
+                found |= Self::OTHER;
+            }
+        }
+        Mqtt(found)
     }
 }
 
@@ -205,10 +238,10 @@ fn is_local(frame: &Frame, packet: &Packet) -> bool {
 /// Whether it is a DHCP client's word to the router or to whom it may concern.
 #[inline(always)]
 fn is_dhcp(frame: &Frame, packet: &Packet) -> bool {
-    if packet.transport != Transport::Udp {
+    if !packet.is(Transport::Udp) {
         return false;
     }
-    let servers = match (packet.source_port, packet.port) {
+    let servers = match (packet.source_port(), packet.port()) {
         (DHCPV4_CLIENT, DHCPV4_SERVER) => BROADCAST,
         (DHCPV6_CLIENT, DHCPV6_SERVER) => DHCPV6_SERVERS,
         _ => return false,
@@ -230,7 +263,7 @@ fn is_excepted(frame: &Frame, packet: &Packet, mac: Mac) -> bool {
             break;
         }
         match exceptions.rules.get(index) {
-            Some(rule) if rule.admits(mac, packet.port) => return true,
+            Some(rule) if rule.admits(mac, packet.port()) => return true,
             _ => {}
         }
     }

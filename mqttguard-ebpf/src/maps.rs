@@ -64,3 +64,7 @@ pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(EVENT_BYTES, 0);
 /// sees any.
 #[map]
 pub(crate) static FRAMES: PerCpuArray<u64> = PerCpuArray::with_max_entries(FRAME_SLOTS, 0);
+
+/// A word of each processor's own, to put something into and take it out again.
+#[map]
+pub(crate) static CELL: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);

@@ -110,45 +110,78 @@ struct Udp {
     checksum: u16,
 }
 
-/// An IP packet, as offsets into its frame: addresses are read again when they are needed,
-/// which few packets do.
+/// What a frame carries, as offsets into it: addresses are read again when they are needed,
+/// which few frames do.
+///
+/// It is packed into a word, so that the way from frame to packet, with all its branches, can
+/// end in one [`forget`].
 #[derive(Clone, Copy)]
 pub(crate) struct Packet {
-    /// Where the IP header starts.
-    network: usize,
-    v6: bool,
-    /// What is above IP.
-    pub(crate) transport: Transport,
-    /// UDP or TCP source port.
-    pub(crate) source_port: u16,
-    /// UDP or TCP destination port.
-    pub(crate) port: u16,
-    /// Opens a TCP connection: SYN without ACK.
-    pub(crate) opens: bool,
-    /// Where the TCP payload starts.
-    pub(crate) payload: usize,
-    /// Where the IP packet ends, which may be before the frame does.
-    pub(crate) end: usize,
+    place: u64,
+    ports: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
-    Tcp,
-    Udp,
+    /// Not even IP.
+    None = 0,
+    Tcp = 1,
+    Udp = 2,
     /// A first fragment that leaves its ports to the second, or a chain of extension headers
     /// that is longer than any honest one: made to hide what is above IP.
-    Hidden,
+    Hidden = 3,
     /// Another protocol, a later fragment, or too damaged for any stack to accept.
-    Other,
+    Other = 4,
 }
+
+// Bits of `Packet::place`. Offsets fit, and the masks tell the verifier so.
+const TRANSPORT: u64 = 0x7;
+const V6: u64 = 0x8;
+const OPENS: u64 = 0x10;
+const NETWORK_SHIFT: u32 = 8;
+/// Two VLAN tags behind Ethernet, and always even.
+const NETWORK: u64 = 0x1e;
+const PAYLOAD_SHIFT: u32 = 16;
+const PAYLOAD: u64 = 0x7fff;
+const END_SHIFT: u32 = 32;
+const END: u64 = 0x1_ffff;
+
+/// The furthest that headers reach; what is behind is not looked at.
+const HEADERS: usize = 0x7000;
 
 /// An IPv6 or IPv4-mapped address in network order.
 pub(crate) type Address = [u16; 8];
 
+/// Makes the verifier forget what it knows about a value, apart from the mask. It follows every
+/// path on which it knows something different to its end, and there are more of them through
+/// the headers of a packet times those through the rules than it has patience for. What comes
+/// out of a map is unknown to it.
+#[inline(always)]
+pub(crate) fn forget(cell: *mut u64, value: u64, mask: u64) -> u64 {
+    // SAFETY: a cell of this processor's own; programs do not interrupt each other.
+    unsafe {
+        cell.write_volatile(value);
+        cell.read_volatile() & mask
+    }
+}
+
 impl Packet {
-    /// Looks through Ethernet, VLAN tags, IP and its extension headers. None: not IP.
+    /// Looks through Ethernet, VLAN tags, IP and its extension headers. `cell` is for
+    /// [`forget`].
     #[inline(always)]
-    pub(crate) fn parse(frame: &Frame, ethernet: &Ethernet) -> Option<Self> {
+    pub(crate) fn parse(frame: &Frame, ethernet: &Ethernet, cell: *mut u64) -> Self {
+        let packet = match Self::parse_network(frame, ethernet, cell) {
+            Some(packet) => packet,
+            None => Packet { place: 0, ports: 0 },
+        };
+        Packet {
+            place: forget(cell, packet.place, u64::MAX),
+            ports: forget(cell, packet.ports, u64::MAX),
+        }
+    }
+
+    #[inline(always)]
+    fn parse_network(frame: &Frame, ethernet: &Ethernet, cell: *mut u64) -> Option<Self> {
         let mut ether_type = u16::from_be(ethernet.ether_type);
         let mut network = size_of::<Ethernet>();
         for _ in 0..TAGS {
@@ -157,24 +190,21 @@ impl Packet {
                 network += size_of::<Tag>();
             }
         }
+        let network = forget(cell, network as u64, NETWORK) as usize;
         match ether_type {
             ETH_IPV4 => Self::parse_v4(frame, network),
-            ETH_IPV6 => Self::parse_v6(frame, network),
+            ETH_IPV6 => Self::parse_v6(frame, network, cell),
             _ => None,
         }
     }
 
     #[inline(always)]
-    fn new(network: usize, v6: bool, end: usize) -> Self {
+    fn new(network: usize, end: usize) -> Self {
         Packet {
-            network,
-            v6,
-            transport: Transport::Other,
-            source_port: 0,
-            port: 0,
-            opens: false,
-            payload: 0,
-            end,
+            place: (network as u64) << NETWORK_SHIFT
+                | (end as u64) << END_SHIFT
+                | Transport::Other as u64,
+            ports: 0,
         }
     }
 
@@ -182,7 +212,7 @@ impl Packet {
     fn parse_v4(frame: &Frame, network: usize) -> Option<Self> {
         let header = frame.at::<Ipv4>(network)?;
         let total_length = u16::from_be(header.total_length) as usize;
-        let mut packet = Self::new(network, false, network + total_length);
+        let packet = Self::new(network, network + total_length);
         let header_length = ((header.version_ihl & 0x0f) << 2) as usize;
         let fragment = u16::from_be(header.fragment);
         if header.version_ihl >> 4 != 4
@@ -192,21 +222,17 @@ impl Packet {
             return Some(packet);
         }
         let more_fragments = fragment & 0x2000 != 0;
-        packet.parse_transport(
-            frame,
-            header.protocol,
-            network + header_length,
-            more_fragments,
-        );
-        Some(packet)
+        let offset = network + header_length;
+        Some(packet.with_transport(frame, header.protocol, offset, more_fragments))
     }
 
     #[inline(always)]
-    fn parse_v6(frame: &Frame, network: usize) -> Option<Self> {
+    fn parse_v6(frame: &Frame, network: usize, cell: *mut u64) -> Option<Self> {
         let header = frame.at::<Ipv6>(network)?;
         let mut offset = network + size_of::<Ipv6>();
         let payload_length = u16::from_be(header.payload_length) as usize;
-        let mut packet = Self::new(network, true, offset + payload_length);
+        let mut packet = Self::new(network, offset + payload_length);
+        packet.place |= V6;
         if header.version >> 4 != 6 {
             return Some(packet);
         }
@@ -217,10 +243,10 @@ impl Packet {
                 break;
             }
             let Some(extension) = frame.at::<Extension>(offset) else {
-                packet.hide(more_fragments);
-                return Some(packet);
+                return Some(packet.cut(more_fragments));
             };
-            let length = if next == IP_FRAGMENT {
+            let mut length = (extension.length as usize + 1) << 3;
+            if next == IP_FRAGMENT {
                 let Some(fragment) = frame.at::<Fragment>(offset) else {
                     return Some(packet);
                 };
@@ -229,63 +255,127 @@ impl Packet {
                     return Some(packet);
                 }
                 more_fragments |= place & 1 != 0;
-                size_of::<Fragment>()
+                length = size_of::<Fragment>();
             } else if next == IP_AUTHENTICATION {
-                (extension.length as usize + 2) << 2
-            } else {
-                (extension.length as usize + 1) << 3
-            };
+                length = (extension.length as usize + 2) << 2;
+            }
             next = extension.next;
-            offset += length;
+            // An even offset and a flag in its lowest bit.
+            let known = forget(
+                cell,
+                (offset + length) as u64 | u64::from(more_fragments),
+                PAYLOAD,
+            );
+            more_fragments = known & 1 != 0;
+            offset = (known & !1) as usize;
         }
         if is_extension(next) {
-            packet.transport = Transport::Hidden;
-        } else {
-            packet.parse_transport(frame, next, offset, more_fragments);
+            return Some(packet.with(Transport::Hidden));
         }
-        Some(packet)
+        Some(packet.with_transport(frame, next, offset, more_fragments))
     }
 
     #[inline(always)]
-    fn parse_transport(&mut self, frame: &Frame, protocol: u8, offset: usize, first: bool) {
+    fn with_transport(self, frame: &Frame, protocol: u8, offset: usize, first: bool) -> Self {
+        if offset > HEADERS {
+            return self.with(Transport::Hidden);
+        }
         if protocol == IP_TCP {
             let header = match frame.at::<Tcp>(offset) {
-                Some(header) if offset + size_of::<Tcp>() <= self.end => header,
-                _ => return self.hide(first),
+                Some(header) if offset + size_of::<Tcp>() <= self.end() => header,
+                _ => return self.cut(first),
             };
-            self.transport = Transport::Tcp;
-            self.source_port = u16::from_be(header.source);
-            self.port = u16::from_be(header.destination);
-            self.opens = header.flags & (TCP_SYN | TCP_ACK) == TCP_SYN;
-            self.payload = offset + ((header.data_offset >> 4) << 2) as usize;
+            let mut packet = self.with(Transport::Tcp);
+            let payload = offset + ((header.data_offset >> 4) << 2) as usize;
+            packet.place |= (payload as u64) << PAYLOAD_SHIFT;
+            if header.flags & (TCP_SYN | TCP_ACK) == TCP_SYN {
+                packet.place |= OPENS;
+            }
+            packet.with_ports(header.source, header.destination)
         } else if protocol == IP_UDP {
-            let header = match frame.at::<Udp>(offset) {
-                Some(header) if offset + size_of::<Udp>() <= self.end => header,
-                _ => return self.hide(first),
-            };
-            self.transport = Transport::Udp;
-            self.source_port = u16::from_be(header.source);
-            self.port = u16::from_be(header.destination);
+            match frame.at::<Udp>(offset) {
+                Some(header) if offset + size_of::<Udp>() <= self.end() => self
+                    .with(Transport::Udp)
+                    .with_ports(header.source, header.destination),
+                _ => self.cut(first),
+            }
+        } else {
+            self
         }
     }
 
     /// The headers end early: on purpose if the rest comes in another fragment, by damage if
     /// not.
     #[inline(always)]
-    fn hide(&mut self, more_fragments: bool) {
+    fn cut(self, more_fragments: bool) -> Self {
         if more_fragments {
-            self.transport = Transport::Hidden;
+            self.with(Transport::Hidden)
+        } else {
+            self
         }
+    }
+
+    #[inline(always)]
+    fn with(self, transport: Transport) -> Self {
+        Packet {
+            place: self.place & !TRANSPORT | transport as u64,
+            ports: self.ports,
+        }
+    }
+
+    #[inline(always)]
+    fn with_ports(self, source: u16, destination: u16) -> Self {
+        Packet {
+            place: self.place,
+            ports: u64::from(u16::from_be(source)) << 16 | u64::from(u16::from_be(destination)),
+        }
+    }
+
+    /// Whether this is what it carries.
+    #[inline(always)]
+    pub(crate) fn is(&self, transport: Transport) -> bool {
+        self.place & TRANSPORT == transport as u64
+    }
+
+    /// TCP or UDP source port; 0 if it shows none.
+    #[inline(always)]
+    pub(crate) fn source_port(&self) -> u16 {
+        (self.ports >> 16) as u16
+    }
+
+    /// TCP or UDP destination port; 0 if it shows none.
+    #[inline(always)]
+    pub(crate) fn port(&self) -> u16 {
+        self.ports as u16
+    }
+
+    /// Opens a TCP connection: SYN without ACK.
+    #[inline(always)]
+    pub(crate) fn opens(&self) -> bool {
+        self.place & OPENS != 0
+    }
+
+    /// Where the TCP payload starts.
+    #[inline(always)]
+    pub(crate) fn payload(&self) -> usize {
+        (self.place >> PAYLOAD_SHIFT & PAYLOAD) as usize
+    }
+
+    /// Where the IP packet ends, which may be before the frame does.
+    #[inline(always)]
+    pub(crate) fn end(&self) -> usize {
+        (self.place >> END_SHIFT & END) as usize
     }
 
     /// Its source and destination address.
     #[inline(always)]
     pub(crate) fn addresses(&self, frame: &Frame) -> Option<(Address, Address)> {
-        if self.v6 {
-            let header = frame.at::<Ipv6>(self.network)?;
+        let network = (self.place >> NETWORK_SHIFT & NETWORK) as usize;
+        if self.place & V6 != 0 {
+            let header = frame.at::<Ipv6>(network)?;
             Some((header.source, header.destination))
         } else {
-            let header = frame.at::<Ipv4>(self.network)?;
+            let header = frame.at::<Ipv4>(network)?;
             Some((mapped(header.source), mapped(header.destination)))
         }
     }

@@ -1,7 +1,7 @@
 use aya_ebpf::bindings::BPF_NOEXIST;
 use mqttguard_common::{
-    Counters, EVENT_GAP_NS, EventRecord, Levels, Mac, MacKey, Policy, REASON_SLOTS, Reason, Rules,
-    Stranger, Told, event_flags,
+    Counters, EVENT_GAP_NS, EventRecord, Levels, Mac, MacKey, Policy, Rules, Stranger, Told,
+    event_flags,
 };
 
 use crate::frame::Frame;
@@ -14,7 +14,10 @@ pub(crate) struct Subject<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) levels: &'a mut Levels,
     counters: &'a mut Counters,
-    told: &'a mut Told,
+    /// When the daemon was told of it. Null for a known device: looked up by its row, and only
+    /// when there is something to tell.
+    told: *mut Told,
+    row: u32,
 }
 
 impl<'a> Subject<'a> {
@@ -33,7 +36,8 @@ impl<'a> Subject<'a> {
                     policy: &*POLICIES.get_ptr(row)?,
                     levels: &mut *LEVELS.get_ptr_mut(row)?,
                     counters: &mut *COUNTERS.get_ptr_mut(row)?,
-                    told: &mut *TOLD.get_ptr_mut(row)?,
+                    told: core::ptr::null_mut(),
+                    row,
                 });
             }
         }
@@ -46,7 +50,8 @@ impl<'a> Subject<'a> {
             policy: &rules.strangers,
             levels: &mut stranger.levels,
             counters: &mut stranger.counters,
-            told: &mut stranger.told,
+            told: &raw mut stranger.told,
+            row: 0,
         })
     }
 
@@ -62,13 +67,12 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Counts the frame under its reason.
+    /// Counts the frame under the number of its reason.
     #[inline(always)]
-    pub(crate) fn count(&mut self, frame: &Frame, reason: Reason) {
-        let index = slot(reason);
+    pub(crate) fn count(&mut self, frame: &Frame, reason: usize) {
         if let (Some(frames), Some(bytes)) = (
-            self.counters.frames.get_mut(index),
-            self.counters.bytes.get_mut(index),
+            self.counters.frames.get_mut(reason),
+            self.counters.bytes.get_mut(reason),
         ) {
             *frames += u64::from(frame.packets);
             *bytes += u64::from(frame.bytes);
@@ -81,15 +85,22 @@ impl<'a> Subject<'a> {
         &mut self,
         frame: &Frame,
         packet: &Packet,
-        reason: Reason,
+        reason: usize,
         now_ns: u64,
         dropped: bool,
     ) {
-        let index = slot(reason);
-        let (Some(at_ns), Some(frames)) = (
-            self.told.at_ns.get_mut(index),
-            self.told.frames.get_mut(index),
-        ) else {
+        let told = if self.told.is_null() {
+            TOLD.get_ptr_mut(self.row)
+        } else {
+            Some(self.told)
+        };
+        let Some(told) = told else {
+            return;
+        };
+        // SAFETY: as for the rest of the subject.
+        let told = unsafe { &mut *told };
+        let (Some(at_ns), Some(frames)) = (told.at_ns.get_mut(reason), told.frames.get_mut(reason))
+        else {
             return;
         };
         let count = *frames + u64::from(frame.packets);
@@ -110,7 +121,7 @@ impl<'a> Subject<'a> {
             destination: octets(destination),
             ifindex: frame.ifindex,
             mac: self.mac,
-            port: packet.port,
+            port: packet.port(),
             reason: reason as u8,
             flags: if dropped { event_flags::DROPPED } else { 0 },
             reserved: [0; 2],
@@ -119,12 +130,6 @@ impl<'a> Subject<'a> {
         *at_ns = now_ns;
         *frames = 0;
     }
-}
-
-/// A reason's place in a row.
-#[inline(always)]
-fn slot(reason: Reason) -> usize {
-    reason as usize & (REASON_SLOTS - 1)
 }
 
 #[inline(always)]

@@ -155,6 +155,20 @@ impl Kernel {
         (verdict, took)
     }
 
+    /// How many instructions the verifier looked at until it was convinced; 0 if the kernel
+    /// does not tell (before 5.16). It gives up at a million.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel does not know its own program.
+    pub fn verified(&mut self, hook: Hook) -> u32 {
+        let info = match hook {
+            Hook::Xdp => object::xdp(&mut self.object).unwrap().info(),
+            Hook::Tc => object::tc(&mut self.object).unwrap().info(),
+        };
+        info.unwrap().verified_instruction_count().unwrap_or(0)
+    }
+
     /// All that was told since the last call.
     pub fn events(&mut self) -> Vec<EventRecord> {
         let mut events = Vec::new();

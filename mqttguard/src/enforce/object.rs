@@ -24,7 +24,7 @@ pub const XDP: &str = "mqttguard_xdp";
 pub const TC: &str = "mqttguard_tc";
 
 /// Every map of the object; what a predecessor has to leave for a successor.
-const MAPS: [&str; 13] = [
+const MAPS: [&str; 14] = [
     "DEVICES",
     "POLICIES",
     "LEVELS",
@@ -38,6 +38,7 @@ const MAPS: [&str; 13] = [
     "EXCEPTIONS",
     "EVENTS",
     "FRAMES",
+    "CELL",
 ];
 
 /// Creates the object's maps, or takes those over that are pinned in `maps_dir`, and loads both
