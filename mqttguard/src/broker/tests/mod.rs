@@ -10,8 +10,8 @@ mod sessions;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use mqttguard_broker::Limits;
@@ -69,6 +69,9 @@ fn limits() -> Limits {
     }
 }
 
+/// One hash for all, as another salt would make it another credential.
+static HASH: LazyLock<String> = LazyLock::new(|| hash(PASSWORD));
+
 fn hash(password: &str) -> String {
     let few = NonZeroU32::new(101).unwrap();
     Hash::new(password.as_bytes(), few).unwrap().to_string()
@@ -79,7 +82,7 @@ fn account(username: &str, mac: Mac) -> Account {
         username: username.into(),
         mac,
         device: username.into(),
-        hash: hash(PASSWORD),
+        hash: HASH.clone(),
         roaming: false,
         plaintext: false,
         profile_name: "default".into(),
