@@ -1,4 +1,6 @@
 mod admin;
+#[cfg(test)]
+mod check;
 mod connect;
 mod input;
 mod lifecycle;

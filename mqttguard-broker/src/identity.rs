@@ -20,13 +20,12 @@ pub(crate) struct Identities {
     by_name: HashMap<Arc<str>, u32>,
 }
 
-impl Default for Slots<Identity> {
-    fn default() -> Self {
-        Slots::new()
-    }
-}
-
 impl Identities {
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.identities.len()
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<u32> {
         self.by_name.get(name).copied()
     }

@@ -6,6 +6,12 @@ pub(crate) struct Slots<T> {
     free: Vec<u32>,
 }
 
+impl<T> Default for Slots<T> {
+    fn default() -> Slots<T> {
+        Slots::new()
+    }
+}
+
 impl<T> Slots<T> {
     pub(crate) fn new() -> Slots<T> {
         Slots {

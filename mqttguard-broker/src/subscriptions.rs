@@ -99,6 +99,12 @@ impl Subscriptions {
         self.count
     }
 
+    /// Nodes of the tree, its root included.
+    #[cfg(test)]
+    pub(crate) fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
     fn hash(&self, parent: u32, level: &str) -> u64 {
         self.keys.hash_one((parent, level))
     }

@@ -89,9 +89,9 @@ impl Reactor {
             && before.profile == account.profile
             && before.limits == account.limits;
         if !same {
-            let grants = Arc::new(auth::grants_of(account, ""));
-            let limits = Arc::clone(&account.limits);
-            self.core.regrant(now, &account.username, grants, limits);
+            let grants = |client_id: &str| Arc::new(auth::grants_of(account, client_id));
+            let identity = &account.username;
+            self.core.regrant(now, identity, grants, &account.limits);
         }
     }
 

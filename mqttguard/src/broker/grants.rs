@@ -30,16 +30,6 @@ pub(super) fn expand(profile: &Profile, names: Names<'_>) -> Grants {
     }
 }
 
-/// Whether a profile's grants depend on the client identifier.
-pub(super) fn depends_on_client_id(profile: &Profile) -> bool {
-    let names = |client_id| Names {
-        device: "d",
-        username: "u",
-        client_id,
-    };
-    expand(profile, names("a")) != expand(profile, names("b"))
-}
-
 fn expand_pattern(pattern: &str, names: Names<'_>) -> Option<String> {
     let mut filter = String::with_capacity(pattern.len());
     let mut rest = pattern.chars();
@@ -86,8 +76,6 @@ mod tests {
         let grants = expand(&profile, NAMES);
         assert_eq!(grants.publish, ["tele/lamp/#", "user-1/100%/DVES_0001"]);
         assert_eq!(grants.subscribe, ["cmnd/lamp/+", "all"]);
-        assert!(depends_on_client_id(&profile));
-        assert!(!depends_on_client_id(&Profile::default()));
     }
 
     #[test]

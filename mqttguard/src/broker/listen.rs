@@ -34,7 +34,7 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVE_PROBES: u32 = 4;
 /// Bytes the kernel holds for a client that does not read (it doubles the number).
-const SEND_BUFFER: usize = 96 * 1024;
+const SEND_BUFFER: usize = 208 * 1024;
 
 /// One listener as configured, and its sockets.
 pub(super) struct Entry {
@@ -246,15 +246,13 @@ impl Listeners {
                             listener: Arc::clone(&entry.name),
                         }),
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => *ready = false,
-                        Err(error) => match Errno::from_io_error(&error) {
-                            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
-                                self.rest_until = Some(now + OUT_OF_FILES);
-                                return Err(error);
-                            }
-                            // The connection is gone already (accept(2) names a dozen errors
-                            // of the network that mean as much).
-                            _ => {}
-                        },
+                        Err(error) if is_exhausted(&error) => {
+                            self.rest_until = Some(now + OUT_OF_FILES);
+                            return Err(error);
+                        }
+                        // The connection is gone already (accept(2) names a dozen errors of the
+                        // network that mean as much).
+                        Err(_) => {}
                     }
                 }
             }
@@ -294,6 +292,14 @@ impl Entry {
         }
         status
     }
+}
+
+/// Whether the process or the system has no files or memory left.
+fn is_exhausted(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
+    )
 }
 
 fn addresses(config: &Listener) -> Vec<SocketAddr> {

@@ -224,10 +224,8 @@ mod tests {
         assert_ne!(*first, *issue().unwrap());
     }
 
-    /// Both ways against the real thing: it writes, we verify; and what we write is, field for
-    /// field, what it would have written (it is fed our salt by way of our own parser).
     #[test]
-    fn agrees_with_mosquitto_passwd() {
+    fn takes_what_mosquitto_passwd_writes() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("passwd");
         let made = Command::new("mosquitto_passwd")
@@ -244,5 +242,46 @@ mod tests {
         assert!(hash.verify(b"s3cret pass"));
         assert!(!hash.verify(b"s3cret pasS"));
         assert_eq!(hash.to_string(), text);
+    }
+
+    #[test]
+    fn mosquitto_takes_what_we_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let passwords = dir.path().join("passwd");
+        let hash = Hash::new(b"s3cret pass", ITERATIONS).unwrap();
+        std::fs::write(&passwords, format!("lamp:{hash}\n")).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|free| free.local_addr())
+            .unwrap()
+            .port();
+        let config = dir.path().join("conf");
+        let lines = format!(
+            "user root\nlistener {port} 127.0.0.1\npassword_file {}\n",
+            passwords.display()
+        );
+        std::fs::write(&config, lines).unwrap();
+        let mut mosquitto = Command::new("mosquitto")
+            .arg("-c")
+            .arg(&config)
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Debian's mosquitto");
+        let login = |password: &str| {
+            let port = port.to_string();
+            Command::new("mosquitto_pub")
+                .args(["-h", "127.0.0.1", "-p", &port, "-u", "lamp", "-P", password])
+                .args(["-t", "x", "-m", "y", "-q", "1"])
+                .stderr(Stdio::null())
+                .status()
+                .is_ok_and(|status| status.success())
+        };
+        let right = (0..50).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            login("s3cret pass")
+        });
+        let wrong = login("s3cret pasS");
+        mosquitto.kill().unwrap();
+        mosquitto.wait().unwrap();
+        assert!(right && !wrong, "right: {right}, wrong: {wrong}");
     }
 }

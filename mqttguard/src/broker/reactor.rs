@@ -27,6 +27,9 @@ const WAKER: Token = Token(usize::MAX);
 /// Bytes read before what they caused is written: enough to write in bulk, and less than what
 /// would fill a subscriber's queue.
 const FLUSH_AFTER: usize = 32 * 1024;
+/// Bytes read before sockets are asked again who can take or has something: subscribers drain
+/// while publishers go on.
+const TURN: usize = 128 * 1024;
 /// Times [`ROOM`] written to one client before others have their turn.
 const SENDS: usize = 4;
 /// How often connections that wait for their end are looked at.
@@ -276,17 +279,22 @@ impl Reactor {
         }
     }
 
-    /// Reads once from each connection that has something.
+    /// Reads once from each connection that has something, as far as one turn goes.
     fn read_all(&mut self, now: Time) {
-        let mut unwritten = 0usize;
+        let (mut taken, mut unwritten) = (0usize, 0usize);
         for _ in 0..self.readable.len() {
             let Some(id) = self.readable.pop_front() else {
                 break;
             };
-            unwritten = unwritten.saturating_add(self.read(now, id));
+            let found = self.read(now, id);
+            unwritten = unwritten.saturating_add(found);
             if unwritten >= FLUSH_AFTER {
                 self.settle(now);
+                taken = taken.saturating_add(unwritten);
                 unwritten = 0;
+            }
+            if taken >= TURN {
+                break;
             }
         }
     }

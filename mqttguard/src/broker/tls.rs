@@ -75,8 +75,20 @@ impl Session {
     }
 
     /// Takes ciphertext, hands plaintext to `deliver`, and appends to `wire` what the handshake
-    /// has to say. On an error `wire` ends with the alert.
+    /// has to say. On an error `wire` ends with the alert, and the session is over.
     pub(super) fn receive(
+        &mut self,
+        input: &mut [u8],
+        wire: &mut Vec<u8>,
+        deliver: impl FnMut(&[u8]),
+    ) -> Result<Received, rustls::Error> {
+        let received = self.process(input, wire, deliver);
+        // rustls would go on where it stopped, in input that is not there any more.
+        self.established &= received.is_ok();
+        received
+    }
+
+    fn process(
         &mut self,
         input: &mut [u8],
         wire: &mut Vec<u8>,
@@ -104,7 +116,7 @@ impl Session {
                 // Early data is never accepted (ServerConfig::max_early_data_size is 0).
                 Ok(_) => return Err(rustls::Error::General("unexpected TLS state".into())),
                 Err(error) => {
-                    self.alert(rest.get_mut(discard..).unwrap_or_default(), wire);
+                    self.alert(wire);
                     return Err(error);
                 }
             }
@@ -127,7 +139,7 @@ impl Session {
         Ok(outcome)
     }
 
-    /// Appends `plain`, encrypted, to `wire`. Nothing is sent before the handshake is done.
+    /// Appends `plain`, encrypted, to `wire`. Only for an established session.
     pub(super) fn encrypt(
         &mut self,
         plain: &[u8],
@@ -140,7 +152,7 @@ impl Session {
         self.write(wire, room, |traffic, out| traffic.encrypt(plain, out))
     }
 
-    /// Appends a close_notify to `wire`.
+    /// Appends a close_notify to `wire`. Only for an established session.
     pub(super) fn close(&mut self, wire: &mut Vec<u8>) {
         // A client to whom this cannot be said finds out by the FIN.
         let _ = self.write(wire, CONTROL_ROOM, |traffic, out| {
@@ -176,10 +188,11 @@ impl Session {
     }
 
     /// Appends the alert that an error left behind.
-    fn alert(&mut self, rest: &mut [u8], wire: &mut Vec<u8>) {
-        loop {
-            let UnbufferedStatus { state, .. } = self.connection.process_tls_records(rest);
-            match state {
+    fn alert(&mut self, wire: &mut Vec<u8>) {
+        // No input: what failed must not be looked at again. Nothing is, as long as there is
+        // something to send.
+        while self.connection.wants_write() {
+            match self.connection.process_tls_records(&mut []).state {
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
                     if encode(&mut data, wire).is_err() {
                         return;
