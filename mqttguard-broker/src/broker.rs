@@ -1,6 +1,27 @@
-use std::sync::Arc;
+mod admin;
+mod connect;
+mod input;
+mod lifecycle;
+mod notices;
+mod publish;
+mod route;
+mod subscribe;
+mod transmit;
 
-use crate::{AuthRequest, Decision, Grants, Limits, Notice, Time};
+use std::collections::VecDeque;
+
+use crate::codec::Malformed;
+use crate::connection::{Connection, State};
+use crate::identity::Identities;
+use crate::message::Gauge;
+use crate::outbound::{Delivery, Held};
+use crate::reason::Reason;
+use crate::retained::Retained;
+use crate::session::Sessions;
+use crate::slots::Slots;
+use crate::subscriptions::Subscriptions;
+use crate::timers::{Timer, Timers};
+use crate::{AuthRequest, Notice, Time};
 
 /// A connection, unique over the broker's life: a slot is used again, but with another serial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,97 +113,175 @@ pub struct Stats {
 }
 
 /// The broker. See the crate's documentation for how to drive it.
-pub struct Broker {}
+pub struct Broker {
+    config: Config,
+    connections: Slots<Connection>,
+    /// Of the last connection.
+    serial: u32,
+    sessions: Sessions,
+    identities: Identities,
+    subscriptions: Subscriptions,
+    retained: Retained,
+    timers: Timers,
+    /// When expired retained messages are next cleared away.
+    sweep: Option<Time>,
+    gauge: Gauge,
+    held: Held,
+    ready: VecDeque<ConnId>,
+    requests: VecDeque<(ConnId, AuthRequest)>,
+    notices: VecDeque<Notice>,
+    stats: Stats,
+    /// Client identifiers assigned so far.
+    assigned: u64,
+    router: route::Router,
+    /// Reason codes of the packet just answered, kept to spare the allocation.
+    codes: Vec<Reason>,
+    /// The topic name behind an alias just used, likewise.
+    name: String,
+}
+
+/// Why a connection cannot go on.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// The client broke the protocol.
+    Malformed(Malformed),
+    /// The client exceeded a bound that cannot be refused in any other way.
+    Limit {
+        limit: &'static str,
+        allowed: u64,
+        reason: Reason,
+    },
+}
+
+impl From<Malformed> for Fault {
+    fn from(malformed: Malformed) -> Fault {
+        Fault::Malformed(malformed)
+    }
+}
 
 impl Broker {
     /// An empty broker.
-    pub fn new(_config: Config) -> Broker {
-        todo!()
+    pub fn new(config: Config) -> Broker {
+        Broker {
+            config,
+            connections: Slots::new(),
+            serial: 0,
+            sessions: Sessions::new(),
+            identities: Identities::default(),
+            subscriptions: Subscriptions::new(),
+            retained: Retained::default(),
+            timers: Timers::default(),
+            sweep: None,
+            gauge: Gauge::default(),
+            held: 0,
+            ready: VecDeque::new(),
+            requests: VecDeque::new(),
+            notices: VecDeque::new(),
+            stats: Stats::default(),
+            assigned: 0,
+            router: route::Router::default(),
+            codes: Vec::new(),
+            name: String::new(),
+        }
     }
 
     /// A transport connection was accepted. The time to CONNECT runs from now.
-    pub fn open(&mut self, _now: Time) -> Result<ConnId, Full> {
-        todo!()
-    }
-
-    /// Bytes from the client, in order, in pieces of any size. An unknown `conn` is ignored
-    /// ([`Flow::Close`]). All of `bytes` is taken, whatever the answer.
-    pub fn receive(&mut self, _now: Time, _conn: ConnId, _bytes: &[u8]) -> Flow {
-        todo!()
-    }
-
-    /// The answer to a request of [`Broker::next_request`]. Too late is harmless.
-    pub fn decide(&mut self, _now: Time, _conn: ConnId, _decision: Decision) {
-        todo!()
-    }
-
-    /// The transport is gone, without or after [`Transmit::Close`].
-    pub fn lost(&mut self, _now: Time, _conn: ConnId) {
-        todo!()
-    }
-
-    /// Appends to `out` what the client is to be sent, about `room` bytes at most (a single
-    /// packet may exceed it). What was fetched counts as sent.
-    pub fn transmit(
-        &mut self,
-        _now: Time,
-        _conn: ConnId,
-        _out: &mut Vec<u8>,
-        _room: usize,
-    ) -> Transmit {
-        todo!()
+    pub fn open(&mut self, now: Time) -> Result<ConnId, Full> {
+        if self.connections.len() >= self.config.connections as usize {
+            return Err(Full);
+        }
+        self.serial = self.serial.wrapping_add(1);
+        let serial = self.serial;
+        let id = ConnId {
+            slot: u32::MAX,
+            serial,
+        };
+        let slot = self.connections.insert(Connection::new(now, id));
+        let id = ConnId { slot, serial };
+        let due = Time(now.0.saturating_add(self.config.connect_timeout_ms));
+        if let Some(conn) = self.connections.get_mut(slot) {
+            conn.id = id;
+            self.timers
+                .set(Timer::Connection(slot), &mut conn.timer, Some(due));
+        }
+        Ok(id)
     }
 
     /// A connection that has something to send, may be read again, or is to be closed. Each is
     /// named once until [`Broker::transmit`] is called for it.
     pub fn next_ready(&mut self) -> Option<ConnId> {
-        todo!()
+        loop {
+            let id = self.ready.pop_front()?;
+            if self.connection(id).is_some() {
+                return Some(id);
+            }
+        }
     }
 
     /// The next CONNECT that waits for [`Broker::decide`].
     pub fn next_request(&mut self) -> Option<(ConnId, AuthRequest)> {
-        todo!()
+        loop {
+            let (id, request) = self.requests.pop_front()?;
+            if self.connection(id).is_some() {
+                return Some((id, request));
+            }
+        }
     }
 
     /// The next thing worth telling. The queue is bounded; the oldest go first when nobody asks.
     pub fn next_notice(&mut self) -> Option<Notice> {
-        todo!()
+        self.notices.pop_front()
     }
 
     /// When [`Broker::tick`] has to be called next.
     pub fn deadline(&self) -> Option<Time> {
-        todo!()
-    }
-
-    /// Does what is due: deadlines, keep-alive, retries, expiry, wills.
-    pub fn tick(&mut self, _now: Time) {
-        todo!()
-    }
-
-    /// Replaces the rights and limits of an identity, for its connections and sessions of now.
-    /// Subscriptions that are no longer granted are removed.
-    pub fn regrant(
-        &mut self,
-        _now: Time,
-        _identity: &str,
-        _grants: Arc<Grants>,
-        _limits: Arc<Limits>,
-    ) {
-        todo!()
-    }
-
-    /// Cuts off every connection of an identity. Its sessions stay.
-    pub fn kick(&mut self, _now: Time, _identity: &str, _why: Kick) {
-        todo!()
-    }
-
-    /// Forgets an identity: its connections, sessions and retained messages.
-    pub fn forget(&mut self, _now: Time, _identity: &str) {
-        todo!()
+        self.timers.next()
     }
 
     /// Counters and levels.
     pub fn stats(&self) -> Stats {
-        todo!()
+        Stats {
+            connections: self.connections.len() as u64,
+            sessions: self.sessions.len() as u64,
+            subscriptions: self.subscriptions.count(),
+            retained: self.retained.len() as u64,
+            held_bytes: self.held_bytes(),
+            ..self.stats
+        }
+    }
+
+    /// Bytes of messages, and of the entries that queue them.
+    fn held_bytes(&self) -> u64 {
+        let entries = self.held.saturating_mul(size_of::<Delivery>() as u64);
+        entries.saturating_add(self.gauge.bytes() as u64)
+    }
+
+    fn connection(&mut self, id: ConnId) -> Option<&mut Connection> {
+        self.connections
+            .get_mut(id.slot)
+            .filter(|conn| conn.id == id)
+    }
+
+    /// Puts the connection among those the caller is told of.
+    fn wake(&mut self, slot: u32) {
+        if let Some(conn) = self.connections.get_mut(slot)
+            && !conn.ready
+        {
+            conn.ready = true;
+            self.ready.push_back(conn.id);
+        }
+    }
+
+    /// Appends to what a connection is sent before anything that is queued.
+    fn answer(&mut self, slot: u32, encode: impl FnOnce(&mut Vec<u8>, crate::Version)) {
+        if let Some(conn) = self.connections.get_mut(slot)
+            && !matches!(conn.state, State::Closing)
+        {
+            encode(&mut conn.outbox, conn.version);
+            if !conn.ready {
+                conn.ready = true;
+                self.ready.push_back(conn.id);
+            }
+        }
     }
 }

@@ -17,8 +17,24 @@
 
 mod access;
 mod broker;
+mod bucket;
+mod codec;
+mod connection;
+mod identity;
+mod message;
 mod notice;
+mod outbound;
+mod reason;
+mod retained;
+mod session;
+mod slots;
+mod subscriptions;
 mod time;
+mod timers;
+mod topic;
+
+#[cfg(test)]
+mod tests;
 
 pub use access::{AuthRequest, Decision, Grants, Limits, Refusal, Version};
 pub use broker::{Broker, Config, ConnId, Flow, Full, Kick, Stats, Transmit};

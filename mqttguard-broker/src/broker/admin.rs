@@ -1,0 +1,70 @@
+use std::sync::Arc;
+
+use super::{Broker, Kick};
+use crate::reason::Reason;
+use crate::{Grants, Limits, Time};
+
+impl Broker {
+    /// Replaces the rights and limits of an identity, for its connections and sessions of now.
+    /// Subscriptions that are no longer granted are removed, and so is what waits for them.
+    pub fn regrant(
+        &mut self,
+        _now: Time,
+        identity: &str,
+        grants: Arc<Grants>,
+        limits: Arc<Limits>,
+    ) {
+        for index in self.sessions_of(identity) {
+            if let Some(session) = self.sessions.get_mut(index) {
+                session.grants = grants.clone();
+                session.limits = limits.clone();
+            }
+            self.reconcile(index);
+        }
+    }
+
+    /// Cuts off every connection of an identity. Its sessions stay.
+    pub fn kick(&mut self, now: Time, identity: &str, why: Kick) {
+        let (reason, why) = match why {
+            Kick::Banned => (Reason::ADMINISTRATIVE_ACTION, "banned"),
+            Kick::Revoked => (Reason::NOT_AUTHORIZED, "credential revoked"),
+            Kick::ShuttingDown => (Reason::SERVER_SHUTTING_DOWN, "broker stops"),
+        };
+        for index in self.sessions_of(identity) {
+            self.cut(now, index, reason, why);
+        }
+    }
+
+    /// Forgets an identity: its connections, sessions and retained messages.
+    pub fn forget(&mut self, now: Time, identity: &str) {
+        for index in self.sessions_of(identity) {
+            self.cut(now, index, Reason::NOT_AUTHORIZED, "forgotten");
+            self.end_session(now, index);
+        }
+        // A will may just have been retained.
+        if let Some(owner) = self.identities.find(identity) {
+            self.retained.purge(now, Some(owner), |gone| {
+                self.identities.retain_less(gone.owner, gone.size);
+            });
+        }
+    }
+
+    fn cut(&mut self, now: Time, index: u32, reason: Reason, why: &'static str) {
+        let Some(session) = self.sessions.get(index).filter(|session| session.connected) else {
+            return;
+        };
+        let slot = session.conn.slot;
+        self.shut(now, slot, Some((reason, "")), why, false);
+    }
+
+    fn sessions_of(&self, identity: &str) -> Vec<u32> {
+        let Some(owner) = self.identities.find(identity) else {
+            return Vec::new();
+        };
+        let own = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.identity == owner);
+        own.map(|(index, _)| index).collect()
+    }
+}

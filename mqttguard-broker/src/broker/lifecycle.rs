@@ -1,0 +1,222 @@
+use std::time::Duration;
+
+use super::{Broker, ConnId};
+use crate::codec::control;
+use crate::connection::State;
+use crate::reason::Reason;
+use crate::timers::Timer;
+use crate::{NoticeKind, Time, Version};
+
+impl Broker {
+    /// The transport is gone, without or after [`crate::Transmit::Close`].
+    pub fn lost(&mut self, now: Time, conn: ConnId) {
+        if self.connection(conn).is_none() {
+            return;
+        }
+        self.shut(now, conn.slot, None, "connection lost", false);
+        if let Some(mut gone) = self.connections.remove(conn.slot) {
+            self.timers
+                .set(Timer::Connection(conn.slot), &mut gone.timer, None);
+            self.timers
+                .set(Timer::Work(conn.slot), &mut gone.work, None);
+        }
+    }
+
+    /// Ends a connection: the reason goes out if the client's version has a place for it, and
+    /// the caller is told to close.
+    pub(super) fn shut(
+        &mut self,
+        now: Time,
+        slot: u32,
+        reason: Option<(Reason, &str)>,
+        why: &'static str,
+        by_client: bool,
+    ) {
+        let Some(conn) = self.connections.get_mut(slot) else {
+            return;
+        };
+        match conn.state {
+            State::Closing => {}
+            State::Connected(session) => {
+                if let Some((reason, text)) = reason
+                    && conn.version == Version::V5
+                {
+                    // MQTT-3.14.2-3: the text may not make the packet too large.
+                    let fits = conn.maximum_packet_size as usize >= text.len() + 8;
+                    let text = if fits { text } else { "" };
+                    control::encode_disconnect(&mut conn.outbox, reason, text);
+                }
+                self.abandon(slot);
+                self.tell(session, NoticeKind::Disconnected { why, by_client });
+                self.detach(now, session);
+            }
+            State::AwaitingConnect | State::AwaitingDecision(_) => {
+                if let Some((reason, _)) = reason {
+                    self.answer_fault(slot, reason);
+                }
+                self.abandon(slot);
+            }
+        }
+    }
+
+    /// Reads no more from a connection; what is left is sent.
+    pub(super) fn abandon(&mut self, slot: u32) {
+        if let Some(conn) = self.connections.get_mut(slot) {
+            conn.state = State::Closing;
+            conn.partial = Vec::new();
+            conn.aliases = None;
+            self.timers
+                .set(Timer::Connection(slot), &mut conn.timer, None);
+            self.timers.set(Timer::Work(slot), &mut conn.work, None);
+        }
+        self.wake(slot);
+    }
+
+    /// A session has lost its connection: its will and its end come due.
+    fn detach(&mut self, now: Time, index: u32) {
+        let Some(session) = self.sessions.get_mut(index) else {
+            return;
+        };
+        session.connected = false;
+        let identity = session.identity;
+        if let Some(identity) = self.identities.get_mut(identity) {
+            identity.connections = identity.connections.saturating_sub(1);
+        }
+        if session.expiry_s == 0 {
+            self.end_session(now, index);
+            return;
+        }
+        session.replays.clear();
+        // QoS 0 is not kept for a client that is away.
+        session.out.retain(&mut self.held, |delivery| {
+            delivery.qos != crate::codec::QoS::AtMostOnce
+        });
+        session.expires = (session.expiry_s != u32::MAX)
+            .then(|| now + Duration::from_secs(u64::from(session.expiry_s)));
+        session.will_due = session
+            .will
+            .as_ref()
+            .map(|will| now + Duration::from_secs(u64::from(will.delay_s)));
+        self.session_due(now, index);
+    }
+
+    /// Does what is due for a session without a connection, and sets its timer for the rest.
+    fn session_due(&mut self, now: Time, index: u32) {
+        let Some(session) = self.sessions.get_mut(index) else {
+            return;
+        };
+        if session.connected {
+            return;
+        }
+        if session.expires.is_some_and(|time| time <= now) {
+            self.end_session(now, index);
+            return;
+        }
+        if session.will_due.is_some_and(|time| time <= now) {
+            session.will_due = None;
+            // MQTT-3.1.2-10
+            if let Some(will) = session.will.take() {
+                self.publish_will(now, index, &will.message);
+            }
+        }
+        let Some(session) = self.sessions.get_mut(index) else {
+            return;
+        };
+        let due = match (session.expires, session.will_due) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        self.timers
+            .set(Timer::Session(index), &mut session.timer, due);
+    }
+
+    /// Ends a session: its will goes out now at the latest (section 3.1.3.2.2), everything it
+    /// holds is given up.
+    pub(super) fn end_session(&mut self, now: Time, index: u32) {
+        let will = self
+            .sessions
+            .get_mut(index)
+            .and_then(|session| session.will.take());
+        if let Some(will) = will {
+            self.publish_will(now, index, &will.message);
+        }
+        let Some(session) = self.sessions.get_mut(index) else {
+            return;
+        };
+        let identity = session.identity;
+        session.out.clear(&mut self.held);
+        self.timers
+            .set(Timer::Session(index), &mut session.timer, None);
+        for key in std::mem::take(&mut session.subscriptions) {
+            self.subscriptions.remove(key, index);
+        }
+        self.sessions.remove(index);
+        if let Some(identity) = self.identities.get_mut(identity) {
+            identity.sessions = identity.sessions.saturating_sub(1);
+        }
+        self.identities.release(identity);
+    }
+
+    /// Sets the keep-alive timer anew (`MQTT-3.1.2-22`).
+    pub(super) fn watch_silence(&mut self, slot: u32) {
+        let Some(conn) = self.connections.get_mut(slot) else {
+            return;
+        };
+        let due = (conn.keep_alive_ms > 0)
+            .then(|| Time(conn.heard.0.saturating_add(u64::from(conn.keep_alive_ms))));
+        self.timers
+            .set(Timer::Connection(slot), &mut conn.timer, due);
+    }
+
+    /// Does what is due: deadlines, keep-alive, retries, expiry, wills.
+    pub fn tick(&mut self, now: Time) {
+        while let Some(timer) = self.timers.pop(now) {
+            match timer {
+                Timer::Connection(slot) => self.connection_due(now, slot),
+                Timer::Session(index) => {
+                    if let Some(session) = self.sessions.get_mut(index) {
+                        session.timer = None;
+                    }
+                    self.session_due(now, index);
+                }
+                Timer::Work(slot) => {
+                    if let Some(conn) = self.connections.get_mut(slot) {
+                        conn.work = None;
+                    }
+                    self.wake(slot);
+                }
+                Timer::Sweep => self.sweep(now),
+            }
+        }
+    }
+
+    fn connection_due(&mut self, now: Time, slot: u32) {
+        let Some(conn) = self.connections.get_mut(slot) else {
+            return;
+        };
+        conn.timer = None;
+        match conn.state {
+            State::AwaitingConnect => {
+                let id = conn.id;
+                let allowed = self.config.connect_timeout_ms;
+                let kind = NoticeKind::Limit {
+                    limit: "connect_timeout_ms",
+                    allowed,
+                };
+                self.tell_stranger(id, None, None, kind);
+                self.abandon(slot);
+            }
+            State::Connected(_) => {
+                let silent =
+                    now.since(conn.heard) >= Duration::from_millis(conn.keep_alive_ms.into());
+                if silent {
+                    let reason = Some((Reason::KEEP_ALIVE_TIMEOUT, ""));
+                    self.shut(now, slot, reason, "keep alive timeout", false);
+                } else {
+                    self.watch_silence(slot);
+                }
+            }
+            State::AwaitingDecision(_) | State::Closing => {}
+        }
+    }
+}

@@ -1,0 +1,170 @@
+use std::sync::Arc;
+
+use super::Broker;
+use crate::Time;
+use crate::codec::QoS;
+use crate::message::Message;
+use crate::outbound::{Delivery, Ids};
+use crate::session::Sessions;
+use crate::subscriptions::{Match, Subscriber, Subscriptions};
+
+/// Who gets the message at hand, kept to spare the allocation.
+#[derive(Default)]
+pub(super) struct Router {
+    targets: Vec<Target>,
+    /// Number of the message; 0 is none.
+    number: u32,
+}
+
+/// One session's copy.
+struct Target {
+    session: u32,
+    qos: QoS,
+    retain_as_published: bool,
+    ids: Ids,
+}
+
+impl Target {
+    fn new(subscriber: &Subscriber) -> Target {
+        let mut ids = Ids::None;
+        ids.add(subscriber.id);
+        Target {
+            session: subscriber.session,
+            qos: subscriber.options.qos,
+            retain_as_published: subscriber.options.retain_as_published,
+            ids,
+        }
+    }
+}
+
+impl Router {
+    /// Finds the sessions that a message is for. `publisher` is the session it comes from.
+    pub(super) fn find(
+        &mut self,
+        subscriptions: &mut Subscriptions,
+        sessions: &mut Sessions,
+        publisher: Option<u32>,
+        topic: &str,
+        qos: QoS,
+    ) {
+        self.targets.clear();
+        self.number = self.number.checked_add(1).unwrap_or(1);
+        subscriptions.matching(topic, |found| match found {
+            Match::Subscriber(subscriber) => {
+                // MQTT-3.8.3-3
+                if !subscriber.options.no_local || Some(subscriber.session) != publisher {
+                    self.add(sessions, subscriber);
+                }
+            }
+            Match::Group { members, turn } => {
+                if let Some(subscriber) = pick(sessions, members, turn, qos) {
+                    self.targets.push(Target::new(subscriber));
+                }
+            }
+        });
+    }
+
+    /// Overlapping subscriptions get one copy, at the highest of their QoS and with all their
+    /// identifiers (`MQTT-3.3.4-2`, `MQTT-3.3.4-3`).
+    fn add(&mut self, sessions: &mut Sessions, subscriber: &Subscriber) {
+        let Some(session) = sessions.get_mut(subscriber.session) else {
+            return;
+        };
+        let (number, place) = session.route;
+        if number == self.number
+            && let Some(target) = self.targets.get_mut(place as usize)
+        {
+            target.qos = target.qos.max(subscriber.options.qos);
+            target.retain_as_published |= subscriber.options.retain_as_published;
+            target.ids.add(subscriber.id);
+            return;
+        }
+        session.route = (
+            self.number,
+            u32::try_from(self.targets.len()).unwrap_or(u32::MAX),
+        );
+        self.targets.push(Target::new(subscriber));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+}
+
+/// One member of a shared subscription, in turn: first among those that can be sent the message
+/// at once, then the connected, then, for QoS 1 and 2, those that will come back.
+fn pick<'a>(
+    sessions: &Sessions,
+    members: &'a [Subscriber],
+    turn: &mut u32,
+    qos: QoS,
+) -> Option<&'a Subscriber> {
+    let mut best: Option<(u8, usize)> = None;
+    let start = *turn as usize % members.len().max(1);
+    for step in 0..members.len() {
+        let place = (start + step) % members.len();
+        let Some(subscriber) = members.get(place) else {
+            continue;
+        };
+        let Some(session) = sessions.get(subscriber.session) else {
+            continue;
+        };
+        let qos = qos.min(subscriber.options.qos);
+        let rank = match (session.connected, qos) {
+            (true, QoS::AtMostOnce) => 0,
+            (true, _) if session.out.may_send(session.receive_maximum) => 0,
+            (true, _) => 1,
+            (false, QoS::AtMostOnce) => continue,
+            (false, _) => 2,
+        };
+        if best.is_none_or(|(found, _)| rank < found) {
+            best = Some((rank, place));
+        }
+        if rank == 0 {
+            break;
+        }
+    }
+    let (_, place) = best?;
+    *turn = u32::try_from(place + 1).unwrap_or(0);
+    members.get(place)
+}
+
+impl Broker {
+    /// Queues the message for everybody the router found.
+    pub(super) fn fan_out(&mut self, now: Time, message: &Arc<Message>) {
+        let mut targets = std::mem::take(&mut self.router.targets);
+        for target in targets.drain(..) {
+            let retain = target.retain_as_published && message.retain;
+            let qos = message.qos.min(target.qos);
+            let delivery = Delivery::new(message.clone(), target.ids, qos, retain);
+            self.enqueue(now, target.session, delivery);
+        }
+        self.router.targets = targets;
+    }
+
+    /// Queues one delivery. A session that is not connected is kept QoS 1 and 2 only.
+    fn enqueue(&mut self, now: Time, index: u32, delivery: Delivery) {
+        let Some(session) = self.sessions.get_mut(index) else {
+            return;
+        };
+        if !session.connected && delivery.qos == QoS::AtMostOnce {
+            return;
+        }
+        let room = session.room();
+        let mut pushed = session.out.push(delivery, room, &mut self.held);
+        if let Err((_, back)) = pushed {
+            // Room may be taken by what nobody wants any more.
+            session.out.expire(now, &mut self.held);
+            pushed = session.out.push(back, room, &mut self.held);
+        }
+        let wake = session.connected && session.out.is_ready(session.receive_maximum);
+        let slot = session.conn.slot;
+        match pushed {
+            Ok(dropped) => self.stats.messages_dropped += dropped,
+            Err((lack, _)) => self.tell_no_room(now, index, lack),
+        }
+        if wake {
+            self.wake(slot);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+use std::sync::Arc;
+
+use super::{Broker, Fault};
+use crate::codec::subscribe::{self, Options, RetainHandling};
+use crate::reason::Reason;
+use crate::retained::Cursor;
+use crate::session::Replay;
+use crate::subscriptions::{Key, Subscriber};
+use crate::{Access, Time, topic};
+
+impl Broker {
+    /// SUBSCRIBE: each filter on its own, with its own code.
+    pub(super) fn subscribe(
+        &mut self,
+        now: Time,
+        slot: u32,
+        index: u32,
+        body: &[u8],
+    ) -> Result<(), Fault> {
+        let Some(conn) = self.connections.get(slot) else {
+            return Ok(());
+        };
+        let mut filters = subscribe::decode(conn.version, body)?;
+        let mut codes = std::mem::take(&mut self.codes);
+        codes.clear();
+        while let Some((filter, options)) = filters.next_subscription()? {
+            let id = filters.subscription_id;
+            codes.push(self.subscribe_one(now, index, filter, id, options));
+        }
+        let packet_id = filters.packet_id;
+        self.answer(slot, |out, version| {
+            subscribe::encode_suback(out, version, packet_id, &codes);
+        });
+        self.codes = codes;
+        Ok(())
+    }
+
+    fn subscribe_one(
+        &mut self,
+        now: Time,
+        index: u32,
+        filter: &str,
+        id: u32,
+        options: Options,
+    ) -> Reason {
+        let Some(session) = self.sessions.get(index) else {
+            return Reason::NOT_AUTHORIZED;
+        };
+        let path = match topic::split_share(filter) {
+            Ok(Some((_, path))) => path,
+            _ => filter,
+        };
+        let levels = session.limits.topic_levels;
+        if topic::levels(path) > levels as usize {
+            self.tell_limit(now, index, "topic_levels", u64::from(levels));
+            return Reason::TOPIC_FILTER_INVALID;
+        }
+        if !topic::any_covers(&session.grants.subscribe, path) {
+            self.tell_refused(now, index, Access::Subscribe, filter);
+            return Reason::NOT_AUTHORIZED;
+        }
+        let known = self.subscriptions.find(filter);
+        let held = known.is_some_and(|key| session.subscriptions.binary_search(&key).is_ok());
+        let allowed = session.limits.subscriptions;
+        if !held && session.subscriptions.len() >= allowed as usize {
+            self.tell_limit(now, index, "subscriptions", u64::from(allowed));
+            return Reason::QUOTA_EXCEEDED;
+        }
+        let subscriber = Subscriber {
+            session: index,
+            id,
+            options,
+        };
+        let key = match known {
+            Some(key) if held => {
+                self.subscriptions.replace(key, subscriber);
+                key
+            }
+            _ => {
+                let key = self.subscriptions.intern(filter);
+                self.subscriptions.add(key, subscriber);
+                key
+            }
+        };
+        let replay = match options.retain_handling {
+            RetainHandling::Send => true,
+            RetainHandling::SendIfNew => !held,
+            RetainHandling::DoNotSend => false,
+        };
+        if let Some(session) = self.sessions.get_mut(index) {
+            if let Err(place) = session.subscriptions.binary_search(&key) {
+                session.subscriptions.insert(place, key);
+            }
+            // MQTT-3.8.4-4; a shared subscription gets none (section 4.8.2).
+            if replay && !key.is_shared() {
+                session.replays.retain(|replay| replay.key != key);
+                session.replays.push_back(Replay {
+                    key,
+                    filter: filter.into(),
+                    qos: options.qos,
+                    no_local: options.no_local,
+                    id,
+                    cursor: Cursor::default(),
+                    found: None,
+                });
+            }
+        }
+        Reason(options.qos as u8)
+    }
+
+    /// UNSUBSCRIBE.
+    pub(super) fn unsubscribe(&mut self, slot: u32, index: u32, body: &[u8]) -> Result<(), Fault> {
+        let Some(conn) = self.connections.get(slot) else {
+            return Ok(());
+        };
+        let mut filters = subscribe::decode_unsubscribe(conn.version, body)?;
+        let mut codes = std::mem::take(&mut self.codes);
+        codes.clear();
+        while let Some(filter) = filters.next_filter()? {
+            codes.push(self.unsubscribe_one(index, filter));
+        }
+        let packet_id = filters.packet_id;
+        self.answer(slot, |out, version| {
+            subscribe::encode_unsuback(out, version, packet_id, &codes);
+        });
+        self.codes = codes;
+        Ok(())
+    }
+
+    fn unsubscribe_one(&mut self, index: u32, filter: &str) -> Reason {
+        let found = self.subscriptions.find(filter).and_then(|key| {
+            let session = self.sessions.get(index)?;
+            session
+                .subscriptions
+                .binary_search(&key)
+                .is_ok()
+                .then_some(key)
+        });
+        let Some(key) = found else {
+            return Reason::NO_SUBSCRIPTION_EXISTED;
+        };
+        self.drop_subscription(index, key);
+        Reason::SUCCESS
+    }
+
+    /// Removes one subscription of a session.
+    pub(super) fn drop_subscription(&mut self, index: u32, key: Key) {
+        self.subscriptions.remove(key, index);
+        let Some(session) = self.sessions.get_mut(index) else {
+            return;
+        };
+        if let Ok(place) = session.subscriptions.binary_search(&key) {
+            session.subscriptions.remove(place);
+        }
+        session.replays.retain(|replay| replay.key != key);
+    }
+
+    /// Holds a session to the grants it has now: what they do not cover is unsubscribed, and
+    /// what waits without being covered is dropped.
+    pub(super) fn reconcile(&mut self, index: u32) {
+        let Some(session) = self.sessions.get(index) else {
+            return;
+        };
+        let grants = Arc::clone(&session.grants);
+        let lost: Vec<Key> = session
+            .subscriptions
+            .iter()
+            .copied()
+            .filter(|&key| !topic::any_covers(&grants.subscribe, &self.subscriptions.path(key)))
+            .collect();
+        for key in lost {
+            self.drop_subscription(index, key);
+        }
+        if let Some(session) = self.sessions.get_mut(index) {
+            session.out.retain(&mut self.held, |delivery| {
+                topic::any_matches(&grants.subscribe, delivery.message.topic())
+            });
+        }
+    }
+}

@@ -1,0 +1,240 @@
+use std::collections::VecDeque;
+
+use super::{Broker, ConnId, Transmit};
+use crate::Time;
+use crate::codec::QoS;
+use crate::codec::ack::{self, Ack};
+use crate::codec::publish::{self, Outgoing};
+use crate::connection::Connection;
+use crate::outbound::{Again, Delivery, Held, Ids};
+use crate::reason::Reason;
+use crate::retained::{Retained, Step};
+use crate::session::Session;
+use crate::timers::Timer;
+
+/// Retained messages looked at in one call, so that a filter that matches few of many costs
+/// the others no time.
+const BUDGET: u32 = 1024;
+/// An emptied outbox gives its memory back above this many bytes.
+const KEEP: usize = 64;
+
+/// What a client's queues came to.
+enum Sent {
+    Drained,
+    More,
+    /// There is more to look at, but not now.
+    Later,
+}
+
+impl Broker {
+    /// Appends to `out` what the client is to be sent, about `room` bytes at most (a single
+    /// packet may exceed it). What was fetched counts as sent.
+    pub fn transmit(
+        &mut self,
+        now: Time,
+        conn: ConnId,
+        out: &mut Vec<u8>,
+        room: usize,
+    ) -> Transmit {
+        let Some(connection) = self.connections.get_mut(conn.slot).filter(|c| c.id == conn) else {
+            return Transmit::Close;
+        };
+        let before = out.len();
+        let limit = before.saturating_add(room);
+        flush(&mut connection.outbox, out, room);
+        let mut sent = Sent::Drained;
+        if !connection.outbox.is_empty() {
+            sent = Sent::More;
+        } else if let Some(session) = connection.session()
+            && let Some(session) = self.sessions.get_mut(session)
+        {
+            let mut pump = Pump {
+                now,
+                connection,
+                session,
+                retained: &self.retained,
+                held: &mut self.held,
+                published: 0,
+                dropped: 0,
+            };
+            sent = pump.run(out, limit);
+            self.stats.messages_out += pump.published;
+            self.stats.messages_dropped += pump.dropped;
+        }
+        self.stats.bytes_out += out.len().saturating_sub(before) as u64;
+        match sent {
+            Sent::More => {
+                connection.ready = true;
+                return Transmit::More;
+            }
+            Sent::Later => {
+                self.timers
+                    .set(Timer::Work(conn.slot), &mut connection.work, Some(now));
+            }
+            Sent::Drained => {}
+        }
+        connection.ready = false;
+        if connection.is_closing() {
+            return Transmit::Close;
+        }
+        if std::mem::take(&mut connection.held_up) {
+            self.wake(conn.slot);
+        }
+        Transmit::Drained
+    }
+}
+
+/// Moves at most `room` bytes; where a packet ends does not matter to a stream.
+fn flush(outbox: &mut Vec<u8>, out: &mut Vec<u8>, room: usize) {
+    if outbox.is_empty() {
+        return;
+    }
+    let len = outbox.len().min(room.max(1));
+    out.extend(outbox.drain(..len));
+    if outbox.is_empty() && outbox.capacity() > KEEP {
+        *outbox = Vec::new();
+    }
+}
+
+/// One client's queues on their way into the transport.
+struct Pump<'a> {
+    now: Time,
+    connection: &'a mut Connection,
+    session: &'a mut Session,
+    retained: &'a Retained,
+    held: &'a mut Held,
+    published: u64,
+    dropped: u64,
+}
+
+impl Pump<'_> {
+    /// What is to be sent again, then retained messages, then the rest.
+    fn run(&mut self, out: &mut Vec<u8>, limit: usize) -> Sent {
+        let maximum = self.session.receive_maximum;
+        let mut budget = BUDGET;
+        loop {
+            if out.len() >= limit {
+                return if self.session.is_ready() {
+                    Sent::More
+                } else {
+                    Sent::Drained
+                };
+            }
+            if let Some(again) = self.session.out.next_again(maximum) {
+                self.send_again(out, again);
+                continue;
+            }
+            match self.replay(out, &mut budget) {
+                Replayed::One => continue,
+                Replayed::Later => return Sent::Later,
+                Replayed::None => {}
+            }
+            let Some((id, delivery)) = self.session.out.next(self.now, maximum, self.held) else {
+                return Sent::Drained;
+            };
+            self.send(out, id, &delivery, false);
+        }
+    }
+
+    fn send(&mut self, out: &mut Vec<u8>, packet_id: u16, delivery: &Delivery, dup: bool) {
+        let version = self.connection.version;
+        let message = &delivery.message;
+        let maximum = self.connection.alias_maximum;
+        let alias = if maximum > 0 {
+            self.connection
+                .aliases
+                .get_or_insert_default()
+                .assign(maximum, message.topic())
+        } else {
+            None
+        };
+        let publish = Outgoing {
+            message,
+            qos: delivery.qos,
+            dup,
+            retain: delivery.retain,
+            packet_id,
+            subscription_ids: delivery.ids.as_slice(),
+            alias,
+        };
+        let size = self.connection.maximum_packet_size;
+        if publish::encode(out, self.now, version, size, &publish) {
+            self.published += 1;
+        } else {
+            // MQTT-3.1.2-25: as if it had been sent.
+            self.dropped += 1;
+            self.session.out.discard(packet_id, self.held);
+            if let (Some(alias), Some(aliases)) = (alias, &mut self.connection.aliases) {
+                aliases.withdraw(alias);
+            }
+        }
+    }
+
+    fn send_again(&mut self, out: &mut Vec<u8>, again: Again) {
+        match again {
+            // MQTT-3.3.1-1
+            Again::Publish(id, delivery) => self.send(out, id, &delivery, true),
+            Again::PubRel(packet_id) => {
+                let ack = Ack {
+                    packet_id,
+                    reason: Reason::SUCCESS,
+                };
+                ack::encode(out, self.connection.version, ack::PUBREL, ack);
+            }
+        }
+    }
+
+    /// Sends one retained message of those that new subscriptions wait for.
+    fn replay(&mut self, out: &mut Vec<u8>, budget: &mut u32) -> Replayed {
+        loop {
+            let Some(replay) = self.session.replays.front_mut() else {
+                return Replayed::None;
+            };
+            let message = match replay.found.take() {
+                Some(message) => message,
+                None => {
+                    match self
+                        .retained
+                        .next(self.now, &replay.filter, &mut replay.cursor, budget)
+                    {
+                        Step::Found(_, source)
+                            if replay.no_local && source.session == self.session.serial =>
+                        {
+                            continue;
+                        }
+                        Step::Found(message, _) => message,
+                        Step::Later => return Replayed::Later,
+                        Step::End => {
+                            self.session.replays.pop_front();
+                            if self.session.replays.is_empty() {
+                                self.session.replays = VecDeque::new();
+                            }
+                            continue;
+                        }
+                    }
+                }
+            };
+            let qos = message.qos.min(replay.qos);
+            if qos != QoS::AtMostOnce && !self.session.out.may_send(self.session.receive_maximum) {
+                replay.found = Some(message);
+                return Replayed::None;
+            }
+            let mut ids = Ids::None;
+            ids.add(replay.id);
+            let delivery = Delivery::new(message, ids, qos, true);
+            let id = match qos {
+                QoS::AtMostOnce => 0,
+                _ => self.session.out.launch(delivery.clone(), self.held),
+            };
+            self.send(out, id, &delivery, false);
+            return Replayed::One;
+        }
+    }
+}
+
+/// What a look at the retained messages came to.
+enum Replayed {
+    One,
+    Later,
+    None,
+}

@@ -1,0 +1,218 @@
+//! PUBLISH (MQTT 5 section 3.3).
+
+use super::properties::{self, Properties, Property};
+use super::reader::Reader;
+use super::{Decoded, Malformed, QoS, writer};
+use crate::message::Message;
+use crate::reason::Reason;
+use crate::{Time, Version, topic};
+
+/// An application message as it came, borrowed from the packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Content<'a> {
+    /// Empty only in a PUBLISH that has a Topic Alias instead.
+    pub(crate) topic: &'a str,
+    /// As the client sent them, without their length.
+    pub(crate) properties: &'a [u8],
+    /// The properties are to be forwarded as they are: there is none among them that the broker
+    /// consumes or rewrites.
+    pub(crate) verbatim: bool,
+    /// Message Expiry Interval, in seconds.
+    pub(crate) expiry_s: Option<u32>,
+    pub(crate) payload: &'a [u8],
+}
+
+impl Default for Content<'_> {
+    fn default() -> Self {
+        Content {
+            topic: "",
+            properties: &[],
+            verbatim: true,
+            expiry_s: None,
+            payload: &[],
+        }
+    }
+}
+
+impl<'a> Content<'a> {
+    /// Appends the properties that go on to the subscribers, in their order (`MQTT-3.3.2-18`).
+    pub(crate) fn forward_properties(&self, out: &mut Vec<u8>) {
+        if self.verbatim {
+            out.extend_from_slice(self.properties);
+            return;
+        }
+        let mut left = self.properties;
+        loop {
+            let mut one = Properties::over(left, properties::IN_FORWARD);
+            let next = match one.next() {
+                Ok(Some(Property::Other)) => true,
+                Ok(Some(_)) => false,
+                Ok(None) | Err(_) => return,
+            };
+            let rest = one.rest();
+            if next && let Some(bytes) = left.get(..left.len().saturating_sub(rest.len())) {
+                out.extend_from_slice(bytes);
+            }
+            left = rest;
+        }
+    }
+}
+
+/// A PUBLISH from a client.
+#[derive(Debug)]
+pub(crate) struct Publish<'a> {
+    /// 0 with QoS 0.
+    pub(crate) packet_id: u16,
+    pub(crate) alias: Option<u16>,
+    pub(crate) content: Content<'a>,
+}
+
+/// Reads what follows the fixed header.
+pub(crate) fn decode<'a>(version: Version, qos: QoS, body: &'a [u8]) -> Decoded<Publish<'a>> {
+    let mut packet = Reader::new(body);
+    let mut content = Content {
+        topic: packet.text("topic name")?,
+        ..Content::default()
+    };
+    let packet_id = if qos == QoS::AtMostOnce {
+        0
+    } else {
+        packet.packet_id()?
+    };
+    let mut alias = None;
+    if version == Version::V5 {
+        let mut found = Properties::take(&mut packet, properties::IN_PUBLISH)?;
+        content.properties = found.rest();
+        while let Some(property) = found.next()? {
+            match property {
+                Property::TopicAlias(value) => {
+                    alias = Some(value);
+                    content.verbatim = false;
+                }
+                Property::MessageExpiry(seconds) => {
+                    content.expiry_s = Some(seconds);
+                    content.verbatim = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    if content.topic.is_empty() && version == Version::V5 {
+        if alias.is_none() {
+            return Err(Malformed::protocol(
+                "topic name",
+                "empty without a Topic Alias",
+            ));
+        }
+    } else {
+        topic::check_name(content.topic).map_err(|what| Malformed {
+            reason: Reason::TOPIC_NAME_INVALID,
+            field: "topic name",
+            what,
+        })?;
+    }
+    content.payload = packet.rest();
+    Ok(Publish {
+        packet_id,
+        alias,
+        content,
+    })
+}
+
+/// How one subscriber is to get a message.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) message: &'a Message,
+    pub(crate) qos: QoS,
+    pub(crate) dup: bool,
+    pub(crate) retain: bool,
+    /// 0 with QoS 0.
+    pub(crate) packet_id: u16,
+    pub(crate) subscription_ids: &'a [u32],
+    pub(crate) alias: Option<Alias>,
+}
+
+/// A Topic Alias of the server's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Alias {
+    pub(crate) number: u16,
+    /// The client knows it already: the topic name may stay away.
+    pub(crate) known: bool,
+}
+
+/// Appends a PUBLISH. `false`, and nothing appended, if the packet would be larger than the
+/// client takes (`MQTT-3.1.2-24`).
+pub(crate) fn encode(
+    out: &mut Vec<u8>,
+    now: Time,
+    version: Version,
+    maximum_packet_size: u32,
+    publish: &Outgoing<'_>,
+) -> bool {
+    let message = publish.message;
+    let topic = match publish.alias {
+        Some(Alias { known: true, .. }) => "",
+        _ => message.topic(),
+    };
+    let with_id = publish.qos != QoS::AtMostOnce;
+    let mut remaining = 2 + topic.len() + usize::from(with_id) * 2 + message.payload().len();
+    let mut properties_len = 0;
+    if version == Version::V5 {
+        properties_len = publish.properties_len();
+        remaining += writer::varint_len(properties_len) + properties_len;
+    }
+    let total = 1 + writer::varint_len(remaining) + remaining;
+    if remaining > writer::VARINT_MAX || total > maximum_packet_size as usize {
+        return false;
+    }
+    out.reserve(total);
+    out.push(
+        0x30 | u8::from(publish.dup) << 3 | (publish.qos as u8) << 1 | u8::from(publish.retain),
+    );
+    writer::varint(out, remaining);
+    writer::binary(out, topic.as_bytes());
+    if with_id {
+        out.extend_from_slice(&publish.packet_id.to_be_bytes());
+    }
+    if version == Version::V5 {
+        writer::varint(out, properties_len);
+        publish.encode_properties(out, now);
+    }
+    out.extend_from_slice(message.payload());
+    true
+}
+
+impl Outgoing<'_> {
+    fn properties_len(&self) -> usize {
+        let ids: usize = self
+            .subscription_ids
+            .iter()
+            .map(|&id| 1 + writer::varint_len(id as usize))
+            .sum();
+        self.message.properties().len()
+            + ids
+            + if self.alias.is_some() { 3 } else { 0 }
+            + if self.message.expires().is_some() {
+                5
+            } else {
+                0
+            }
+    }
+
+    fn encode_properties(&self, out: &mut Vec<u8>, now: Time) {
+        if let Some(alias) = self.alias {
+            out.push(properties::TOPIC_ALIAS);
+            out.extend_from_slice(&alias.number.to_be_bytes());
+        }
+        if let Some(expires) = self.message.expires() {
+            // MQTT-3.3.2-6: what is left of it.
+            let left = expires.0.saturating_sub(now.0).div_ceil(1000);
+            out.push(properties::MESSAGE_EXPIRY);
+            out.extend_from_slice(&u32::try_from(left).unwrap_or(u32::MAX).to_be_bytes());
+        }
+        for &id in self.subscription_ids {
+            out.push(properties::SUBSCRIPTION_ID);
+            writer::varint(out, id as usize);
+        }
+        out.extend_from_slice(self.message.properties());
+    }
+}

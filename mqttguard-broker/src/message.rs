@@ -1,0 +1,113 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::Time;
+use crate::codec::QoS;
+use crate::codec::publish::Content;
+
+/// What a message costs besides its bytes: its own fields and the allocator's.
+const OVERHEAD: usize = 96;
+
+/// Bytes of all messages alive. Every message reports to it, so that what is counted is what
+/// is held, wherever it is held.
+#[derive(Clone, Default)]
+pub(crate) struct Gauge(Arc<AtomicUsize>);
+
+impl Gauge {
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// An application message, shared by everybody who waits for it.
+pub(crate) struct Message {
+    gauge: Gauge,
+    /// Topic name, properties, payload.
+    bytes: Box<[u8]>,
+    topic_len: u16,
+    properties_len: u32,
+    /// `u64::MAX` for never.
+    expires: Time,
+    pub(crate) qos: QoS,
+    /// As the publisher set it.
+    pub(crate) retain: bool,
+}
+
+impl Message {
+    /// Copies the content out of the packet. `topic` stands in for a topic alias. A message
+    /// expiry runs from `now`.
+    pub(crate) fn new(
+        gauge: &Gauge,
+        now: Time,
+        topic: &str,
+        content: &Content<'_>,
+        qos: QoS,
+        retain: bool,
+    ) -> Message {
+        let len = topic.len() + content.properties.len() + content.payload.len();
+        let mut bytes = Vec::with_capacity(len);
+        bytes.extend_from_slice(topic.as_bytes());
+        content.forward_properties(&mut bytes);
+        let properties_len = bytes.len().saturating_sub(topic.len());
+        bytes.extend_from_slice(content.payload);
+        let message = Message {
+            gauge: gauge.clone(),
+            bytes: bytes.into_boxed_slice(),
+            topic_len: u16::try_from(topic.len()).unwrap_or(u16::MAX),
+            properties_len: u32::try_from(properties_len).unwrap_or(u32::MAX),
+            expires: content
+                .expiry_s
+                .map_or(Time(u64::MAX), |s| now + Duration::from_secs(u64::from(s))),
+            qos,
+            retain,
+        };
+        gauge.0.fetch_add(message.size(), Ordering::Relaxed);
+        message
+    }
+
+    /// What a message of this content would count for.
+    pub(crate) fn size_of(topic: &str, content: &Content<'_>) -> usize {
+        OVERHEAD + topic.len() + content.properties.len() + content.payload.len()
+    }
+
+    pub(crate) fn topic(&self) -> &str {
+        let bytes = self
+            .bytes
+            .get(..usize::from(self.topic_len))
+            .unwrap_or_default();
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
+
+    /// Without their length, and without what the broker writes itself.
+    pub(crate) fn properties(&self) -> &[u8] {
+        let start = usize::from(self.topic_len);
+        self.bytes
+            .get(start..start + self.properties_len as usize)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn payload(&self) -> &[u8] {
+        let start = usize::from(self.topic_len) + self.properties_len as usize;
+        self.bytes.get(start..).unwrap_or_default()
+    }
+
+    pub(crate) fn expires(&self) -> Option<Time> {
+        (self.expires.0 != u64::MAX).then_some(self.expires)
+    }
+
+    pub(crate) fn is_expired(&self, now: Time) -> bool {
+        self.expires <= now
+    }
+
+    /// Bytes that it counts for.
+    pub(crate) fn size(&self) -> usize {
+        OVERHEAD + self.bytes.len()
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        self.gauge.0.fetch_sub(self.size(), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,427 @@
+//! What one session has yet to be sent, and what it has yet to acknowledge.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::Time;
+use crate::codec::QoS;
+use crate::message::Message;
+
+/// An emptied queue gives its memory back above this many entries.
+const KEEP: usize = 16;
+/// Packet identifiers are 1 to 65,535.
+const PACKET_IDS: usize = 65_535;
+
+/// The subscription identifiers of one delivery.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Ids {
+    #[default]
+    None,
+    One(u32),
+    Many(Box<IdList>),
+}
+
+/// More than one, in the order they were found.
+#[derive(Clone, Debug)]
+pub(crate) struct IdList(Vec<u32>);
+
+impl Ids {
+    /// Adds one; 0 is none.
+    pub(crate) fn add(&mut self, id: u32) {
+        if id == 0 {
+            return;
+        }
+        match self {
+            Ids::None => *self = Ids::One(id),
+            Ids::One(first) => *self = Ids::Many(Box::new(IdList(vec![*first, id]))),
+            Ids::Many(list) => list.0.push(id),
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u32] {
+        match self {
+            Ids::None => &[],
+            Ids::One(id) => std::slice::from_ref(id),
+            Ids::Many(list) => &list.0,
+        }
+    }
+}
+
+/// One message for one session.
+#[derive(Clone)]
+pub(crate) struct Delivery {
+    pub(crate) message: Arc<Message>,
+    pub(crate) ids: Ids,
+    /// Place among all deliveries of the session; wraps.
+    order: u32,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+}
+
+impl Delivery {
+    pub(crate) fn new(message: Arc<Message>, ids: Ids, qos: QoS, retain: bool) -> Delivery {
+        Delivery {
+            message,
+            ids,
+            order: 0,
+            qos,
+            retain,
+        }
+    }
+}
+
+/// A delivery with a packet identifier.
+enum InFlight {
+    /// The PUBLISH went out and PUBACK or PUBREC is awaited.
+    Sent(Delivery),
+    /// PUBREC came, the PUBREL went out and PUBCOMP is awaited.
+    Released,
+    /// Finished, but one before it is not.
+    Done,
+}
+
+/// What an acknowledgement meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acked {
+    /// As expected.
+    Yes,
+    /// Nothing with this packet identifier is waiting for anything.
+    Unknown,
+    /// Something is, but not for this.
+    Wrong,
+}
+
+/// What is to be sent again to a client that came back, in the order of before.
+pub(crate) enum Again {
+    Publish(u16, Delivery),
+    PubRel(u16),
+}
+
+/// The most that may wait.
+#[derive(Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+/// There is no room for a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    Messages,
+    Bytes,
+}
+
+/// Queues of one session.
+///
+/// QoS 0 waits apart from QoS 1 and 2, because it is the first to be dropped and does not wait
+/// for acknowledgements; where both can be sent, they go in the order they came. Packet
+/// identifiers are given in sequence, so the window of what is in flight is a queue in which an
+/// identifier is a place.
+#[derive(Default)]
+pub(crate) struct Outbound {
+    fleeting: VecDeque<Delivery>,
+    assured: VecDeque<Delivery>,
+    window: VecDeque<InFlight>,
+    /// Packet identifier of the window's front, less one.
+    first: u16,
+    /// How much of the window was sent on this connection.
+    sent: u32,
+    /// Sent on this connection and not yet acknowledged: what counts for Receive Maximum.
+    outstanding: u16,
+    order: u32,
+    bytes: usize,
+}
+
+/// Deliveries held by all sessions together.
+pub(crate) type Held = u64;
+
+impl Outbound {
+    /// Queues a delivery. Older QoS 0 makes way for QoS 1 and 2, nothing makes way for QoS 0.
+    /// Answers how many were dropped, or gives the delivery back.
+    pub(crate) fn push(
+        &mut self,
+        delivery: Delivery,
+        room: Room,
+        held: &mut Held,
+    ) -> Result<u64, (NoRoom, Delivery)> {
+        let size = delivery.message.size();
+        let mut dropped = 0;
+        if delivery.qos != QoS::AtMostOnce {
+            while self.lacks(size, room).is_some()
+                && let Some(oldest) = self.fleeting.pop_front()
+            {
+                self.forget(&oldest, held);
+                dropped += 1;
+            }
+        }
+        if let Some(lack) = self.lacks(size, room) {
+            return Err((lack, delivery));
+        }
+        let mut delivery = delivery;
+        delivery.order = self.order;
+        self.order = self.order.wrapping_add(1);
+        self.bytes += size;
+        *held += 1;
+        match delivery.qos {
+            QoS::AtMostOnce => self.fleeting.push_back(delivery),
+            QoS::AtLeastOnce | QoS::ExactlyOnce => self.assured.push_back(delivery),
+        }
+        Ok(dropped)
+    }
+
+    /// A single message larger than the bound on bytes may wait alone.
+    fn lacks(&self, size: usize, room: Room) -> Option<NoRoom> {
+        if self.waiting() >= room.messages {
+            return Some(NoRoom::Messages);
+        }
+        let full = self.bytes > 0 && self.bytes.saturating_add(size) > room.bytes;
+        full.then_some(NoRoom::Bytes)
+    }
+
+    fn waiting(&self) -> usize {
+        self.fleeting.len() + self.assured.len()
+    }
+
+    fn forget(&mut self, delivery: &Delivery, held: &mut Held) {
+        self.bytes = self.bytes.saturating_sub(delivery.message.size());
+        *held = held.saturating_sub(1);
+    }
+
+    /// Drops what has expired from the queues.
+    pub(crate) fn expire(&mut self, now: Time, held: &mut Held) {
+        self.retain(held, |delivery| !delivery.message.is_expired(now));
+    }
+
+    /// Keeps of what waits only what `keep` says. What is in flight is not touched.
+    pub(crate) fn retain(&mut self, held: &mut Held, keep: impl Fn(&Delivery) -> bool) {
+        let bytes = &mut self.bytes;
+        for queue in [&mut self.fleeting, &mut self.assured] {
+            queue.retain(|delivery| {
+                let kept = keep(delivery);
+                if !kept {
+                    *bytes = bytes.saturating_sub(delivery.message.size());
+                    *held = held.saturating_sub(1);
+                }
+                kept
+            });
+        }
+    }
+
+    /// Whether a QoS 1 or 2 message may be sent: the client takes `maximum` at a time.
+    pub(crate) fn may_send(&self, maximum: u16) -> bool {
+        // One message that is never acknowledged may not make the window grow without end.
+        let window = usize::from(maximum).saturating_mul(8).min(PACKET_IDS);
+        self.outstanding < maximum && self.window.len() < window && self.is_resent()
+    }
+
+    fn is_resent(&self) -> bool {
+        self.sent as usize >= self.window.len()
+    }
+
+    /// Something can be sent now.
+    pub(crate) fn is_ready(&self, maximum: u16) -> bool {
+        !self.fleeting.is_empty()
+            || !self.is_resent()
+            || (!self.assured.is_empty() && self.may_send(maximum))
+    }
+
+    /// The next delivery to send and its packet identifier, 0 for QoS 0. What it cannot send
+    /// for want of acknowledgements stays.
+    pub(crate) fn next(
+        &mut self,
+        now: Time,
+        maximum: u16,
+        held: &mut Held,
+    ) -> Option<(u16, Delivery)> {
+        loop {
+            let assured = if self.may_send(maximum) {
+                self.assured.front()
+            } else {
+                None
+            };
+            let fleeting_first = match (self.fleeting.front(), assured) {
+                (None, None) => return None,
+                (Some(_), None) => true,
+                (None, Some(_)) => false,
+                (Some(a), Some(b)) => (a.order.wrapping_sub(b.order) as i32) < 0,
+            };
+            let queue = if fleeting_first {
+                &mut self.fleeting
+            } else {
+                &mut self.assured
+            };
+            let delivery = queue.pop_front()?;
+            give_back(queue);
+            self.forget(&delivery, held);
+            if delivery.message.is_expired(now) {
+                continue;
+            }
+            if fleeting_first {
+                return Some((0, delivery));
+            }
+            let id = self.launch(delivery.clone(), held);
+            return Some((id, delivery));
+        }
+    }
+
+    /// Puts a QoS 1 or 2 delivery in flight and gives it its packet identifier. Only after
+    /// [`Outbound::may_send`].
+    pub(crate) fn launch(&mut self, delivery: Delivery, held: &mut Held) -> u16 {
+        self.bytes += delivery.message.size();
+        *held += 1;
+        let id = self.id_at(self.window.len());
+        self.window.push_back(InFlight::Sent(delivery));
+        self.sent = self.sent.saturating_add(1);
+        self.outstanding = self.outstanding.saturating_add(1);
+        id
+    }
+
+    /// The delivery with this packet identifier was not sent after all.
+    pub(crate) fn discard(&mut self, id: u16, held: &mut Held) {
+        if let Some(place) = self.place(id) {
+            self.finish(place, held);
+        }
+    }
+
+    /// PUBACK.
+    pub(crate) fn puback(&mut self, id: u16, held: &mut Held) -> Acked {
+        let Some(place) = self.place(id) else {
+            return Acked::Unknown;
+        };
+        match self.window.get(place) {
+            Some(InFlight::Sent(delivery)) if delivery.qos == QoS::AtLeastOnce => {
+                self.finish(place, held);
+                Acked::Yes
+            }
+            Some(InFlight::Sent(_) | InFlight::Released) => Acked::Wrong,
+            Some(InFlight::Done) | None => Acked::Unknown,
+        }
+    }
+
+    /// PUBREC. A failure ends the delivery.
+    pub(crate) fn pubrec(&mut self, id: u16, failed: bool, held: &mut Held) -> Acked {
+        let Some(place) = self.place(id) else {
+            return Acked::Unknown;
+        };
+        match self.window.get_mut(place) {
+            Some(entry @ InFlight::Sent(_)) => {
+                match entry {
+                    InFlight::Sent(delivery) if delivery.qos == QoS::ExactlyOnce => {}
+                    _ => return Acked::Wrong,
+                }
+                if failed {
+                    self.finish(place, held);
+                } else if let InFlight::Sent(delivery) =
+                    std::mem::replace(entry, InFlight::Released)
+                {
+                    // The message itself is no longer needed (figure 4.3).
+                    self.forget(&delivery, held);
+                }
+                Acked::Yes
+            }
+            Some(InFlight::Released) => Acked::Yes,
+            Some(InFlight::Done) | None => Acked::Unknown,
+        }
+    }
+
+    /// PUBCOMP.
+    pub(crate) fn pubcomp(&mut self, id: u16, held: &mut Held) -> Acked {
+        let Some(place) = self.place(id) else {
+            return Acked::Unknown;
+        };
+        match self.window.get(place) {
+            Some(InFlight::Released) => {
+                self.finish(place, held);
+                Acked::Yes
+            }
+            Some(InFlight::Sent(_)) => Acked::Wrong,
+            Some(InFlight::Done) | None => Acked::Unknown,
+        }
+    }
+
+    fn finish(&mut self, place: usize, held: &mut Held) {
+        let Some(entry) = self.window.get_mut(place) else {
+            return;
+        };
+        if let InFlight::Sent(delivery) = std::mem::replace(entry, InFlight::Done) {
+            self.forget(&delivery, held);
+        }
+        if place < self.sent as usize {
+            self.outstanding = self.outstanding.saturating_sub(1);
+        }
+        while let Some(InFlight::Done) = self.window.front() {
+            self.window.pop_front();
+            self.first = self.id_at(0);
+            self.sent = self.sent.saturating_sub(1);
+        }
+        if self.window.is_empty() && self.window.capacity() > KEEP {
+            self.window = VecDeque::new();
+        }
+    }
+
+    /// The client has a new connection: everything in flight is to be sent again.
+    pub(crate) fn restart(&mut self) {
+        self.sent = 0;
+        self.outstanding = 0;
+    }
+
+    /// The next of what is to be sent again (`MQTT-4.4.0-1`).
+    pub(crate) fn next_again(&mut self, maximum: u16) -> Option<Again> {
+        while let Some(entry) = self.window.get(self.sent as usize) {
+            let id = self.id_at(self.sent as usize);
+            let again = match entry {
+                InFlight::Sent(_) if self.outstanding >= maximum => return None,
+                InFlight::Sent(delivery) => Some(Again::Publish(id, delivery.clone())),
+                InFlight::Released => Some(Again::PubRel(id)),
+                InFlight::Done => None,
+            };
+            self.sent += 1;
+            if again.is_some() {
+                self.outstanding = self.outstanding.saturating_add(1);
+                return again;
+            }
+        }
+        None
+    }
+
+    fn id_at(&self, place: usize) -> u16 {
+        let id = (usize::from(self.first) + place) % PACKET_IDS + 1;
+        u16::try_from(id).unwrap_or(u16::MAX)
+    }
+
+    fn place(&self, id: u16) -> Option<usize> {
+        let place = (usize::from(id).checked_sub(1)? + PACKET_IDS)
+            .saturating_sub(usize::from(self.first))
+            % PACKET_IDS;
+        (place < self.window.len()).then_some(place)
+    }
+
+    /// Forgets everything; what waited in the queues is left for the caller to count.
+    pub(crate) fn clear(&mut self, held: &mut Held) {
+        let in_flight = self
+            .window
+            .iter()
+            .filter(|entry| matches!(entry, InFlight::Sent(_)))
+            .count();
+        let entries = self.waiting() + in_flight;
+        *held = held.saturating_sub(entries as u64);
+        *self = Outbound::default();
+    }
+
+    /// Entries that count in [`Held`].
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> u64 {
+        let in_flight = self
+            .window
+            .iter()
+            .filter(|e| matches!(e, InFlight::Sent(_)))
+            .count();
+        (self.waiting() + in_flight) as u64
+    }
+}
+
+fn give_back(queue: &mut VecDeque<Delivery>) {
+    if queue.is_empty() && queue.capacity() > KEEP {
+        *queue = VecDeque::new();
+    }
+}

@@ -1,0 +1,184 @@
+//! Retained messages (MQTT 5 section 3.3.1.3), in the order of their topic names.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use crate::Time;
+use crate::message::Message;
+use crate::topic;
+
+/// A message that stands for its topic name.
+struct ByTopic(Arc<Message>);
+
+impl Borrow<str> for ByTopic {
+    fn borrow(&self) -> &str {
+        self.0.topic()
+    }
+}
+
+impl PartialEq for ByTopic {
+    fn eq(&self, other: &ByTopic) -> bool {
+        self.0.topic() == other.0.topic()
+    }
+}
+
+impl Eq for ByTopic {}
+
+impl PartialOrd for ByTopic {
+    fn partial_cmp(&self, other: &ByTopic) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ByTopic {
+    fn cmp(&self, other: &ByTopic) -> Ordering {
+        self.0.topic().cmp(other.0.topic())
+    }
+}
+
+/// Whose message it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// The identity that it counts for.
+    pub(crate) owner: u32,
+    /// The session that published it, for No Local.
+    pub(crate) session: u64,
+}
+
+/// What was taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Removed {
+    pub(crate) owner: u32,
+    pub(crate) size: usize,
+}
+
+/// All retained messages.
+#[derive(Default)]
+pub(crate) struct Retained {
+    messages: BTreeMap<ByTopic, Source>,
+}
+
+/// Where a search for matches stands. It holds no reference, so that the messages may change
+/// between one step and the next.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cursor {
+    /// The last topic name looked at.
+    after: Option<Box<str>>,
+}
+
+/// What a step of a search came to.
+pub(crate) enum Step {
+    Found(Arc<Message>, Source),
+    /// The budget is used up; go on later.
+    Later,
+    End,
+}
+
+impl Retained {
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// The owner and size of what is retained for a topic name.
+    pub(crate) fn get(&self, name: &str) -> Option<Removed> {
+        let (message, source) = self.messages.get_key_value(name)?;
+        Some(Removed {
+            owner: source.owner,
+            size: message.0.size(),
+        })
+    }
+
+    /// Retains a message in the place of the one of before.
+    pub(crate) fn set(&mut self, message: Arc<Message>, source: Source) {
+        // The key is the message: an insert alone would keep the old one.
+        self.messages.remove(message.topic());
+        self.messages.insert(ByTopic(message), source);
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Removed> {
+        let (message, source) = self.messages.remove_entry(name)?;
+        Some(Removed {
+            owner: source.owner,
+            size: message.0.size(),
+        })
+    }
+
+    /// Removes what is expired or `owner`'s.
+    pub(crate) fn purge(
+        &mut self,
+        now: Time,
+        owner: Option<u32>,
+        mut removed: impl FnMut(Removed),
+    ) {
+        self.messages.retain(|message, source| {
+            let gone = message.0.is_expired(now) || owner == Some(source.owner);
+            if gone {
+                removed(Removed {
+                    owner: source.owner,
+                    size: message.0.size(),
+                });
+            }
+            !gone
+        });
+    }
+
+    /// Whether any message expires at all.
+    pub(crate) fn any_expires(&self) -> bool {
+        self.messages
+            .keys()
+            .any(|message| message.0.expires().is_some())
+    }
+
+    /// The next message that the filter matches, after the cursor. `budget` is charged for every
+    /// message looked at.
+    pub(crate) fn next(
+        &self,
+        now: Time,
+        filter: &str,
+        cursor: &mut Cursor,
+        budget: &mut u32,
+    ) -> Step {
+        let prefix = literal_prefix(filter);
+        let from = match cursor.after.as_deref() {
+            Some(after) => Bound::Excluded(after),
+            None => Bound::Included(prefix),
+        };
+        for (message, source) in self.messages.range::<str, _>((from, Bound::Unbounded)) {
+            let name = message.0.topic();
+            if !name.starts_with(prefix) {
+                return Step::End;
+            }
+            let matched = topic::matches(filter, name) && !message.0.is_expired(now);
+            let spent = *budget == 0;
+            *budget = budget.saturating_sub(1);
+            if matched || spent {
+                cursor.after = Some(name.into());
+            }
+            if matched {
+                return Step::Found(message.0.clone(), *source);
+            }
+            if spent {
+                return Step::Later;
+            }
+        }
+        Step::End
+    }
+}
+
+/// What every matching topic name starts with.
+fn literal_prefix(filter: &str) -> &str {
+    let end = filter
+        .bytes()
+        .position(|byte| matches!(byte, b'+' | b'#'))
+        .unwrap_or(filter.len());
+    let prefix = filter.get(..end).unwrap_or_default();
+    // `a/#` matches `a` as well.
+    if filter.as_bytes().get(end) == Some(&b'#') {
+        prefix.strip_suffix('/').unwrap_or(prefix)
+    } else {
+        prefix
+    }
+}

@@ -1,0 +1,226 @@
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::HashTable;
+
+use crate::bucket::Bucket;
+use crate::codec::QoS;
+use crate::message::Message;
+use crate::outbound::{Outbound, Room};
+use crate::retained::Cursor;
+use crate::slots::Slots;
+use crate::subscriptions::Key;
+use crate::{ConnId, Grants, Limits, Time};
+
+/// Notices of one kind: a few at once, then two a second.
+const NOTICES_PER_S: u32 = 2;
+const NOTICE_BURST: Duration = Duration::from_secs(2);
+
+/// The state of a client that may outlive its connection (MQTT 5 section 4.1).
+pub(crate) struct Session {
+    pub(crate) client_id: Arc<str>,
+    /// Index of the identity it belongs to.
+    pub(crate) identity: u32,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) limits: Arc<Limits>,
+    /// Tells sessions of the same index apart.
+    pub(crate) serial: u64,
+    /// The connection of now, or the last one.
+    pub(crate) conn: ConnId,
+    pub(crate) connected: bool,
+    /// Receive Maximum of the connection of now, within our own bound.
+    pub(crate) receive_maximum: u16,
+    /// Seconds that it outlives its connection; `u32::MAX` for ever.
+    pub(crate) expiry_s: u32,
+    /// When it ends; only while not connected.
+    pub(crate) expires: Option<Time>,
+    pub(crate) will: Option<Box<Will>>,
+    /// When the will is to be published; only while not connected.
+    pub(crate) will_due: Option<Time>,
+    pub(crate) timer: Option<Time>,
+    /// Sorted.
+    pub(crate) subscriptions: Vec<Key>,
+    pub(crate) replays: VecDeque<Replay>,
+    pub(crate) out: Outbound,
+    /// Packet identifiers of QoS 2 messages from the client that it has not released. Sorted.
+    pub(crate) unreleased: Vec<u16>,
+    pub(crate) gates: Option<Box<Gates>>,
+    /// The message that is just being routed, and the session's place among its targets.
+    pub(crate) route: (u32, u32),
+}
+
+/// A will that may have to be published.
+pub(crate) struct Will {
+    pub(crate) message: WillMessage,
+    pub(crate) delay_s: u32,
+}
+
+/// Kept as parts, because its expiry runs from when it is published.
+pub(crate) struct WillMessage {
+    pub(crate) topic: Box<str>,
+    pub(crate) properties: Box<[u8]>,
+    pub(crate) payload: Box<[u8]>,
+    pub(crate) expiry_s: Option<u32>,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+}
+
+/// Retained messages that a new subscription is still to be sent. They are looked up as the
+/// client takes them, so that they wait in no queue.
+pub(crate) struct Replay {
+    pub(crate) key: Key,
+    pub(crate) filter: Box<str>,
+    pub(crate) qos: QoS,
+    pub(crate) no_local: bool,
+    /// Subscription Identifier, 0 for none.
+    pub(crate) id: u32,
+    pub(crate) cursor: Cursor,
+    /// Found, and not yet sent for want of acknowledgements.
+    pub(crate) found: Option<Arc<Message>>,
+}
+
+/// Bounds on how often a session is spoken of.
+#[derive(Default)]
+pub(crate) struct Gates {
+    pub(crate) refused: Gate,
+    pub(crate) limit: Gate,
+}
+
+/// A bound on notices of one kind.
+#[derive(Default)]
+pub(crate) struct Gate {
+    bucket: Bucket,
+    suppressed: u32,
+}
+
+impl Gate {
+    /// How many were left out since the last one, if this one may be told.
+    pub(crate) fn admit(&mut self, now: Time) -> Option<u32> {
+        if self.bucket.admit(now, NOTICES_PER_S, NOTICE_BURST) {
+            return Some(std::mem::take(&mut self.suppressed));
+        }
+        self.suppressed = self.suppressed.saturating_add(1);
+        None
+    }
+}
+
+impl Session {
+    /// A session without a connection yet.
+    pub(crate) fn new(
+        client_id: Arc<str>,
+        identity: u32,
+        grants: Arc<Grants>,
+        limits: Arc<Limits>,
+    ) -> Session {
+        Session {
+            client_id,
+            identity,
+            grants,
+            limits,
+            serial: 0,
+            conn: ConnId {
+                slot: u32::MAX,
+                serial: 0,
+            },
+            connected: false,
+            receive_maximum: 1,
+            expiry_s: 0,
+            expires: None,
+            will: None,
+            will_due: None,
+            timer: None,
+            subscriptions: Vec::new(),
+            replays: VecDeque::new(),
+            out: Outbound::default(),
+            unreleased: Vec::new(),
+            gates: None,
+            route: (0, 0),
+        }
+    }
+
+    /// What may wait for it.
+    pub(crate) fn room(&self) -> Room {
+        Room {
+            messages: self.limits.queue_messages as usize,
+            bytes: self.limits.queue_bytes as usize,
+        }
+    }
+
+    /// Something can be sent now.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.out.is_ready(self.receive_maximum) || !self.replays.is_empty()
+    }
+}
+
+/// All sessions, by index and by client identifier.
+pub(crate) struct Sessions {
+    sessions: Slots<Session>,
+    by_client_id: HashTable<u32>,
+    keys: RandomState,
+    serial: u64,
+}
+
+impl Sessions {
+    pub(crate) fn new() -> Sessions {
+        Sessions {
+            sessions: Slots::new(),
+            by_client_id: HashTable::new(),
+            keys: RandomState::new(),
+            serial: 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
+    pub(crate) fn get(&self, index: u32) -> Option<&Session> {
+        self.sessions.get(index)
+    }
+
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Session> {
+        self.sessions.get_mut(index)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Session)> {
+        self.sessions.iter()
+    }
+
+    pub(crate) fn insert(&mut self, session: Session) -> u32 {
+        self.serial += 1;
+        let hash = self.keys.hash_one(&*session.client_id);
+        let index = self.sessions.insert(Session {
+            serial: self.serial,
+            ..session
+        });
+        let (sessions, keys) = (&self.sessions, &self.keys);
+        self.by_client_id.insert_unique(hash, index, |&index| {
+            sessions
+                .get(index)
+                .map_or(0, |session| keys.hash_one(&*session.client_id))
+        });
+        index
+    }
+
+    pub(crate) fn remove(&mut self, index: u32) -> Option<Session> {
+        let session = self.sessions.remove(index)?;
+        let hash = self.keys.hash_one(&*session.client_id);
+        if let Ok(entry) = self.by_client_id.find_entry(hash, |&found| found == index) {
+            entry.remove();
+        }
+        Some(session)
+    }
+
+    /// The session of this client identifier that `wanted` accepts.
+    pub(crate) fn find(&self, client_id: &str, wanted: impl Fn(&Session) -> bool) -> Option<u32> {
+        let hash = self.keys.hash_one(client_id);
+        let found = self.by_client_id.find(hash, |&index| {
+            self.sessions
+                .get(index)
+                .is_some_and(|session| *session.client_id == *client_id && wanted(session))
+        });
+        found.copied()
+    }
+}

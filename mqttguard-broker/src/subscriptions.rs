@@ -1,0 +1,381 @@
+//! Who gets what: the tree of topic filters, a node a level.
+//!
+//! The children of all nodes are in one hash table, keyed by parent and level. It is hashed with
+//! keys that nobody outside knows (levels are chosen by clients), and never iterated, so that
+//! its order shows nowhere.
+
+use std::hash::{BuildHasher, RandomState};
+
+use hashbrown::HashTable;
+
+use crate::codec::subscribe::Options;
+use crate::slots::Slots;
+use crate::topic;
+
+const ROOT: u32 = 0;
+const NONE: u32 = u32::MAX;
+
+/// A subscription of one session.
+#[derive(Clone, Copy)]
+pub(crate) struct Subscriber {
+    pub(crate) session: u32,
+    /// Subscription Identifier, 0 for none.
+    pub(crate) id: u32,
+    pub(crate) options: Options,
+}
+
+/// Names a filter that is subscribed to; equal filters have equal keys while one of them is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    node: u32,
+    /// The shared subscription's group; `NONE` if it is not shared.
+    group: u32,
+}
+
+impl Key {
+    pub(crate) fn is_shared(self) -> bool {
+        self.group != NONE
+    }
+}
+
+struct Node {
+    parent: u32,
+    level: Box<str>,
+    /// The child `+`, or `NONE`.
+    plus: u32,
+    /// The child `#`, or `NONE`.
+    hash: u32,
+    /// Children with a name.
+    named: u32,
+    subscribers: Vec<Subscriber>,
+    groups: Vec<u32>,
+}
+
+/// The members of a shared subscription (section 4.8.2).
+struct Group {
+    name: Box<str>,
+    members: Vec<Subscriber>,
+    /// Whose turn it is.
+    turn: u32,
+}
+
+/// All subscriptions.
+pub(crate) struct Subscriptions {
+    nodes: Slots<Node>,
+    groups: Slots<Group>,
+    children: HashTable<u32>,
+    keys: RandomState,
+    count: u64,
+    /// Work of one match, kept to spare the allocation: nodes and how far their level reaches.
+    path: Vec<(u32, usize)>,
+}
+
+/// What a topic name matched.
+pub(crate) enum Match<'a> {
+    Subscriber(&'a Subscriber),
+    /// A group that is to pick one of its members, whose turn starts at the index given.
+    Group {
+        members: &'a [Subscriber],
+        turn: &'a mut u32,
+    },
+}
+
+impl Subscriptions {
+    pub(crate) fn new() -> Subscriptions {
+        let mut nodes = Slots::new();
+        nodes.insert(Node::new(NONE, ""));
+        Subscriptions {
+            nodes,
+            groups: Slots::new(),
+            children: HashTable::new(),
+            keys: RandomState::new(),
+            count: 0,
+            path: Vec::new(),
+        }
+    }
+
+    /// Subscriptions now.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    fn hash(&self, parent: u32, level: &str) -> u64 {
+        self.keys.hash_one((parent, level))
+    }
+
+    fn child(&self, parent: u32, level: &str) -> Option<u32> {
+        let node = self.nodes.get(parent)?;
+        let found = match level {
+            "+" => node.plus,
+            "#" => node.hash,
+            _ if node.named == 0 => NONE,
+            _ => *self.children.find(self.hash(parent, level), |&child| {
+                self.nodes
+                    .get(child)
+                    .is_some_and(|node| node.parent == parent && *node.level == *level)
+            })?,
+        };
+        (found != NONE).then_some(found)
+    }
+
+    /// The key of a filter that somebody is subscribed to.
+    pub(crate) fn find(&self, filter: &str) -> Option<Key> {
+        let (share, path) = split(filter);
+        let mut node = ROOT;
+        for level in path.split('/') {
+            node = self.child(node, level)?;
+        }
+        let Some(name) = share else {
+            return Some(Key { node, group: NONE });
+        };
+        let groups = &self.nodes.get(node)?.groups;
+        let group = groups
+            .iter()
+            .copied()
+            .find(|&group| self.is_named(group, name))?;
+        Some(Key { node, group })
+    }
+
+    fn is_named(&self, group: u32, name: &str) -> bool {
+        self.groups
+            .get(group)
+            .is_some_and(|group| *group.name == *name)
+    }
+
+    /// Makes the filter known, without a subscriber yet: follow with [`Subscriptions::add`].
+    pub(crate) fn intern(&mut self, filter: &str) -> Key {
+        let (share, path) = split(filter);
+        let mut node = ROOT;
+        for level in path.split('/') {
+            node = match self.child(node, level) {
+                Some(child) => child,
+                None => self.grow(node, level),
+            };
+        }
+        let Some(name) = share else {
+            return Key { node, group: NONE };
+        };
+        if let Some(key) = self.find(filter) {
+            return key;
+        }
+        let group = self.groups.insert(Group {
+            name: name.into(),
+            members: Vec::new(),
+            turn: 0,
+        });
+        if let Some(node) = self.nodes.get_mut(node) {
+            node.groups.push(group);
+        }
+        Key { node, group }
+    }
+
+    fn grow(&mut self, parent: u32, level: &str) -> u32 {
+        let child = self.nodes.insert(Node::new(parent, level));
+        if let Some(node) = self.nodes.get_mut(parent) {
+            match level {
+                "+" => node.plus = child,
+                "#" => node.hash = child,
+                _ => node.named += 1,
+            }
+        }
+        if !matches!(level, "+" | "#") {
+            let hash = self.hash(parent, level);
+            let (nodes, keys) = (&self.nodes, &self.keys);
+            self.children.insert_unique(hash, child, |&child| {
+                nodes
+                    .get(child)
+                    .map_or(0, |node| keys.hash_one((node.parent, &*node.level)))
+            });
+        }
+        child
+    }
+
+    fn list(&mut self, key: Key) -> Option<&mut Vec<Subscriber>> {
+        if key.is_shared() {
+            self.groups
+                .get_mut(key.group)
+                .map(|group| &mut group.members)
+        } else {
+            self.nodes
+                .get_mut(key.node)
+                .map(|node| &mut node.subscribers)
+        }
+    }
+
+    /// Adds a subscription to an interned filter, where the session has none yet.
+    pub(crate) fn add(&mut self, key: Key, subscriber: Subscriber) {
+        let Some(list) = self.list(key) else { return };
+        if list.is_empty() {
+            list.reserve_exact(1);
+        }
+        list.push(subscriber);
+        self.count += 1;
+    }
+
+    /// Replaces the options of a subscription (`MQTT-3.8.4-3`).
+    pub(crate) fn replace(&mut self, key: Key, subscriber: Subscriber) {
+        let list = self.list(key).into_iter().flatten();
+        if let Some(found) = list
+            .into_iter()
+            .find(|found| found.session == subscriber.session)
+        {
+            *found = subscriber;
+        }
+    }
+
+    /// Removes a session's subscription, and the filter with its last one.
+    pub(crate) fn remove(&mut self, key: Key, session: u32) {
+        let Some(list) = self.list(key) else { return };
+        let Some(place) = list.iter().position(|found| found.session == session) else {
+            return;
+        };
+        list.remove(place);
+        let empty = list.is_empty();
+        self.count = self.count.saturating_sub(1);
+        if empty && key.is_shared() {
+            self.groups.remove(key.group);
+            if let Some(node) = self.nodes.get_mut(key.node) {
+                node.groups.retain(|&group| group != key.group);
+            }
+        }
+        if empty {
+            self.prune(key.node);
+        }
+    }
+
+    /// Removes nodes that lead nowhere, from this one up.
+    fn prune(&mut self, from: u32) {
+        let mut id = from;
+        while id != ROOT
+            && let Some(node) = self.nodes.get(id)
+            && node.is_bare()
+        {
+            let parent = node.parent;
+            let wildcard = match &*node.level {
+                "+" | "#" => true,
+                level => {
+                    let hash = self.hash(parent, level);
+                    if let Ok(entry) = self.children.find_entry(hash, |&child| child == id) {
+                        entry.remove();
+                    }
+                    false
+                }
+            };
+            self.nodes.remove(id);
+            if let Some(node) = self.nodes.get_mut(parent) {
+                if !wildcard {
+                    node.named = node.named.saturating_sub(1);
+                } else if node.plus == id {
+                    node.plus = NONE;
+                } else {
+                    node.hash = NONE;
+                }
+            }
+            id = parent;
+        }
+    }
+
+    /// The filter's text without `$share` and the share name.
+    pub(crate) fn path(&self, key: Key) -> String {
+        let mut levels = Vec::new();
+        let mut id = key.node;
+        while id != ROOT
+            && let Some(node) = self.nodes.get(id)
+        {
+            levels.push(&*node.level);
+            id = node.parent;
+        }
+        levels.reverse();
+        levels.join("/")
+    }
+
+    /// Calls `found` for everything that a topic name matches.
+    pub(crate) fn matching(&mut self, name: &str, mut found: impl FnMut(Match<'_>)) {
+        const END: usize = usize::MAX;
+        let reserved = topic::is_reserved(name);
+        let mut path = std::mem::take(&mut self.path);
+        path.push((ROOT, 0));
+        while let Some((id, from)) = path.pop() {
+            let Some(node) = self.nodes.get(id) else {
+                continue;
+            };
+            // MQTT-4.7.2-1
+            let (plus, hash) = if reserved && id == ROOT {
+                (NONE, NONE)
+            } else {
+                (node.plus, node.hash)
+            };
+            if hash != NONE {
+                visit(&self.nodes, &mut self.groups, hash, &mut found);
+            }
+            if from == END {
+                visit(&self.nodes, &mut self.groups, id, &mut found);
+                continue;
+            }
+            if plus == NONE && node.named == 0 {
+                continue;
+            }
+            let rest = name.get(from..).unwrap_or_default();
+            let (level, next) = match rest.bytes().position(|byte| byte == b'/') {
+                Some(end) => (rest.get(..end).unwrap_or_default(), from + end + 1),
+                None => (rest, END),
+            };
+            if plus != NONE {
+                path.push((plus, next));
+            }
+            if node.named > 0
+                && let Some(child) = self.child(id, level)
+            {
+                path.push((child, next));
+            }
+        }
+        self.path = path;
+    }
+}
+
+/// A filter that was checked before.
+fn split(filter: &str) -> (Option<&str>, &str) {
+    match topic::split_share(filter) {
+        Ok(Some((name, path))) => (Some(name), path),
+        _ => (None, filter),
+    }
+}
+
+fn visit(
+    nodes: &Slots<Node>,
+    groups: &mut Slots<Group>,
+    id: u32,
+    found: &mut impl FnMut(Match<'_>),
+) {
+    let Some(node) = nodes.get(id) else { return };
+    for subscriber in &node.subscribers {
+        found(Match::Subscriber(subscriber));
+    }
+    for &group in &node.groups {
+        if let Some(Group { members, turn, .. }) = groups.get_mut(group) {
+            found(Match::Group { members, turn });
+        }
+    }
+}
+
+impl Node {
+    fn new(parent: u32, level: &str) -> Node {
+        Node {
+            parent,
+            level: level.into(),
+            plus: NONE,
+            hash: NONE,
+            named: 0,
+            subscribers: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
+
+    fn is_bare(&self) -> bool {
+        self.subscribers.is_empty()
+            && self.groups.is_empty()
+            && self.named == 0
+            && self.plus == NONE
+            && self.hash == NONE
+    }
+}

@@ -1,0 +1,52 @@
+use std::collections::BTreeSet;
+
+use crate::Time;
+
+/// What falls due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// CONNECT deadline or keep-alive of the connection in this slot.
+    Connection(u32),
+    /// Will delay or expiry of this session.
+    Session(u32),
+    /// The connection in this slot has work left that was cut short for the others' sake.
+    Work(u32),
+    /// Expired retained messages are to be cleared away.
+    Sweep,
+}
+
+/// Everything that falls due, in order.
+#[derive(Default)]
+pub(crate) struct Timers {
+    due: BTreeSet<(Time, Timer)>,
+}
+
+impl Timers {
+    /// Moves `timer` from where `at` says it is to `to`.
+    pub(crate) fn set(&mut self, timer: Timer, at: &mut Option<Time>, to: Option<Time>) {
+        if *at == to {
+            return;
+        }
+        if let Some(at) = *at {
+            self.due.remove(&(at, timer));
+        }
+        if let Some(to) = to {
+            self.due.insert((to, timer));
+        }
+        *at = to;
+    }
+
+    /// When the next timer falls due.
+    pub(crate) fn next(&self) -> Option<Time> {
+        self.due.first().map(|(time, _)| *time)
+    }
+
+    /// Takes a timer that is due.
+    pub(crate) fn pop(&mut self, now: Time) -> Option<Timer> {
+        let first = self.due.first()?;
+        if first.0 > now {
+            return None;
+        }
+        self.due.pop_first().map(|(_, timer)| timer)
+    }
+}
