@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -134,6 +135,9 @@ pub fn sweep_kept() -> Vec<String> {
 /// Ends the processes in the namespaces of the house `name`, and removes namespaces, pins and
 /// files. Goes on when something fails: as much as possible is to be gone.
 pub fn sweep(name: &str) {
+    // A signal may come while the house is being taken down anyway.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let netns: Vec<PathBuf> = entries(Path::new("/run/netns"))
         .into_iter()
         .filter(|path| file_name(path).is_some_and(|role| role.starts_with(&format!("{name}-"))))

@@ -1,4 +1,4 @@
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -95,19 +95,15 @@ impl Lab {
     /// Waits until `guard` has proved that it sees the frames of every device. A proof needs
     /// frames: each device sends some.
     pub fn wait_protected(&self, guard: &mut Guard) -> Result<()> {
+        let discard = SocketAddr::from((address::ROUTER6, 9));
         let mut senders = Vec::new();
         for device in &self.devices {
-            senders.push(device.netns().run(|| {
-                Ok(UdpSocket::bind(SocketAddr::from((
-                    Ipv4Addr::UNSPECIFIED,
-                    0,
-                )))?)
-            })?);
+            senders.push(device.udp(discard)?);
         }
         guard.wait_protected(|| {
             for sender in &senders {
-                // The discard port; without an address there is no route yet, and no harm.
-                let _ = sender.send_to(b"frame", (address::ROUTER, 9));
+                // The router answers that nobody listens, which the next call tells.
+                let _ = sender.send(b"frame");
             }
         })
     }

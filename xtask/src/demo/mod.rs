@@ -6,6 +6,7 @@ mod story;
 mod table;
 
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result, bail};
@@ -18,6 +19,9 @@ use crate::setup;
 use crate::test::build_daemon;
 
 use stage::Stage;
+
+/// Whether a signal has told the process to stop.
+static STOPPING: AtomicBool = AtomicBool::new(false);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -49,6 +53,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     clean_up_on_signals()?;
     let mut stage = Stage::new(args.json);
     let told = story::tell(&mut stage, args.keep);
+    if STOPPING.load(Ordering::Relaxed) {
+        // What went wrong went wrong because of it; the thread that cleans up ends the process.
+        loop {
+            thread::park();
+        }
+    }
     stage.finish(&told);
     told?;
     if !stage.all_good() {
@@ -96,6 +106,7 @@ fn clean_up_on_signals() -> Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
+            STOPPING.store(true, Ordering::Relaxed);
             eprintln!("\nStopped. Taking the house down.");
             home::sweep_own();
             std::process::exit(128 + signal);
