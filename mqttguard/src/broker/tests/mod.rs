@@ -152,7 +152,7 @@ impl Rig {
             tls: pki.tls_config(),
             directory,
             resolve: Box::new(move |address| macs.get(&address).copied()),
-            events: sender,
+            events: sender.into(),
         })
         .unwrap();
         let stats = handle.stats().unwrap();
