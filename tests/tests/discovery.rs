@@ -1,12 +1,18 @@
 //! Discovery against a real bus, a real file system and a real neighbour table.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::net::{IpAddr, UdpSocket};
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -630,4 +636,60 @@ fn all_own_addresses_are_known() {
         );
     }
     assert!(!addresses.contains(&"192.168.77.2".parse().unwrap()));
+}
+
+/// A process that does not outlive the test.
+struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_real_lease_of_a_real_dnsmasq_is_seen() {
+    let house = House::new();
+    let directory = tempfile::tempdir().unwrap();
+    let leases = directory.path().join("dhcp.leases");
+    let args = [
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--port=0",
+        "--interface=br-lan",
+        "--bind-interfaces",
+        "--dhcp-authoritative",
+        "--no-ping",
+        "--user=root",
+        "--pid-file",
+        "--dhcp-range=192.168.77.100,192.168.77.150,1h",
+    ];
+    let leasefile = format!("--dhcp-leasefile={}", leases.display());
+    let _dnsmasq = house.router.run(move || {
+        let mut command = Command::new("dnsmasq");
+        Daemon(command.args(args).arg(leasefile).spawn().expect("dnsmasq"))
+    });
+    let watch = house
+        .router
+        .run(move || Watch::with_room("/nonexistent/ubus.sock".into(), leases, &["br-lan"], 64));
+    watch.source(Source::LeaseFile, true);
+    let client = || {
+        let args = "udhcpc -i dev0 -f -n -q -t 10 -T 1 -s /bin/true -x hostname:phone1";
+        let mut command = Command::new("busybox");
+        command
+            .args(args.split(' '))
+            .stderr(Stdio::null())
+            .status()
+            .expect("busybox udhcpc")
+    };
+    assert!(house.device.run(client).success());
+    let seen = watch.sighting(Source::LeaseFile);
+    assert_eq!(seen.mac, PHONE.parse().unwrap());
+    assert_eq!(seen.hostname.as_deref(), Some("phone1"));
+    assert!(seen.present);
+    let Some(IpAddr::V4(address)) = seen.address else {
+        panic!("{seen:?}")
+    };
+    assert!((100..=150).contains(&address.octets()[3]), "{address}");
 }
