@@ -12,3 +12,4 @@ pub mod bpf;
 pub mod bus;
 pub mod frames;
 pub mod net;
+pub mod watch;
