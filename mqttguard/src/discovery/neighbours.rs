@@ -4,7 +4,8 @@
 //!
 //! - reachable: it was heard from within the last half minute or so;
 //! - stale, delay, probe: it was heard from some time, and nothing speaks against it: news only
-//!   if the entry is new;
+//!   if the entry is new. A small table keeps stale entries for ever, so one that was not confirmed
+//!   for an hour counts as gone;
 //! - failed: it did not answer; removed: the kernel forgot it. Both mean gone;
 //! - permanent, noarp: an administrator's entry, which says nothing of the device;
 //! - incomplete: the kernel is asking.
@@ -14,7 +15,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
@@ -31,6 +32,8 @@ use crate::ubus::wake::{Backoff, Wake, wait};
 const GROUPS: [u32; 2] = [1, 3];
 /// `RTM_NEWLINK` and `RTM_DELLINK`.
 const LINK_MESSAGES: [u16; 2] = [16, 17];
+/// A stale entry that was not confirmed for so long says nothing any more.
+const STALE_MAX: Duration = Duration::from_secs(3600);
 /// `ENOBUFS`: more was announced than the socket could hold.
 const LOST: i32 = rustix::io::Errno::NOBUFS.raw_os_error();
 
@@ -178,7 +181,8 @@ impl Neighbours {
         let Some(device) = self.devices.get(&entry.ifindex).cloned() else {
             return Ok(());
         };
-        if removed || entry.state == NeighbourState::Failed {
+        let expired = entry.state == NeighbourState::Stale && entry.unconfirmed >= STALE_MAX;
+        if removed || expired || entry.state == NeighbourState::Failed {
             return self.leave(at);
         }
         let heard = match entry.state {
