@@ -255,3 +255,41 @@ fn read(netlink: &mut Netlink) -> io::Result<(News, bool)> {
     }
     Ok((news, lost))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    fn stale(unconfirmed: u64) -> Neighbour {
+        Neighbour {
+            ifindex: 7,
+            address: IpAddr::from([192, 168, 77, 2]),
+            mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+            state: NeighbourState::Stale,
+            unconfirmed: Duration::from_secs(unconfirmed),
+        }
+    }
+
+    #[test]
+    fn a_stale_entry_is_believed_for_an_hour() {
+        let (out, updates) = sync_channel(8);
+        let wake = Arc::new(Wake::new().unwrap());
+        let mut neighbours = Neighbours::new(vec!["br-lan".to_owned()], wake, out.into());
+        neighbours.devices.insert(7, "br-lan".to_owned());
+        let mut told = |entry| {
+            neighbours.apply(&entry, false).unwrap();
+            let presence = |update| match update {
+                Update::Sighting(sighting) => sighting.present,
+                other => panic!("{other:?}"),
+            };
+            updates.try_iter().map(presence).collect::<Vec<_>>()
+        };
+        assert_eq!(told(stale(60)), vec![true]);
+        assert_eq!(told(stale(3599)), Vec::<bool>::new());
+        assert_eq!(told(stale(3600)), vec![false]);
+        assert_eq!(told(stale(4000)), Vec::<bool>::new());
+        assert_eq!(told(stale(1)), vec![true]);
+    }
+}
