@@ -13,3 +13,4 @@ pub mod bus;
 pub mod frames;
 pub mod house;
 pub mod net;
+pub mod watch;

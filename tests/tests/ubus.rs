@@ -1,6 +1,11 @@
 //! The `mqttguard` object on a real bus, seen by clients of another implementation.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, channel, sync_channel};

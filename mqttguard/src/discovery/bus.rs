@@ -23,6 +23,9 @@ use crate::ubus::wake::{Backoff, Wake, wait};
 
 /// odhcpd's leases are read, and absent objects looked for, at least this often.
 const RECONCILE: Duration = Duration::from_secs(60);
+/// dnsmasq does not tell when a lease ends. A device that has not renewed for so long, twice the
+/// lease time of OpenWrt and four times its renewal's, is taken to be gone.
+const DNSMASQ_SILENCE: Duration = Duration::from_secs(24 * 60 * 60);
 /// The event by which ubusd announces a new object.
 const OBJECT_ADDED: &str = "ubus.object.add";
 
@@ -204,6 +207,7 @@ impl DhcpServers {
     fn reconcile(&mut self, bus: &mut Bus) -> Result<(), Failure> {
         self.dnsmasq.attach(bus)?;
         self.odhcpd.attach(bus)?;
+        self.dnsmasq.reporter.lapse(DNSMASQ_SILENCE)?;
         self.read_leases(bus)
     }
 

@@ -4,7 +4,8 @@
 //!
 //! - reachable: it was heard from within the last half minute or so;
 //! - stale, delay, probe: it was heard from some time, and nothing speaks against it: news only
-//!   if the entry is new;
+//!   if the entry is new. A small table keeps stale entries for ever, so one that was not confirmed
+//!   for an hour counts as gone;
 //! - failed: it did not answer; removed: the kernel forgot it. Both mean gone;
 //! - permanent, noarp: an administrator's entry, which says nothing of the device;
 //! - incomplete: the kernel is asking.
@@ -14,7 +15,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
@@ -31,6 +32,8 @@ use crate::ubus::wake::{Backoff, Wake, wait};
 const GROUPS: [u32; 2] = [1, 3];
 /// `RTM_NEWLINK` and `RTM_DELLINK`.
 const LINK_MESSAGES: [u16; 2] = [16, 17];
+/// A stale entry that was not confirmed for so long says nothing any more.
+const STALE_MAX: Duration = Duration::from_secs(3600);
 /// `ENOBUFS`: more was announced than the socket could hold.
 const LOST: i32 = rustix::io::Errno::NOBUFS.raw_os_error();
 
@@ -178,7 +181,8 @@ impl Neighbours {
         let Some(device) = self.devices.get(&entry.ifindex).cloned() else {
             return Ok(());
         };
-        if removed || entry.state == NeighbourState::Failed {
+        let expired = entry.state == NeighbourState::Stale && entry.unconfirmed >= STALE_MAX;
+        if removed || expired || entry.state == NeighbourState::Failed {
             return self.leave(at);
         }
         let heard = match entry.state {
@@ -250,4 +254,42 @@ fn read(netlink: &mut Netlink) -> io::Result<(News, bool)> {
         }
     }
     Ok((news, lost))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    fn stale(unconfirmed: u64) -> Neighbour {
+        Neighbour {
+            ifindex: 7,
+            address: IpAddr::from([192, 168, 77, 2]),
+            mac: Some(Mac([2, 0, 0, 0, 0, 1])),
+            state: NeighbourState::Stale,
+            unconfirmed: Duration::from_secs(unconfirmed),
+        }
+    }
+
+    #[test]
+    fn a_stale_entry_is_believed_for_an_hour() {
+        let (out, updates) = sync_channel(8);
+        let wake = Arc::new(Wake::new().unwrap());
+        let mut neighbours = Neighbours::new(vec!["br-lan".to_owned()], wake, out.into());
+        neighbours.devices.insert(7, "br-lan".to_owned());
+        let mut told = |entry| {
+            neighbours.apply(&entry, false).unwrap();
+            let presence = |update| match update {
+                Update::Sighting(sighting) => sighting.present,
+                other => panic!("{other:?}"),
+            };
+            updates.try_iter().map(presence).collect::<Vec<_>>()
+        };
+        assert_eq!(told(stale(60)), vec![true]);
+        assert_eq!(told(stale(3599)), Vec::<bool>::new());
+        assert_eq!(told(stale(3600)), vec![false]);
+        assert_eq!(told(stale(4000)), Vec::<bool>::new());
+        assert_eq!(told(stale(1)), vec![true]);
+    }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use mqttguard_common::Mac;
 use netlink_packet_core::{
@@ -19,6 +20,9 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 /// The kernel makes no datagram larger than this for a reader that offers so much.
 const DATAGRAM: usize = 32 * 1024;
+/// Ticks of a second in what the kernel tells of time (`sysconf(_SC_CLK_TCK)` on every Linux that
+/// OpenWrt runs on).
+const USER_HZ: u32 = 100;
 /// A dump that was interrupted by a change is asked for again this often.
 const DUMP_ATTEMPTS: usize = 5;
 
@@ -169,6 +173,8 @@ pub(super) struct Neighbour {
     /// Absent while the kernel has not found out.
     pub(super) mac: Option<Mac>,
     pub(super) state: NeighbourState,
+    /// For how long the kernel has had no proof that the device is there.
+    pub(super) unconfirmed: Duration,
 }
 
 impl Neighbour {
@@ -177,6 +183,7 @@ impl Neighbour {
     pub(super) fn from_message(message: &NeighbourMessage) -> Option<Self> {
         let mut address = None;
         let mut mac = None;
+        let mut unconfirmed = Duration::ZERO;
         for attribute in &message.attributes {
             match attribute {
                 NeighbourAttribute::Destination(NeighbourAddress::Inet(v4)) => {
@@ -188,6 +195,9 @@ impl Neighbour {
                 NeighbourAttribute::LinkLayerAddress(bytes) => {
                     mac = <[u8; 6]>::try_from(bytes.as_slice()).ok().map(Mac);
                 }
+                NeighbourAttribute::CacheInfo(info) => {
+                    unconfirmed = Duration::from_secs(u64::from(info.confirmed / USER_HZ));
+                }
                 _ => {}
             }
         }
@@ -197,6 +207,7 @@ impl Neighbour {
             address: address?,
             mac,
             state,
+            unconfirmed,
         })
     }
 

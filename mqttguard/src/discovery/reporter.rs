@@ -26,7 +26,13 @@ pub(super) struct Reporter {
     source: Source,
     out: Outlet<Update>,
     state: Option<(bool, String)>,
-    facts: HashMap<Key, (Fact, Instant)>,
+    facts: HashMap<Key, Known>,
+}
+
+struct Known {
+    fact: Fact,
+    told: Instant,
+    heard: Instant,
 }
 
 /// What is known of a device that is there.
@@ -72,25 +78,34 @@ impl Reporter {
             return Ok(());
         }
         let now = Instant::now();
-        if let Some((known, told)) = self.facts.get(&key)
-            && known.hostname == fact.hostname
-            && known.interface == fact.interface
-            && known.lease_end == fact.lease_end
-            && !(fact.heard && now.saturating_duration_since(*told) >= REPEAT_AFTER)
-        {
-            return Ok(());
+        if let Some(known) = self.facts.get_mut(&key) {
+            if fact.heard {
+                known.heard = now;
+            }
+            if known.fact.hostname == fact.hostname
+                && known.fact.interface == fact.interface
+                && known.fact.lease_end == fact.lease_end
+                && !(fact.heard && now.saturating_duration_since(known.told) >= REPEAT_AFTER)
+            {
+                return Ok(());
+            }
         }
         if self.facts.len() >= MAX_FACTS && !self.facts.contains_key(&key) {
             let oldest = self
                 .facts
                 .iter()
-                .min_by_key(|(_, (_, told))| *told)
+                .min_by_key(|(_, known)| known.told)
                 .map(|(key, _)| *key);
             if let Some(oldest) = oldest {
                 self.facts.remove(&oldest);
             }
         }
-        self.facts.insert(key, (fact.clone(), now));
+        let known = Known {
+            fact: fact.clone(),
+            told: now,
+            heard: now,
+        };
+        self.facts.insert(key, known);
         self.send(key, fact, true)
     }
 
@@ -98,8 +113,8 @@ impl Reporter {
     /// that gave up an address and has another is still there.
     pub(super) fn gone(&mut self, key: Key) -> Result<(), Closed> {
         match self.facts.remove(&key) {
-            Some((fact, _)) if !self.facts.keys().any(|(mac, _)| *mac == key.0) => {
-                self.send(key, fact, false)
+            Some(known) if !self.facts.keys().any(|(mac, _)| *mac == key.0) => {
+                self.send(key, known.fact, false)
             }
             _ => Ok(()),
         }
@@ -114,6 +129,18 @@ impl Reporter {
             .copied()
             .collect();
         gone.into_iter().try_for_each(|key| self.gone(key))
+    }
+
+    /// Takes back what was not heard of for so long.
+    pub(super) fn lapse(&mut self, silence: Duration) -> Result<(), Closed> {
+        let now = Instant::now();
+        let silent: Vec<Key> = self
+            .facts
+            .iter()
+            .filter(|(_, known)| now.saturating_duration_since(known.heard) >= silence)
+            .map(|(key, _)| *key)
+            .collect();
+        silent.into_iter().try_for_each(|key| self.gone(key))
     }
 
     fn send(&self, (mac, address): Key, fact: Fact, present: bool) -> Result<(), Closed> {
@@ -205,7 +232,7 @@ mod tests {
         let Some(long_ago) = Instant::now().checked_sub(REPEAT_AFTER) else {
             return;
         };
-        reporter.facts.get_mut(&key(1)).unwrap().1 = long_ago;
+        reporter.facts.get_mut(&key(1)).unwrap().told = long_ago;
         reporter.present(key(1), Fact::default()).unwrap();
         assert_eq!(updates.try_iter().count(), 1);
         reporter
@@ -218,6 +245,23 @@ mod tests {
             )
             .unwrap();
         assert_eq!(updates.try_iter().count(), 1);
+    }
+
+    #[test]
+    fn who_is_silent_for_too_long_is_gone() {
+        let (mut reporter, updates) = reporter();
+        reporter.present(key(1), named("lamp")).unwrap();
+        reporter.present(key(2), named("plug")).unwrap();
+        assert_eq!(updates.try_iter().count(), 2);
+        let silence = Duration::from_millis(50);
+        std::thread::sleep(silence);
+        reporter.present(key(2), named("plug")).unwrap();
+        reporter.lapse(silence).unwrap();
+        let gone: Vec<_> = updates.try_iter().collect();
+        assert!(
+            matches!(gone.as_slice(), [Update::Sighting(gone)] if gone.mac == key(1).0 && !gone.present),
+            "{gone:?}"
+        );
     }
 
     #[test]
