@@ -30,6 +30,9 @@ const FLUSH_AFTER: usize = 32 * 1024;
 /// Bytes read before sockets are asked again who can take or has something: subscribers drain
 /// while publishers go on.
 const TURN: usize = 128 * 1024;
+/// Connections that nobody has logged in on read in one turn. Each read may be a step of a TLS
+/// handshake, which on a small router takes the time of thousands of messages.
+const STRANGERS: usize = 4;
 /// Times [`ROOM`] written to one client before others have their turn.
 const SENDS: usize = 4;
 /// How often connections that wait for their end are looked at.
@@ -62,8 +65,10 @@ pub(super) struct Reactor {
     /// Until when the clients have time to hear that the broker stops.
     pub(super) stop_by: Option<Time>,
     started: Instant,
-    /// Connections to be read.
+    /// Clients to be read.
     readable: VecDeque<ConnId>,
+    /// Connections to be read that nobody has logged in on.
+    strangers: VecDeque<ConnId>,
     /// Connections whose turn of writing was over before they were done.
     unfinished: Vec<ConnId>,
     /// When connections above their rate may be read again.
@@ -145,6 +150,7 @@ impl Reactor {
             stop_by: None,
             started: Instant::now(),
             readable: VecDeque::new(),
+            strangers: VecDeque::new(),
             unfinished: Vec::new(),
             resume: BinaryHeap::new(),
             lingering: VecDeque::new(),
@@ -200,7 +206,11 @@ impl Reactor {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if !self.readable.is_empty() || !self.unfinished.is_empty() || self.listeners.is_ready() {
+        let busy = !self.readable.is_empty()
+            || !self.strangers.is_empty()
+            || !self.unfinished.is_empty()
+            || self.listeners.is_ready();
+        if busy {
             return Some(Duration::ZERO);
         }
         let next = [
@@ -275,7 +285,10 @@ impl Reactor {
             && !conn.queued
         {
             conn.queued = true;
-            self.readable.push_back(id);
+            match conn.login {
+                Some(_) => self.readable.push_back(id),
+                None => self.strangers.push_back(id),
+            }
         }
     }
 
@@ -295,6 +308,11 @@ impl Reactor {
             }
             if taken >= TURN {
                 break;
+            }
+        }
+        for _ in 0..self.strangers.len().min(STRANGERS) {
+            if let Some(id) = self.strangers.pop_front() {
+                self.read(now, id);
             }
         }
     }
