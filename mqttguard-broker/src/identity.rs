@@ -6,6 +6,8 @@ use crate::slots::Slots;
 /// What one identity has in use.
 pub(crate) struct Identity {
     pub(crate) name: Arc<str>,
+    /// Decisions about it that are just being carried out.
+    pins: u32,
     pub(crate) connections: u32,
     /// Connected or not.
     pub(crate) sessions: u32,
@@ -30,19 +32,35 @@ impl Identities {
         self.by_name.get(name).copied()
     }
 
-    pub(crate) fn intern(&mut self, name: &Arc<str>) -> u32 {
-        if let Some(&index) = self.by_name.get(name) {
-            return index;
+    /// Makes the identity known until [`Identities::unpin`], whatever it has in use.
+    pub(crate) fn pin(&mut self, name: &Arc<str>) -> u32 {
+        let index = match self.by_name.get(name) {
+            Some(&index) => index,
+            None => {
+                let index = self.identities.insert(Identity {
+                    name: name.clone(),
+                    pins: 0,
+                    connections: 0,
+                    sessions: 0,
+                    retained_messages: 0,
+                    retained_bytes: 0,
+                });
+                self.by_name.insert(name.clone(), index);
+                index
+            }
+        };
+        if let Some(identity) = self.identities.get_mut(index) {
+            identity.pins = identity.pins.saturating_add(1);
         }
-        let index = self.identities.insert(Identity {
-            name: name.clone(),
-            connections: 0,
-            sessions: 0,
-            retained_messages: 0,
-            retained_bytes: 0,
-        });
-        self.by_name.insert(name.clone(), index);
         index
+    }
+
+    /// Undoes one [`Identities::pin`].
+    pub(crate) fn unpin(&mut self, index: u32) {
+        if let Some(identity) = self.identities.get_mut(index) {
+            identity.pins = identity.pins.saturating_sub(1);
+        }
+        self.release(index);
     }
 
     pub(crate) fn get(&self, index: u32) -> Option<&Identity> {
@@ -58,7 +76,8 @@ impl Identities {
         let Some(identity) = self.identities.get(index) else {
             return;
         };
-        if identity.connections == 0 && identity.sessions == 0 && identity.retained_messages == 0 {
+        let in_use = identity.pins | identity.connections | identity.sessions;
+        if in_use == 0 && identity.retained_messages == 0 {
             self.by_name.remove(&identity.name);
             self.identities.remove(index);
         }

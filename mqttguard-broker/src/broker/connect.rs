@@ -133,7 +133,7 @@ impl Broker {
                 return;
             }
         };
-        let owner = self.identities.intern(&identity);
+        let owner = self.identities.pin(&identity);
         match self.examine(now, &pending, owner, &grants, &limits) {
             Ok(()) => self.admit(now, conn, *pending, owner, grants, limits),
             Err((reason, kind)) => {
@@ -142,7 +142,7 @@ impl Broker {
                 self.turn_away(conn.slot, reason);
             }
         }
-        self.identities.release(owner);
+        self.identities.unpin(owner);
     }
 
     /// Whether the identity may have this session on this connection.

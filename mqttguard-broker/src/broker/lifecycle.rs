@@ -162,8 +162,13 @@ impl Broker {
         let Some(conn) = self.connections.get_mut(slot) else {
             return;
         };
-        let due = (conn.keep_alive_ms > 0)
-            .then(|| Time(conn.heard.0.saturating_add(u64::from(conn.keep_alive_ms))));
+        // What would be due at the end of the clock or later never is.
+        let due = conn
+            .heard
+            .0
+            .checked_add(u64::from(conn.keep_alive_ms))
+            .map(Time);
+        let due = due.filter(|_| conn.keep_alive_ms > 0);
         self.timers
             .set(Timer::Connection(slot), &mut conn.timer, due);
     }
