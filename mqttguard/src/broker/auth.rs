@@ -257,3 +257,72 @@ pub(super) fn refusal(denial: Denial) -> Refusal {
         Denial::Busy | Denial::DamagedHash => Refusal::Unavailable,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(account: &Account, mac: Option<Mac>) -> Verdict {
+        Verdict {
+            conn: ConnId { slot: 0, serial: 0 },
+            username: Some(account.username.to_string()),
+            client_id: "c".into(),
+            mac,
+            proof: Ok(Arc::new(account.clone())),
+        }
+    }
+
+    fn directory(account: &Account) -> Directory {
+        let name = account.username.to_string();
+        Directory {
+            accounts: HashMap::from([(name, Arc::new(account.clone()))]),
+            standings: HashMap::new(),
+        }
+    }
+
+    /// The directory may be replaced between the check of a password and its use.
+    #[test]
+    fn what_was_checked_counts_by_the_directory_of_now() {
+        let mac = Mac([2, 0, 0, 0, 0, 1]);
+        let account = Account {
+            username: "lamp".into(),
+            mac,
+            device: "lamp".into(),
+            hash: "one".into(),
+            roaming: false,
+            plaintext: false,
+            profile_name: "default".into(),
+            profile: Arc::default(),
+            limits: Arc::new(mqttguard_broker::Limits {
+                packet_size: 1,
+                messages_per_s: 1,
+                bytes_per_s: 1,
+                burst_ms: 1,
+                connections: 1,
+                subscriptions: 1,
+                topic_levels: 1,
+                in_flight: 1,
+                queue_messages: 1,
+                queue_bytes: 1,
+                retained_messages: 1,
+                retained_bytes: 1,
+                session_expiry_s: 1,
+            }),
+        };
+        let checked = verdict(&account, Some(mac));
+        let decide = |directory: &Directory| {
+            super::decide(directory, &checked, ListenerKind::Tls).map(|_| ())
+        };
+        assert_eq!(decide(&directory(&account)), Ok(()));
+        assert_eq!(decide(&Directory::default()), Err(Denial::Changed));
+        let mut changed = account.clone();
+        changed.hash = "two".into();
+        assert_eq!(decide(&directory(&changed)), Err(Denial::Changed));
+        let mut banned = directory(&account);
+        banned.standings.insert(mac, Standing::Quarantined);
+        assert_eq!(decide(&banned), Err(Denial::Quarantined));
+        let mut moved = account.clone();
+        moved.mac = Mac([2, 0, 0, 0, 0, 2]);
+        assert_eq!(decide(&directory(&moved)), Err(Denial::OtherDevice));
+    }
+}

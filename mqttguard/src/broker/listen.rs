@@ -22,8 +22,8 @@ const TOKENS: usize = 1 << 20;
 
 /// How long until an address is tried again that could not be listened on.
 const RETRY: Duration = Duration::from_secs(5);
-/// How long accepting rests when the process has no file descriptors left.
-const OUT_OF_FILES: Duration = Duration::from_millis(250);
+/// How long accepting rests when it fails, most likely for want of file descriptors.
+const REST: Duration = Duration::from_millis(250);
 /// Connections accepted from one socket before others have their turn.
 const AT_ONCE: usize = 16;
 /// Connections that wait in the kernel; it caps this itself (net.core.somaxconn).
@@ -225,7 +225,7 @@ impl Listeners {
     }
 
     /// Accepts what waits, a few from each socket so that none starves the others. An error
-    /// means that the process or the system is out of files or memory; accepting rests then.
+    /// means that files or memory have run out; accepting rests for a moment then.
     pub(super) fn accept(&mut self, now: Time, accepted: &mut Vec<Accepted>) -> io::Result<()> {
         if self.rest_until.is_some() {
             return Ok(());
@@ -245,14 +245,15 @@ impl Listeners {
                             peer: peer.ip().to_canonical(),
                             listener: Arc::clone(&entry.name),
                         }),
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => *ready = false,
-                        Err(error) if is_exhausted(&error) => {
-                            self.rest_until = Some(now + OUT_OF_FILES);
-                            return Err(error);
-                        }
-                        // The connection is gone already (accept(2) names a dozen errors of the
-                        // network that mean as much).
-                        Err(_) => {}
+                        Err(error) => match error.kind() {
+                            io::ErrorKind::WouldBlock => *ready = false,
+                            // This connection is gone already; others may wait.
+                            io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted => {}
+                            _ => {
+                                self.rest_until = Some(now + REST);
+                                return Err(error);
+                            }
+                        },
                     }
                 }
             }
@@ -292,14 +293,6 @@ impl Entry {
         }
         status
     }
-}
-
-/// Whether the process or the system has no files or memory left.
-fn is_exhausted(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
-    )
 }
 
 fn addresses(config: &Listener) -> Vec<SocketAddr> {

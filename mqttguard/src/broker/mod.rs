@@ -10,7 +10,9 @@
 mod admission;
 mod auth;
 mod change;
+mod closing;
 mod conn;
+mod conns;
 mod event;
 mod grants;
 mod listen;

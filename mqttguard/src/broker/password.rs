@@ -37,7 +37,7 @@ pub struct Hash {
     key: [u8; KEY_LEN],
 }
 
-/// Why a text is no [`Hash`].
+/// Why a text is no [`struct@Hash`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HashError {
     /// It does not have the four fields.

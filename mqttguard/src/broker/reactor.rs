@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -14,7 +14,8 @@ use rustls::ServerConfig;
 
 use super::auth::{self, Verdict};
 use super::change::Command;
-use super::conn::{Conn, Input, READ, READ_STRANGER, ROOM, Reading};
+use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
+use super::conns::Conns;
 use super::event::{BrokerEventKind, Events};
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
@@ -30,13 +31,11 @@ const FLUSH_AFTER: usize = 32 * 1024;
 /// Bytes read before sockets are asked again who can take or has something: subscribers drain
 /// while publishers go on.
 const TURN: usize = 128 * 1024;
+/// Connections that nobody has logged in on read in one turn. Each read may be a step of a TLS
+/// handshake, which on a small router takes the time of thousands of messages.
+const STRANGERS: usize = 4;
 /// Times [`ROOM`] written to one client before others have their turn.
 const SENDS: usize = 4;
-/// How often connections that wait for their end are looked at.
-const SWEEP: Duration = Duration::from_millis(250);
-/// How long a closed socket waits for the peer to close, and how many may wait.
-const LINGER: Duration = Duration::from_secs(1);
-const LINGERING: usize = 128;
 /// Scratch buffers that one large packet has grown are cut back to this.
 const SCRATCH: usize = 256 * 1024;
 
@@ -62,60 +61,24 @@ pub(super) struct Reactor {
     /// Until when the clients have time to hear that the broker stops.
     pub(super) stop_by: Option<Time>,
     started: Instant,
-    /// Connections to be read.
+    /// Clients to be read.
     readable: VecDeque<ConnId>,
+    /// Connections to be read that nobody has logged in on.
+    strangers: VecDeque<ConnId>,
     /// Connections whose turn of writing was over before they were done.
     unfinished: Vec<ConnId>,
     /// When connections above their rate may be read again.
     resume: BinaryHeap<Reverse<(Time, u32, u32)>>,
-    lingering: VecDeque<(Time, TcpStream)>,
-    sweep_at: Option<Time>,
-    input: Vec<u8>,
+    /// Closed sockets that wait for their peers to close, and until when.
+    pub(super) lingering: VecDeque<(Time, TcpStream)>,
+    /// When connections that wait for their end are looked at.
+    pub(super) sweep_at: Option<Time>,
+    /// Scratch: what was read.
+    pub(super) input: Vec<u8>,
+    /// Scratch: what the core sends.
     plain: Vec<u8>,
-    wire: Vec<u8>,
-}
-
-/// Connections by the core's slots.
-#[derive(Default)]
-pub(super) struct Conns {
-    slots: Vec<Option<Box<Conn>>>,
-}
-
-impl Conns {
-    pub(super) fn get_mut(&mut self, id: ConnId) -> Option<&mut Conn> {
-        let conn = self.slots.get_mut(id.slot as usize)?.as_deref_mut()?;
-        (conn.id == id).then_some(conn)
-    }
-
-    fn in_slot(&mut self, slot: usize) -> Option<&mut Conn> {
-        self.slots.get_mut(slot)?.as_deref_mut()
-    }
-
-    pub(super) fn insert(&mut self, conn: Conn) {
-        let slot = conn.id.slot as usize;
-        if self.slots.len() <= slot {
-            self.slots.resize_with(slot.saturating_add(1), || None);
-        }
-        if let Some(place) = self.slots.get_mut(slot) {
-            *place = Some(Box::new(conn));
-        }
-    }
-
-    fn remove(&mut self, id: ConnId) -> Option<Conn> {
-        self.get_mut(id)?;
-        self.slots
-            .get_mut(id.slot as usize)?
-            .take()
-            .map(|conn| *conn)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Conn> {
-        self.slots.iter().flatten().map(|conn| &**conn)
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Conn> {
-        self.slots.iter_mut().flatten().map(|conn| &mut **conn)
-    }
+    /// Scratch: what TLS sends.
+    pub(super) wire: Vec<u8>,
 }
 
 impl Reactor {
@@ -145,6 +108,7 @@ impl Reactor {
             stop_by: None,
             started: Instant::now(),
             readable: VecDeque::new(),
+            strangers: VecDeque::new(),
             unfinished: Vec::new(),
             resume: BinaryHeap::new(),
             lingering: VecDeque::new(),
@@ -200,7 +164,11 @@ impl Reactor {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if !self.readable.is_empty() || !self.unfinished.is_empty() || self.listeners.is_ready() {
+        let busy = !self.readable.is_empty()
+            || !self.strangers.is_empty()
+            || !self.unfinished.is_empty()
+            || self.listeners.is_ready();
+        if busy {
             return Some(Duration::ZERO);
         }
         let next = [
@@ -275,7 +243,10 @@ impl Reactor {
             && !conn.queued
         {
             conn.queued = true;
-            self.readable.push_back(id);
+            match conn.login {
+                Some(_) => self.readable.push_back(id),
+                None => self.strangers.push_back(id),
+            }
         }
     }
 
@@ -295,6 +266,11 @@ impl Reactor {
             }
             if taken >= TURN {
                 break;
+            }
+        }
+        for _ in 0..self.strangers.len().min(STRANGERS) {
+            if let Some(id) = self.strangers.pop_front() {
+                self.read(now, id);
             }
         }
     }
@@ -408,88 +384,11 @@ impl Reactor {
         Ok(())
     }
 
-    /// The transport is gone.
-    pub(super) fn lose(&mut self, now: Time, id: ConnId) {
-        if let Some(mut conn) = self.remove(now, id) {
-            let _ = self.poll.registry().deregister(conn.stream());
-        }
-    }
-
-    /// Ends a connection in order.
-    pub(super) fn finish(&mut self, now: Time, id: ConnId) {
-        let Some(mut conn) = self.remove(now, id) else {
-            return;
-        };
-        let _ = self.poll.registry().deregister(conn.stream());
-        let stream = conn.finish(now, &mut self.wire);
-        if self.lingering.len() >= LINGERING {
-            self.lingering.pop_front();
-        }
-        self.lingering.push_back((now + LINGER, stream));
-        self.sweep_soon(now);
-    }
-
-    fn remove(&mut self, now: Time, id: ConnId) -> Option<Conn> {
-        self.conns.get_mut(id)?;
-        self.core.lost(now, id);
-        // While it is still known whom they are about.
-        self.report(now);
-        let conn = self.conns.remove(id)?;
-        self.peers.disconnect(now, conn.peer);
-        if let Some(listener) = self.listeners.get_mut(&conn.listener) {
-            listener.connections = listener.connections.saturating_sub(1);
-        }
-        Some(conn)
-    }
-
-    /// Sees to it that a connection that waits is looked at in time.
-    pub(super) fn watch(&mut self, now: Time, id: ConnId) {
-        let conn = self.conns.get_mut(id);
-        if conn.is_some_and(|conn| conn.give_up_at().is_some()) {
-            self.sweep_soon(now);
-        }
-    }
-
-    pub(super) fn sweep_soon(&mut self, now: Time) {
-        self.sweep_at.get_or_insert(now + SWEEP);
-    }
-
-    /// Gives up connections whose time is over.
-    fn sweep(&mut self, now: Time) {
-        self.sweep_at = None;
-        let over: Vec<ConnId> = self
-            .conns
-            .iter()
-            .filter(|conn| conn.give_up_at().is_some_and(|at| at <= now))
-            .map(|conn| conn.id)
-            .collect();
-        for id in over {
-            self.lose(now, id);
-        }
-        while let Some((until, _)) = self.lingering.front()
-            && *until <= now
-        {
-            if let Some((_, mut stream)) = self.lingering.pop_front() {
-                // Unread bytes would make the close a reset.
-                let _ = stream.read(&mut self.input);
-            }
-        }
-        let waits = self.conns.iter().any(|conn| conn.give_up_at().is_some());
-        if waits || !self.lingering.is_empty() {
-            self.sweep_soon(now);
-        }
-    }
-
     fn shrink(&mut self) {
         for scratch in [&mut self.plain, &mut self.wire] {
             if scratch.capacity() > SCRATCH {
                 *scratch = Vec::new();
             }
         }
-    }
-
-    /// Closes sockets that only wait for their peers, to have file descriptors again.
-    pub(super) fn stop_lingering(&mut self) {
-        self.lingering.clear();
     }
 }

@@ -17,11 +17,11 @@ pub(super) const SECRET: u32 = 0o600;
 /// Larger than any file of ours; a file above it is not one.
 const MAX_FILE: u64 = 64 * 1024;
 
-/// Makes the directory, for the owner alone, if it is not there.
+/// Makes the directory if it is not there. What is secret in it has its own mode.
 pub(super) fn create_dir(dir: &Path) -> Result<(), PkiError> {
     fs::DirBuilder::new()
         .recursive(true)
-        .mode(0o700)
+        .mode(0o755)
         .create(dir)
         .map_err(|error| PkiError::io("create", dir, error))
 }

@@ -201,3 +201,62 @@ fn messages_survive_every_way_of_cutting_them_up() {
         }
     }
 }
+
+/// Rubbish, half packets, resets and sudden ends from many sides, while one client works.
+#[test]
+fn a_crowd_that_misbehaves_leaves_nothing_behind() {
+    let rig = Rig::new();
+    let mut lamp = rig.member("lamp", "l", true);
+    assert_eq!(lamp.subscribe("lamp/x"), 0);
+    let config = tls_config(rig.pki.ca_pem(), rustls::ALL_VERSIONS);
+    std::thread::scope(|scope| {
+        for side in 1..=4u8 {
+            let (config, to) = (&config, [rig.tls, rig.plain]);
+            scope.spawn(move || misbehave(to, config, side));
+        }
+        for round in 0..100u32 {
+            lamp.publish("lamp/x", &round.to_be_bytes());
+            assert_eq!(lamp.expect_publish("lamp/x"), round.to_be_bytes());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    let stats = rig.until(|stats| stats.core.connections == 1);
+    assert_eq!(stats.listeners[0].connections, 1);
+    assert_eq!(stats.listeners[1].connections, 0);
+    assert_eq!(stats.core.subscriptions, 1);
+}
+
+fn misbehave([tls_at, plain_at]: [SocketAddr; 2], config: &Arc<rustls::ClientConfig>, side: u8) {
+    let mut seed = u64::from(side).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut random = move || {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed >> 40).unwrap()
+    };
+    let from = Ipv4Addr::new(127, 0, 3, side);
+    for _ in 0..40 {
+        let choice = random() % 6;
+        let rubbish: Vec<u8> = (0..random() % 5000).map(|_| random() as u8).collect();
+        let to = if choice < 3 { tls_at } else { plain_at };
+        let socket = socket(from, to);
+        let reset = socket.try_clone().unwrap();
+        let login = connect(true, "crowd", Some(("hub", PASSWORD)));
+        // What the broker makes of it is its own affair: errors are the expected answer.
+        let _ = match choice {
+            0 => (&socket).write_all(&rubbish),
+            1 | 2 => tls(config, "router.lan", socket).and_then(|mut stream| {
+                stream.write_all(&login)?;
+                stream.write_all(&rubbish)?;
+                stream.flush()
+            }),
+            3 => (&socket).write_all(&login[..random() % login.len()]),
+            4 => (&socket).write_all(&rubbish),
+            _ => (&socket).write_all(&[&login[..], &rubbish].concat()),
+        };
+        if random() % 2 == 0 {
+            let at_once = Some(Duration::ZERO);
+            rustix::net::sockopt::set_socket_linger(&reset, at_once).unwrap();
+        }
+    }
+}
