@@ -104,10 +104,10 @@ impl Guard {
         self.process.wait_ready(START, || {
             nudge();
             let status = bus.call("mqttguard", "status", &json!({}))?;
-            match status.get("protected") {
-                Some(Value::Bool(true)) => Ok(()),
-                _ => bail!("it protects not yet: {status}"),
+            if !protects(&status) {
+                bail!("it does not protect yet: {status}");
             }
+            Ok(())
         })
     }
 
@@ -200,6 +200,23 @@ impl Guard {
     pub fn keep(self) {
         std::mem::forget(self);
     }
+}
+
+/// Whether the daemon says that it protects; in monitor mode, which it does not call protection,
+/// whether its kernel program has seen frames wherever it sits.
+fn protects(status: &Value) -> bool {
+    if status.get("mode").and_then(Value::as_str) != Some("monitor") {
+        return status.get("protected") == Some(&Value::Bool(true));
+    }
+    let attachments = status
+        .pointer("/kernel/attachments")
+        .and_then(Value::as_array);
+    attachments.is_some_and(|attachments| {
+        !attachments.is_empty()
+            && attachments
+                .iter()
+                .all(|a| a.get("proof").and_then(Value::as_str) == Some("seen"))
+    })
 }
 
 fn launch(netns: &Netns, bus: &Bus, files: &GuardFiles) -> Result<Process> {

@@ -113,6 +113,11 @@ impl Outcome {
         self.code == Some(0)
     }
 
+    /// The first line of its complaint.
+    pub fn first_complaint(&self) -> String {
+        self.complaint.lines().next().unwrap_or_default().to_owned()
+    }
+
     /// Whether the broker refused the login, by CONNACK.
     pub fn login_refused(&self) -> bool {
         !self.succeeded() && self.complaint.contains("Connection error:")

@@ -36,13 +36,56 @@ pub(crate) enum Need {
         /// rustup's name of the component.
         component: &'static str,
     },
-    /// A program from the crate registry, installed below the target directory.
-    Crate {
-        /// The crate and its program.
-        name: &'static str,
-        /// The version; no other is known to work.
-        version: &'static str,
-    },
+    /// A program from the crate registry.
+    Crate(Tool),
+}
+
+/// A program from the crate registry, installed below the target directory.
+pub(crate) struct Tool {
+    /// The crate and its program.
+    pub(crate) name: &'static str,
+    /// The version; no other is known to work.
+    pub(crate) version: &'static str,
+    /// More arguments of `cargo install`.
+    pub(crate) arguments: &'static [&'static str],
+    /// A variable that its build needs.
+    pub(crate) variable: Option<(&'static str, &'static str)>,
+}
+
+impl Tool {
+    /// A crate that builds as it is.
+    const fn plain(name: &'static str, version: &'static str) -> Self {
+        Self {
+            name,
+            version,
+            arguments: &[],
+            variable: None,
+        }
+    }
+
+    /// Whether cargo notes that very version as installed, and its program is there.
+    fn is_installed(&self) -> Result<bool> {
+        let noted = tools::tools_dir()?.join(".crates.toml");
+        let noted = fs::read_to_string(noted).unwrap_or_default();
+        let line = format!("\"{} {} (", self.name, self.version);
+        Ok(noted.contains(&line) && tools::tool(self.name).is_ok())
+    }
+
+    fn install(&self) -> Result<()> {
+        let root = tools::tools_dir()?;
+        let mut install = cargo();
+        install
+            .args(["install", "--locked", "--root"])
+            .arg(&root)
+            .arg("--target-dir")
+            .arg(root.join("build"))
+            .args(self.arguments)
+            .arg(format!("{}@{}", self.name, self.version));
+        if let Some((variable, value)) = self.variable {
+            install.env(variable, value);
+        }
+        must(&mut install)
+    }
 }
 
 /// What the house of the demo and the tests runs.
@@ -75,14 +118,8 @@ pub(crate) const HOUSE: &[Need] = &[
         name: "mosquitto_pub",
         package: "mosquitto-clients",
     },
-    Need::Crate {
-        name: "ubusd",
-        version: "0.5.0",
-    },
-    Need::Crate {
-        name: "ubus-client",
-        version: "0.5.0",
-    },
+    Need::Crate(Tool::plain("ubusd", "0.5.0")),
+    Need::Crate(Tool::plain("ubus-client", "0.5.0")),
 ];
 
 /// What the checks of the source need beside that.
@@ -141,17 +178,17 @@ pub(crate) fn workspace() -> PathBuf {
 }
 
 #[derive(Default)]
-struct Missing {
+struct Missing<'a> {
     packages: Vec<&'static str>,
     components: Vec<&'static str>,
-    crates: Vec<String>,
+    crates: Vec<&'a Tool>,
 }
 
-impl Missing {
-    fn find(needs: &[&[Need]]) -> Result<Self> {
+impl<'a> Missing<'a> {
+    fn find(needs: &[&'a [Need]]) -> Result<Self> {
         let mut missing = Self::default();
         for need in needs.iter().copied().flatten() {
-            match *need {
+            match need {
                 Need::Program { name, package } if tools::find_system(name).is_none() => {
                     missing.packages.push(package);
                 }
@@ -159,12 +196,8 @@ impl Missing {
                 Need::Component {
                     subcommand,
                     component,
-                } if !has_subcommand(subcommand) => {
-                    missing.components.push(component);
-                }
-                Need::Crate { name, version } if !has_crate(name, version)? => {
-                    missing.crates.push(format!("{name}@{version}"));
-                }
+                } if !has_subcommand(subcommand) => missing.components.push(component),
+                Need::Crate(tool) if !tool.is_installed()? => missing.crates.push(tool),
                 _ => {}
             }
         }
@@ -189,7 +222,8 @@ impl Missing {
             lines.push(format!("  parts of Rust (rustup component add): {list}"));
         }
         if !self.crates.is_empty() {
-            let list = self.crates.join(" ");
+            let names: Vec<&str> = self.crates.iter().map(|tool| tool.name).collect();
+            let list = names.join(" ");
             lines.push(format!(
                 "  programs below target/tools (cargo install): {list}"
             ));
@@ -206,16 +240,8 @@ impl Missing {
             rustup.args(["component", "add"]).args(&self.components);
             must(&mut rustup)?;
         }
-        if !self.crates.is_empty() {
-            let root = tools::tools_dir()?;
-            let mut install = cargo();
-            install
-                .args(["install", "--locked", "--root"])
-                .arg(&root)
-                .arg("--target-dir")
-                .arg(root.join("build"))
-                .args(&self.crates);
-            must(&mut install)?;
+        for tool in &self.crates {
+            tool.install()?;
         }
         Ok(())
     }
@@ -237,12 +263,6 @@ fn has_subcommand(subcommand: &str) -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
-}
-
-/// Whether cargo notes that very version as installed, and its program is there.
-fn has_crate(name: &str, version: &str) -> Result<bool> {
-    let noted = fs::read_to_string(tools::tools_dir()?.join(".crates.toml")).unwrap_or_default();
-    Ok(noted.contains(&format!("\"{name} {version} (")) && tools::tool(name).is_ok())
 }
 
 /// Installs Debian packages, with fresh package lists only if the old ones do not do.

@@ -123,14 +123,14 @@ fn good(stage: &mut Stage, house: &House, guard: &Guard) -> Result<Credential> {
         if outcome.succeeded() {
             heard.join(", ")
         } else {
-            outcome.complaint.clone()
+            outcome.first_complaint()
         },
     );
     let foreign = client.v5().publish("plug/state", "off", 1)?;
     stage.check(
         "It may not speak for the plug, and is told so",
         foreign.complaint.contains("Not authorized"),
-        foreign.complaint,
+        foreign.first_complaint(),
     );
     Ok(credential)
 }
@@ -339,7 +339,7 @@ fn stolen(stage: &mut Stage, house: &House, guard: &Guard, lamp: &Credential) ->
     stage.check(
         "The right password is refused from the wrong device",
         outcome.login_refused(),
-        outcome.complaint,
+        outcome.first_complaint(),
     );
     let mac = house.plug().mac_text();
     let event = guard.wait_event("login-refused", Some(&mac));
@@ -352,7 +352,11 @@ fn stolen(stage: &mut Stage, house: &House, guard: &Guard, lamp: &Credential) ->
     stage.check(
         "The lamp itself is as welcome as ever",
         again.succeeded(),
-        again.complaint,
+        if again.succeeded() {
+            "published".to_owned()
+        } else {
+            again.first_complaint()
+        },
     );
     Ok(())
 }
@@ -362,7 +366,11 @@ fn account(stage: &mut Stage, guard: &Guard) -> Result<()> {
         "mqttguard's own account",
         "What `ubus call mqttguard devices` says now:",
     );
-    let devices = devices(guard)?;
+    let mut devices = devices(guard)?;
+    for device in &mut devices {
+        // The same, with the device's events.
+        *device = guard.device(&field(device, "mac"))?;
+    }
     stage.print("");
     table::print(stage, &devices);
     stage.print("");

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::stage::{Stage, wrap_to};
 
-/// Widest a column may get, in characters.
-const WIDEST: usize = 34;
+/// Widest that a cell of running text may get, in characters.
+const WIDEST: usize = 24;
 
 const HEADINGS: [&str; 7] = [
     "device",
@@ -17,10 +17,13 @@ const HEADINGS: [&str; 7] = [
     "dropped, and why",
 ];
 
-/// Prints `devices`, the answer of the ubus method of that name.
+/// A cell: its lines.
+type Cell = Vec<String>;
+
+/// Prints `devices`: answers of the ubus method `device`.
 pub(super) fn print(stage: &Stage, devices: &[Value]) {
-    let mut rows: Vec<[Vec<String>; 7]> = vec![HEADINGS.map(|heading| vec![heading.to_owned()])];
-    rows.extend(devices.iter().map(row));
+    let mut rows: Vec<[Cell; 7]> = vec![HEADINGS.map(|heading| vec![heading.to_owned()])];
+    rows.extend(devices.iter().flat_map(rows_of));
     let mut widths = [0; 7];
     for row in &rows {
         for (cell, width) in row.iter().zip(&mut widths) {
@@ -47,62 +50,91 @@ pub(super) fn print(stage: &Stage, devices: &[Value]) {
     }
 }
 
-fn row(device: &Value) -> [Vec<String>; 7] {
-    let (tried, happened) = account(device);
-    [
+/// One row for each thing that a device did; the first tells who it is.
+fn rows_of(device: &Value) -> Vec<[Cell; 7]> {
+    let mut who = [
         vec![text(device, "name")],
         vec![text(device, "mac")],
-        list(device, "addresses"),
+        address(device).into_iter().collect(),
         vec![text(device, "state")],
-        fold(&tried),
-        fold(&happened),
-        dropped(device)
-            .iter()
-            .map(|(reason, frames)| format!("{frames} {reason}"))
-            .collect(),
-    ]
+    ];
+    let mut deeds = deeds(device);
+    if deeds.is_empty() {
+        deeds.push(Deed::new("nothing", "", ""));
+    }
+    deeds
+        .iter()
+        .map(|deed| {
+            let [name, mac, address, state] = std::mem::take(&mut who);
+            let [tried, came, dropped] =
+                [&deed.tried, &deed.came, &deed.dropped].map(|text| wrap_to(text, WIDEST));
+            [name, mac, address, state, tried, came, dropped]
+        })
+        .collect()
 }
 
-/// What a device tried and what came of it, by what mqttguard counted.
-fn account(device: &Value) -> (Vec<String>, Vec<String>) {
-    let (mut tried, mut happened) = (Vec::new(), Vec::new());
+/// One thing that a device did.
+#[derive(Debug, PartialEq)]
+struct Deed {
+    tried: String,
+    came: String,
+    dropped: String,
+}
+
+impl Deed {
+    fn new(tried: &str, came: &str, dropped: &str) -> Self {
+        Self {
+            tried: tried.to_owned(),
+            came: came.to_owned(),
+            dropped: dropped.to_owned(),
+        }
+    }
+}
+
+/// What a device tried and what came of it, by what mqttguard counted and remembers.
+fn deeds(device: &Value) -> Vec<Deed> {
+    let mut deeds = Vec::new();
     let connected = device.get("connected").and_then(Value::as_array);
-    if let Some(clients) = connected.filter(|clients| !clients.is_empty()) {
-        let protocol = clients
-            .first()
-            .map(|client| text(client, "protocol"))
-            .unwrap_or_default();
-        tried.push(format!("MQTT {protocol} to the router"));
-        happened.push("let in, as itself".to_owned());
+    if let Some(client) = connected.and_then(|clients| clients.first()) {
+        let tried = format!("MQTT {} over TLS", text(client, "protocol"));
+        deeds.push(Deed::new(&tried, "let in", ""));
+    }
+    let refused = refused_logins(device);
+    if refused > 0 {
+        let came = format!("refused {refused} times").replace(" 1 times", " once");
+        deeds.push(Deed::new("to log in", &came, ""));
     }
     for (reason, frames) in dropped(device) {
-        let (what, came) = match reason.as_str() {
-            "plaintext-port" => ("MQTT in the clear, port 1883", "dropped in the kernel"),
-            "plaintext-connect" => ("MQTT in the clear, odd port", "dropped in the kernel"),
-            "plaintext-local" => ("MQTT in the clear to the router", "dropped in the kernel"),
-            "quarantined" => ("MQTT while in quarantine", "dropped in the kernel"),
+        let (tried, came) = match reason.as_str() {
+            "plaintext-port" => ("MQTT in the clear", "stopped in the kernel"),
+            "plaintext-connect" => ("the same on an odd port", "stopped in the kernel"),
+            "plaintext-local" => ("MQTT in the clear to the router", "stopped in the kernel"),
+            "quarantined" => ("MQTT while in quarantine", "stopped in the kernel"),
             reason if reason.starts_with("flood-") => ("a flood", "held to its limit"),
-            _ => (reason.as_str(), "dropped in the kernel"),
+            reason => (reason, "stopped in the kernel"),
         };
-        tried.push(what.to_owned());
-        happened.push(format!("{came}, {frames} frames"));
+        deeds.push(Deed::new(tried, came, &format!("{frames} {reason}")));
     }
-    let failed = device
-        .pointer("/logins/failed")
-        .and_then(Value::as_u64)
-        .unwrap_or(0);
-    if failed > 0 {
-        tried.push("to log in".to_owned());
-        happened.push(format!("refused {failed} times"));
+    let why = device.get("why").and_then(Value::as_str);
+    if let (Some(why), Some(deed)) = (why.filter(|why| !why.is_empty()), deeds.first_mut()) {
+        deed.came
+            .push_str(&format!(", {}: {why}", text(device, "state")));
     }
-    if let Some(why) = device
-        .get("why")
-        .and_then(Value::as_str)
-        .filter(|why| !why.is_empty())
-    {
-        happened.push(format!("{}: {why}", text(device, "state")));
-    }
-    (tried, happened)
+    // In the order of a story: in the clear, then elsewhere in the clear.
+    deeds.sort_by_key(|deed| deed.tried.starts_with("the same"));
+    deeds
+}
+
+/// Logins that were refused: counted against the device, or only told.
+fn refused_logins(device: &Value) -> u64 {
+    let events = device.get("events").and_then(Value::as_array);
+    let told = events
+        .into_iter()
+        .flatten()
+        .filter(|event| text(event, "event") == "login-refused")
+        .count();
+    let counted = device.pointer("/logins/failed").and_then(Value::as_u64);
+    counted.unwrap_or(0).max(u64::try_from(told).unwrap_or(0))
 }
 
 /// Frames dropped, by reason.
@@ -125,23 +157,15 @@ fn text(value: &Value, field: &str) -> String {
         .to_owned()
 }
 
-fn list(value: &Value, field: &str) -> Vec<String> {
-    let items = value.get(field).and_then(Value::as_array);
-    items
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .filter(|address| !address.starts_with("fe80"))
+/// The device's first IPv4 address, or its first address.
+fn address(device: &Value) -> Option<String> {
+    let addresses = device.get("addresses")?.as_array()?;
+    let mut texts = addresses.iter().filter_map(Value::as_str);
+    let first = texts.clone().next();
+    texts
+        .find(|address| address.contains('.'))
+        .or(first)
         .map(str::to_owned)
-        .collect()
-}
-
-/// Sentences as lines of a cell.
-fn fold(sentences: &[String]) -> Vec<String> {
-    sentences
-        .iter()
-        .flat_map(|sentence| wrap_to(sentence, WIDEST))
-        .collect()
 }
 
 #[cfg(test)]
@@ -150,21 +174,43 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_device_is_told_by_its_counters() {
+    fn a_device_is_told_by_its_counters_and_events() {
         let device = json!({
-            "name": "plug", "state": "quarantined", "why": "5 failed logins in a minute",
-            "dropped": { "plaintext-port": 3, "flood-packets": 0 },
-            "logins": { "failed": 5 }, "connected": [],
+            "name": "plug", "state": "quarantined", "why": "5 failed logins within a minute",
+            "dropped": { "plaintext-connect": 4, "plaintext-port": 3, "flood-packets": 0 },
+            "logins": { "failed": 5 }, "connected": [], "events": [{ "event": "login-refused" }],
         });
-        let (tried, happened) = account(&device);
-        assert_eq!(tried, ["MQTT in the clear, port 1883", "to log in"]);
         assert_eq!(
-            happened,
+            deeds(&device),
             [
-                "dropped in the kernel, 3 frames",
-                "refused 5 times",
-                "quarantined: 5 failed logins in a minute"
+                Deed::new(
+                    "to log in",
+                    "refused 5 times, quarantined: 5 failed logins within a minute",
+                    ""
+                ),
+                Deed::new(
+                    "MQTT in the clear",
+                    "stopped in the kernel",
+                    "3 plaintext-port"
+                ),
+                Deed::new(
+                    "the same on an odd port",
+                    "stopped in the kernel",
+                    "4 plaintext-connect"
+                ),
             ]
         );
+    }
+
+    #[test]
+    fn a_device_is_named_once() {
+        let device = json!({
+            "name": "plug", "mac": "02:00:00:00:00:01", "state": "new",
+            "addresses": ["fd77::1", "192.168.77.2"], "dropped": { "blocked": 1, "mqtt-sn": 1 },
+        });
+        let rows = rows_of(&device);
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0][2], ["192.168.77.2"]);
+        assert!(rows[1][0].is_empty() && rows[1][3].is_empty());
     }
 }
