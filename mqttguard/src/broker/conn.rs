@@ -8,6 +8,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mqttguard_broker::{ConnId, Time, Version};
 use mqttguard_common::Mac;
+use zeroize::Zeroize;
 
 use super::tls::{Received, Session};
 use crate::config::ListenerKind;
@@ -181,15 +182,24 @@ impl Conn {
             .unwrap_or_default();
         let Some(tls) = &mut self.tls else {
             deliver(input);
+            self.wipe(input);
             return Ok(Input::Some);
         };
         wire.clear();
         let received = tls.receive(input, wire, deliver);
+        self.wipe(input);
         self.write(now, wire)?;
         match received {
             Ok(Received::Taken) => Ok(Input::Some),
             Ok(Received::Closed) => Ok(Input::End),
             Err(error) => Ok(Input::BadTls(error)),
+        }
+    }
+
+    /// Leaves no password in the shared buffer (TLS is decrypted in place there).
+    fn wipe(&self, input: &mut [u8]) {
+        if self.login.is_none() {
+            input.zeroize();
         }
     }
 

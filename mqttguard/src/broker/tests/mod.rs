@@ -172,9 +172,9 @@ impl Rig {
         }
     }
 
-    /// The first event that `wanted` takes, within two seconds.
+    /// The first event that `wanted` takes, within five seconds.
     fn event<T>(&self, wanted: impl Fn(&BrokerEvent) -> Option<T>) -> T {
-        let end = Instant::now() + Duration::from_secs(2);
+        let end = Instant::now() + Duration::from_secs(5);
         let mut seen = Vec::new();
         while let Some(left) = end.checked_duration_since(Instant::now()) {
             match self.events.recv_timeout(left) {
@@ -188,9 +188,9 @@ impl Rig {
         panic!("not told; instead: {seen:#?}");
     }
 
-    /// Waits for the stats to be as wanted, two seconds at most.
+    /// Waits for the stats to be as wanted, five seconds at most.
     fn until(&self, wanted: impl Fn(&BrokerStats) -> bool) -> BrokerStats {
-        let end = Instant::now() + Duration::from_secs(2);
+        let end = Instant::now() + Duration::from_secs(5);
         loop {
             let stats = self.handle.stats().unwrap();
             if wanted(&stats) {
