@@ -1,5 +1,7 @@
 //! The chores of mqttguard: `cargo xtask --help`.
 
+mod ebpf;
+
 use clap::Parser;
 
 #[derive(Parser)]
@@ -10,8 +12,12 @@ struct Args {
 }
 
 #[derive(clap::Subcommand)]
-enum Chore {}
+enum Chore {
+    Ebpf(ebpf::Args),
+}
 
 fn main() -> anyhow::Result<()> {
-    match Args::parse().chore {}
+    match Args::parse().chore {
+        Chore::Ebpf(args) => ebpf::run(&args),
+    }
 }
