@@ -3,6 +3,13 @@
 //! The enforcing process is this test run once more as a child in the namespace, so that it can
 //! be killed like a daemon.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

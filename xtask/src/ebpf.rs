@@ -30,18 +30,18 @@ pub(crate) struct Args {
 }
 
 /// What has to be installed to build the objects, for `cargo xtask setup`.
-pub struct Requirements {
+pub(crate) struct Requirements {
     /// Debian packages: a compiler with the BPF core library, LLVM for the linker and `strip`.
-    pub apt: &'static [&'static str],
+    pub(crate) apt: &'static [&'static str],
     /// Arguments of `cargo install`.
-    pub cargo_install: &'static [&'static str],
+    pub(crate) cargo_install: &'static [&'static str],
     /// Environment of `cargo install`. Without it the linker is built against no LLVM.
-    pub cargo_env: (&'static str, &'static str),
+    pub(crate) cargo_env: (&'static str, &'static str),
 }
 
 /// What has to be installed to build the objects. Instead of the Debian compiler a nightly
 /// toolchain with the `rust-src` component will do.
-pub const fn requirements() -> Requirements {
+pub(crate) const fn requirements() -> Requirements {
     Requirements {
         apt: &[
             "rustc-web",
@@ -125,11 +125,11 @@ fn build(root: &Path, tools: &Tools, target: &str, object: &Path) -> Result<()> 
         ));
     }
     let flags: Vec<String> = remaps.iter().map(|remap| format!("{remap:?}")).collect();
-    let mut cargo = tools.cargo();
+    let mut cargo = tools.cargo_build();
     cargo
         // Where .cargo/config.toml has the linker and its flags.
         .current_dir(&crate_dir)
-        .args(["build", "--release", "--locked", "--target", target])
+        .args(["--release", "--locked", "--target", target])
         .arg("--target-dir")
         .arg(&target_dir)
         .arg("--config")
@@ -196,19 +196,20 @@ impl Tools {
         })
     }
 
-    fn cargo(&self) -> Command {
-        let mut cargo = match &self.toolchain {
+    /// `cargo build` with the address space not randomized: the linker writes types in the
+    /// order of their addresses.
+    fn cargo_build(&self) -> Command {
+        let mut cargo = clean("setarch");
+        cargo.arg("--addr-no-randomize");
+        match &self.toolchain {
             Toolchain::Native(dir) => {
-                let mut cargo = clean(dir.join("cargo"));
                 cargo.env("RUSTC", dir.join("rustc"));
-                cargo
+                cargo.arg(dir.join("cargo")).arg("build");
             }
             Toolchain::Nightly => {
-                let mut cargo = clean("cargo");
-                cargo.args(["+nightly", "-Zbuild-std=core"]);
-                cargo
+                cargo.args(["cargo", "+nightly", "build", "-Zbuild-std=core"]);
             }
-        };
+        }
         cargo.env("PATH", &self.path);
         cargo
     }
