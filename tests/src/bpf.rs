@@ -1,7 +1,12 @@
 //! The kernel program under `BPF_PROG_TEST_RUN`: loaded by the real verifier and run by the
 //! real JIT on frames that the test hands in, attached to nothing.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};

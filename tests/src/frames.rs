@@ -1,5 +1,7 @@
 //! Frames byte by byte, honest and odd ones.
 
+#![allow(clippy::indexing_slicing)]
+
 use std::net::IpAddr;
 
 use mqttguard_common::Mac;

@@ -1,6 +1,13 @@
 //! What one frame costs: `cargo test -p mqttguard-tests --test kernel_cost -- --ignored
 //! --nocapture`. A measurement, not a check.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
 use mqttguard::config::KernelLimits;
 use mqttguard::enforce::DevicePolicy;
 use mqttguard_common::Mac;

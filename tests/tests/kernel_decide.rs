@@ -1,6 +1,13 @@
 //! Every decision of the kernel program, on the real verifier and JIT, frame by frame and
 //! through both hooks.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
 use std::net::IpAddr;
 
 use mqttguard::config::{Exception, Mode};

@@ -1,5 +1,12 @@
 //! What the kernel program keeps: bucket levels, counters, strangers and events.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 

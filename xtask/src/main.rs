@@ -1,6 +1,7 @@
 //! The chores of mqttguard: `cargo xtask --help`.
 
 mod demo;
+mod ebpf;
 mod root;
 mod setup;
 mod test;
@@ -23,6 +24,8 @@ enum Chore {
     Demo(demo::Args),
     /// Run every check: format, lints, kernel objects, unit and end-to-end tests
     Test(test::Args),
+    /// Build the kernel program's objects, which are committed
+    Ebpf(ebpf::Args),
     /// Install what the other chores need
     Setup(setup::Args),
 }
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     let result = match Args::parse().chore {
         Chore::Demo(args) => demo::run(&args),
         Chore::Test(args) => test::run(&args),
+        Chore::Ebpf(args) => ebpf::run(&args),
         Chore::Setup(args) => setup::run(&args),
     };
     match result {

@@ -27,7 +27,6 @@ pub(crate) enum Need {
         package: &'static str,
     },
     /// A Debian package without a program of its own.
-    #[expect(dead_code, reason = "the build of the kernel objects needs libraries")]
     Package(&'static str),
     /// A component of the Rust toolchain.
     Component {
@@ -134,8 +133,27 @@ pub(crate) const CHECKS: &[Need] = &[
     },
 ];
 
+/// What the kernel program's objects are built with: Debian's compiler, which brings the core
+/// library for BPF, and its LLVM. A nightly toolchain with the `rust-src` component can stand in
+/// for the compiler.
+pub(crate) const EBPF: &[Need] = &[
+    Need::Package("rustc-web"),
+    Need::Package("cargo-web"),
+    Need::Package("libstd-rust-web-dev-bpf"),
+    Need::Package("llvm-22-dev"),
+    Need::Package("libpolly-22-dev"),
+    Need::Package("clang-22"),
+    Need::Crate(Tool {
+        name: "bpf-linker",
+        version: "0.13.0",
+        arguments: &["--no-default-features", "--features", "llvm-22"],
+        // Without it the linker is built against no LLVM.
+        variable: Some(("LLVM_PREFIX", "/usr/lib/llvm-22")),
+    }),
+];
+
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let installed = ensure(&[HOUSE, CHECKS], args.no_install)?;
+    let installed = ensure(&[HOUSE, CHECKS, EBPF], args.no_install)?;
     if !installed {
         println!("Nothing is missing.");
     }

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     setup::ensure(&[setup::HOUSE, setup::CHECKS], args.no_install)?;
     let mut checks = Checks::default();
     if args.filter.is_none() {
-        checks.source()?;
+        checks.source(args.no_install)?;
     }
     checks.must("daemon", build_daemon())?;
     if args.filter.is_none() {
@@ -93,7 +93,7 @@ struct Checks {
 
 impl Checks {
     /// The checks that only read the source.
-    fn source(&mut self) -> Result<()> {
+    fn source(&mut self, no_install: bool) -> Result<()> {
         self.run("format", cargo().args(["fmt", "--all", "--check"]))?;
         let mut clippy = cargo();
         clippy.args([
@@ -105,7 +105,11 @@ impl Checks {
         ]);
         self.run("lints", clippy.args(["--", "-D", "warnings"]))?;
         let mut itself = Command::new(std::env::current_exe()?);
-        self.run("kernel objects", itself.args(["ebpf", "--check"]))?;
+        itself.args(["ebpf", "--check"]);
+        if no_install {
+            itself.arg("--no-install");
+        }
+        self.run("kernel objects", &mut itself)?;
         self.dependencies()
     }
 

@@ -257,10 +257,11 @@ impl Ports {
                 }
                 continue;
             }
-            if link.is_running && port.looks % PROBE_EVERY == 0 {
-                if let Err(error) = probe::send(link) {
-                    log::debug!("{}: probe: {error}", link.name);
-                }
+            if link.is_running
+                && port.looks.is_multiple_of(PROBE_EVERY)
+                && let Err(error) = probe::send(link)
+            {
+                log::debug!("{}: probe: {error}", link.name);
             }
             port.looks = port.looks.wrapping_add(1);
         }
