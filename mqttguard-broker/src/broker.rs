@@ -126,10 +126,12 @@ pub struct Broker {
     retained: Retained,
     timers: Timers,
     /// When expired retained messages are next cleared away.
-    sweep: Option<Time>,
+    sweep: Time,
     gauge: Gauge,
     held: Held,
     ready: VecDeque<ConnId>,
+    /// Connections whose work was cut short.
+    unfinished: Vec<ConnId>,
     requests: VecDeque<(ConnId, AuthRequest)>,
     notices: VecDeque<Notice>,
     stats: Stats,
@@ -173,10 +175,11 @@ impl Broker {
             subscriptions: Subscriptions::new(),
             retained: Retained::default(),
             timers: Timers::default(),
-            sweep: None,
+            sweep: Time::NEVER,
             gauge: Gauge::default(),
             held: 0,
             ready: VecDeque::new(),
+            unfinished: Vec::new(),
             requests: VecDeque::new(),
             notices: VecDeque::new(),
             stats: Stats::default(),
@@ -204,7 +207,7 @@ impl Broker {
         if let Some(conn) = self.connections.get_mut(slot) {
             conn.id = id;
             self.timers
-                .set(Timer::Connection(slot), &mut conn.timer, Some(due));
+                .set(Timer::Connection(slot), &mut conn.timer, due);
         }
         Ok(id)
     }
@@ -235,9 +238,14 @@ impl Broker {
         self.notices.pop_front()
     }
 
-    /// When [`Broker::tick`] has to be called next.
+    /// When [`Broker::tick`] has to be called next; it may be in the past.
     pub fn deadline(&self) -> Option<Time> {
-        self.timers.next()
+        // Work that was cut short goes on at once.
+        if self.unfinished.is_empty() {
+            self.timers.next()
+        } else {
+            Some(Time(0))
+        }
     }
 
     /// Counters and levels.
@@ -279,7 +287,13 @@ impl Broker {
         if let Some(conn) = self.connections.get_mut(slot)
             && !matches!(conn.state, State::Closing)
         {
+            let before = conn.outbox.len();
             encode(&mut conn.outbox, conn.version);
+            // MQTT-3.1.2-24, MQTT-3.1.2-25
+            let len = conn.outbox.len().saturating_sub(before);
+            if len > conn.maximum_packet_size as usize {
+                conn.outbox.truncate(before);
+            }
             if !conn.ready {
                 conn.ready = true;
                 self.ready.push_back(conn.id);

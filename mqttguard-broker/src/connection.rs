@@ -45,10 +45,12 @@ pub(crate) struct Connection {
     pub(crate) heard: Time,
     /// One and a half times Keep Alive, in milliseconds; 0 is off.
     pub(crate) keep_alive_ms: u32,
-    pub(crate) timer: Option<Time>,
-    pub(crate) work: Option<Time>,
+    /// When its timer is due.
+    pub(crate) timer: Time,
     /// Is among those that the caller is to be told of, or was told and has not answered.
     pub(crate) ready: bool,
+    /// Has work left that was cut short for the others' sake.
+    pub(crate) unfinished: bool,
     /// Does not read its answers, so is not read from.
     pub(crate) held_up: bool,
     /// Session Expiry Interval of CONNECT, which DISCONNECT may not raise from 0.
@@ -71,8 +73,8 @@ impl Connection {
             outbox: Vec::new(),
             heard: now,
             keep_alive_ms: 0,
-            timer: None,
-            work: None,
+            timer: Time::NEVER,
+            unfinished: false,
             ready: false,
             held_up: false,
             asked_expiry_s: 0,

@@ -72,11 +72,14 @@ impl Message {
     }
 
     pub(crate) fn topic(&self) -> &str {
-        let bytes = self
-            .bytes
+        std::str::from_utf8(self.topic_bytes()).unwrap_or_default()
+    }
+
+    /// The topic name where it is only copied, for the check of UTF-8 takes its time.
+    pub(crate) fn topic_bytes(&self) -> &[u8] {
+        self.bytes
             .get(..usize::from(self.topic_len))
-            .unwrap_or_default();
-        std::str::from_utf8(bytes).unwrap_or_default()
+            .unwrap_or_default()
     }
 
     /// Without their length, and without what the broker writes itself.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::Time;
 use crate::codec::QoS;
 use crate::message::Message;
+use crate::subscriptions::Share;
 
 /// An emptied queue gives its memory back above this many entries.
 const KEEP: usize = 16;
@@ -19,6 +20,8 @@ pub(crate) enum Ids {
     None,
     One(u32),
     Many(Box<IdList>),
+    /// Of a shared subscription, which may have to give it to another member.
+    Shared(Share, u32),
 }
 
 /// More than one, in the order they were found.
@@ -35,13 +38,15 @@ impl Ids {
             Ids::None => *self = Ids::One(id),
             Ids::One(first) => *self = Ids::Many(Box::new(IdList(vec![*first, id]))),
             Ids::Many(list) => list.0.push(id),
+            // What comes by a shared subscription comes by no other.
+            Ids::Shared(..) => {}
         }
     }
 
     pub(crate) fn as_slice(&self) -> &[u32] {
         match self {
-            Ids::None => &[],
-            Ids::One(id) => std::slice::from_ref(id),
+            Ids::None | Ids::Shared(_, 0) => &[],
+            Ids::One(id) | Ids::Shared(_, id) => std::slice::from_ref(id),
             Ids::Many(list) => &list.0,
         }
     }
@@ -66,6 +71,16 @@ impl Delivery {
             order: 0,
             qos,
             retain,
+        }
+    }
+}
+
+impl Delivery {
+    /// The shared subscription that it came by.
+    pub(crate) fn share(&self) -> Option<Share> {
+        match self.ids {
+            Ids::Shared(share, _) => Some(share),
+            _ => None,
         }
     }
 }
@@ -205,6 +220,46 @@ impl Outbound {
                 kept
             });
         }
+    }
+
+    /// Whether one more QoS 1 or 2 message would be sent at once.
+    pub(crate) fn has_place(&self, maximum: u16) -> bool {
+        let next = usize::from(self.outstanding) + self.assured.len();
+        next < usize::from(maximum) && self.may_send(maximum)
+    }
+
+    /// Takes out what came by shared subscriptions and was not sent; with `in_flight` also what
+    /// was sent at QoS 1 and not acknowledged (`MQTT-4.8.2-5` rules QoS 2 out).
+    pub(crate) fn take_shared(&mut self, in_flight: bool, held: &mut Held) -> Vec<Delivery> {
+        let mut taken = Vec::new();
+        if in_flight {
+            let sent = self.window.iter().filter_map(|entry| match entry {
+                InFlight::Sent(delivery) => Some(delivery),
+                InFlight::Released | InFlight::Done => None,
+            });
+            let shared = |d: &&Delivery| d.share().is_some() && d.qos == QoS::AtLeastOnce;
+            taken.extend(sent.filter(shared).cloned());
+        }
+        let shared = |delivery: &Delivery| delivery.share().is_some();
+        taken.extend(
+            self.assured
+                .iter()
+                .filter(|delivery| shared(delivery))
+                .cloned(),
+        );
+        if !taken.is_empty() {
+            self.retain(held, |d| d.qos == QoS::AtMostOnce || !shared(d));
+        }
+        taken
+    }
+
+    /// Puts back what [`Outbound::take_shared`] took, in its place.
+    pub(crate) fn put_back(&mut self, delivery: Delivery, held: &mut Held) {
+        self.bytes += delivery.message.size();
+        *held += 1;
+        let earlier = |d: &Delivery| (d.order.wrapping_sub(delivery.order) as i32) < 0;
+        let place = self.assured.partition_point(earlier);
+        self.assured.insert(place, delivery);
     }
 
     /// Whether a QoS 1 or 2 message may be sent: the client takes `maximum` at a time.

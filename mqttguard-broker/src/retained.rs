@@ -61,12 +61,11 @@ pub(crate) struct Retained {
     messages: BTreeMap<ByTopic, Source>,
 }
 
-/// Where a search for matches stands. It holds no reference, so that the messages may change
-/// between one step and the next.
-#[derive(Clone, Debug, Default)]
+/// Where a search for matches stands. The messages may change between one step and the next.
+#[derive(Default)]
 pub(crate) struct Cursor {
-    /// The last topic name looked at.
-    after: Option<Box<str>>,
+    /// The last message looked at; what counts is its topic name.
+    after: Option<Arc<Message>>,
 }
 
 /// What a step of a search came to.
@@ -142,8 +141,9 @@ impl Retained {
         budget: &mut u32,
     ) -> Step {
         let prefix = literal_prefix(filter);
-        let from = match cursor.after.as_deref() {
-            Some(after) => Bound::Excluded(after),
+        let after = cursor.after.take();
+        let from = match after.as_deref() {
+            Some(after) => Bound::Excluded(after.topic()),
             None => Bound::Included(prefix),
         };
         for (message, source) in self.messages.range::<str, _>((from, Bound::Unbounded)) {
@@ -155,7 +155,7 @@ impl Retained {
             let spent = *budget == 0;
             *budget = budget.saturating_sub(1);
             if matched || spent {
-                cursor.after = Some(name.into());
+                cursor.after = Some(message.0.clone());
             }
             if matched {
                 return Step::Found(message.0.clone(), *source);

@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,15 +33,15 @@ pub(crate) struct Session {
     pub(crate) receive_maximum: u16,
     /// Seconds that it outlives its connection; `u32::MAX` for ever.
     pub(crate) expiry_s: u32,
-    /// When it ends; only while not connected.
-    pub(crate) expires: Option<Time>,
+    /// When its connection ended, if it has none.
+    pub(crate) left: Time,
     pub(crate) will: Option<Box<Will>>,
-    /// When the will is to be published; only while not connected.
-    pub(crate) will_due: Option<Time>,
-    pub(crate) timer: Option<Time>,
+    /// When its timer is due.
+    pub(crate) timer: Time,
     /// Sorted.
     pub(crate) subscriptions: Vec<Key>,
-    pub(crate) replays: VecDeque<Replay>,
+    /// The first is at work.
+    pub(crate) replays: Vec<Replay>,
     pub(crate) out: Outbound,
     /// Packet identifiers of QoS 2 messages from the client that it has not released. Sorted.
     pub(crate) unreleased: Vec<u16>,
@@ -127,17 +126,30 @@ impl Session {
             connected: false,
             receive_maximum: 1,
             expiry_s: 0,
-            expires: None,
+            left: Time::NEVER,
             will: None,
-            will_due: None,
-            timer: None,
+            timer: Time::NEVER,
             subscriptions: Vec::new(),
-            replays: VecDeque::new(),
+            replays: Vec::new(),
             out: Outbound::default(),
             unreleased: Vec::new(),
             gates: None,
             route: (0, 0),
         }
+    }
+
+    /// When it ends, if it stays without a connection.
+    pub(crate) fn expires(&self) -> Time {
+        match self.expiry_s {
+            u32::MAX => Time::NEVER,
+            seconds => self.left + Duration::from_secs(u64::from(seconds)),
+        }
+    }
+
+    /// When its will is to be published, if it stays without a connection.
+    pub(crate) fn will_due(&self) -> Time {
+        let delay = |will: &Will| self.left + Duration::from_secs(u64::from(will.delay_s));
+        self.will.as_deref().map_or(Time::NEVER, delay)
     }
 
     /// What may wait for it.

@@ -51,8 +51,16 @@ struct Node {
     groups: Vec<u32>,
 }
 
+/// Names a shared subscription's group, and no later one that takes its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Share {
+    group: u32,
+    serial: u32,
+}
+
 /// The members of a shared subscription (section 4.8.2).
 struct Group {
+    serial: u32,
     name: Box<str>,
     members: Vec<Subscriber>,
     /// Whose turn it is.
@@ -63,6 +71,8 @@ struct Group {
 pub(crate) struct Subscriptions {
     nodes: Slots<Node>,
     groups: Slots<Group>,
+    /// Of the last group.
+    serial: u32,
     children: HashTable<u32>,
     keys: RandomState,
     count: u64,
@@ -75,6 +85,7 @@ pub(crate) enum Match<'a> {
     Subscriber(&'a Subscriber),
     /// A group that is to pick one of its members, whose turn starts at the index given.
     Group {
+        share: Share,
         members: &'a [Subscriber],
         turn: &'a mut u32,
     },
@@ -87,6 +98,7 @@ impl Subscriptions {
         Subscriptions {
             nodes,
             groups: Slots::new(),
+            serial: 0,
             children: HashTable::new(),
             keys: RandomState::new(),
             count: 0,
@@ -164,7 +176,9 @@ impl Subscriptions {
         if let Some(key) = self.find(filter) {
             return key;
         }
+        self.serial = self.serial.wrapping_add(1);
         let group = self.groups.insert(Group {
+            serial: self.serial,
             name: name.into(),
             members: Vec::new(),
             turn: 0,
@@ -247,6 +261,12 @@ impl Subscriptions {
         if empty {
             self.prune(key.node);
         }
+    }
+
+    /// The members of a shared subscription, if it is still there, and whose turn it is.
+    pub(crate) fn members(&mut self, share: Share) -> Option<(&[Subscriber], &mut u32)> {
+        let group = self.groups.get_mut(share.group)?;
+        (group.serial == share.serial).then_some((&group.members, &mut group.turn))
     }
 
     /// Removes nodes that lead nowhere, from this one up.
@@ -358,8 +378,22 @@ fn visit(
         found(Match::Subscriber(subscriber));
     }
     for &group in &node.groups {
-        if let Some(Group { members, turn, .. }) = groups.get_mut(group) {
-            found(Match::Group { members, turn });
+        if let Some(Group {
+            serial,
+            members,
+            turn,
+            ..
+        }) = groups.get_mut(group)
+        {
+            let share = Share {
+                group,
+                serial: *serial,
+            };
+            found(Match::Group {
+                share,
+                members,
+                turn,
+            });
         }
     }
 }

@@ -6,6 +6,9 @@ use std::time::Duration;
 pub struct Time(pub u64);
 
 impl Time {
+    /// The end of the clock: what is due then never is.
+    pub(crate) const NEVER: Time = Time(u64::MAX);
+
     /// The time from `earlier` to `self`; zero if `earlier` is later.
     pub fn since(self, earlier: Time) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))

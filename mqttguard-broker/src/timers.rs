@@ -9,8 +9,6 @@ pub(crate) enum Timer {
     Connection(u32),
     /// Will delay or expiry of this session.
     Session(u32),
-    /// The connection in this slot has work left that was cut short for the others' sake.
-    Work(u32),
     /// Expired retained messages are to be cleared away.
     Sweep,
 }
@@ -23,14 +21,14 @@ pub(crate) struct Timers {
 
 impl Timers {
     /// Moves `timer` from where `at` says it is to `to`.
-    pub(crate) fn set(&mut self, timer: Timer, at: &mut Option<Time>, to: Option<Time>) {
+    pub(crate) fn set(&mut self, timer: Timer, at: &mut Time, to: Time) {
         if *at == to {
             return;
         }
-        if let Some(at) = *at {
-            self.due.remove(&(at, timer));
+        if *at != Time::NEVER {
+            self.due.remove(&(*at, timer));
         }
-        if let Some(to) = to {
+        if to != Time::NEVER {
             self.due.insert((to, timer));
         }
         *at = to;
@@ -41,7 +39,8 @@ impl Timers {
         self.due.first().map(|(time, _)| *time)
     }
 
-    /// Takes a timer that is due.
+    /// Takes a timer that is due. Where its owner keeps when it is due is for the caller to set
+    /// to [`Time::NEVER`].
     pub(crate) fn pop(&mut self, now: Time) -> Option<Timer> {
         let first = self.due.first()?;
         if first.0 > now {

@@ -10,7 +10,7 @@ impl Broker {
     /// Subscriptions that are no longer granted are removed, and so is what waits for them.
     pub fn regrant(
         &mut self,
-        _now: Time,
+        now: Time,
         identity: &str,
         grants: impl Fn(&str) -> Arc<Grants>,
         limits: &Arc<Limits>,
@@ -19,8 +19,11 @@ impl Broker {
             if let Some(session) = self.sessions.get_mut(index) {
                 session.grants = grants(&session.client_id);
                 session.limits = limits.clone();
+                session.expiry_s = session.expiry_s.min(limits.session_expiry_s);
+                session.receive_maximum = session.receive_maximum.min(limits.in_flight).max(1);
             }
             self.reconcile(index);
+            self.session_due(now, index);
         }
     }
 

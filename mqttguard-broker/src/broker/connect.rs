@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::{Broker, ConnId, Fault};
+use crate::codec::Malformed;
 use crate::codec::connect::{self, Accepted, AcceptedProperties, Connect, Protocol};
 use crate::codec::fixed::Fixed;
 use crate::codec::reader::Reader;
@@ -19,8 +20,17 @@ impl Broker {
         let version = match connect::protocol(&mut packet)? {
             Protocol::Known(version) => version,
             Protocol::Unknown { level } => {
-                self.refuse_version(slot, level);
-                return Ok(());
+                // Section 3.1.2.2: in the form that the client's version has most likely.
+                if let Some(conn) = self.connections.get_mut(slot)
+                    && (6..0x80).contains(&level)
+                {
+                    conn.version = Version::V5;
+                }
+                return Err(Fault::Malformed(Malformed {
+                    reason: Reason::UNSUPPORTED_PROTOCOL_VERSION,
+                    field: "protocol level",
+                    what: "neither 3, 4 nor 5",
+                }));
             }
         };
         let Some(conn) = self.connections.get_mut(slot) else {
@@ -34,8 +44,12 @@ impl Broker {
         conn.maximum_packet_size = connect.maximum_packet_size;
         conn.alias_maximum = connect.topic_alias_maximum.min(ALIASES);
         if connect.authentication {
-            self.turn_away(slot, Reason::BAD_AUTHENTICATION_METHOD);
-            return Ok(());
+            let what = "not supported: no Authentication Method is";
+            return Err(Fault::Malformed(Malformed {
+                reason: Reason::BAD_AUTHENTICATION_METHOD,
+                field: "Authentication Method",
+                what,
+            }));
         }
         // MQTT 3.1.1: MQTT-3.1.3-8. MQTT 3.1 has no empty client identifiers at all.
         let named = match version {
@@ -44,8 +58,11 @@ impl Broker {
             Version::V5 => true,
         };
         if !named {
-            self.turn_away(slot, Reason::CLIENT_IDENTIFIER_NOT_VALID);
-            return Ok(());
+            return Err(Fault::Malformed(Malformed {
+                reason: Reason::CLIENT_IDENTIFIER_NOT_VALID,
+                field: "client identifier",
+                what: "empty, which needs a clean session and MQTT 3.1.1 or later",
+            }));
         }
         self.ask(slot, version, &connect);
         Ok(())
@@ -57,7 +74,7 @@ impl Broker {
             return;
         };
         self.timers
-            .set(Timer::Connection(slot), &mut conn.timer, None);
+            .set(Timer::Connection(slot), &mut conn.timer, Time::NEVER);
         conn.state = State::AwaitingDecision(Box::new(Pending {
             client_id: connect.client_id.into(),
             clean_start: connect.clean_start,
@@ -72,26 +89,6 @@ impl Broker {
             password: connect.password.map(<[u8]>::to_vec),
         };
         self.requests.push_back((conn.id, request));
-    }
-
-    fn refuse_version(&mut self, slot: u32, level: u8) {
-        let Some(conn) = self.connections.get_mut(slot) else {
-            return;
-        };
-        let id = conn.id;
-        // Section 3.1.2.2: in the form that the client's version has most likely.
-        conn.version = if level > 5 && level < 0x80 {
-            Version::V5
-        } else {
-            Version::V311
-        };
-        let what = format!("protocol level: {level}, expected 3, 4 or 5");
-        let kind = NoticeKind::ProtocolError {
-            packet: "CONNECT",
-            what,
-        };
-        self.tell_stranger(id, None, None, kind);
-        self.turn_away(slot, Reason::UNSUPPORTED_PROTOCOL_VERSION);
     }
 
     /// CONNACK with a reason, and the end.
@@ -173,6 +170,19 @@ impl Broker {
                 return Err((Reason::NOT_AUTHORIZED, kind));
             }
         }
+        if pending
+            .will
+            .as_ref()
+            .is_some_and(|will| will.message.retain)
+            && limits.retained_messages == 0
+        {
+            // MQTT-3.2.2-13
+            let kind = NoticeKind::Limit {
+                limit: "retained_messages",
+                allowed: 0,
+            };
+            return Err((Reason::RETAIN_NOT_SUPPORTED, kind));
+        }
         let client_id = &*pending.client_id;
         let in_use = |session: &Session| session.identity != owner && session.connected;
         if self.sessions.find(client_id, in_use).is_some() {
@@ -238,11 +248,9 @@ impl Broker {
         };
         found.conn = conn;
         found.connected = true;
-        found.expires = None;
         found.will = pending.will;
-        found.will_due = None;
         self.timers
-            .set(Timer::Session(session), &mut found.timer, None);
+            .set(Timer::Session(session), &mut found.timer, Time::NEVER);
         found.grants = grants;
         found.limits = limits.clone();
         found.expiry_s = pending.session_expiry_s.min(limits.session_expiry_s);
@@ -386,9 +394,14 @@ fn keep_will(will: &connect::Will<'_>) -> Will {
 }
 
 impl Broker {
-    /// What a fault before the CONNACK is answered with: MQTT 5 has a code for it.
+    /// What a fault before the CONNACK is answered with: MQTT 5 has a code for each, MQTT 3 for
+    /// few.
     pub(super) fn answer_fault(&mut self, slot: u32, reason: Reason) {
-        if self.speaks_v5(slot) {
+        let known = matches!(
+            reason,
+            Reason::CLIENT_IDENTIFIER_NOT_VALID | Reason::UNSUPPORTED_PROTOCOL_VERSION
+        );
+        if known || self.speaks_v5(slot) {
             self.answer(slot, |out, version| {
                 connect::encode_refused(out, version, reason)
             });

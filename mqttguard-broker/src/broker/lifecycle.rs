@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{Broker, ConnId};
-use crate::codec::control;
+use crate::codec::{QoS, control};
 use crate::connection::State;
 use crate::reason::Reason;
 use crate::timers::Timer;
@@ -16,9 +16,7 @@ impl Broker {
         self.shut(now, conn.slot, None, "connection lost", false);
         if let Some(mut gone) = self.connections.remove(conn.slot) {
             self.timers
-                .set(Timer::Connection(conn.slot), &mut gone.timer, None);
-            self.timers
-                .set(Timer::Work(conn.slot), &mut gone.work, None);
+                .set(Timer::Connection(conn.slot), &mut gone.timer, Time::NEVER);
         }
     }
 
@@ -66,8 +64,7 @@ impl Broker {
             conn.partial = Vec::new();
             conn.aliases = None;
             self.timers
-                .set(Timer::Connection(slot), &mut conn.timer, None);
-            self.timers.set(Timer::Work(slot), &mut conn.work, None);
+                .set(Timer::Connection(slot), &mut conn.timer, Time::NEVER);
         }
         self.wake(slot);
     }
@@ -78,6 +75,7 @@ impl Broker {
             return;
         };
         session.connected = false;
+        session.left = now;
         let identity = session.identity;
         if let Some(identity) = self.identities.get_mut(identity) {
             identity.connections = identity.connections.saturating_sub(1);
@@ -88,44 +86,36 @@ impl Broker {
         }
         session.replays.clear();
         // QoS 0 is not kept for a client that is away.
-        session.out.retain(&mut self.held, |delivery| {
-            delivery.qos != crate::codec::QoS::AtMostOnce
-        });
-        session.expires = (session.expiry_s != u32::MAX)
-            .then(|| now + Duration::from_secs(u64::from(session.expiry_s)));
-        session.will_due = session
-            .will
-            .as_ref()
-            .map(|will| now + Duration::from_secs(u64::from(will.delay_s)));
+        session
+            .out
+            .retain(&mut self.held, |delivery| delivery.qos != QoS::AtMostOnce);
+        let shared = session.out.take_shared(false, &mut self.held);
+        self.hand_over(now, index, false, shared);
         self.session_due(now, index);
     }
 
     /// Does what is due for a session without a connection, and sets its timer for the rest.
-    fn session_due(&mut self, now: Time, index: u32) {
+    pub(super) fn session_due(&mut self, now: Time, index: u32) {
         let Some(session) = self.sessions.get_mut(index) else {
             return;
         };
         if session.connected {
             return;
         }
-        if session.expires.is_some_and(|time| time <= now) {
+        if session.expires() <= now {
             self.end_session(now, index);
             return;
         }
-        if session.will_due.is_some_and(|time| time <= now) {
-            session.will_due = None;
-            // MQTT-3.1.2-10
-            if let Some(will) = session.will.take() {
-                self.publish_will(now, index, &will.message);
-            }
+        // MQTT-3.1.2-10
+        if session.will_due() <= now
+            && let Some(will) = session.will.take()
+        {
+            self.publish_will(now, index, &will.message);
         }
         let Some(session) = self.sessions.get_mut(index) else {
             return;
         };
-        let due = match (session.expires, session.will_due) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
+        let due = session.expires().min(session.will_due());
         self.timers
             .set(Timer::Session(index), &mut session.timer, due);
     }
@@ -144,13 +134,15 @@ impl Broker {
             return;
         };
         let identity = session.identity;
+        let shared = session.out.take_shared(true, &mut self.held);
         session.out.clear(&mut self.held);
         self.timers
-            .set(Timer::Session(index), &mut session.timer, None);
+            .set(Timer::Session(index), &mut session.timer, Time::NEVER);
         for key in std::mem::take(&mut session.subscriptions) {
             self.subscriptions.remove(key, index);
         }
         self.sessions.remove(index);
+        self.hand_over(now, index, true, shared);
         if let Some(identity) = self.identities.get_mut(identity) {
             identity.sessions = identity.sessions.saturating_sub(1);
         }
@@ -162,33 +154,30 @@ impl Broker {
         let Some(conn) = self.connections.get_mut(slot) else {
             return;
         };
-        // What would be due at the end of the clock or later never is.
-        let due = conn
-            .heard
-            .0
-            .checked_add(u64::from(conn.keep_alive_ms))
-            .map(Time);
-        let due = due.filter(|_| conn.keep_alive_ms > 0);
+        let due = match conn.keep_alive_ms {
+            0 => Time::NEVER,
+            ms => conn.heard + Duration::from_millis(u64::from(ms)),
+        };
         self.timers
             .set(Timer::Connection(slot), &mut conn.timer, due);
     }
 
     /// Does what is due: deadlines, keep-alive, retries, expiry, wills.
     pub fn tick(&mut self, now: Time) {
+        for id in std::mem::take(&mut self.unfinished) {
+            if let Some(conn) = self.connection(id) {
+                conn.unfinished = false;
+                self.wake(id.slot);
+            }
+        }
         while let Some(timer) = self.timers.pop(now) {
             match timer {
                 Timer::Connection(slot) => self.connection_due(now, slot),
                 Timer::Session(index) => {
                     if let Some(session) = self.sessions.get_mut(index) {
-                        session.timer = None;
+                        session.timer = Time::NEVER;
                     }
                     self.session_due(now, index);
-                }
-                Timer::Work(slot) => {
-                    if let Some(conn) = self.connections.get_mut(slot) {
-                        conn.work = None;
-                    }
-                    self.wake(slot);
                 }
                 Timer::Sweep => self.sweep(now),
             }
@@ -199,7 +188,7 @@ impl Broker {
         let Some(conn) = self.connections.get_mut(slot) else {
             return;
         };
-        conn.timer = None;
+        conn.timer = Time::NEVER;
         match conn.state {
             State::AwaitingConnect => {
                 let id = conn.id;

@@ -252,9 +252,8 @@ impl Broker {
             session: session.serial,
         };
         let size = message.size();
-        if message.expires().is_some() && self.sweep.is_none() {
-            self.timers
-                .set(Timer::Sweep, &mut self.sweep, Some(now + SWEEP));
+        if message.expires().is_some() && self.sweep == Time::NEVER {
+            self.timers.set(Timer::Sweep, &mut self.sweep, now + SWEEP);
         }
         let old = self.retained.get(message.topic());
         self.retained.set(message, source);
@@ -266,13 +265,12 @@ impl Broker {
 
     /// Clears expired retained messages away.
     pub(super) fn sweep(&mut self, now: Time) {
-        self.sweep = None;
+        self.sweep = Time::NEVER;
         self.retained.purge(now, None, |gone| {
             self.identities.retain_less(gone.owner, gone.size)
         });
         if self.retained.any_expires() {
-            self.timers
-                .set(Timer::Sweep, &mut self.sweep, Some(now + SWEEP));
+            self.timers.set(Timer::Sweep, &mut self.sweep, now + SWEEP);
         }
     }
 

@@ -56,9 +56,17 @@ impl Router {
                     self.add(sessions, subscriber);
                 }
             }
-            Match::Group { members, turn } => {
-                if let Some(subscriber) = pick(sessions, members, turn, qos) {
-                    self.targets.push(Target::new(subscriber));
+            Match::Group {
+                share,
+                members,
+                turn,
+            } => {
+                if let Some(subscriber) = pick(sessions, members, turn, qos, true) {
+                    let ids = Ids::Shared(share, subscriber.id);
+                    self.targets.push(Target {
+                        ids,
+                        ..Target::new(subscriber)
+                    });
                 }
             }
         });
@@ -92,12 +100,14 @@ impl Router {
 }
 
 /// One member of a shared subscription, in turn: first among those that can be sent the message
-/// at once, then the connected, then, for QoS 1 and 2, those that will come back.
+/// at once, then the connected, then, with `absent` and for QoS 1 and 2, those that will come
+/// back.
 fn pick<'a>(
     sessions: &Sessions,
     members: &'a [Subscriber],
     turn: &mut u32,
     qos: QoS,
+    absent: bool,
 ) -> Option<&'a Subscriber> {
     let mut best: Option<(u8, usize)> = None;
     let start = *turn as usize % members.len().max(1);
@@ -112,10 +122,10 @@ fn pick<'a>(
         let qos = qos.min(subscriber.options.qos);
         let rank = match (session.connected, qos) {
             (true, QoS::AtMostOnce) => 0,
-            (true, _) if session.out.may_send(session.receive_maximum) => 0,
+            (true, _) if session.out.has_place(session.receive_maximum) => 0,
             (true, _) => 1,
-            (false, QoS::AtMostOnce) => continue,
-            (false, _) => 2,
+            (false, QoS::AtLeastOnce | QoS::ExactlyOnce) if absent => 2,
+            (false, _) => continue,
         };
         if best.is_none_or(|(found, _)| rank < found) {
             best = Some((rank, place));
@@ -140,6 +150,28 @@ impl Broker {
             self.enqueue(now, target.session, delivery);
         }
         self.router.targets = targets;
+    }
+
+    /// Gives what a session was not sent of its shared subscriptions to their other members: to
+    /// those who are there while it may still come back, to any once it has `ended`.
+    pub(super) fn hand_over(&mut self, now: Time, index: u32, ended: bool, left: Vec<Delivery>) {
+        for delivery in left {
+            let qos = delivery.message.qos;
+            let found = delivery.share().and_then(|share| {
+                let (members, turn) = self.subscriptions.members(share)?;
+                let subscriber = pick(&self.sessions, members, turn, qos, ended)?;
+                Some((*subscriber, Ids::Shared(share, subscriber.id)))
+            });
+            if let Some((subscriber, ids)) = found {
+                let options = subscriber.options;
+                let retain = options.retain_as_published && delivery.message.retain;
+                let qos = qos.min(options.qos);
+                let delivery = Delivery::new(delivery.message, ids, qos, retain);
+                self.enqueue(now, subscriber.session, delivery);
+            } else if let Some(session) = self.sessions.get_mut(index) {
+                session.out.put_back(delivery, &mut self.held);
+            }
+        }
     }
 
     /// Queues one delivery. A session that is not connected is kept QoS 1 and 2 only.

@@ -94,7 +94,7 @@ impl Broker {
             // MQTT-3.8.4-4; a shared subscription gets none (section 4.8.2).
             if replay && !key.is_shared() {
                 session.replays.retain(|replay| replay.key != key);
-                session.replays.push_back(Replay {
+                session.replays.push(Replay {
                     key,
                     filter: filter.into(),
                     qos: options.qos,

@@ -1,5 +1,3 @@
-use std::collections::VecDeque;
-
 use super::{Broker, ConnId, Transmit};
 use crate::Time;
 use crate::codec::QoS;
@@ -10,7 +8,6 @@ use crate::outbound::{Again, Delivery, Held, Ids};
 use crate::reason::Reason;
 use crate::retained::{Retained, Step};
 use crate::session::Session;
-use crate::timers::Timer;
 
 /// Retained messages looked at in one call, so that a filter that matches few of many costs
 /// the others no time.
@@ -68,8 +65,9 @@ impl Broker {
                 return Transmit::More;
             }
             Sent::Later => {
-                self.timers
-                    .set(Timer::Work(conn.slot), &mut connection.work, Some(now));
+                if !std::mem::replace(&mut connection.unfinished, true) {
+                    self.unfinished.push(conn);
+                }
             }
             Sent::Drained => {}
         }
@@ -187,7 +185,7 @@ impl Pump<'_> {
     /// Sends one retained message of those that new subscriptions wait for.
     fn replay(&mut self, out: &mut Vec<u8>, budget: &mut u32) -> Replayed {
         loop {
-            let Some(replay) = self.session.replays.front_mut() else {
+            let Some(replay) = self.session.replays.first_mut() else {
                 return Replayed::None;
             };
             let message = match replay.found.take() {
@@ -205,9 +203,9 @@ impl Pump<'_> {
                         Step::Found(message, _) => message,
                         Step::Later => return Replayed::Later,
                         Step::End => {
-                            self.session.replays.pop_front();
+                            self.session.replays.remove(0);
                             if self.session.replays.is_empty() {
-                                self.session.replays = VecDeque::new();
+                                self.session.replays = Vec::new();
                             }
                             continue;
                         }

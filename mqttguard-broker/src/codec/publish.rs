@@ -150,8 +150,8 @@ pub(crate) fn encode(
 ) -> bool {
     let message = publish.message;
     let topic = match publish.alias {
-        Some(Alias { known: true, .. }) => "",
-        _ => message.topic(),
+        Some(Alias { known: true, .. }) => &[],
+        _ => message.topic_bytes(),
     };
     let with_id = publish.qos != QoS::AtMostOnce;
     let mut remaining = 2 + topic.len() + usize::from(with_id) * 2 + message.payload().len();
@@ -169,7 +169,7 @@ pub(crate) fn encode(
         0x30 | u8::from(publish.dup) << 3 | (publish.qos as u8) << 1 | u8::from(publish.retain),
     );
     writer::varint(out, remaining);
-    writer::binary(out, topic.as_bytes());
+    writer::binary(out, topic);
     if with_id {
         out.extend_from_slice(&publish.packet_id.to_be_bytes());
     }

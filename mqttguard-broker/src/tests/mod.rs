@@ -2,7 +2,9 @@
 //! statements of MQTT 5 where there is one.
 
 mod access;
+mod bounds;
 mod connecting;
+mod fuzz;
 mod malformed;
 mod packets;
 mod publishing;

@@ -120,7 +120,7 @@ fn a_filter_that_matches_few_of_many_yields_to_the_others() {
     rig.publish(conn, 1, "z/last", "x");
     rig.subscribe(conn, &[("+/last", 0)]);
     assert_eq!(rig.messages(conn).len(), 0);
-    assert_eq!(rig.broker.deadline(), Some(rig.now));
+    assert!(rig.broker.deadline() <= Some(rig.now));
     rig.pass(0);
     assert_eq!(rig.messages(conn).len(), 1);
     assert_eq!(rig.broker.deadline(), None);

@@ -79,3 +79,66 @@ fn a_shared_and_a_plain_subscription_of_one_session_are_two() {
     rig.publish(publisher, 0, "a", "x");
     assert_eq!(rig.messages(conn).len(), 2);
 }
+
+#[test]
+fn what_a_member_was_not_sent_goes_to_those_who_are_there() {
+    let mut rig = Rig::new();
+    let one = member(&mut rig, "one", "$share/g/a", 1);
+    let publisher = rig.connect(&Connect::new(5, "p"));
+    for n in 0..15 {
+        rig.publish(publisher, 2, "a", &n.to_string());
+    }
+    assert_eq!(rig.messages(one).len(), 10);
+    let two = member(&mut rig, "two", "$share/g/a", 2);
+    rig.lose(one);
+    // Ten are in flight to the one that may come back, five have gone to nobody.
+    let got: Vec<_> = rig.messages(two).into_iter().map(|p| p.payload).collect();
+    assert_eq!(got, [b"10", b"11", b"12", b"13", b"14"]);
+    // MQTT-4.8.2-4: it never comes back.
+    rig.pass(100_000);
+    assert_eq!(rig.messages(two).len(), 5);
+    for id in 1..=10 {
+        rig.send(two, &packets::ack(0x40, id));
+    }
+    assert_eq!(rig.messages(two).len(), 5);
+}
+
+#[test]
+fn mqtt_4_8_2_5_qos_2_in_flight_goes_to_nobody_else() {
+    let mut rig = Rig::new();
+    let one = member(&mut rig, "one", "$share/g/a", 2);
+    let publisher = rig.connect(&Connect::new(5, "p"));
+    rig.publish(publisher, 4, "a", "x");
+    assert_eq!(rig.messages(one).len(), 1);
+    let two = member(&mut rig, "two", "$share/g/a", 2);
+    rig.lose(one);
+    rig.pass(200_000);
+    assert_eq!(rig.messages(two), []);
+}
+
+#[test]
+fn without_others_there_it_waits_in_its_order_for_the_one_that_comes_back() {
+    let mut rig = Rig::new();
+    let connect = Connect::new(5, "one").resume().expiry(100);
+    let one = member(&mut rig, "one", "$share/g/a", 1);
+    rig.subscribe(one, &[("b", 1)]);
+    let publisher = rig.connect(&Connect::new(5, "p"));
+    rig.lose(one);
+    for topic in ["a", "b", "a", "b"] {
+        rig.publish(publisher, 2, topic, "");
+    }
+    let one = rig.connect(&connect);
+    let deaf = rig.connect(&Connect::new(5, "two").resume().expiry(100));
+    rig.lose(deaf);
+    let topics: Vec<_> = rig.messages(one).into_iter().map(|p| p.topic).collect();
+    assert_eq!(topics, ["a", "b", "a", "b"]);
+    rig.lose(one);
+    // A group of another name that takes the place of one that is gone gets nothing of it.
+    let one = rig.connect(&connect);
+    rig.messages(one);
+    rig.unsubscribe(one, &["$share/g/a"]);
+    let other = member(&mut rig, "other", "$share/h/a", 1);
+    rig.lose(one);
+    rig.pass(200_000);
+    assert_eq!(rig.got(other), []);
+}

@@ -153,6 +153,18 @@ fn a_will_without_a_grant_is_refused_when_it_is_made() {
 }
 
 #[test]
+fn mqtt_3_2_2_13_a_retained_will_where_retain_is_not_available() {
+    let limits = crate::Limits {
+        retained_messages: 0,
+        ..limits()
+    };
+    let mut rig = Rig::with(super::rig::config(), limits);
+    let will = |retain| Connect::new(5, "c").will("w", 0, retain, &[]).bytes();
+    assert_eq!(rig.try_connect(&will(true)), Some(0x9A));
+    assert_eq!(rig.try_connect(&will(false)), Some(0));
+}
+
+#[test]
 fn a_will_is_judged_again_when_it_fires() {
     let mut rig = Rig::new();
     let watcher = watcher(&mut rig);

@@ -112,13 +112,12 @@ impl Guard {
         }
     }
 
-    /// Frees the entries of devices that a predecessor left behind and nobody knows any more.
-    pub(super) fn keep_only(&mut self, known: impl Fn(Mac) -> bool) {
-        if let Ok(enforcer) = &mut self.enforcer
-            && let Err(error) = enforcer.retain(known)
-        {
-            log::error!("kernel program: {error}");
-        }
+    /// The devices that the program knows, a predecessor's among them.
+    pub(super) fn known(&self) -> Vec<Mac> {
+        self.enforcer
+            .as_ref()
+            .map(|enforcer| enforcer.known().collect())
+            .unwrap_or_default()
     }
 
     /// What each device did.

@@ -121,16 +121,21 @@ impl Daemon {
             save_due: None,
             ticks: 0,
         };
-        daemon.forget_leftovers();
+        daemon.adopt();
         daemon.tell_configuration();
         daemon.settle();
         Ok(daemon)
     }
 
-    /// Frees what a predecessor left in the kernel of devices that are no longer known.
-    fn forget_leftovers(&mut self) {
-        let registry = &self.registry;
-        self.guard.keep_only(|mac| registry.device(mac).is_some());
+    /// Takes in the devices that a predecessor left in the kernel, with their counters: it may
+    /// have died before it wrote them down. Those that never come again go in their time.
+    fn adopt(&mut self) {
+        let now = unix_ms();
+        for mac in self.guard.known() {
+            if !self.registry.adopt(now, mac) {
+                self.guard.free(mac);
+            }
+        }
     }
 
     /// Once a second.
@@ -295,7 +300,7 @@ impl Daemon {
         self.registry.set_settings(settings.clone(), now);
         self.guard.follow(&settings, &self.ubus_socket);
         if self.guard.switch(&settings) {
-            self.forget_leftovers();
+            self.adopt();
         }
         self.follow_discovery(&settings);
         self.switch_broker(&settings);

@@ -140,6 +140,11 @@ impl Registry {
         }
     }
 
+    /// A device that an earlier run of the daemon knew. False if there is no room for it.
+    pub fn adopt(&mut self, now: UnixMs, mac: Mac) -> bool {
+        self.device_or_new(mac, now).is_some()
+    }
+
     /// Gives the device a credential in place of any it had. `hash` is the `$7$` hash of the
     /// password that the owner is about to be shown. Returns the user name.
     ///
