@@ -266,7 +266,13 @@ fn the_plaintext_listener_takes_whom_it_may() {
     };
     let payload = connect("MQTT", 4, 0);
 
-    // The listener is off.
+    // The listener is off, which is not the same as on port 0.
+    for frame in to(OTHER, 0, &[]) {
+        expect(&mut kernel, &frame, Reason::Pass);
+    }
+    for frame in to(OTHER, 0, &payload) {
+        expect(&mut kernel, &frame, Reason::PlaintextLocal);
+    }
     for mac in [DEVICE, OTHER, STRANGER] {
         for frame in to(mac, 1883, &payload) {
             expect(&mut kernel, &frame, Reason::PlaintextLocal);
