@@ -116,6 +116,40 @@ impl Kernel {
         self.run_as(hook, frame, 0, 1).0
     }
 
+    /// Runs a frame through both hooks: each must count exactly this reason for the frame's
+    /// source and do what the reason says.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    #[track_caller]
+    pub fn expect(&mut self, frame: &[u8], reason: Reason) {
+        let mac = Mac(frame[6..12].try_into().unwrap());
+        for hook in HOOKS {
+            let before = self.counters(mac);
+            let verdict = self.run(hook, frame);
+            let after = self.counters(mac);
+            let counted: Vec<Reason> = Reason::ALL
+                .into_iter()
+                .filter(|&reason| after.frames[reason as usize] != before.frames[reason as usize])
+                .collect();
+            assert_eq!(counted, [reason], "{hook:?}");
+            let index = reason as usize;
+            assert_eq!(after.frames[index] - before.frames[index], 1, "{hook:?}");
+            assert_eq!(
+                after.bytes[index] - before.bytes[index],
+                frame.len() as u64,
+                "{hook:?}"
+            );
+            let expected = if reason.is_drop() {
+                Verdict::Drop
+            } else {
+                Verdict::Pass
+            };
+            assert_eq!(verdict, expected, "{hook:?}, {}", reason.name());
+        }
+    }
+
     /// Runs one frame `repeat` times: the last verdict and the mean time of a run.
     ///
     /// # Panics
