@@ -142,9 +142,7 @@ fn judge(
         return Reason::TinyFragment;
     }
     if mqtt.has(Mqtt::PLAIN) && mqtt.has(Mqtt::LOCAL) {
-        if packet.port() == rules.local_plaintext_port
-            && policy.flags & policy_flags::PLAINTEXT != 0
-        {
+        if mqtt.has(Mqtt::LISTENER) && policy.flags & policy_flags::PLAINTEXT != 0 {
             Reason::LocalPlaintext
         } else {
             Reason::PlaintextLocal
@@ -181,6 +179,8 @@ impl Mqtt {
     const OTHER: u64 = 8;
     /// MQTT-SN.
     const SN: u64 = 16;
+    /// To the router's plaintext listener.
+    const LISTENER: u64 = 32;
 
     #[inline(always)]
     fn has(self, any: u64) -> bool {
@@ -201,7 +201,7 @@ impl Mqtt {
         };
         let bit = PortWord::bit(port);
         let broker = word.broker & bit != 0;
-        let own = port == rules.local_plaintext_port;
+        let listener = port == rules.local_plaintext_port && port != 0;
         let looks = quarantined || rules.flags & rule_flags::DETECT_CONNECT != 0;
         let mut found = 0;
         if word.plaintext & bit != 0 {
@@ -212,10 +212,12 @@ impl Mqtt {
         if port == MQTT_TLS {
             found |= Self::OTHER;
         }
-        if (found & Self::PLAIN != 0 || own || (quarantined && broker)) && is_local(frame, packet) {
+        if (found & Self::PLAIN != 0 || listener || (quarantined && broker))
+            && is_local(frame, packet)
+        {
             found |= Self::LOCAL;
-            if own {
-                found |= Self::PLAIN;
+            if listener {
+                found |= Self::PLAIN | Self::LISTENER;
             }
             if broker {
                 found |= Self::OTHER;

@@ -8,8 +8,11 @@
     clippy::indexing_slicing
 )]
 
+use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 use aya::Ebpf;
@@ -113,6 +116,40 @@ impl Kernel {
         self.run_as(hook, frame, 0, 1).0
     }
 
+    /// Runs a frame through both hooks: each must count exactly this reason for the frame's
+    /// source and do what the reason says.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    #[track_caller]
+    pub fn expect(&mut self, frame: &[u8], reason: Reason) {
+        let mac = Mac(frame[6..12].try_into().unwrap());
+        for hook in HOOKS {
+            let before = self.counters(mac);
+            let verdict = self.run(hook, frame);
+            let after = self.counters(mac);
+            let counted: Vec<Reason> = Reason::ALL
+                .into_iter()
+                .filter(|&reason| after.frames[reason as usize] != before.frames[reason as usize])
+                .collect();
+            assert_eq!(counted, [reason], "{hook:?}");
+            let index = reason as usize;
+            assert_eq!(after.frames[index] - before.frames[index], 1, "{hook:?}");
+            assert_eq!(
+                after.bytes[index] - before.bytes[index],
+                frame.len() as u64,
+                "{hook:?}"
+            );
+            let expected = if reason.is_drop() {
+                Verdict::Drop
+            } else {
+                Verdict::Pass
+            };
+            assert_eq!(verdict, expected, "{hook:?}, {}", reason.name());
+        }
+    }
+
     /// Runs one frame `repeat` times: the last verdict and the mean time of a run.
     ///
     /// # Panics
@@ -209,6 +246,36 @@ pub fn require_root() {
         user == 0,
         "this test loads programs into the kernel and has to run as root, not as user {user}"
     );
+}
+
+/// Detaches a pinned link behind its owner's back (BPF_LINK_DETACH).
+///
+/// # Panics
+///
+/// If there is none, or the kernel refuses.
+pub fn force_detach(pin: &Path) {
+    const BPF_OBJ_GET: libc::c_int = 7;
+    const BPF_LINK_DETACH: libc::c_int = 34;
+    let path = CString::new(pin.as_os_str().as_bytes()).unwrap();
+    // pathname, then bpf_fd and file_flags.
+    let get = [path.as_ptr() as u64, 0];
+    // SAFETY: the attributes are as linux/bpf.h lays them out and outlive the call, as does
+    // the path.
+    let fd = unsafe { libc::syscall(libc::SYS_bpf, BPF_OBJ_GET, get.as_ptr(), size_of_val(&get)) };
+    assert!(fd >= 0, "{}: {}", pin.display(), io::Error::last_os_error());
+    // SAFETY: just opened, owned by nobody else.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+    let detach = [fd.as_raw_fd()];
+    // SAFETY: as above.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            BPF_LINK_DETACH,
+            detach.as_ptr(),
+            size_of_val(&detach),
+        )
+    };
+    assert!(result == 0, "{}", io::Error::last_os_error());
 }
 
 /// The part of `union bpf_attr` that BPF_PROG_TEST_RUN reads (linux/bpf.h).

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use mqttguard::config::Hook;
 use mqttguard::enforce::{Enforcer, Report, Target};
 use mqttguard_common::{Mac, Reason};
-use mqttguard_tests::bpf::{GOOD, require_root, rules};
+use mqttguard_tests::bpf::{GOOD, force_detach, require_root, rules};
 use mqttguard_tests::frames::{Frame, SYN};
 
 const DEVICE: Mac = Mac([0x02, 0xc1, 0x1e, 0, 0, 1]);
@@ -183,12 +183,7 @@ fn child() {
     };
     let target = Target {
         devices: vec!["lanbr".into()],
-        hook: match std::env::var("MQTTGUARD_TEST_HOOK").unwrap().as_str() {
-            "auto" => Hook::Auto,
-            "xdp-generic" => Hook::XdpGeneric,
-            "tc" => Hook::Tc,
-            other => panic!("{other}"),
-        },
+        hook: hook(&std::env::var("MQTTGUARD_TEST_HOOK").unwrap()),
     };
     let mut enforcer =
         Enforcer::start(Path::new(&pins), &target, &rules(), |report| match report {
@@ -211,6 +206,18 @@ fn child() {
                 let found = counters.iter().find(|(mac, _)| *mac == DEVICE).unwrap();
                 println!("counted {}", found.1.frames[reason]);
             }
+            Some(("hook", name)) => {
+                let target = Target {
+                    hook: hook(name),
+                    ..target.clone()
+                };
+                enforcer.retarget(&target).unwrap();
+                println!("retargeted");
+            }
+            Some(("forget", _)) => {
+                enforcer.retain(|mac| mac != DEVICE).unwrap();
+                println!("{} known", enforcer.known().count());
+            }
             _ if line == "attachments" => {
                 for attachment in enforcer.attachments() {
                     println!(
@@ -227,6 +234,16 @@ fn child() {
                 return;
             }
         }
+    }
+}
+
+fn hook(name: &str) -> Hook {
+    match name {
+        "auto" => Hook::Auto,
+        "xdp" => Hook::Xdp,
+        "xdp-generic" => Hook::XdpGeneric,
+        "tc" => Hook::Tc,
+        other => panic!("{other}"),
     }
 }
 
@@ -312,6 +329,34 @@ fn ports_are_followed_as_they_come_and_go() {
 }
 
 #[test]
+fn the_hook_can_be_changed_at_work() {
+    let lab = Lab::new("hooks");
+    let mut process = lab.enforcer("auto");
+    process.expect("lan1 attached xdp");
+    process.expect("ready");
+    let mut sent = 0;
+    for (hook, by) in [
+        ("tc", "tcx"),
+        ("xdp-generic", "xdp-generic"),
+        ("auto", "xdp"),
+        ("xdp-generic", "xdp-generic"),
+        ("xdp", "xdp"),
+    ] {
+        process.ask(&format!("hook {hook}"));
+        let line = process.expect("lan1 attached");
+        assert_eq!(line, format!("lan1 attached {by}"));
+        process.expect("retargeted");
+        lab.send("dev1", &plaintext(), 5);
+        sent += 5;
+        // Neither lost nor counted by two hooks.
+        process.wait_counted(Reason::PlaintextPort, sent);
+    }
+    process.ask("forget all");
+    process.expect("0 known");
+    process.detach();
+}
+
+#[test]
 fn another_programs_hook_is_left_alone() {
     let lab = Lab::new("busy");
     // Somebody else's generic XDP program on lan1 keeps native XDP away.
@@ -332,6 +377,36 @@ fn another_programs_hook_is_left_alone() {
     process.expect("lan2 attached xdp");
     process.detach();
     assert!(other.join("link").exists());
+}
+
+#[test]
+fn native_xdp_that_sees_nothing_gives_way_to_tc() {
+    let lab = Lab::new("blind");
+    // Nothing may arrive on its own, or the program would see it and be proven.
+    lab.ip("link set dev1 down");
+    let mut process = lab.enforcer("auto");
+    process.expect("lan1 attached xdp");
+    process.expect("ready");
+    let index = Command::new("nsenter")
+        .arg(format!("--net=/run/netns/{}", lab.namespace))
+        .args([
+            "python3",
+            "-c",
+            "import socket; print(socket.if_nametoindex('lan1'))",
+        ])
+        .output()
+        .unwrap();
+    let index = String::from_utf8(index.stdout).unwrap();
+    force_detach(&lab.pins().join(format!("links/xdp-{}", index.trim())));
+    thread::sleep(Duration::from_millis(1500));
+    lab.ip("link set dev1 up");
+    lab.send("dev1", &plaintext(), 40);
+    process.expect("lan1 failed frames arrive that the program does not see");
+    let line = process.expect("lan1 attached tcx");
+    assert!(line.contains("saw none"), "{line}");
+    lab.send("dev1", &plaintext(), 10);
+    process.wait_counted(Reason::PlaintextPort, 10);
+    process.detach();
 }
 
 /// Attaches a program to lan1 as somebody else would.

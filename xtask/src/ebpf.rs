@@ -86,7 +86,8 @@ fn check(root: &Path, tools: &Tools, objects: &Path) -> Result<()> {
     tests
         .current_dir(root)
         .args(["test", "--package", "mqttguard-tests"])
-        .args(["--test", "kernel_decide", "--test", "kernel_limits"])
+        .args(["--test", "kernel_decide", "--test", "kernel_standing"])
+        .args(["--test", "kernel_limits"])
         .env("MQTTGUARD_EBPF_OBJECT", built.join(object));
     succeed(&mut tests)
 }

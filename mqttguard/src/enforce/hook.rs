@@ -217,7 +217,11 @@ fn predecessor(pin: &Path) -> Option<FdLink> {
     PinnedLink::from_pin(pin).ok().map(FdLink::from)
 }
 
+/// Removes a pin, which detaches the link that was pinned.
 fn unpin(pin: &Path) -> Result<(), HookError> {
+    // The last one to let go of a link detaches it: the file system does so some time later, a
+    // descriptor when it is closed, so that the hook is free when this returns.
+    let _held = predecessor(pin);
     match fs::remove_file(pin) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(HookError {
             errno: error.raw_os_error(),

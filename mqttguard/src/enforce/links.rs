@@ -1,5 +1,5 @@
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use mqttguard_common::Mac;
 use netlink_packet_core::{
@@ -110,12 +110,6 @@ impl Links {
                 rest = rest.get(used.max(16)..).unwrap_or_default();
             }
         }
-    }
-}
-
-impl AsFd for Links {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.changes()
     }
 }
 

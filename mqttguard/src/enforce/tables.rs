@@ -6,7 +6,7 @@ use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, Pe
 use aya::util::nr_cpus;
 use mqttguard_common::{
     self as common, Bucket, Counters, Exceptions, Levels, MAX_DEVICES, MAX_LOCAL, Mac, MacKey,
-    Policy, PortWord, Reason, Stranger, Told, address_key, policy_flags, rule_flags,
+    Policy, PortWord, Stranger, Told, address_key, policy_flags, rule_flags,
 };
 
 use super::exceptions::{self, Prefix};
@@ -311,5 +311,3 @@ where
         .try_into()
         .map_err(on(name))
 }
-
-const _: () = assert!(Reason::COUNT <= common::REASON_SLOTS);
