@@ -1,6 +1,9 @@
 //! A configuration is read anew while all goes on; a bad one is refused as a whole.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
 
 use std::net::SocketAddr;
 use std::time::Duration;
