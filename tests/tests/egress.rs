@@ -136,7 +136,7 @@ fn monitor_mode_lets_pass_and_tells() {
     plaintext_connect(lab.device(0), cloud(1883), PATIENCE).unwrap();
     assert!(guard.dropped("plug", "plaintext-port").unwrap() > 0);
     let event = guard
-        .wait_event("frame-dropped", Some(&lab.device(0).mac_text()))
+        .wait_event("frame-would-drop", Some(&lab.device(0).mac_text()))
         .unwrap();
     assert_eq!(event.get("dropped").unwrap(), false, "{event}");
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mqttguard_lab::traffic::web_request;
 use mqttguard_lab::{Outcome, until};
 use mqttguard_tests::house::{PATIENCE, cloud, enrol, guarded, guarded_with, router};
 
@@ -128,7 +129,7 @@ fn a_guessing_device_is_cut_off_by_the_kernel_and_others_are_not() {
         == "quarantined"));
     visitor.connect(router(lamp.port), PATIENCE).unwrap_err();
     assert!(guard.dropped("visitor", "quarantined").unwrap() > 0);
-    mqttguard_lab::traffic::web_request(visitor, cloud(80)).unwrap();
+    web_request(visitor, cloud(80)).unwrap();
     let outcome = lab
         .device(0)
         .client(&lamp)
