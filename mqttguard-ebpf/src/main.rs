@@ -1,2 +1,56 @@
+//! mqttguard's kernel program: parse, decide, count, tell. See [`decide`] for the order of
+//! decisions.
+//!
+//! Two programs share it: `mqttguard_xdp` for XDP, `mqttguard_tc` for a TC ingress hook
+//! (clsact or TCX).
+//!
+//! It runs on kernels from 5.15 on, with or without BTF of their own: no CO-RE, no kfuncs, no
+//! perf event arrays. Everything is inlined into the two programs, because some 32-bit JIT
+//! compilers know neither calls between BPF functions nor atomic instructions, of which there
+//! are none either.
 #![no_std]
 #![no_main]
+
+mod decide;
+mod frame;
+mod maps;
+mod mqtt;
+mod packet;
+mod subject;
+
+use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
+use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
+use aya_ebpf::macros::{classifier, xdp};
+use aya_ebpf::programs::{TcContext, XdpContext};
+
+use crate::decide::{Verdict, decide};
+use crate::frame::Frame;
+
+/// XDP: frames as the driver receives them.
+#[xdp]
+pub(crate) fn mqttguard_xdp(context: XdpContext) -> u32 {
+    match decide(&Frame::of_xdp(&context)) {
+        Verdict::Pass => XDP_PASS,
+        Verdict::Drop => XDP_DROP,
+    }
+}
+
+/// TC ingress: frames as socket buffers. Passing is "unspecified", so that filters of others on
+/// the same hook have their say too.
+#[classifier]
+pub(crate) fn mqttguard_tc(context: TcContext) -> i32 {
+    match decide(&Frame::of_skb(&context)) {
+        Verdict::Pass => TC_ACT_UNSPEC,
+        Verdict::Drop => TC_ACT_SHOT as i32,
+    }
+}
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 4] = *b"GPL\0";

@@ -9,6 +9,7 @@
 //! - [`broker`]: sockets and TLS around the sans-I/O core of `mqttguard-broker`, and
 //!   authentication against the registry's [`registry::Directory`].
 //! - [`enforce`]: loads, attaches, pins and feeds the kernel program; reads its events.
+//! - [`pki`]: the router's certificate authority and the broker's certificate.
 //! - [`ubus`]: the `mqttguard` object on the bus.
 //! - [`events`]: one enum of everything worth telling.
 //! - [`cli`]: one file a subcommand, a thin client of the ubus object.
@@ -24,5 +25,8 @@ pub mod daemon;
 pub mod discovery;
 pub mod enforce;
 pub mod events;
+pub mod outlet;
+pub mod pki;
 pub mod registry;
+pub mod text;
 pub mod ubus;

@@ -1,1 +1,16 @@
 //! End-to-end tests on real namespaces, packets, clients and a real bus; see `tests/`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up has failed"
+)]
+
+pub mod bpf;
+pub mod bus;
+pub mod frames;
+pub mod house;
+pub mod net;
+pub mod watch;

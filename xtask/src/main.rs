@@ -1,5 +1,13 @@
 //! The chores of mqttguard: `cargo xtask --help`.
 
+mod demo;
+mod ebpf;
+mod root;
+mod setup;
+mod test;
+
+use std::process::ExitCode;
+
 use clap::Parser;
 
 #[derive(Parser)]
@@ -9,9 +17,31 @@ struct Args {
     chore: Chore,
 }
 
+/// One module each.
 #[derive(clap::Subcommand)]
-enum Chore {}
+enum Chore {
+    /// Show mqttguard at work, in a house of network namespaces
+    Demo(demo::Args),
+    /// Run every check: format, lints, kernel objects, unit and end-to-end tests
+    Test(test::Args),
+    /// Build the kernel program's objects, which are committed
+    Ebpf(ebpf::Args),
+    /// Install what the other chores need
+    Setup(setup::Args),
+}
 
-fn main() -> anyhow::Result<()> {
-    match Args::parse().chore {}
+fn main() -> ExitCode {
+    let result = match Args::parse().chore {
+        Chore::Demo(args) => demo::run(&args),
+        Chore::Test(args) => test::run(&args),
+        Chore::Ebpf(args) => ebpf::run(&args),
+        Chore::Setup(args) => setup::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

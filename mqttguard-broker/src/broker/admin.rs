@@ -6,11 +6,18 @@ use crate::{Grants, Limits, Time};
 
 impl Broker {
     /// Replaces the rights and limits of an identity, for its connections and sessions of now.
+    /// Rights may depend on the client identifier: `grants` is asked for each session's.
     /// Subscriptions that are no longer granted are removed, and so is what waits for them.
-    pub fn regrant(&mut self, now: Time, identity: &str, grants: Arc<Grants>, limits: Arc<Limits>) {
+    pub fn regrant(
+        &mut self,
+        now: Time,
+        identity: &str,
+        grants: impl Fn(&str) -> Arc<Grants>,
+        limits: &Arc<Limits>,
+    ) {
         for index in self.sessions_of(identity) {
             if let Some(session) = self.sessions.get_mut(index) {
-                session.grants = grants.clone();
+                session.grants = grants(&session.client_id);
                 session.limits = limits.clone();
                 session.expiry_s = session.expiry_s.min(limits.session_expiry_s);
                 session.receive_maximum = session.receive_maximum.min(limits.in_flight).max(1);

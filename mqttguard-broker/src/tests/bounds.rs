@@ -394,8 +394,12 @@ fn a_regrant_tightens_limits_at_once() {
         in_flight: 1,
         ..limits()
     };
-    rig.broker
-        .regrant(rig.now, "all", grants(&["#"], &["#"]).into(), tight.into());
+    rig.broker.regrant(
+        rig.now,
+        "all",
+        |_| grants(&["#"], &["#"]).into(),
+        &tight.into(),
+    );
     rig.pass(10_000);
     assert_eq!(rig.broker.stats().sessions, 1);
     rig.send(conn, &packets::publish(0, "a", 0, Some(&[]), &[0; 100]));

@@ -186,8 +186,8 @@ fn round(seed: u64, mutations: usize) -> u64 {
             0 => rig.broker.regrant(
                 rig.now,
                 "all",
-                super::rig::grants(&["a/#"], &["a/#", "+"]).into(),
-                super::rig::limits().into(),
+                |_| super::rig::grants(&["a/#"], &["a/#", "+"]).into(),
+                &super::rig::limits().into(),
             ),
             1 => rig.broker.kick(rig.now, "x", crate::Kick::Banned),
             2 => rig.broker.forget(rig.now, "all"),

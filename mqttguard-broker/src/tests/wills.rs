@@ -169,8 +169,12 @@ fn a_will_is_judged_again_when_it_fires() {
     let mut rig = Rig::new();
     let watcher = watcher(&mut rig);
     let conn = rig.connect(&Connect::new(5, "c").user("i").will("w", 0, true, &[]));
-    rig.broker
-        .regrant(rig.now, "i", grants(&["x"], &[]).into(), limits().into());
+    rig.broker.regrant(
+        rig.now,
+        "i",
+        |_| grants(&["x"], &[]).into(),
+        &limits().into(),
+    );
     rig.lose(conn);
     assert_eq!(seen(&mut rig, watcher), 0);
     assert_eq!(

@@ -1,2 +1,176 @@
 //! Sockets and TLS around the sans-I/O core of `mqttguard-broker`; authentication and
-//! authorization against the registry's [`crate::registry::Directory`].
+//! authorization against the registry's [`Directory`].
+//!
+//! One thread owns the core and every socket, and moves every message: it reads in bulk, lets
+//! the core decode and route, and writes once for each client and turn. It never blocks, on a
+//! client, a password or the daemon. Its buffers are shared by all connections; a client has
+//! memory of its own only for an unfinished TLS record and for what its socket did not take.
+//! A second thread checks passwords.
+
+mod admission;
+mod auth;
+mod change;
+mod closing;
+mod conn;
+mod conns;
+mod event;
+mod grants;
+mod listen;
+pub mod password;
+mod peers;
+mod reactor;
+mod report;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use mio::Waker;
+use mqttguard_broker::Config;
+use mqttguard_common::Mac;
+use rustls::ServerConfig;
+
+pub use event::{BrokerEvent, BrokerEventKind, Denial};
+pub use listen::ListenerStatus;
+pub use report::{BrokerStats, ClientStatus};
+
+use crate::config::Listener;
+use crate::outlet::Outlet;
+use crate::registry::Directory;
+use change::Command;
+use reactor::Reactor;
+
+/// Looks up a LAN address's MAC address, as the kernel knows it now. Called with IPv4 addresses
+/// in their IPv4 form, on the login thread and, seldom, on the broker's.
+pub type Resolve = dyn Fn(IpAddr) -> Option<Mac> + Send + Sync;
+
+/// Commands that may wait for the broker's thread.
+const COMMANDS: usize = 16;
+/// How long [`BrokerHandle::stats`] waits for a busy broker.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What holds for all clients together, and before anybody is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The core's.
+    pub core: Config,
+    /// Connections at the same time from one address. A house has one address a device; this
+    /// leaves room for one that is many (Home Assistant and its add-ons).
+    pub connections_per_address: u32,
+}
+
+/// What a router of 128 MB can afford and a house of a hundred devices does not reach.
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds {
+            core: Config {
+                connections: 1000,
+                // A device that needs longer than this for TLS and CONNECT has lost its network.
+                connect_timeout_ms: 10_000,
+                // Client id, user name and password are short; a will (of at most 64 KiB) is
+                // seldom more than a word.
+                connect_size: 64 * 1024,
+                sessions: 1000,
+                memory: 16 * 1024 * 1024,
+            },
+            connections_per_address: 64,
+        }
+    }
+}
+
+/// What a broker starts with.
+pub struct Startup {
+    /// Where to listen.
+    pub listeners: Vec<Listener>,
+    /// What all clients together may use.
+    pub bounds: Bounds,
+    /// The certificate to serve with: [`crate::pki::Pki::tls_config`].
+    pub tls: Arc<ServerConfig>,
+    /// Who may in.
+    pub directory: Arc<Directory>,
+    /// How to find a peer's MAC address.
+    pub resolve: Box<Resolve>,
+    /// Where to tell what happens. When it is full, events are counted as lost.
+    pub events: Outlet<BrokerEvent>,
+}
+
+/// The running broker. Dropping the handle stops it.
+pub struct BrokerHandle {
+    commands: SyncSender<Command>,
+    waker: Arc<Waker>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Starts the broker. A listener that cannot be opened is no error: it is told by a
+/// [`BrokerEventKind::Listening`], tried again every few seconds, and the others work.
+pub fn start(startup: Startup) -> io::Result<BrokerHandle> {
+    let (commands, todo) = sync_channel(COMMANDS);
+    let (mut reactor, waker) = Reactor::new(startup, todo)?;
+    let thread = thread::Builder::new()
+        .name("broker".into())
+        .spawn(move || reactor.run())?;
+    Ok(BrokerHandle {
+        commands,
+        waker,
+        thread: Some(thread),
+    })
+}
+
+impl BrokerHandle {
+    /// Replaces who may in. Clients whose credential is gone or changed, or whose device is in
+    /// quarantine or blocked, are cut off; changed rights and limits hold at once.
+    pub fn set_directory(&self, directory: Arc<Directory>) {
+        self.command(Command::Directory(directory));
+    }
+
+    /// Listens elsewhere. Sockets of addresses that stay are kept, and so are the clients of
+    /// listeners that keep their name and kind.
+    pub fn set_listeners(&self, listeners: Vec<Listener>) {
+        self.command(Command::Listeners(listeners));
+    }
+
+    /// Serves new connections with another certificate; those of now go on.
+    pub fn set_tls(&self, tls: Arc<ServerConfig>) {
+        self.command(Command::Tls(tls));
+    }
+
+    /// Counters, listeners and clients; None if the broker has stopped or does not answer.
+    pub fn stats(&self) -> Option<BrokerStats> {
+        let (reply, answer) = sync_channel(1);
+        self.command(Command::Stats(reply));
+        answer.recv_timeout(PATIENCE).ok()
+    }
+
+    /// Tells the clients that the broker stops, and stops it. Takes a second at most.
+    pub fn stop(mut self) {
+        self.join();
+    }
+
+    fn command(&self, command: Command) {
+        // A broker that is gone does nothing more: that is what there is to know.
+        if self.commands.send(command).is_ok() {
+            let _ = self.waker.wake();
+        }
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            self.command(Command::Stop);
+            if thread.join().is_err() {
+                log::error!("the broker's thread has panicked");
+            }
+        }
+    }
+}
+
+impl Drop for BrokerHandle {
+    fn drop(&mut self) {
+        self.join();
+    }
+}

@@ -1,5 +1,96 @@
 //! UCI in, validated [`Settings`] out. The only place that knows UCI.
+//!
+//! - `uci`: the file format, without meaning.
+//! - `kinds`, `names`: the kinds of value an option can have.
+//! - `schema`, `table`: every section and option, once; `builtin.uci` has the sections that
+//!   are there without being written.
+//! - `check`, `build`: the file held against the table, and made into [`Settings`].
+//! - `reference`: `docs/configuration.md`, written from the table.
 
+mod build;
+mod check;
+mod kinds;
+mod mistake;
+mod names;
+mod reference;
+mod schema;
 mod settings;
+mod table;
+#[cfg(test)]
+mod tests;
+mod uci;
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+pub use mistake::ConfigError;
+pub use reference::reference;
 pub use settings::*;
+
+/// Where OpenWrt keeps the configuration.
+pub const DEFAULT_PATH: &str = "/etc/config/mqttguard";
+
+/// The UCI package.
+const PACKAGE: &str = "mqttguard";
+
+/// Largest file that is read, in bytes.
+const FILE_MAX: u64 = 1 << 20;
+
+/// Sections that are there without being written.
+const BUILTIN: &str = include_str!("builtin.uci");
+
+/// Reads and validates a file.
+///
+/// # Errors
+///
+/// Every mistake in it, or why it cannot be read: missing, larger than 1 MiB, not UTF-8.
+pub fn load(path: &Path) -> Result<Settings, ConfigError> {
+    let unreadable = |why: &dyn std::fmt::Display| ConfigError::unreadable(path, why);
+    let file = File::open(path).map_err(|error| unreadable(&error))?;
+    let mut bytes = Vec::new();
+    // Read one byte more than allowed: the size a file claims to have proves nothing.
+    file.take(FILE_MAX.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(&error))?;
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > FILE_MAX) {
+        return Err(unreadable(
+            &"found more than 1 MiB, expected a UCI file of at most that",
+        ));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error
+            .as_bytes()
+            .get(..error.utf8_error().valid_up_to())
+            .unwrap_or_default();
+        let line = valid.split(|&byte| byte == b'\n').count();
+        unreadable(&format_args!(
+            "line {line}: found bytes that are not UTF-8, expected text"
+        ))
+    })?;
+    parse(&path.display().to_string(), &text)
+}
+
+/// Validates the text of a file. `file_name` only appears in messages.
+///
+/// # Errors
+///
+/// Every mistake in it.
+pub fn parse(file_name: &str, text: &str) -> Result<Settings, ConfigError> {
+    let mut errors = ConfigError::new(file_name);
+    let (sections, not_uci) = uci::read(PACKAGE, text);
+    for error in not_uci {
+        let what = mistake::found(&error.found, error.expected);
+        errors.push(Some(error.line), String::new(), what);
+    }
+    let (builtin, _) = uci::read(PACKAGE, BUILTIN);
+    let checked = check::check(check::overlay(sections, builtin), &mut errors);
+    let settings = build::build(&checked, &mut errors);
+    match settings {
+        Some(settings) if errors.count() == 0 => Ok(settings),
+        _ => {
+            errors.sort();
+            Err(errors)
+        }
+    }
+}

@@ -17,12 +17,36 @@ pub struct Settings {
     pub listeners: Vec<Listener>,
     /// What devices may do in MQTT, by profile name. Always has [`Main::profile`].
     pub profiles: BTreeMap<String, Profile>,
-    /// What devices may use, by name. Always has `default`.
+    /// What devices may use, by name.
     pub limits: BTreeMap<String, Limits>,
+    /// The limits named `default`: what holds where nothing else is said.
+    pub default_limits: Limits,
     /// Destinations that plaintext MQTT may go to.
     pub exceptions: Vec<Exception>,
     /// The owner's word on single devices.
     pub devices: BTreeMap<Mac, DeviceOverride>,
+}
+
+impl Settings {
+    /// The limits of this name, or else the default ones.
+    pub fn limits(&self, name: Option<&str>) -> &Limits {
+        name.and_then(|name| self.limits.get(name))
+            .unwrap_or(&self.default_limits)
+    }
+
+    /// What the kernel holds devices to that the daemon has not named: those of the default
+    /// profile.
+    pub fn stranger_limits(&self) -> KernelLimits {
+        let profile = self.profiles.get(&self.main.profile);
+        self.limits(profile.map(|profile| &*profile.limits)).kernel
+    }
+
+    /// The first TLS listener, where devices are sent to.
+    pub fn tls_listener(&self) -> Option<&Listener> {
+        self.listeners
+            .iter()
+            .find(|listener| listener.kind == ListenerKind::Tls)
+    }
 }
 
 /// The `mqttguard 'main'` section.
@@ -32,8 +56,6 @@ pub struct Main {
     pub enabled: bool,
     /// Whether verdicts are carried out or only counted.
     pub mode: Mode,
-    /// What happens to devices nobody has enrolled.
-    pub enrol: EnrolPolicy,
     /// OpenWrt networks to guard (`lan`), resolved to devices through `network.interface`.
     pub networks: Vec<String>,
     /// Linux devices to guard (`br-lan`), beside those of [`Main::networks`]. A bridge stands
@@ -79,15 +101,6 @@ pub enum Mode {
     Monitor,
 }
 
-/// How a device that nobody has enrolled becomes one that is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EnrolPolicy {
-    /// Only by the owner.
-    Manual,
-    /// A credential is made when the device is first seen, ready to be handed out.
-    Auto,
-}
-
 /// Where the kernel program attaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {
@@ -114,6 +127,16 @@ pub struct Listener {
     pub port: u16,
     /// Connections at the same time.
     pub connections: u32,
+}
+
+impl ListenerKind {
+    /// As the configuration and status write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ListenerKind::Tls => "tls",
+            ListenerKind::Plain => "plain",
+        }
+    }
 }
 
 /// What is spoken on a listener.

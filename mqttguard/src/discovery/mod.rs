@@ -3,9 +3,27 @@
 //! Emits [`Update`]s into a bounded channel and knows nothing of who reads them. Each source may
 //! be absent, appear later, or restart.
 
+mod bus;
+mod dhcp;
+mod lease_file;
+mod leases;
+mod neighbours;
+mod netlink;
+mod networks;
+mod reporter;
+
 use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::{io, thread};
 
 use mqttguard_common::Mac;
+
+pub use netlink::{local_addresses, neighbour_mac};
+pub use networks::resolve_networks;
+
+use crate::outlet::{Closed, Outlet};
+use crate::ubus::wake::Wake;
 
 /// Where a sighting comes from, or what stands behind a status line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,6 +36,18 @@ pub enum Source {
     LeaseFile,
     /// The kernel's neighbour table.
     Neighbours,
+}
+
+impl Source {
+    /// As status and events show it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Source::Dnsmasq => "dnsmasq",
+            Source::Odhcpd => "odhcpd",
+            Source::LeaseFile => "lease-file",
+            Source::Neighbours => "neighbours",
+        }
+    }
 }
 
 /// What a source has to say.
@@ -49,6 +79,64 @@ pub struct Sighting {
     pub hostname: Option<String>,
     /// The Linux device or bridge it is behind, such as `br-lan`.
     pub interface: Option<String>,
-    /// True when it is there, false when it released its lease or its entry went away.
+    /// True when it is there, by this source; false when the last lease or entry that the source
+    /// had of it went away.
     pub present: bool,
+}
+
+/// Where to look for devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiscoveryConfig {
+    /// ubusd's socket; see [`crate::ubus::DEFAULT_SOCKET`].
+    pub ubus_socket: PathBuf,
+    /// dnsmasq's lease file; OpenWrt's is `/tmp/dhcp.leases`.
+    pub lease_file: PathBuf,
+    /// The guarded Linux devices, such as `br-lan`, whose neighbours count.
+    pub interfaces: Vec<String>,
+}
+
+/// The running sources. Dropping it stops them; each may still send what it has in hand.
+#[derive(Debug)]
+pub struct Discovery {
+    wakes: Vec<Arc<Wake>>,
+}
+
+impl Drop for Discovery {
+    fn drop(&mut self) {
+        // Not waited for: a source may be blocked on a channel that the caller is to read.
+        for wake in &self.wakes {
+            wake.stop();
+        }
+    }
+}
+
+/// Starts all sources, each a thread of its own in the caller's network namespace. While `out` is
+/// full they wait, and nothing is lost. They end when the result is dropped, or `out`'s receiver.
+///
+/// # Errors
+///
+/// When the system gives no descriptor or no thread. A source that is absent is no error: it is
+/// awaited, and its [`Update::Source`] says so.
+pub fn start(config: DiscoveryConfig, out: impl Into<Outlet<Update>>) -> io::Result<Discovery> {
+    let out = out.into();
+    let mut discovery = Discovery { wakes: Vec::new() };
+    let mut wake = || {
+        let wake = Arc::new(Wake::new()?);
+        discovery.wakes.push(Arc::clone(&wake));
+        io::Result::Ok(wake)
+    };
+    let servers = bus::DhcpServers::new(config.ubus_socket, wake()?, out.clone());
+    let lease_file = lease_file::LeaseFile::new(config.lease_file, wake()?, out.clone())?;
+    let neighbours = neighbours::Neighbours::new(config.interfaces, wake()?, out);
+    spawn("seen-by-dhcp", move || servers.run())?;
+    spawn("seen-in-leases", move || lease_file.run())?;
+    spawn("seen-nearby", move || neighbours.run())?;
+    Ok(discovery)
+}
+
+fn spawn(name: &str, run: impl FnOnce() -> Result<(), Closed> + Send + 'static) -> io::Result<()> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map(drop)
 }

@@ -1,5 +1,22 @@
 //! Loads, attaches, pins and feeds the kernel program; reads its events and counters.
 
+mod bpffs;
+mod enforcer;
+mod error;
+mod exceptions;
+mod hook;
+mod links;
+/// The object that holds the kernel programs, and how it is loaded.
+pub mod object;
+mod ports;
+mod probe;
+mod tables;
+mod watch;
+
+pub use enforcer::Enforcer;
+pub use error::EnforceError;
+pub use tables::Tables;
+
 use std::net::IpAddr;
 
 use mqttguard_common::{Mac, Reason};
@@ -72,6 +89,33 @@ pub enum Proof {
     Waiting,
     /// Frames arrive that it does not see.
     Blind,
+}
+
+/// What the kernel program's keeper has to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// A frame was decided against.
+    Frame(FrameEvent),
+    /// The program was attached, detached or failed somewhere; goes into
+    /// [`crate::events::EventKind::Enforcement`] as it is.
+    Attachment {
+        /// The Linux device.
+        interface: String,
+        /// `attached`, `taken-over`, `detached` or `failed`.
+        what: &'static str,
+        /// The hook, or the failure.
+        detail: String,
+    },
+}
+
+impl Report {
+    fn attachment(interface: &str, what: &'static str, detail: impl Into<String>) -> Self {
+        Report::Attachment {
+            interface: interface.into(),
+            what,
+            detail: detail.into(),
+        }
+    }
 }
 
 /// One record of the ring buffer.

@@ -1,5 +1,279 @@
 //! Devices: who they are, what state they are in, what they may do. The heart.
+//!
+//! [`Registry`] is plain data and rules: time is passed in, nothing is read or written here but by
+//! [`store`]. What follows from a change for the kernel program, the broker, the disk and the
+//! owner is gathered as [`Effects`].
 
+mod device;
 mod directory;
+mod effects;
+mod life;
+mod lookup;
+pub mod store;
+mod strikes;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use mqttguard_common::Mac;
+
+pub use device::{Credential, Device, Quarantine, Sources, State, UnixMs};
 pub use directory::{Account, Directory, Standing};
+pub use effects::{Effects, Save};
+pub use life::Refused;
+pub use lookup::LookupError;
+
+use crate::config::{self, Settings};
+use crate::enforce::DevicePolicy;
+use crate::events::EventKind;
+use crate::text::slug;
+use device::bare_name;
+
+/// All devices, and the rules of their lives.
+#[derive(Debug)]
+pub struct Registry {
+    devices: BTreeMap<Mac, Device>,
+    settings: Arc<Settings>,
+    effects: Effects,
+    /// Strangers taken in on the word of a frame alone, in the minute that began at `.0`.
+    strangers: (UnixMs, u32),
+    full: bool,
+}
+
+impl Registry {
+    /// Devices that are known at most; as many as the kernel program has room for.
+    pub const MAX_DEVICES: usize = mqttguard_common::MAX_DEVICES as usize;
+
+    /// A registry with the devices that were stored and those the configuration names.
+    pub fn new(stored: Vec<Device>, settings: Arc<Settings>, now: UnixMs) -> Registry {
+        let mut registry = Registry {
+            devices: stored
+                .into_iter()
+                .map(|device| (device.mac, device))
+                .collect(),
+            settings: settings.clone(),
+            effects: Effects::default(),
+            strangers: (0, 0),
+            full: false,
+        };
+        registry.set_settings(settings, now);
+        registry
+    }
+
+    /// Puts another configuration in force.
+    pub fn set_settings(&mut self, settings: Arc<Settings>, now: UnixMs) {
+        self.settings = settings.clone();
+        for device in self.devices.values_mut() {
+            device.config_blocked = false;
+        }
+        for (mac, word) in &settings.devices {
+            let Some(device) = self.device_or_new(*mac, now) else {
+                continue;
+            };
+            device.config_blocked = word.blocked;
+            if let Some(name) = &word.name {
+                device.name.clone_from(name);
+            }
+        }
+        self.effects.policies.extend(self.devices.keys());
+        self.effects.directory = true;
+    }
+
+    /// All devices, by MAC.
+    pub fn devices(&self) -> impl Iterator<Item = &Device> {
+        self.devices.values()
+    }
+
+    /// One device.
+    pub fn device(&self, mac: Mac) -> Option<&Device> {
+        self.devices.get(&mac)
+    }
+
+    /// What has to be done outside; each effect is handed out once.
+    pub fn take_effects(&mut self) -> Effects {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Notes which devices have a client at the broker now.
+    pub fn connected(&mut self, macs: &BTreeSet<Mac>) {
+        for device in self.devices.values_mut() {
+            device.connected = macs.contains(&device.mac);
+        }
+    }
+
+    /// The name of the profile a device is under, enrolled or not.
+    pub fn profile_name<'a>(&'a self, device: &'a Device) -> &'a str {
+        let word = self.settings.devices.get(&device.mac);
+        let wanted = word.and_then(|word| word.profile.as_deref()).or_else(|| {
+            device
+                .credential
+                .as_ref()
+                .and_then(|held| held.profile.as_deref())
+        });
+        // A profile that has left the configuration since leaves the default, not a hole.
+        wanted
+            .filter(|name| self.settings.profiles.contains_key(*name))
+            .unwrap_or(&self.settings.main.profile)
+    }
+
+    /// What the kernel is to hold a device to.
+    pub fn policy(&self, device: &Device) -> DevicePolicy {
+        let word = self.settings.devices.get(&device.mac);
+        DevicePolicy {
+            standing: standing(device),
+            plaintext: device.credential.is_some() && word.is_some_and(|word| word.plaintext),
+            limits: self.limits(device).kernel,
+        }
+    }
+
+    /// A snapshot of all the broker needs to let clients in.
+    pub fn directory(&self) -> Directory {
+        let mut directory = Directory::default();
+        let mut shared: BTreeMap<&str, Arc<config::Profile>> = BTreeMap::new();
+        for device in self.devices.values() {
+            let standing = standing(device);
+            if standing != Standing::Good {
+                directory.standings.insert(device.mac, standing);
+            }
+            let Some(credential) = &device.credential else {
+                continue;
+            };
+            let profile_name = self.profile_name(device);
+            let profile = shared
+                .entry(profile_name)
+                .or_insert_with(|| {
+                    Arc::new(
+                        self.settings
+                            .profiles
+                            .get(profile_name)
+                            .cloned()
+                            .unwrap_or_default(),
+                    )
+                })
+                .clone();
+            let word = self.settings.devices.get(&device.mac);
+            let account = Account {
+                username: credential.username.as_str().into(),
+                mac: device.mac,
+                device: device.name.clone(),
+                hash: credential.hash.clone(),
+                roaming: word.is_some_and(|word| word.roaming),
+                plaintext: word.is_some_and(|word| word.plaintext),
+                profile_name: profile_name.to_owned(),
+                profile,
+                limits: Arc::new(self.limits(device).broker.clone()),
+            };
+            directory
+                .accounts
+                .insert(credential.username.clone(), Arc::new(account));
+        }
+        directory
+    }
+
+    fn limits(&self, device: &Device) -> &config::Limits {
+        let word = self.settings.devices.get(&device.mac);
+        let by_device = word.and_then(|word| word.limits.as_deref());
+        let profile = self.settings.profiles.get(self.profile_name(device));
+        self.settings
+            .limits(by_device.or(profile.map(|profile| &*profile.limits)))
+    }
+
+    /// The device, taken in if it is not known yet. None when there is no room even after the
+    /// longest unseen undecided device has made some.
+    fn device_or_new(&mut self, mac: Mac, now: UnixMs) -> Option<&mut Device> {
+        if !self.devices.contains_key(&mac) {
+            if !mac.is_device() || !self.make_room() {
+                return None;
+            }
+            let mut device = Device::new(mac, now);
+            let word = self.settings.devices.get(&mac);
+            device.config_blocked = word.is_some_and(|word| word.blocked);
+            if let Some(name) = word.and_then(|word| word.name.clone()) {
+                device.name = name;
+            }
+            self.devices.insert(mac, device);
+            self.effects.policies.insert(mac);
+            self.effects.save(Save::Soon);
+        }
+        self.devices.get_mut(&mac)
+    }
+
+    fn make_room(&mut self) -> bool {
+        if self.devices.len() < Self::MAX_DEVICES {
+            self.full = false;
+            return true;
+        }
+        let oldest = self
+            .devices
+            .values()
+            .filter(|device| {
+                !device.is_decided()
+                    && device.present.is_empty()
+                    && device.quarantine.is_none()
+                    && !self.settings.devices.contains_key(&device.mac)
+            })
+            .min_by_key(|device| device.last_seen_ms)
+            .map(|device| device.mac);
+        if let Some(mac) = oldest {
+            self.drop_device(mac);
+            return true;
+        }
+        if !self.full {
+            self.full = true;
+            log::warn!(
+                "the registry is full with {} devices; others are held to the default limits \
+                 and cannot be enrolled",
+                Self::MAX_DEVICES
+            );
+        }
+        false
+    }
+
+    fn drop_device(&mut self, mac: Mac) {
+        self.devices.remove(&mac);
+        self.effects.policies.remove(&mac);
+        self.effects.freed.insert(mac);
+        self.effects.save(Save::Soon);
+    }
+
+    fn tell(&mut self, mac: Mac, kind: EventKind) {
+        let name = self
+            .devices
+            .get(&mac)
+            .map_or_else(|| bare_name(mac), |device| device.name.clone());
+        self.effects.told.push((mac, name, kind));
+    }
+
+    /// A name like `wanted` that no other device has.
+    fn free_name(&self, mac: Mac, wanted: &str) -> String {
+        let taken = |name: &str| {
+            self.devices
+                .values()
+                .any(|other| other.mac != mac && other.name.eq_ignore_ascii_case(name))
+        };
+        let Some(name) = slug(wanted) else {
+            return bare_name(mac);
+        };
+        if !taken(&name) {
+            return name;
+        }
+        let [.., high, low] = mac.0;
+        let longer = format!("{name}-{high:02x}{low:02x}");
+        if taken(&longer) {
+            bare_name(mac)
+        } else {
+            longer
+        }
+    }
+}
+
+fn standing(device: &Device) -> Standing {
+    match device.state() {
+        State::Blocked => Standing::Blocked,
+        State::Quarantined => Standing::Quarantined,
+        State::New | State::Enrolled | State::Gone => Standing::Good,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! Where the programs are that the house runs.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, bail};
+
+/// Names the daemon's executable. Without it the daemon is built, with profile `fast`.
+pub const DAEMON_VARIABLE: &str = "MQTTGUARD_DAEMON";
+
+/// Cargo's target directory: where this very program was built.
+pub fn target_dir() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("cannot tell where this program is")?;
+    program
+        .ancestors()
+        .find(|dir| dir.join("CACHEDIR.TAG").is_file())
+        .map(PathBuf::from)
+        .with_context(|| format!("{} is in no cargo target directory", program.display()))
+}
+
+/// A program that `cargo xtask setup` installed below the target directory.
+pub fn tool(name: &str) -> Result<PathBuf> {
+    let path = tools_dir()?.join("bin").join(name);
+    if !path.is_file() {
+        bail!("{} is missing: run `cargo xtask setup`", path.display());
+    }
+    Ok(path)
+}
+
+/// The root below which `cargo xtask setup` installs programs.
+pub fn tools_dir() -> Result<PathBuf> {
+    Ok(target_dir()?.join("tools"))
+}
+
+/// A system program, looked for where Debian puts it even if PATH lacks sbin.
+pub fn system(name: &str) -> Result<PathBuf> {
+    find_system(name).with_context(|| format!("{name} is missing: run `cargo xtask setup`"))
+}
+
+/// Like [`system`], None when the program is missing.
+pub fn find_system(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(PathBuf::from))
+        .map(|dir| dir.join(name))
+        .find(|path| path.is_file())
+}
+
+/// The daemon's executable, built first if need be, once a process.
+pub fn daemon() -> Result<PathBuf> {
+    static DAEMON: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
+    DAEMON
+        .get_or_init(|| build_daemon().map_err(|error| format!("{error:#}")))
+        .clone()
+        .map_err(anyhow::Error::msg)
+}
+
+fn build_daemon() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(DAEMON_VARIABLE) {
+        return Ok(PathBuf::from(path));
+    }
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "mqttguard",
+            "--profile",
+            "fast",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .context("cannot start cargo to build the daemon")?;
+    if !output.status.success() {
+        bail!(
+            "the daemon does not build:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(target_dir()?.join("fast/mqttguard"))
+}

@@ -1,0 +1,160 @@
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv, sockopt};
+
+use crate::Netns;
+use crate::packet::Arrived;
+use crate::traffic::packet_socket;
+
+/// Room for what arrives while the witness does not run; a flood of small frames for a second.
+const BUFFER: usize = 64 << 20;
+
+/// Sees every frame that comes in on one interface, and remembers how many came from whom to
+/// which port, and each one that was MQTT in the clear.
+#[derive(Debug)]
+pub struct Witness {
+    seen: Arc<Mutex<Seen>>,
+    socket: Arc<OwnedFd>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Result<()>>>,
+}
+
+/// Frames and the bytes in them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Frames.
+    pub frames: u64,
+    /// Bytes, Ethernet header included.
+    pub bytes: u64,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    flows: HashMap<(IpAddr, u8, u16), Tally>,
+    plaintext: Vec<String>,
+}
+
+impl Witness {
+    /// Watches `interface` of `netns` until dropped.
+    pub fn start(netns: &Netns, interface: &str) -> Result<Self> {
+        let socket = Arc::new(netns.run(|| packet_socket(interface, true))?);
+        sockopt::set_socket_recv_buffer_size_force(&*socket, BUFFER)?;
+        sockopt::set_socket_timeout(
+            &*socket,
+            sockopt::Timeout::Recv,
+            Some(Duration::from_millis(50)),
+        )?;
+        let seen = Arc::new(Mutex::new(Seen::default()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let thread = netns.spawn({
+            let (socket, seen, stop) = (socket.clone(), seen.clone(), stop.clone());
+            move || watch(&socket, &seen, &stop)
+        });
+        Ok(Self {
+            seen,
+            socket,
+            stop,
+            thread: Some(thread),
+        })
+    }
+
+    /// All MQTT in the clear that arrived so far: from where, to which port, what it was.
+    /// An error if frames arrived that the witness could not see.
+    pub fn plaintext(&self) -> Result<Vec<String>> {
+        self.settle()?;
+        Ok(self.lock().plaintext.clone())
+    }
+
+    /// What arrived from `source` to `port` by `protocol` so far.
+    pub fn tally(&self, source: IpAddr, protocol: u8, port: u16) -> Result<Tally> {
+        self.settle()?;
+        let flows = &self.lock().flows;
+        Ok(flows
+            .get(&(source, protocol, port))
+            .copied()
+            .unwrap_or_default())
+    }
+
+    /// Waits until what has arrived is counted, and checks that nothing was missed.
+    fn settle(&self) -> Result<()> {
+        // Frames are queued on the socket before their sender's system call returns, but for
+        // those that the kernel hands to another CPU: give it and the thread the time.
+        std::thread::sleep(Duration::from_millis(100));
+        let missed = missed(&self.socket)?;
+        if missed > 0 {
+            bail!("{missed} frames arrived faster than the witness could look at them");
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn watch(socket: &OwnedFd, seen: &Mutex<Seen>, stop: &AtomicBool) -> Result<()> {
+    let mut buffer = vec![0; 1 << 16];
+    while !stop.load(Ordering::Relaxed) {
+        let length = match recv(socket, &mut *buffer, RecvFlags::empty()) {
+            Ok((length, _)) => length,
+            Err(Errno::AGAIN | Errno::INTR | Errno::NETDOWN) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let Some(arrived) = buffer.get(..length).and_then(Arrived::parse) else {
+            continue;
+        };
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let tally = seen
+            .flows
+            .entry((arrived.source, arrived.protocol, arrived.port))
+            .or_default();
+        tally.frames += 1;
+        tally.bytes += u64::try_from(length)?;
+        if let Some(what) = arrived.plaintext_mqtt() {
+            let line = format!("{} to port {}: {what}", arrived.source, arrived.port);
+            seen.plaintext.push(line);
+        }
+    }
+    Ok(())
+}
+
+/// Frames that the kernel had no room for, since this was last asked (PACKET_STATISTICS).
+fn missed(socket: &OwnedFd) -> Result<u32> {
+    let mut statistics = libc::tpacket_stats {
+        tp_packets: 0,
+        tp_drops: 0,
+    };
+    let mut length = libc::socklen_t::try_from(size_of_val(&statistics))?;
+    // SAFETY: the pointers are to live locals, and `length` is the size of the first.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            (&raw mut statistics).cast(),
+            &raw mut length,
+        )
+    };
+    if result < 0 {
+        return Err(std::io::Error::last_os_error().into());
+    }
+    Ok(statistics.tp_drops)
+}

@@ -1,0 +1,273 @@
+use aya_ebpf::helpers::bpf_ktime_get_coarse_ns;
+use aya_ebpf::maps::lpm_trie::Key;
+use mqttguard_common::{
+    FRAME_SLOTS, MAX_EXCEPTIONS, Mac, PortWord, REASON_SLOTS, Reason, Rules, policy_flags,
+    rule_flags,
+};
+
+use crate::frame::Frame;
+use crate::maps::{CELL, EXCEPTIONS, FRAMES, LOCAL, PORTS, RULES};
+use crate::mqtt::is_connect;
+use crate::packet::{Address, Ethernet, Packet, Transport, forget, mapped};
+use crate::subject::Subject;
+
+/// MQTT over TLS (IANA `secure-mqtt`).
+const MQTT_TLS: u16 = 8883;
+/// MQTT-SN over UDP, as gateways listen by default.
+const MQTT_SN: u16 = 1883;
+
+const DHCPV4_CLIENT: u16 = 68;
+const DHCPV4_SERVER: u16 = 67;
+const DHCPV6_CLIENT: u16 = 546;
+const DHCPV6_SERVER: u16 = 547;
+/// 255.255.255.255.
+const BROADCAST: Address = mapped([0xffff, 0xffff]);
+/// ff02::1:2, all DHCPv6 relay agents and servers (RFC 8415, 7.1).
+const DHCPV6_SERVERS: Address = [
+    0xff02u16.to_be(),
+    0,
+    0,
+    0,
+    0,
+    0,
+    0x0001u16.to_be(),
+    0x0002u16.to_be(),
+];
+
+/// What becomes of a frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Pass,
+    Drop,
+}
+
+/// Decides on one frame, counts it and tells the daemon if there is something to tell. The
+/// order of decisions, the first that applies is the reason:
+///
+/// 1. What is not IP passes.
+/// 2. A blocked device's frames are dropped, except what it needs to keep its address, so that
+///    it stays visible by it.
+/// 3. A quarantined device's MQTT is dropped: plaintext and TLS ports, a CONNECT on any port,
+///    MQTT-SN, and whatever it sends to the broker's ports on the router.
+/// 4. Its token buckets: packets, bytes, new TCP connections.
+/// 5. Plaintext MQTT, by TCP port or by a CONNECT, and MQTT-SN by UDP port: dropped unless the
+///    router's own plaintext listener takes it or an exception lets it out.
+/// 6. Fragments that hide their ports are dropped; other fragments without ports pass.
+#[inline(always)]
+pub(crate) fn decide(frame: &Frame) -> Verdict {
+    if let Some(seen) = FRAMES.get_ptr_mut(frame.ifindex % FRAME_SLOTS) {
+        // SAFETY: this processor's own counter.
+        unsafe { *seen += 1 };
+    }
+    match try_decide(frame) {
+        Some(verdict) => verdict,
+        None => Verdict::Pass,
+    }
+}
+
+#[inline(always)]
+fn try_decide(frame: &Frame) -> Option<Verdict> {
+    let rules = RULES.get(0)?;
+    let cell = CELL.get_ptr_mut(0)?;
+    let ethernet = frame.at::<Ethernet>(0)?;
+    let packet = Packet::parse(frame, ethernet, cell);
+    let mut subject = Subject::of(Mac(ethernet.source), rules)?;
+    if packet.is(Transport::None) {
+        subject.count(frame, Reason::Pass as usize);
+        return Some(Verdict::Pass);
+    }
+    // SAFETY: a helper without arguments.
+    let now_ns = unsafe { bpf_ktime_get_coarse_ns() };
+    let reason = judge(frame, &packet, &mut subject, rules, now_ns, cell);
+    let reason = forget(cell, reason as u64, REASON_SLOTS as u64 - 1) as usize;
+    subject.count(frame, reason);
+    if DROPS & 1 << reason == 0 {
+        return Some(Verdict::Pass);
+    }
+    let enforce = rules.flags & rule_flags::ENFORCE != 0;
+    subject.tell(frame, &packet, reason, now_ns, enforce);
+    Some(if enforce {
+        Verdict::Drop
+    } else {
+        Verdict::Pass
+    })
+}
+
+/// The reasons to drop, a bit each.
+const DROPS: u64 = {
+    let mut bits = 0;
+    let mut index = 0;
+    while index < Reason::COUNT {
+        if Reason::ALL[index].is_drop() {
+            bits |= 1 << index;
+        }
+        index += 1;
+    }
+    bits
+};
+
+#[inline(always)]
+fn judge(
+    frame: &Frame,
+    packet: &Packet,
+    subject: &mut Subject<'_>,
+    rules: &Rules,
+    now_ns: u64,
+    cell: *mut u64,
+) -> Reason {
+    let policy = subject.policy;
+    if policy.flags & policy_flags::BLOCKED != 0 && !is_dhcp(frame, packet) {
+        return Reason::Blocked;
+    }
+    let quarantined = policy.flags & policy_flags::QUARANTINED != 0;
+    let mqtt = Mqtt::find(frame, packet, rules, quarantined);
+    let mqtt = Mqtt(forget(cell, mqtt.0, u64::MAX));
+    if quarantined && mqtt.has(Mqtt::PLAIN | Mqtt::OTHER | Mqtt::SN) {
+        return Reason::Quarantined;
+    }
+    let levels = &mut *subject.levels;
+    if !policy
+        .packets
+        .admit(&mut levels.packets, now_ns, frame.packets)
+    {
+        return Reason::FloodPackets;
+    }
+    if !policy.bytes.admit(&mut levels.bytes, now_ns, frame.bytes) {
+        return Reason::FloodBytes;
+    }
+    if packet.opens() && !policy.connections.admit(&mut levels.connections, now_ns, 1) {
+        return Reason::FloodConnections;
+    }
+    if packet.is(Transport::Hidden) {
+        return Reason::TinyFragment;
+    }
+    if mqtt.has(Mqtt::PLAIN) && mqtt.has(Mqtt::LOCAL) {
+        if mqtt.has(Mqtt::LISTENER) && policy.flags & policy_flags::PLAINTEXT != 0 {
+            Reason::LocalPlaintext
+        } else {
+            Reason::PlaintextLocal
+        }
+    } else if mqtt.has(Mqtt::PLAIN)
+        || (mqtt.has(Mqtt::SN) && rules.flags & rule_flags::MQTT_SN != 0)
+    {
+        if is_excepted(frame, packet, subject.mac) {
+            Reason::Excepted
+        } else if mqtt.has(Mqtt::SN) {
+            Reason::MqttSn
+        } else if mqtt.has(Mqtt::LISTED) {
+            Reason::PlaintextPort
+        } else {
+            Reason::PlaintextConnect
+        }
+    } else {
+        Reason::Pass
+    }
+}
+
+/// What a packet has to do with MQTT, a bit each.
+#[derive(Clone, Copy)]
+struct Mqtt(u64);
+
+impl Mqtt {
+    /// Plaintext MQTT over TCP: by its port, or because it begins with a CONNECT.
+    const PLAIN: u64 = 1;
+    /// By its port.
+    const LISTED: u64 = 2;
+    /// To the router itself; not looked up for what does not depend on it.
+    const LOCAL: u64 = 4;
+    /// MQTT over TLS, or something else to the broker.
+    const OTHER: u64 = 8;
+    /// MQTT-SN.
+    const SN: u64 = 16;
+    /// To the router's plaintext listener.
+    const LISTENER: u64 = 32;
+
+    #[inline(always)]
+    fn has(self, any: u64) -> bool {
+        self.0 & any != 0
+    }
+
+    #[inline(always)]
+    fn find(frame: &Frame, packet: &Packet, rules: &Rules, quarantined: bool) -> Self {
+        let port = packet.port();
+        if packet.is(Transport::Udp) && port == MQTT_SN {
+            return Mqtt(Self::SN);
+        }
+        if !packet.is(Transport::Tcp) {
+            return Mqtt(0);
+        }
+        let Some(word) = PORTS.get(PortWord::index(port)) else {
+            return Mqtt(0);
+        };
+        let bit = PortWord::bit(port);
+        let broker = word.broker & bit != 0;
+        let listener = port == rules.local_plaintext_port && port != 0;
+        let looks = quarantined || rules.flags & rule_flags::DETECT_CONNECT != 0;
+        let mut found = 0;
+        if word.plaintext & bit != 0 {
+            found |= Self::PLAIN | Self::LISTED;
+        } else if looks && is_connect(frame, packet.payload(), packet.end()) {
+            found |= Self::PLAIN;
+        }
+        if port == MQTT_TLS {
+            found |= Self::OTHER;
+        }
+        if (found & Self::PLAIN != 0 || listener || (quarantined && broker))
+            && is_local(frame, packet)
+        {
+            found |= Self::LOCAL;
+            if listener {
+                found |= Self::PLAIN | Self::LISTENER;
+            }
+            if broker {
+                found |= Self::OTHER;
+            }
+        }
+        Mqtt(found)
+    }
+}
+
+/// Whether it is to the router itself.
+#[inline(always)]
+fn is_local(frame: &Frame, packet: &Packet) -> bool {
+    match packet.destination(frame) {
+        // SAFETY: only its presence is asked for.
+        Some(destination) => unsafe { LOCAL.get(destination).is_some() },
+        None => false,
+    }
+}
+
+/// Whether it is a DHCP client's word to the router or to whom it may concern.
+#[inline(always)]
+fn is_dhcp(frame: &Frame, packet: &Packet) -> bool {
+    if !packet.is(Transport::Udp) {
+        return false;
+    }
+    let servers = match (packet.source_port(), packet.port()) {
+        (DHCPV4_CLIENT, DHCPV4_SERVER) => BROADCAST,
+        (DHCPV6_CLIENT, DHCPV6_SERVER) => DHCPV6_SERVERS,
+        _ => return false,
+    };
+    packet.destination(frame) == Some(servers) || is_local(frame, packet)
+}
+
+/// Whether an exception lets this device's plaintext MQTT go there.
+#[inline(always)]
+fn is_excepted(frame: &Frame, packet: &Packet, mac: Mac) -> bool {
+    let Some(destination) = packet.destination(frame) else {
+        return false;
+    };
+    let Some(exceptions) = EXCEPTIONS.get(Key::new(128, destination)) else {
+        return false;
+    };
+    for index in 0..MAX_EXCEPTIONS {
+        if index as u64 >= exceptions.count {
+            break;
+        }
+        match exceptions.rules.get(index) {
+            Some(rule) if rule.admits(mac, packet.port()) => return true,
+            _ => {}
+        }
+    }
+    false
+}

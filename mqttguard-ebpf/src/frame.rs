@@ -1,0 +1,94 @@
+use core::mem::align_of;
+
+use aya_ebpf::programs::{TcContext, XdpContext};
+
+/// Bytes of a frame that must lie in the linear part of a socket buffer to be judged: more
+/// than two VLAN tags, an IPv6 header with extensions, TCP with options and the first bytes of
+/// a CONNECT take.
+const LINEAR: u32 = 256;
+
+/// The most that one packet of an ordinary link takes, with two VLAN tags. XDP in generic mode
+/// sees merged packets without being told so; longer ones are taken for several.
+const FULL_FRAME: u32 = 1522;
+
+/// A frame on its way in, wherever it was caught.
+pub(crate) struct Frame {
+    start: usize,
+    end: usize,
+    /// Length on the wire from the Ethernet header on.
+    pub(crate) bytes: u32,
+    /// How many packets it was on the wire, before the kernel merged them.
+    pub(crate) packets: u32,
+    /// The interface it came in on; 0 where the driver does not tell.
+    pub(crate) ifindex: u32,
+}
+
+impl Frame {
+    #[inline(always)]
+    pub(crate) fn of_xdp(context: &XdpContext) -> Self {
+        let (start, end) = (context.data(), context.data_end());
+        let bytes = (end - start) as u32;
+        let packets = if bytes > FULL_FRAME {
+            bytes / FULL_FRAME + 1
+        } else {
+            1
+        };
+        Frame {
+            start,
+            end,
+            bytes,
+            packets,
+            ifindex: context.ingress_ifindex() as u32,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn of_skb(context: &TcContext) -> Self {
+        let len = context.len();
+        let linear = (context.data_end() - context.data()) as u32;
+        if linear < LINEAR && linear < len {
+            // Failure leaves the frame as it was, to be judged by what can be seen.
+            let _ = context.pull_data(if len < LINEAR { len } else { LINEAR });
+        }
+        let skb = context.skb.skb;
+        // SAFETY: the kernel hands a valid context to the program.
+        let (wire_len, gso_segs, gso_size, ifindex) = unsafe {
+            (
+                (*skb).wire_len,
+                (*skb).gso_segs,
+                (*skb).gso_size,
+                (*skb).ifindex,
+            )
+        };
+        let packets = if gso_segs > 0 {
+            gso_segs
+        } else if gso_size > 0 {
+            len / gso_size + 1
+        } else {
+            1
+        };
+        Frame {
+            start: context.data(),
+            end: context.data_end(),
+            bytes: if wire_len > len { wire_len } else { len },
+            packets,
+            ifindex,
+        }
+    }
+
+    /// The `T` that starts `offset` bytes into the frame, if the frame reaches that far.
+    ///
+    /// `T` is a header of bytes and 16-bit words, and `offset` even unless it is all bytes:
+    /// network drivers align frames to 2 bytes, and the verifier insists on alignment where the
+    /// processor does.
+    #[inline(always)]
+    pub(crate) fn at<T: Copy>(&self, offset: usize) -> Option<&T> {
+        const { assert!(align_of::<T>() <= 2) };
+        let start = self.start + offset;
+        if start + size_of::<T>() > self.end {
+            return None;
+        }
+        // SAFETY: in bounds as just checked, aligned as promised, and any bytes are a `T`.
+        Some(unsafe { &*(start as *const T) })
+    }
+}

@@ -1,0 +1,70 @@
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
+use mqttguard_common::{
+    Counters, EVENT_BYTES, Exceptions, FRAME_SLOTS, Levels, MAX_DEVICES, MAX_LOCAL, MAX_PREFIXES,
+    MAX_STRANGERS, MacKey, Policy, PortWord, Rules, Stranger, Told,
+};
+
+use crate::packet::Address;
+
+/// The devices that the daemon has named: the row of each in the arrays below. Only the daemon
+/// writes here.
+#[map]
+pub(crate) static DEVICES: HashMap<MacKey, u32> = HashMap::with_max_entries(MAX_DEVICES, 0);
+
+/// What known devices may do.
+#[map]
+pub(crate) static POLICIES: Array<Policy> = Array::with_max_entries(MAX_DEVICES, 0);
+
+/// The bucket levels of known devices. Two processors that meet in a level may charge it once
+/// instead of twice; the worst case is a limit times the number of processors.
+#[map]
+pub(crate) static LEVELS: Array<Levels> = Array::with_max_entries(MAX_DEVICES, 0);
+
+/// The counters of known devices.
+#[map]
+pub(crate) static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(MAX_DEVICES, 0);
+
+/// When known devices were told of.
+#[map]
+pub(crate) static TOLD: Array<Told> = Array::with_max_entries(MAX_DEVICES, 0);
+
+/// All about the devices that the daemon has not named.
+#[map]
+pub(crate) static STRANGERS: LruHashMap<MacKey, Stranger> =
+    LruHashMap::with_max_entries(MAX_STRANGERS, 0);
+
+/// 0: a stranger that was never seen, to start new ones from. 1: shared by those for whom no
+/// room was found.
+#[map]
+pub(crate) static SPARE: Array<Stranger> = Array::with_max_entries(2, 0);
+
+/// What holds for every device, one row.
+#[map]
+pub(crate) static RULES: Array<Rules> = Array::with_max_entries(1, 0);
+
+/// TCP ports that are special.
+#[map]
+pub(crate) static PORTS: Array<PortWord> = Array::with_max_entries(PortWord::COUNT, 0);
+
+/// The router's own addresses.
+#[map]
+pub(crate) static LOCAL: HashMap<Address, u8> = HashMap::with_max_entries(MAX_LOCAL, 0);
+
+/// Exceptions by destination prefix.
+#[map]
+pub(crate) static EXCEPTIONS: LpmTrie<Address, Exceptions> =
+    LpmTrie::with_max_entries(MAX_PREFIXES, 0);
+
+/// Records for the daemon.
+#[map]
+pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(EVENT_BYTES, 0);
+
+/// Frames seen by interface index modulo its length, for the daemon to prove that the program
+/// sees any.
+#[map]
+pub(crate) static FRAMES: PerCpuArray<u64> = PerCpuArray::with_max_entries(FRAME_SLOTS, 0);
+
+/// A word of each processor's own, to put something into and take it out again.
+#[map]
+pub(crate) static CELL: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);

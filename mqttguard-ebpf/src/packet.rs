@@ -1,0 +1,409 @@
+use crate::frame::Frame;
+
+const ETH_IPV4: u16 = 0x0800;
+const ETH_IPV6: u16 = 0x86dd;
+/// IEEE 802.1Q.
+const ETH_VLAN: u16 = 0x8100;
+/// IEEE 802.1ad.
+const ETH_QINQ: u16 = 0x88a8;
+
+const IP_HOP_BY_HOP: u8 = 0;
+const IP_TCP: u8 = 6;
+const IP_UDP: u8 = 17;
+const IP_ROUTING: u8 = 43;
+const IP_FRAGMENT: u8 = 44;
+const IP_AUTHENTICATION: u8 = 51;
+const IP_DESTINATION: u8 = 60;
+const IP_MOBILITY: u8 = 135;
+const IP_HIP: u8 = 139;
+const IP_SHIM6: u8 = 140;
+
+/// VLAN tags that are looked behind.
+const TAGS: usize = 2;
+
+/// IPv6 extension headers that are looked behind. RFC 8200, 4.1 knows six orderly ones before
+/// the transport header, none of which an ordinary packet has.
+const EXTENSIONS: usize = 6;
+
+const TCP_SYN: u8 = 0x02;
+const TCP_ACK: u8 = 0x10;
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Ethernet {
+    destination: [u16; 3],
+    pub(crate) source: [u8; 6],
+    ether_type: u16,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Tag {
+    control: u16,
+    ether_type: u16,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Ipv4 {
+    version_ihl: u8,
+    service: u8,
+    total_length: u16,
+    identification: u16,
+    fragment: u16,
+    ttl: u8,
+    protocol: u8,
+    checksum: u16,
+    source: [u16; 2],
+    destination: [u16; 2],
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Ipv6 {
+    version: u8,
+    class: u8,
+    flow: u16,
+    payload_length: u16,
+    next: u8,
+    hops: u8,
+    source: [u16; 8],
+    destination: [u16; 8],
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Extension {
+    next: u8,
+    length: u8,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Fragment {
+    next: u8,
+    reserved: u8,
+    offset: u16,
+    identification: [u16; 2],
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Tcp {
+    source: u16,
+    destination: u16,
+    sequence: [u16; 2],
+    acknowledgement: [u16; 2],
+    data_offset: u8,
+    flags: u8,
+    window: u16,
+    checksum: u16,
+    urgent: u16,
+}
+
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Udp {
+    source: u16,
+    destination: u16,
+    length: u16,
+    checksum: u16,
+}
+
+/// What a frame carries, as offsets into it: addresses are read again when they are needed,
+/// which few frames do.
+///
+/// It is packed into a word, so that the way from frame to packet, with all its branches, can
+/// end in one [`forget`].
+#[derive(Clone, Copy)]
+pub(crate) struct Packet {
+    place: u64,
+    ports: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// Not even IP.
+    None = 0,
+    Tcp = 1,
+    Udp = 2,
+    /// A first fragment that leaves its ports to the second, or a chain of extension headers
+    /// that is longer than any honest one: made to hide what is above IP.
+    Hidden = 3,
+    /// Another protocol, a later fragment, or too damaged for any stack to accept.
+    Other = 4,
+}
+
+// Bits of `Packet::place`. Offsets fit, and the masks tell the verifier so.
+const TRANSPORT: u64 = 0x7;
+const V6: u64 = 0x8;
+const OPENS: u64 = 0x10;
+const NETWORK_SHIFT: u32 = 8;
+/// Two VLAN tags behind Ethernet, and always even.
+const NETWORK: u64 = 0x1e;
+const PAYLOAD_SHIFT: u32 = 16;
+const PAYLOAD: u64 = 0x7fff;
+const END_SHIFT: u32 = 32;
+const END: u64 = 0x1_ffff;
+
+/// The furthest that headers reach; what is behind is not looked at.
+const HEADERS: usize = 0x7000;
+
+/// An IPv6 or IPv4-mapped address in network order.
+pub(crate) type Address = [u16; 8];
+
+/// Makes the verifier forget what it knows about a value, apart from the mask. It follows every
+/// path on which it knows something different to its end, and there are more of them through
+/// the headers of a packet times those through the rules than it has patience for. What comes
+/// out of a map is unknown to it.
+#[inline(always)]
+pub(crate) fn forget(cell: *mut u64, value: u64, mask: u64) -> u64 {
+    // SAFETY: a cell of this processor's own; programs do not interrupt each other.
+    unsafe {
+        cell.write_volatile(value);
+        cell.read_volatile() & mask
+    }
+}
+
+impl Packet {
+    /// Looks through Ethernet, VLAN tags, IP and its extension headers. `cell` is for
+    /// [`forget`].
+    #[inline(always)]
+    pub(crate) fn parse(frame: &Frame, ethernet: &Ethernet, cell: *mut u64) -> Self {
+        let packet = match Self::parse_network(frame, ethernet, cell) {
+            Some(packet) => packet,
+            None => Packet { place: 0, ports: 0 },
+        };
+        Packet {
+            place: forget(cell, packet.place, u64::MAX),
+            ports: forget(cell, packet.ports, u64::MAX),
+        }
+    }
+
+    #[inline(always)]
+    fn parse_network(frame: &Frame, ethernet: &Ethernet, cell: *mut u64) -> Option<Self> {
+        let mut ether_type = u16::from_be(ethernet.ether_type);
+        let mut network = size_of::<Ethernet>();
+        for _ in 0..TAGS {
+            if ether_type == ETH_VLAN || ether_type == ETH_QINQ {
+                ether_type = u16::from_be(frame.at::<Tag>(network)?.ether_type);
+                network += size_of::<Tag>();
+            }
+        }
+        let network = forget(cell, network as u64, NETWORK) as usize;
+        match ether_type {
+            ETH_IPV4 => Self::parse_v4(frame, network),
+            ETH_IPV6 => Self::parse_v6(frame, network, cell),
+            _ => None,
+        }
+    }
+
+    #[inline(always)]
+    fn new(network: usize, end: usize) -> Self {
+        Packet {
+            place: (network as u64) << NETWORK_SHIFT
+                | (end as u64) << END_SHIFT
+                | Transport::Other as u64,
+            ports: 0,
+        }
+    }
+
+    #[inline(always)]
+    fn parse_v4(frame: &Frame, network: usize) -> Option<Self> {
+        let header = frame.at::<Ipv4>(network)?;
+        let total_length = u16::from_be(header.total_length) as usize;
+        let packet = Self::new(network, network + total_length);
+        let header_length = ((header.version_ihl & 0x0f) << 2) as usize;
+        let fragment = u16::from_be(header.fragment);
+        if header.version_ihl >> 4 != 4
+            || header_length < size_of::<Ipv4>()
+            || fragment & 0x1fff != 0
+        {
+            return Some(packet);
+        }
+        let more_fragments = fragment & 0x2000 != 0;
+        let offset = network + header_length;
+        Some(packet.with_transport(frame, header.protocol, offset, more_fragments))
+    }
+
+    #[inline(always)]
+    fn parse_v6(frame: &Frame, network: usize, cell: *mut u64) -> Option<Self> {
+        let header = frame.at::<Ipv6>(network)?;
+        let mut offset = network + size_of::<Ipv6>();
+        let payload_length = u16::from_be(header.payload_length) as usize;
+        let mut packet = Self::new(network, offset + payload_length);
+        packet.place |= V6;
+        if header.version >> 4 != 6 {
+            return Some(packet);
+        }
+        let mut next = header.next;
+        let mut more_fragments = false;
+        for _ in 0..EXTENSIONS {
+            if !is_extension(next) {
+                break;
+            }
+            let Some(extension) = frame.at::<Extension>(offset) else {
+                return Some(packet.cut(more_fragments));
+            };
+            let mut length = (extension.length as usize + 1) << 3;
+            if next == IP_FRAGMENT {
+                let Some(fragment) = frame.at::<Fragment>(offset) else {
+                    return Some(packet);
+                };
+                let place = u16::from_be(fragment.offset);
+                if place & 0xfff8 != 0 {
+                    return Some(packet);
+                }
+                more_fragments |= place & 1 != 0;
+                length = size_of::<Fragment>();
+            } else if next == IP_AUTHENTICATION {
+                length = (extension.length as usize + 2) << 2;
+            }
+            next = extension.next;
+            // An even offset and a flag in its lowest bit.
+            let known = forget(
+                cell,
+                (offset + length) as u64 | u64::from(more_fragments),
+                PAYLOAD,
+            );
+            more_fragments = known & 1 != 0;
+            offset = (known & !1) as usize;
+        }
+        if is_extension(next) {
+            return Some(packet.with(Transport::Hidden));
+        }
+        Some(packet.with_transport(frame, next, offset, more_fragments))
+    }
+
+    #[inline(always)]
+    fn with_transport(self, frame: &Frame, protocol: u8, offset: usize, first: bool) -> Self {
+        if offset > HEADERS {
+            return self.with(Transport::Hidden);
+        }
+        if protocol == IP_TCP {
+            let header = match frame.at::<Tcp>(offset) {
+                Some(header) if offset + size_of::<Tcp>() <= self.end() => header,
+                _ => return self.cut(first),
+            };
+            let mut packet = self.with(Transport::Tcp);
+            let payload = offset + ((header.data_offset >> 4) << 2) as usize;
+            packet.place |= (payload as u64) << PAYLOAD_SHIFT;
+            if header.flags & (TCP_SYN | TCP_ACK) == TCP_SYN {
+                packet.place |= OPENS;
+            }
+            packet.with_ports(header.source, header.destination)
+        } else if protocol == IP_UDP {
+            match frame.at::<Udp>(offset) {
+                Some(header) if offset + size_of::<Udp>() <= self.end() => self
+                    .with(Transport::Udp)
+                    .with_ports(header.source, header.destination),
+                _ => self.cut(first),
+            }
+        } else {
+            self
+        }
+    }
+
+    /// The headers end early: on purpose if the rest comes in another fragment, by damage if
+    /// not.
+    #[inline(always)]
+    fn cut(self, more_fragments: bool) -> Self {
+        if more_fragments {
+            self.with(Transport::Hidden)
+        } else {
+            self
+        }
+    }
+
+    #[inline(always)]
+    fn with(self, transport: Transport) -> Self {
+        Packet {
+            place: self.place & !TRANSPORT | transport as u64,
+            ports: self.ports,
+        }
+    }
+
+    #[inline(always)]
+    fn with_ports(self, source: u16, destination: u16) -> Self {
+        Packet {
+            place: self.place,
+            ports: u64::from(u16::from_be(source)) << 16 | u64::from(u16::from_be(destination)),
+        }
+    }
+
+    /// Whether this is what it carries.
+    #[inline(always)]
+    pub(crate) fn is(&self, transport: Transport) -> bool {
+        self.place & TRANSPORT == transport as u64
+    }
+
+    /// TCP or UDP source port; 0 if it shows none.
+    #[inline(always)]
+    pub(crate) fn source_port(&self) -> u16 {
+        (self.ports >> 16) as u16
+    }
+
+    /// TCP or UDP destination port; 0 if it shows none.
+    #[inline(always)]
+    pub(crate) fn port(&self) -> u16 {
+        self.ports as u16
+    }
+
+    /// Opens a TCP connection: SYN without ACK.
+    #[inline(always)]
+    pub(crate) fn opens(&self) -> bool {
+        self.place & OPENS != 0
+    }
+
+    /// Where the TCP payload starts.
+    #[inline(always)]
+    pub(crate) fn payload(&self) -> usize {
+        (self.place >> PAYLOAD_SHIFT & PAYLOAD) as usize
+    }
+
+    /// Where the IP packet ends, which may be before the frame does.
+    #[inline(always)]
+    pub(crate) fn end(&self) -> usize {
+        (self.place >> END_SHIFT & END) as usize
+    }
+
+    /// Its source and destination address.
+    #[inline(always)]
+    pub(crate) fn addresses(&self, frame: &Frame) -> Option<(Address, Address)> {
+        let network = (self.place >> NETWORK_SHIFT & NETWORK) as usize;
+        if self.place & V6 != 0 {
+            let header = frame.at::<Ipv6>(network)?;
+            Some((header.source, header.destination))
+        } else {
+            let header = frame.at::<Ipv4>(network)?;
+            Some((mapped(header.source), mapped(header.destination)))
+        }
+    }
+
+    /// Its destination address.
+    #[inline(always)]
+    pub(crate) fn destination(&self, frame: &Frame) -> Option<Address> {
+        Some(self.addresses(frame)?.1)
+    }
+}
+
+#[inline(always)]
+fn is_extension(next: u8) -> bool {
+    matches!(
+        next,
+        IP_HOP_BY_HOP
+            | IP_ROUTING
+            | IP_FRAGMENT
+            | IP_AUTHENTICATION
+            | IP_DESTINATION
+            | IP_MOBILITY
+            | IP_HIP
+            | IP_SHIM6
+    )
+}
+
+/// An IPv4 address mapped into IPv6 (RFC 4291, 2.5.5.2).
+#[inline(always)]
+pub(crate) const fn mapped(v4: [u16; 2]) -> Address {
+    [0, 0, 0, 0, 0, 0xffff, v4[0], v4[1]]
+}

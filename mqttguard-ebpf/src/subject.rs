@@ -1,0 +1,139 @@
+use aya_ebpf::bindings::BPF_NOEXIST;
+use mqttguard_common::{
+    Counters, EVENT_GAP_NS, EventRecord, Levels, Mac, MacKey, Policy, Rules, Stranger, Told,
+    event_flags,
+};
+
+use crate::frame::Frame;
+use crate::maps::{COUNTERS, DEVICES, EVENTS, LEVELS, POLICIES, SPARE, STRANGERS, TOLD};
+use crate::packet::Packet;
+
+/// Whom a frame is from, and the rows kept of it.
+pub(crate) struct Subject<'a> {
+    pub(crate) mac: Mac,
+    pub(crate) policy: &'a Policy,
+    pub(crate) levels: &'a mut Levels,
+    counters: &'a mut Counters,
+    /// When the daemon was told of it. Null for a known device: looked up by its row, and only
+    /// when there is something to tell.
+    told: *mut Told,
+    row: u32,
+}
+
+impl<'a> Subject<'a> {
+    /// Looks the source MAC up. None cannot happen, but the verifier has to be told.
+    #[inline(always)]
+    pub(crate) fn of(mac: Mac, rules: &'a Rules) -> Option<Self> {
+        let key = MacKey::new(mac);
+        // SAFETY: read at once; a row that is given to another device meanwhile is as good.
+        if let Some(&row) = unsafe { DEVICES.get(key) } {
+            // SAFETY: rows of arrays stay where they are. The kernel shares them with other
+            // processors, whose concurrent updates may get lost, which limits and counters
+            // tolerate.
+            unsafe {
+                return Some(Subject {
+                    mac,
+                    policy: &*POLICIES.get_ptr(row)?,
+                    levels: &mut *LEVELS.get_ptr_mut(row)?,
+                    counters: &mut *COUNTERS.get_ptr_mut(row)?,
+                    told: core::ptr::null_mut(),
+                    row,
+                });
+            }
+        }
+        let stranger = Self::stranger(key)?;
+        // SAFETY: as above; an entry that is evicted meanwhile is not freed before the program
+        // ends, at worst its next owner starts with a frame on its account.
+        let stranger = unsafe { &mut *stranger };
+        Some(Subject {
+            mac,
+            policy: &rules.strangers,
+            levels: &mut stranger.levels,
+            counters: &mut stranger.counters,
+            told: &raw mut stranger.told,
+            row: 0,
+        })
+    }
+
+    #[inline(always)]
+    fn stranger(key: MacKey) -> Option<*mut Stranger> {
+        if let Some(stranger) = STRANGERS.get_ptr_mut(key) {
+            return Some(stranger);
+        }
+        let _ = STRANGERS.insert(key, SPARE.get(0)?, BPF_NOEXIST.into());
+        match STRANGERS.get_ptr_mut(key) {
+            Some(stranger) => Some(stranger),
+            None => SPARE.get_ptr_mut(1),
+        }
+    }
+
+    /// Counts the frame under the number of its reason.
+    #[inline(always)]
+    pub(crate) fn count(&mut self, frame: &Frame, reason: usize) {
+        if let (Some(frames), Some(bytes)) = (
+            self.counters.frames.get_mut(reason),
+            self.counters.bytes.get_mut(reason),
+        ) {
+            *frames += u64::from(frame.packets);
+            *bytes += u64::from(frame.bytes);
+        }
+    }
+
+    /// Tells the daemon, unless it was told of the same device and reason a moment ago.
+    #[inline(always)]
+    pub(crate) fn tell(
+        &mut self,
+        frame: &Frame,
+        packet: &Packet,
+        reason: usize,
+        now_ns: u64,
+        dropped: bool,
+    ) {
+        let told = if self.told.is_null() {
+            TOLD.get_ptr_mut(self.row)
+        } else {
+            Some(self.told)
+        };
+        let Some(told) = told else {
+            return;
+        };
+        // SAFETY: as for the rest of the subject.
+        let told = unsafe { &mut *told };
+        let (Some(at_ns), Some(frames)) = (told.at_ns.get_mut(reason), told.frames.get_mut(reason))
+        else {
+            return;
+        };
+        let count = *frames + u64::from(frame.packets);
+        *frames = count;
+        if *at_ns != 0 && now_ns.wrapping_sub(*at_ns) < EVENT_GAP_NS {
+            return;
+        }
+        let Some((source, destination)) = packet.addresses(frame) else {
+            return;
+        };
+        // A full buffer leaves the gap as it is: the next frame tells.
+        let Some(mut entry) = EVENTS.reserve::<EventRecord>(0) else {
+            return;
+        };
+        entry.write(EventRecord {
+            count,
+            source: octets(source),
+            destination: octets(destination),
+            ifindex: frame.ifindex,
+            mac: self.mac,
+            port: packet.port(),
+            reason: reason as u8,
+            flags: if dropped { event_flags::DROPPED } else { 0 },
+            reserved: [0; 2],
+        });
+        entry.submit(0);
+        *at_ns = now_ns;
+        *frames = 0;
+    }
+}
+
+#[inline(always)]
+fn octets(address: [u16; 8]) -> [u8; 16] {
+    // SAFETY: same size, any bits are valid.
+    unsafe { core::mem::transmute(address) }
+}

@@ -1,0 +1,147 @@
+//! How clients come in: accepted, asked for their password, decided on.
+
+use std::io;
+use std::sync::Arc;
+
+use mio::{Interest, Token};
+use mqttguard_broker::{AuthRequest, ConnId, Decision, Time};
+
+use super::auth::{self, Job, Verdict};
+use super::conn::Conn;
+use super::event::{BrokerEventKind, Denial};
+use super::listen::Accepted;
+use super::reactor::Reactor;
+use super::tls::Session;
+use crate::config::ListenerKind;
+
+impl Reactor {
+    /// Accepts connections that wait, up to the limits.
+    pub(super) fn accept(&mut self, now: Time) {
+        if !self.listeners.is_ready() || self.stop_by.is_some() {
+            return;
+        }
+        let mut accepted = std::mem::take(&mut self.accepted);
+        if let Err(error) = self.listeners.accept(now, &mut accepted) {
+            log::warn!("the broker accepts no connections for a moment: {error}");
+            self.stop_lingering();
+        }
+        for connection in accepted.drain(..) {
+            self.open(now, connection);
+        }
+        self.accepted = accepted;
+    }
+
+    fn open(&mut self, now: Time, mut accepted: Accepted) {
+        let peer = accepted.peer;
+        let Some(listener) = self.listeners.get(&accepted.listener) else {
+            return;
+        };
+        let (kind, limit) = (listener.config.kind, listener.config.connections);
+        if listener.connections >= limit {
+            return self.tell_full(now, peer, "connections of the listener", limit);
+        }
+        let limit = self.bounds.connections_per_address;
+        if !self.peers.connect(now, peer, limit) {
+            return self.tell_full(now, peer, "connections of one address", limit);
+        }
+        let Ok(id) = self.core.open(now) else {
+            self.peers.disconnect(now, peer);
+            return self.tell_full(now, peer, "connections", self.bounds.core.connections);
+        };
+        let mut register = || -> io::Result<Option<Session>> {
+            let token = Token(id.slot as usize);
+            let both = Interest::READABLE | Interest::WRITABLE;
+            let registry = self.poll.registry();
+            registry.register(&mut accepted.stream, token, both)?;
+            match kind {
+                ListenerKind::Plain => Ok(None),
+                ListenerKind::Tls => Session::new(&self.tls).map(Some).map_err(io::Error::other),
+            }
+        };
+        match register() {
+            Ok(tls) => {
+                if let Some(listener) = self.listeners.get_mut(&accepted.listener) {
+                    listener.connections = listener.connections.saturating_add(1);
+                }
+                let conn = Conn::new(id, accepted.stream, tls, peer, accepted.listener);
+                self.conns.insert(conn);
+                self.enqueue(id);
+            }
+            Err(error) => {
+                log::warn!("the broker cannot serve a connection from {peer}: {error}");
+                self.core.lost(now, id);
+                self.peers.disconnect(now, peer);
+            }
+        }
+    }
+
+    /// A CONNECT has come: has its password checked.
+    pub(super) fn request(&mut self, now: Time, id: ConnId, request: AuthRequest) {
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
+        let job = Job::new(id, request, conn.peer, Arc::clone(&self.directory));
+        if let Some(verdict) = self.login.submit(job) {
+            self.answer(now, verdict);
+        }
+    }
+
+    /// Takes what the login worker has found.
+    pub(super) fn take_verdicts(&mut self, now: Time) {
+        while let Ok(verdict) = self.login.next() {
+            let Some(conn) = self.conns.get_mut(verdict.conn) else {
+                continue;
+            };
+            conn.mac = verdict.mac;
+            let peer = conn.peer;
+            if matches!(verdict.proof, Err(denial) if denial.is_guess()) {
+                self.peers.failed(now, peer);
+            }
+            let delay = self.peers.delay(now, peer);
+            if delay.is_zero() {
+                self.answer(now, verdict);
+            } else {
+                self.answered = self.answered.wrapping_add(1);
+                self.answers.insert((now + delay, self.answered), verdict);
+            }
+        }
+    }
+
+    /// Gives the answers that were held back and are due.
+    pub(super) fn give_answers(&mut self, now: Time) {
+        while let Some(entry) = self.answers.first_entry()
+            && entry.key().0 <= now
+        {
+            let verdict = entry.remove();
+            self.answer(now, verdict);
+        }
+    }
+
+    /// Decides by the directory of now.
+    fn answer(&mut self, now: Time, verdict: Verdict) {
+        let Some(conn) = self.conns.get_mut(verdict.conn) else {
+            return;
+        };
+        let decision = match auth::decide(&self.directory, &verdict, conn.kind) {
+            Ok(decision) => decision,
+            Err(denial) => {
+                self.tell_denial(now, &verdict, denial);
+                Decision::Refuse(auth::refusal(denial))
+            }
+        };
+        self.core.decide(now, verdict.conn, decision);
+    }
+
+    fn tell_denial(&mut self, now: Time, verdict: &Verdict, why: Denial) {
+        let kind = BrokerEventKind::LoginRefused {
+            username: verdict.username.clone(),
+            why,
+        };
+        // Guesses are each worth telling: somebody counts them. Their delays bound them.
+        if why.is_guess() {
+            self.tell_of(verdict.conn, 0, kind);
+        } else {
+            self.tell_peer(now, verdict.conn, kind);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What the daemon has the running broker do.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use mqttguard_broker::{ConnId, Kick, Time};
+use rustls::ServerConfig;
+
+use super::auth;
+use super::event::Denial;
+use super::reactor::Reactor;
+use super::report::BrokerStats;
+use crate::config::Listener;
+use crate::registry::{Account, Directory};
+
+/// How long clients have to hear that the broker stops.
+const STOP: Duration = Duration::from_millis(500);
+
+/// A call of [`super::BrokerHandle`].
+pub(super) enum Command {
+    Directory(Arc<Directory>),
+    Listeners(Vec<Listener>),
+    Tls(Arc<ServerConfig>),
+    Stats(SyncSender<BrokerStats>),
+    Stop,
+}
+
+impl Reactor {
+    pub(super) fn take_commands(&mut self, now: Time) {
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                Command::Directory(directory) => self.set_directory(now, directory),
+                Command::Listeners(listeners) => self.set_listeners(now, listeners),
+                Command::Tls(tls) => self.tls = tls,
+                Command::Stats(reply) => {
+                    // Whoever asked has stopped waiting.
+                    let _ = reply.try_send(self.stats(now));
+                }
+                Command::Stop => self.stop(now),
+            }
+        }
+    }
+
+    fn set_directory(&mut self, now: Time, directory: Arc<Directory>) {
+        let old = std::mem::replace(&mut self.directory, Arc::clone(&directory));
+        for (name, before) in &old.accounts {
+            match directory.accounts.get(name) {
+                None => {
+                    self.kick(now, name, Kick::Revoked);
+                    self.core.forget(now, name);
+                }
+                Some(account) if Arc::ptr_eq(before, account) => {}
+                Some(account) if before.hash != account.hash => {
+                    self.kick(now, name, Kick::Revoked);
+                }
+                Some(account) => self.regrant(now, before, account),
+            }
+        }
+        // Each client again by the rules it came in by.
+        let mut banned = HashSet::new();
+        let mut revoked = HashSet::new();
+        for conn in self.conns.iter() {
+            let Some(login) = &conn.login else { continue };
+            let Some(account) = directory.accounts.get(&*login.identity) else {
+                continue;
+            };
+            match auth::admit(&directory, account, conn.mac, conn.kind) {
+                Ok(()) => {}
+                Err(Denial::Quarantined | Denial::Blocked) => {
+                    banned.insert(Arc::clone(&login.identity));
+                }
+                Err(_) => {
+                    revoked.insert(Arc::clone(&login.identity));
+                }
+            }
+        }
+        for identity in &banned {
+            self.kick(now, identity, Kick::Banned);
+        }
+        for identity in revoked.difference(&banned) {
+            self.kick(now, identity, Kick::Revoked);
+        }
+    }
+
+    fn regrant(&mut self, now: Time, before: &Account, account: &Account) {
+        let same = before.device == account.device
+            && before.profile == account.profile
+            && before.limits == account.limits;
+        if !same {
+            let grants = |client_id: &str| Arc::new(auth::grants_of(account, client_id));
+            let identity = &account.username;
+            self.core.regrant(now, identity, grants, &account.limits);
+        }
+    }
+
+    /// Has the core cut a client off; one that does not listen is cut off all the same.
+    fn kick(&mut self, now: Time, identity: &str, why: Kick) {
+        self.core.kick(now, identity, why);
+        let mut any = false;
+        for conn in self.conns.iter_mut() {
+            if conn
+                .login
+                .as_ref()
+                .is_some_and(|login| *login.identity == *identity)
+            {
+                conn.hurry(now);
+                any = true;
+            }
+        }
+        if any {
+            self.sweep_soon(now);
+        }
+    }
+
+    fn set_listeners(&mut self, now: Time, listeners: Vec<Listener>) {
+        self.listeners.set(now, listeners, &mut self.events);
+        let orphans: Vec<ConnId> = self
+            .conns
+            .iter()
+            .filter(|conn| {
+                let listener = self.listeners.get(&conn.listener);
+                listener.is_none_or(|listener| listener.config.kind != conn.kind)
+            })
+            .map(|conn| conn.id)
+            .collect();
+        for id in orphans {
+            self.finish(now, id);
+        }
+    }
+
+    fn stop(&mut self, now: Time) {
+        self.stop_by = Some(now + STOP);
+        self.listeners.set(now, Vec::new(), &mut self.events);
+        let mut identities = HashSet::new();
+        let mut strangers = Vec::new();
+        for conn in self.conns.iter() {
+            match &conn.login {
+                Some(login) => {
+                    identities.insert(Arc::clone(&login.identity));
+                }
+                None => strangers.push(conn.id),
+            }
+        }
+        for id in strangers {
+            self.finish(now, id);
+        }
+        for identity in identities {
+            self.kick(now, &identity, Kick::ShuttingDown);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! How connections end: lost, or in order.
+
+use std::io::Read;
+use std::time::Duration;
+
+use mqttguard_broker::{ConnId, Time};
+
+use super::conn::Conn;
+use super::reactor::Reactor;
+
+/// How often connections that wait for their end are looked at.
+const SWEEP: Duration = Duration::from_millis(250);
+/// How long a closed socket waits for the peer to close, and how many may wait.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGERING: usize = 128;
+
+impl Reactor {
+    /// The transport is gone.
+    pub(super) fn lose(&mut self, now: Time, id: ConnId) {
+        if let Some(mut conn) = self.remove(now, id) {
+            let _ = self.poll.registry().deregister(conn.stream());
+        }
+    }
+
+    /// Ends a connection in order.
+    pub(super) fn finish(&mut self, now: Time, id: ConnId) {
+        let Some(mut conn) = self.remove(now, id) else {
+            return;
+        };
+        let _ = self.poll.registry().deregister(conn.stream());
+        let stream = conn.finish(now, &mut self.wire);
+        if self.lingering.len() >= LINGERING {
+            self.lingering.pop_front();
+        }
+        self.lingering.push_back((now + LINGER, stream));
+        self.sweep_soon(now);
+    }
+
+    fn remove(&mut self, now: Time, id: ConnId) -> Option<Conn> {
+        self.conns.get_mut(id)?;
+        self.core.lost(now, id);
+        // While it is still known whom they are about.
+        self.report(now);
+        let conn = self.conns.remove(id)?;
+        self.peers.disconnect(now, conn.peer);
+        if let Some(listener) = self.listeners.get_mut(&conn.listener) {
+            listener.connections = listener.connections.saturating_sub(1);
+        }
+        Some(conn)
+    }
+
+    /// Sees to it that a connection that waits is looked at in time.
+    pub(super) fn watch(&mut self, now: Time, id: ConnId) {
+        let conn = self.conns.get_mut(id);
+        if conn.is_some_and(|conn| conn.give_up_at().is_some()) {
+            self.sweep_soon(now);
+        }
+    }
+
+    pub(super) fn sweep_soon(&mut self, now: Time) {
+        self.sweep_at.get_or_insert(now + SWEEP);
+    }
+
+    /// Gives up connections whose time is over.
+    pub(super) fn sweep(&mut self, now: Time) {
+        self.sweep_at = None;
+        let over: Vec<ConnId> = self
+            .conns
+            .iter()
+            .filter(|conn| conn.give_up_at().is_some_and(|at| at <= now))
+            .map(|conn| conn.id)
+            .collect();
+        for id in over {
+            self.lose(now, id);
+        }
+        while let Some((until, _)) = self.lingering.front()
+            && *until <= now
+        {
+            if let Some((_, mut stream)) = self.lingering.pop_front() {
+                // Unread bytes would make the close a reset.
+                let _ = stream.read(&mut self.input);
+            }
+        }
+        let waits = self.conns.iter().any(|conn| conn.give_up_at().is_some());
+        if waits || !self.lingering.is_empty() {
+            self.sweep_soon(now);
+        }
+    }
+
+    /// Closes sockets that only wait for their peers, to have file descriptors again.
+    pub(super) fn stop_lingering(&mut self) {
+        self.lingering.clear();
+    }
+}

@@ -1,0 +1,286 @@
+//! One connection: its socket, its TLS, and what it could not take yet.
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Shutdown};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use mqttguard_broker::{ConnId, Time, Version};
+use mqttguard_common::Mac;
+use zeroize::Zeroize;
+
+use super::tls::{Received, Session};
+use crate::config::ListenerKind;
+
+/// Bytes read at once from a client that is let in; a multiple of what most clients send in a
+/// burst.
+pub(super) const READ: usize = 64 * 1024;
+/// Bytes read at once from anybody else: the core may have to keep what comes after a CONNECT
+/// until it is decided on.
+pub(super) const READ_STRANGER: usize = 4 * 1024;
+/// Bytes asked from the core at once, which is also about the most that waits here for a
+/// client's socket.
+pub(super) const ROOM: usize = 64 * 1024;
+
+/// A client that takes nothing for this long, while something waits for it, is gone.
+const STALLED: Duration = Duration::from_secs(30);
+/// How long the last words to a client may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Who the client is that was let in.
+pub(super) struct Login {
+    pub(super) identity: Arc<str>,
+    pub(super) client_id: Arc<str>,
+    pub(super) version: Version,
+    pub(super) since: Time,
+}
+
+/// Whether the core wants the client read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    Wanted,
+    /// Not before the core names the connection.
+    UntilNamed,
+    /// Not before this time.
+    Until(Time),
+    /// Never again.
+    Done,
+}
+
+/// A connection.
+pub(super) struct Conn {
+    pub(super) id: ConnId,
+    stream: TcpStream,
+    tls: Option<Session>,
+    pub(super) peer: IpAddr,
+    pub(super) listener: Arc<str>,
+    pub(super) kind: ListenerKind,
+    pub(super) mac: Option<Mac>,
+    pub(super) login: Option<Box<Login>>,
+    pub(super) reading: Reading,
+    /// The socket may have bytes.
+    pub(super) readable: bool,
+    /// The peer has sent its FIN: reads go on until they find it.
+    pub(super) read_closed: bool,
+    /// The socket may take bytes.
+    pub(super) writable: bool,
+    /// Whether the connection stands in the queue of those to be read.
+    pub(super) queued: bool,
+    /// Whether the core has something to say.
+    pub(super) named: bool,
+    /// Whether it ends once what waits is written.
+    pub(super) closing: bool,
+    waiting: Vec<u8>,
+    blocked_since: Option<Time>,
+    close_by: Option<Time>,
+}
+
+/// What a read found.
+pub(super) enum Input {
+    /// Something, handed on.
+    Some,
+    /// Nothing now.
+    Nothing,
+    /// The end.
+    End,
+    /// TLS that is none.
+    BadTls(rustls::Error),
+}
+
+impl Conn {
+    pub(super) fn new(
+        id: ConnId,
+        stream: TcpStream,
+        tls: Option<Session>,
+        peer: IpAddr,
+        listener: Arc<str>,
+    ) -> Conn {
+        Conn {
+            id,
+            stream,
+            kind: match tls {
+                Some(_) => ListenerKind::Tls,
+                None => ListenerKind::Plain,
+            },
+            tls,
+            peer,
+            listener,
+            mac: None,
+            login: None,
+            reading: Reading::Wanted,
+            readable: true,
+            read_closed: false,
+            writable: true,
+            queued: false,
+            named: false,
+            closing: false,
+            waiting: Vec::new(),
+            blocked_since: None,
+            close_by: None,
+        }
+    }
+
+    pub(super) fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
+    }
+
+    /// Whether a read makes sense now.
+    pub(super) fn wants_read(&self) -> bool {
+        self.readable && self.reading == Reading::Wanted
+    }
+
+    /// Whether nothing waits for the socket.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Reads once and hands plaintext to `deliver`. `input` and `wire` are scratch.
+    pub(super) fn read(
+        &mut self,
+        now: Time,
+        input: &mut [u8],
+        wire: &mut Vec<u8>,
+        mut deliver: impl FnMut(&[u8]),
+    ) -> io::Result<Input> {
+        let kept = match &mut self.tls {
+            Some(tls) => tls.restore(input),
+            None => 0,
+        };
+        let most = match self.login {
+            Some(_) => READ,
+            None => READ_STRANGER,
+        };
+        let room = input
+            .get_mut(kept..kept.saturating_add(most))
+            .ok_or(io::ErrorKind::OutOfMemory)?;
+        let found = match self.stream.read(room) {
+            Ok(found) => found,
+            Err(error) => {
+                if let Some(tls) = &mut self.tls {
+                    tls.keep(input.get(..kept).unwrap_or_default());
+                }
+                return match error.kind() {
+                    io::ErrorKind::WouldBlock => {
+                        self.readable = false;
+                        Ok(Input::Nothing)
+                    }
+                    io::ErrorKind::Interrupted => Ok(Input::Nothing),
+                    _ => Err(error),
+                };
+            }
+        };
+        if found == 0 {
+            return Ok(Input::End);
+        }
+        // A short read has emptied the socket: epoll(7), question 9. Unless the FIN is behind.
+        if found < most && !self.read_closed {
+            self.readable = false;
+        }
+        let input = input
+            .get_mut(..kept.saturating_add(found))
+            .unwrap_or_default();
+        let Some(tls) = &mut self.tls else {
+            deliver(input);
+            self.wipe(input);
+            return Ok(Input::Some);
+        };
+        wire.clear();
+        let received = tls.receive(input, wire, deliver);
+        self.wipe(input);
+        self.write(now, wire)?;
+        match received {
+            Ok(Received::Taken) => Ok(Input::Some),
+            Ok(Received::Closed) => Ok(Input::End),
+            Err(error) => Ok(Input::BadTls(error)),
+        }
+    }
+
+    /// Leaves no password in the shared buffer (TLS is decrypted in place there).
+    fn wipe(&self, input: &mut [u8]) {
+        if self.login.is_none() {
+            input.zeroize();
+        }
+    }
+
+    /// Sends what the core gave. What the socket does not take waits.
+    pub(super) fn send(&mut self, now: Time, plain: &[u8], wire: &mut Vec<u8>) -> io::Result<()> {
+        match &mut self.tls {
+            None => self.write(now, plain),
+            Some(tls) if tls.is_established() => {
+                wire.clear();
+                tls.encrypt(plain, wire).map_err(io::Error::other)?;
+                self.write(now, wire)
+            }
+            // No words are possible before the handshake is done.
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Writes what waits. True once nothing does.
+    pub(super) fn flush(&mut self, now: Time) -> io::Result<bool> {
+        if self.waiting.is_empty() {
+            return Ok(true);
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        self.write(now, &waiting)?;
+        Ok(self.waiting.is_empty())
+    }
+
+    fn write(&mut self, now: Time, mut bytes: &[u8]) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            while self.writable && !bytes.is_empty() {
+                match self.stream.write(bytes) {
+                    Ok(written) => {
+                        self.blocked_since = None;
+                        // A short write has filled the socket.
+                        self.writable = written >= bytes.len();
+                        bytes = bytes.get(written..).unwrap_or_default();
+                    }
+                    Err(error) => match error.kind() {
+                        io::ErrorKind::WouldBlock => self.writable = false,
+                        io::ErrorKind::Interrupted => {}
+                        _ => return Err(error),
+                    },
+                }
+            }
+        }
+        if !bytes.is_empty() {
+            self.blocked_since.get_or_insert(now);
+            self.waiting.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    /// From now on the connection only ends.
+    pub(super) fn end(&mut self, now: Time) {
+        self.closing = true;
+        self.reading = Reading::Done;
+        self.hurry(now);
+    }
+
+    /// Leaves the connection a moment for its last words.
+    pub(super) fn hurry(&mut self, now: Time) {
+        self.close_by.get_or_insert(now + LAST_WORDS);
+    }
+
+    /// When the connection is given up if nothing changes.
+    pub(super) fn give_up_at(&self) -> Option<Time> {
+        let stalled = self.blocked_since.map(|since| since + STALLED);
+        [stalled, self.close_by].into_iter().flatten().min()
+    }
+
+    /// Says goodbye and sends the FIN. The socket is to be closed a little later: closed at
+    /// once, with unread bytes in it, it would send a reset that overtakes the goodbye.
+    pub(super) fn finish(mut self, now: Time, wire: &mut Vec<u8>) -> TcpStream {
+        if let Some(tls) = &mut self.tls
+            && tls.is_established()
+        {
+            wire.clear();
+            tls.close(wire);
+            let _ = self.write(now, wire);
+        }
+        let _ = self.stream.shutdown(Shutdown::Write);
+        self.stream
+    }
+}

@@ -1,0 +1,179 @@
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mqttguard_broker::{Access, Version};
+use mqttguard_common::Mac;
+
+use crate::outlet::Outlet;
+
+/// Something the broker has to tell, and whom it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokerEvent {
+    /// The peer's MAC address, if the kernel knew it.
+    pub mac: Option<Mac>,
+    /// The peer's address. None only for [`BrokerEventKind::Listening`].
+    pub address: Option<IpAddr>,
+    /// Who the client is, once it is let in: the user name.
+    pub identity: Option<Arc<str>>,
+    /// The client identifier, once it is known.
+    pub client_id: Option<Arc<str>>,
+    /// Events of the same kind left out since the last one.
+    pub suppressed: u32,
+    /// What happened.
+    pub kind: BrokerEventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BrokerEventKind {
+    /// A client is in.
+    Connected {
+        /// The protocol it speaks.
+        version: Version,
+        /// Whether it found its session of before.
+        session_present: bool,
+    },
+    /// A client is out.
+    Disconnected {
+        /// Why, in a few plain words.
+        why: &'static str,
+        /// Whether it said so itself.
+        by_client: bool,
+    },
+    /// A login was refused.
+    LoginRefused {
+        /// The user name that was tried; hostile text.
+        username: Option<String>,
+        /// Why.
+        why: Denial,
+    },
+    /// No grant covers what a client asked for.
+    TopicRefused {
+        /// The right that was missing.
+        access: Access,
+        /// The topic name or filter; hostile text.
+        topic: String,
+        /// The profile that lacks it.
+        profile: String,
+    },
+    /// A limit was met.
+    LimitMet {
+        /// The limit's name.
+        limit: &'static str,
+        /// The most that is allowed.
+        allowed: u64,
+    },
+    /// A peer broke MQTT or TLS.
+    ProtocolError {
+        /// The MQTT packet's name, or `TLS`.
+        packet: &'static str,
+        /// What was wrong.
+        what: String,
+    },
+    /// A listener came up or went down.
+    Listening {
+        /// The listener's section name.
+        listener: Arc<str>,
+        /// Whether it listens.
+        up: bool,
+        /// The address, or the error.
+        detail: String,
+    },
+}
+
+/// Why a login was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Denial {
+    /// The CONNECT had no user name or no password.
+    NoCredentials,
+    /// Nobody has this user name.
+    UnknownUser,
+    /// It is another password.
+    WrongPassword,
+    /// The device is in quarantine.
+    Quarantined,
+    /// The device is blocked.
+    Blocked,
+    /// The credential is bound to another device's MAC address.
+    OtherDevice,
+    /// The peer's MAC address is not known (no neighbour entry, or loopback), and the credential
+    /// is bound to one.
+    UnknownDevice,
+    /// The device may not use the plaintext listener.
+    PlaintextNotAllowed,
+    /// The credential was changed while it was checked.
+    Changed,
+    /// A client of another identity uses this client identifier.
+    ClientIdInUse,
+    /// Too many logins wait already.
+    Busy,
+    /// The hash stored for the user is damaged.
+    DamagedHash,
+}
+
+impl Denial {
+    /// In plain words.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Denial::NoCredentials => "no user name or no password",
+            Denial::UnknownUser => "unknown user name",
+            Denial::WrongPassword => "wrong password",
+            Denial::Quarantined => "the device is in quarantine",
+            Denial::Blocked => "the device is blocked",
+            Denial::OtherDevice => "the credential belongs to another device",
+            Denial::UnknownDevice => {
+                "the peer's MAC address is not known and the credential is bound to one"
+            }
+            Denial::PlaintextNotAllowed => "the device may not use the plaintext listener",
+            Denial::Changed => "the credential was changed meanwhile",
+            Denial::ClientIdInUse => "the client identifier is in use by another user",
+            Denial::Busy => "too many logins at once",
+            Denial::DamagedHash => "the stored password hash is damaged",
+        }
+    }
+
+    /// Whether it looks like guessing, rather than like a device in the wrong place.
+    pub const fn is_guess(self) -> bool {
+        matches!(
+            self,
+            Denial::NoCredentials | Denial::UnknownUser | Denial::WrongPassword
+        )
+    }
+}
+
+/// The way out for events. Never blocks: what finds the channel full is counted as lost.
+pub(super) struct Events {
+    sender: Outlet<BrokerEvent>,
+    lost: u64,
+}
+
+impl Events {
+    pub(super) fn new(sender: Outlet<BrokerEvent>) -> Events {
+        Events { sender, lost: 0 }
+    }
+
+    pub(super) fn tell(&mut self, event: BrokerEvent) {
+        if self.sender.try_send(event).is_err() {
+            self.lost = self.lost.saturating_add(1);
+        }
+    }
+
+    pub(super) fn listening(&mut self, listener: &Arc<str>, up: bool, detail: String) {
+        self.tell(BrokerEvent {
+            mac: None,
+            address: None,
+            identity: None,
+            client_id: None,
+            suppressed: 0,
+            kind: BrokerEventKind::Listening {
+                listener: Arc::clone(listener),
+                up,
+                detail,
+            },
+        });
+    }
+
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
+    }
+}

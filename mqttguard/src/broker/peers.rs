@@ -1,0 +1,177 @@
+//! What is remembered of each source address: connections, failed logins, what was told.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use mqttguard_broker::Time;
+
+/// Addresses remembered without a connection.
+const REMEMBERED: usize = 1024;
+/// A failed login counts for this long after the last one.
+const FAILURES_LAST: Duration = Duration::from_secs(60);
+/// Answers are held back by this for the second failure, twice that for the third, and so on.
+const FIRST_DELAY_MS: u64 = 125;
+/// Longest delay. Stays below the least sensible CONNACK timeout of a client.
+const MAX_DELAY_MS: u64 = 2_000;
+/// Least time between two events of the broker's own about one address.
+const BETWEEN_EVENTS: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+struct Peer {
+    connections: u32,
+    failures: u32,
+    last_failure: Time,
+    told: Option<Time>,
+    suppressed: u32,
+}
+
+impl Peer {
+    fn is_idle(&self, now: Time) -> bool {
+        self.connections == 0 && (self.failures == 0 || self.is_forgiven(now))
+    }
+
+    fn is_forgiven(&self, now: Time) -> bool {
+        now.since(self.last_failure) >= FAILURES_LAST
+    }
+}
+
+/// All source addresses that are connected, and the last that misbehaved.
+#[derive(Default)]
+pub(super) struct Peers {
+    peers: HashMap<IpAddr, Peer>,
+}
+
+impl Peers {
+    /// Counts a connection, unless there are `limit` already.
+    pub(super) fn connect(&mut self, now: Time, address: IpAddr, limit: u32) -> bool {
+        let peer = self.entry(now, address);
+        let fits = peer.connections < limit;
+        if fits {
+            peer.connections = peer.connections.saturating_add(1);
+        }
+        fits
+    }
+
+    pub(super) fn disconnect(&mut self, now: Time, address: IpAddr) {
+        if let Some(peer) = self.peers.get_mut(&address) {
+            peer.connections = peer.connections.saturating_sub(1);
+            if peer.is_idle(now) {
+                self.peers.remove(&address);
+            }
+        }
+    }
+
+    /// Counts a failed login.
+    pub(super) fn failed(&mut self, now: Time, address: IpAddr) {
+        let peer = self.entry(now, address);
+        if peer.is_forgiven(now) {
+            peer.failures = 0;
+        }
+        peer.failures = peer.failures.saturating_add(1);
+        peer.last_failure = now;
+    }
+
+    /// How long to hold back any answer to a login from here, good or bad: a fast answer must
+    /// not be the sign of a good one.
+    pub(super) fn delay(&self, now: Time, address: IpAddr) -> Duration {
+        let failures = match self.peers.get(&address) {
+            Some(peer) if !peer.is_forgiven(now) => peer.failures,
+            _ => 0,
+        };
+        let Some(doublings) = failures.checked_sub(2) else {
+            return Duration::ZERO;
+        };
+        let delay = FIRST_DELAY_MS
+            .checked_shl(doublings.min(16))
+            .unwrap_or(MAX_DELAY_MS);
+        Duration::from_millis(delay.min(MAX_DELAY_MS))
+    }
+
+    /// Whether to tell of this address now. Some: yes, and how many were left out since the
+    /// last time.
+    pub(super) fn may_tell(&mut self, now: Time, address: IpAddr) -> Option<u32> {
+        let peer = self.entry(now, address);
+        if peer
+            .told
+            .is_some_and(|told| now.since(told) < BETWEEN_EVENTS)
+        {
+            peer.suppressed = peer.suppressed.saturating_add(1);
+            return None;
+        }
+        peer.told = Some(now);
+        Some(std::mem::take(&mut peer.suppressed))
+    }
+
+    fn entry(&mut self, now: Time, address: IpAddr) -> &mut Peer {
+        if self.peers.len() >= REMEMBERED && !self.peers.contains_key(&address) {
+            self.peers.retain(|_, peer| !peer.is_idle(now));
+            let oldest = self
+                .peers
+                .iter()
+                .filter(|(_, peer)| peer.connections == 0)
+                .min_by_key(|(_, peer)| peer.last_failure)
+                .map(|(address, _)| *address);
+            if let Some(oldest) = oldest
+                && self.peers.len() >= REMEMBERED
+            {
+                self.peers.remove(&oldest);
+            }
+        }
+        self.peers.entry(address).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn delays_grow_to_a_bound_and_are_forgiven() {
+        let mut peers = Peers::default();
+        let mut delays = Vec::new();
+        for second in 0..20 {
+            let now = Time(second * 1000);
+            peers.failed(now, HERE);
+            delays.push(peers.delay(now, HERE).as_millis());
+        }
+        assert_eq!(delays[..6], [0, 125, 250, 500, 1000, 2000]);
+        assert!(delays[6..].iter().all(|delay| *delay == 2000));
+        assert_eq!(peers.delay(Time(19_000 + 60_000), HERE), Duration::ZERO);
+    }
+
+    #[test]
+    fn connections_are_counted_and_bounded() {
+        let mut peers = Peers::default();
+        let now = Time(0);
+        assert!(peers.connect(now, HERE, 2) && peers.connect(now, HERE, 2));
+        assert!(!peers.connect(now, HERE, 2));
+        peers.disconnect(now, HERE);
+        assert!(peers.connect(now, HERE, 2));
+        peers.disconnect(now, HERE);
+        peers.disconnect(now, HERE);
+        assert!(peers.peers.is_empty());
+    }
+
+    #[test]
+    fn a_flood_of_addresses_is_bounded_and_spares_the_connected() {
+        let mut peers = Peers::default();
+        assert!(peers.connect(Time(0), HERE, 1));
+        for n in 0..5000u32 {
+            peers.failed(Time(u64::from(n)), IpAddr::V4(n.into()));
+        }
+        assert!(peers.peers.len() <= REMEMBERED);
+        assert!(!peers.connect(Time(5000), HERE, 1));
+    }
+
+    #[test]
+    fn tells_once_a_second_and_counts_the_rest() {
+        let mut peers = Peers::default();
+        assert_eq!(peers.may_tell(Time(0), HERE), Some(0));
+        assert_eq!(peers.may_tell(Time(500), HERE), None);
+        assert_eq!(peers.may_tell(Time(999), HERE), None);
+        assert_eq!(peers.may_tell(Time(1000), HERE), Some(2));
+    }
+}

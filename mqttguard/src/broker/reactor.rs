@@ -1,0 +1,394 @@
+//! The broker's thread: polls sockets, reads, feeds the core, and writes what it gives.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream;
+use mio::{Poll, Token, Waker};
+use mqttguard_broker::{Broker, ConnId, Flow, Time, Transmit};
+use rustls::ServerConfig;
+
+use super::auth::{self, Verdict};
+use super::change::Command;
+use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
+use super::conns::Conns;
+use super::event::{BrokerEventKind, Events};
+use super::listen::{Accepted, FIRST_TOKEN, Listeners};
+use super::peers::Peers;
+use super::tls::MAX_PARTIAL;
+use super::{Bounds, Resolve, Startup};
+use crate::registry::Directory;
+
+const WAKER: Token = Token(usize::MAX);
+
+/// Bytes read before what they caused is written: enough to write in bulk, and less than what
+/// would fill a subscriber's queue.
+const FLUSH_AFTER: usize = 32 * 1024;
+/// Bytes read before sockets are asked again who can take or has something: subscribers drain
+/// while publishers go on.
+const TURN: usize = 128 * 1024;
+/// Connections that nobody has logged in on read in one turn. Each read may be a step of a TLS
+/// handshake, which on a small router takes the time of thousands of messages.
+const STRANGERS: usize = 4;
+/// Times [`ROOM`] written to one client before others have their turn.
+const SENDS: usize = 4;
+/// Scratch buffers that one large packet has grown are cut back to this.
+const SCRATCH: usize = 256 * 1024;
+
+/// Owns the core, the sockets and everything that is known of them.
+pub(super) struct Reactor {
+    pub(super) poll: Poll,
+    pub(super) core: Broker,
+    pub(super) conns: Conns,
+    pub(super) listeners: Listeners,
+    pub(super) peers: Peers,
+    pub(super) bounds: Bounds,
+    pub(super) login: auth::Worker,
+    pub(super) directory: Arc<Directory>,
+    pub(super) tls: Arc<ServerConfig>,
+    pub(super) resolve: Arc<Resolve>,
+    pub(super) events: Events,
+    pub(super) commands: Receiver<Command>,
+    /// Answers to logins held back, by when they are due; the number tells those of one time
+    /// apart.
+    pub(super) answers: BTreeMap<(Time, u64), Verdict>,
+    pub(super) answered: u64,
+    pub(super) accepted: Vec<Accepted>,
+    /// Until when the clients have time to hear that the broker stops.
+    pub(super) stop_by: Option<Time>,
+    started: Instant,
+    /// Clients to be read.
+    readable: VecDeque<ConnId>,
+    /// Connections to be read that nobody has logged in on.
+    strangers: VecDeque<ConnId>,
+    /// Connections whose turn of writing was over before they were done.
+    unfinished: Vec<ConnId>,
+    /// When connections above their rate may be read again.
+    resume: BinaryHeap<Reverse<(Time, u32, u32)>>,
+    /// Closed sockets that wait for their peers to close, and until when.
+    pub(super) lingering: VecDeque<(Time, TcpStream)>,
+    /// When connections that wait for their end are looked at.
+    pub(super) sweep_at: Option<Time>,
+    /// Scratch: what was read.
+    pub(super) input: Vec<u8>,
+    /// Scratch: what the core sends.
+    plain: Vec<u8>,
+    /// Scratch: what TLS sends.
+    pub(super) wire: Vec<u8>,
+}
+
+impl Reactor {
+    pub(super) fn new(
+        startup: Startup,
+        commands: Receiver<Command>,
+    ) -> io::Result<(Reactor, Arc<Waker>)> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let resolve: Arc<Resolve> = startup.resolve.into();
+        let mut reactor = Reactor {
+            core: Broker::new(startup.bounds.core.clone()),
+            conns: Conns::default(),
+            listeners: Listeners::new(poll.registry().try_clone()?),
+            poll,
+            peers: Peers::default(),
+            bounds: startup.bounds,
+            login: auth::Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
+            directory: startup.directory,
+            tls: startup.tls,
+            resolve,
+            events: Events::new(startup.events),
+            commands,
+            answers: BTreeMap::new(),
+            answered: 0,
+            accepted: Vec::new(),
+            stop_by: None,
+            started: Instant::now(),
+            readable: VecDeque::new(),
+            strangers: VecDeque::new(),
+            unfinished: Vec::new(),
+            resume: BinaryHeap::new(),
+            lingering: VecDeque::new(),
+            sweep_at: None,
+            input: vec![0; MAX_PARTIAL + READ.max(READ_STRANGER)],
+            plain: Vec::new(),
+            wire: Vec::new(),
+        };
+        let now = reactor.now();
+        reactor
+            .listeners
+            .set(now, startup.listeners, &mut reactor.events);
+        Ok((reactor, waker))
+    }
+
+    /// Works until it is told to stop.
+    pub(super) fn run(&mut self) {
+        let mut events = mio::Events::with_capacity(256);
+        while !self.is_over() {
+            let timeout = self.timeout();
+            match self.poll.poll(&mut events, timeout) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    log::error!("the broker stops: poll: {error}");
+                    return;
+                }
+            }
+            let now = self.now();
+            for event in &events {
+                match event.token() {
+                    WAKER => {
+                        self.take_commands(now);
+                        self.take_verdicts(now);
+                    }
+                    token if token.0 >= FIRST_TOKEN => self.listeners.ready(token),
+                    Token(slot) => self.socket_event(now, slot, event),
+                }
+            }
+            self.due(now);
+            self.accept(now);
+            self.read_all(now);
+            self.settle(now);
+            for id in std::mem::take(&mut self.unfinished) {
+                self.serve(now, id);
+            }
+            self.shrink();
+        }
+    }
+
+    fn now(&self) -> Time {
+        Time(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let busy = !self.readable.is_empty()
+            || !self.strangers.is_empty()
+            || !self.unfinished.is_empty()
+            || self.listeners.is_ready();
+        if busy {
+            return Some(Duration::ZERO);
+        }
+        let next = [
+            self.core.deadline(),
+            self.resume.peek().map(|Reverse((time, ..))| *time),
+            self.answers.first_key_value().map(|((time, _), _)| *time),
+            self.listeners.deadline(),
+            self.sweep_at,
+            self.stop_by,
+        ];
+        let now = self.now();
+        // One more, as the clock shows whole milliseconds: no turn is for nothing.
+        let wait = |time: Time| match time.since(now) {
+            Duration::ZERO => Duration::ZERO,
+            wait => wait.saturating_add(Duration::from_millis(1)),
+        };
+        next.into_iter().flatten().min().map(wait)
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop_by
+            .is_some_and(|by| by <= self.now() || self.conns.iter().next().is_none())
+    }
+
+    /// Does what is due by the clock.
+    fn due(&mut self, now: Time) {
+        if self.core.deadline().is_some_and(|deadline| deadline <= now) {
+            self.core.tick(now);
+        }
+        self.listeners.retry(now, &mut self.events);
+        while let Some(Reverse((time, slot, serial))) = self.resume.peek().copied()
+            && time <= now
+        {
+            self.resume.pop();
+            self.wanted(ConnId { slot, serial });
+        }
+        self.give_answers(now);
+        if self.sweep_at.is_some_and(|at| at <= now) {
+            self.sweep(now);
+        }
+    }
+
+    fn socket_event(&mut self, now: Time, slot: usize, event: &mio::event::Event) {
+        let Some(conn) = self.conns.in_slot(slot) else {
+            return;
+        };
+        let id = conn.id;
+        conn.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+        conn.read_closed |= event.is_read_closed() || event.is_error();
+        if event.is_writable() {
+            conn.writable = true;
+        }
+        if event.is_writable() && (conn.named || !conn.is_flushed()) {
+            self.serve(now, id);
+        }
+        self.enqueue(id);
+    }
+
+    /// The core wants the connection read again.
+    fn wanted(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(id) {
+            if conn.reading != Reading::Done {
+                conn.reading = Reading::Wanted;
+            }
+            self.enqueue(id);
+        }
+    }
+
+    pub(super) fn enqueue(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(id)
+            && conn.wants_read()
+            && !conn.queued
+        {
+            conn.queued = true;
+            match conn.login {
+                Some(_) => self.readable.push_back(id),
+                None => self.strangers.push_back(id),
+            }
+        }
+    }
+
+    /// Reads once from each connection that has something, as far as one turn goes.
+    fn read_all(&mut self, now: Time) {
+        let (mut taken, mut unwritten) = (0usize, 0usize);
+        for _ in 0..self.readable.len() {
+            let Some(id) = self.readable.pop_front() else {
+                break;
+            };
+            let found = self.read(now, id);
+            unwritten = unwritten.saturating_add(found);
+            if unwritten >= FLUSH_AFTER {
+                self.settle(now);
+                taken = taken.saturating_add(unwritten);
+                unwritten = 0;
+            }
+            if taken >= TURN {
+                break;
+            }
+        }
+        for _ in 0..self.strangers.len().min(STRANGERS) {
+            if let Some(id) = self.strangers.pop_front() {
+                self.read(now, id);
+            }
+        }
+    }
+
+    /// Reads once. Returns how many bytes the core was given.
+    fn read(&mut self, now: Time, id: ConnId) -> usize {
+        let Some(conn) = self.conns.get_mut(id) else {
+            return 0;
+        };
+        conn.queued = false;
+        if !conn.wants_read() {
+            return 0;
+        }
+        let mut taken = 0usize;
+        let mut flow = Flow::Read;
+        let core = &mut self.core;
+        let found = conn.read(now, &mut self.input, &mut self.wire, |bytes| {
+            if flow != Flow::Close {
+                taken = taken.saturating_add(bytes.len());
+                flow = core.receive(now, id, bytes);
+            }
+        });
+        match flow {
+            Flow::Read => {}
+            Flow::Pause(None) => conn.reading = Reading::UntilNamed,
+            Flow::Pause(Some(time)) => {
+                conn.reading = Reading::Until(time);
+                self.resume.push(Reverse((time, id.slot, id.serial)));
+            }
+            Flow::Close => {
+                conn.named = true;
+                conn.end(now);
+                self.unfinished.push(id);
+            }
+        }
+        match found {
+            Ok(Input::Some | Input::Nothing) => self.enqueue(id),
+            // What came before the end may be answered yet, if only by a DISCONNECT.
+            Ok(Input::End) if flow == Flow::Close => {}
+            Ok(Input::End) | Err(_) => self.lose(now, id),
+            Ok(Input::BadTls(error)) => {
+                let what = error.to_string();
+                self.tell_peer(
+                    now,
+                    id,
+                    BrokerEventKind::ProtocolError {
+                        packet: "TLS",
+                        what,
+                    },
+                );
+                self.finish(now, id);
+            }
+        }
+        self.watch(now, id);
+        taken
+    }
+
+    /// Takes out of the core all it has to ask, tell and send.
+    pub(super) fn settle(&mut self, now: Time) {
+        loop {
+            while let Some((id, request)) = self.core.next_request() {
+                self.request(now, id, request);
+            }
+            self.report(now);
+            let Some(id) = self.core.next_ready() else {
+                break;
+            };
+            if let Some(conn) = self.conns.get_mut(id) {
+                conn.named = true;
+                if conn.reading == Reading::UntilNamed {
+                    self.wanted(id);
+                }
+                self.serve(now, id);
+            }
+        }
+    }
+
+    /// Writes what waits for a connection, then what the core has for it.
+    pub(super) fn serve(&mut self, now: Time, id: ConnId) {
+        if self.try_serve(now, id).is_err() {
+            self.lose(now, id);
+        }
+        self.watch(now, id);
+    }
+
+    fn try_serve(&mut self, now: Time, id: ConnId) -> io::Result<()> {
+        let Some(conn) = self.conns.get_mut(id) else {
+            return Ok(());
+        };
+        conn.flush(now)?;
+        for _ in 0..SENDS {
+            if !conn.named || !conn.writable {
+                break;
+            }
+            self.plain.clear();
+            match self.core.transmit(now, id, &mut self.plain, ROOM) {
+                Transmit::Drained => conn.named = false,
+                Transmit::More => {}
+                Transmit::Close => {
+                    conn.named = false;
+                    conn.end(now);
+                }
+            }
+            conn.send(now, &self.plain, &mut self.wire)?;
+        }
+        if conn.closing && !conn.named && conn.is_flushed() {
+            self.finish(now, id);
+        } else if conn.named && conn.writable {
+            self.unfinished.push(id);
+        }
+        Ok(())
+    }
+
+    fn shrink(&mut self) {
+        for scratch in [&mut self.plain, &mut self.wire] {
+            if scratch.capacity() > SCRATCH {
+                *scratch = Vec::new();
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! What the broker tells: events, and its state when asked.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mqttguard_broker::{ConnId, Notice, NoticeKind, Stats, Time, Version};
+use mqttguard_common::Mac;
+
+use super::conn::Login;
+use super::event::{BrokerEvent, BrokerEventKind, Denial};
+use super::listen::ListenerStatus;
+use super::reactor::Reactor;
+
+/// The broker's state.
+#[derive(Clone, Debug)]
+pub struct BrokerStats {
+    /// The core's counters and levels.
+    pub core: Stats,
+    /// All listeners.
+    pub listeners: Vec<ListenerStatus>,
+    /// All clients that are in.
+    pub clients: Vec<ClientStatus>,
+    /// Events that found their channel full, since the start.
+    pub events_lost: u64,
+}
+
+/// One client that is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientStatus {
+    /// The user name; the broker's identity.
+    pub username: Arc<str>,
+    /// The MAC address it came from, if known.
+    pub mac: Option<Mac>,
+    /// The client identifier.
+    pub client_id: Arc<str>,
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// How long it is in.
+    pub connected_for: Duration,
+    /// The protocol it speaks.
+    pub protocol: Version,
+    /// The listener it came in by.
+    pub listener: Arc<str>,
+}
+
+impl Reactor {
+    /// Tells what the core has noticed.
+    pub(super) fn report(&mut self, now: Time) {
+        while let Some(notice) = self.core.next_notice() {
+            self.tell_notice(now, notice);
+        }
+    }
+
+    fn tell_notice(&mut self, now: Time, notice: Notice) {
+        let id = notice.conn;
+        if let NoticeKind::Connected { version, .. } = notice.kind
+            && let Some(conn) = self.conns.get_mut(id)
+            && let (Some(identity), Some(client_id)) = (&notice.identity, &notice.client_id)
+        {
+            conn.login = Some(Box::new(Login {
+                identity: Arc::clone(identity),
+                client_id: Arc::clone(client_id),
+                version,
+                since: now,
+            }));
+        }
+        let kind = match notice.kind {
+            NoticeKind::Connected {
+                version,
+                session_present,
+            } => BrokerEventKind::Connected {
+                version,
+                session_present,
+            },
+            NoticeKind::Disconnected { why, by_client } => {
+                BrokerEventKind::Disconnected { why, by_client }
+            }
+            NoticeKind::ProtocolError { packet, what } => {
+                BrokerEventKind::ProtocolError { packet, what }
+            }
+            NoticeKind::Refused { access, topic } => {
+                let account = notice
+                    .identity
+                    .as_deref()
+                    .and_then(|identity| self.directory.accounts.get(identity));
+                BrokerEventKind::TopicRefused {
+                    access,
+                    topic,
+                    profile: account.map_or_else(String::new, |a| a.profile_name.clone()),
+                }
+            }
+            NoticeKind::Limit { limit, allowed } => BrokerEventKind::LimitMet { limit, allowed },
+            NoticeKind::TakeoverRefused => BrokerEventKind::LoginRefused {
+                username: notice.identity.as_deref().map(str::to_owned),
+                why: Denial::ClientIdInUse,
+            },
+        };
+        let (mac, address) = self.whereabouts(id);
+        self.events.tell(BrokerEvent {
+            mac,
+            address,
+            identity: notice.identity,
+            client_id: notice.client_id,
+            suppressed: notice.suppressed,
+            kind,
+        });
+    }
+
+    /// Tells of a connection that the core says nothing of.
+    pub(super) fn tell_of(&mut self, id: ConnId, suppressed: u32, kind: BrokerEventKind) {
+        let (mac, address) = self.whereabouts(id);
+        let login = self.conns.get_mut(id).and_then(|conn| conn.login.as_ref());
+        let event = BrokerEvent {
+            mac,
+            address,
+            identity: login.map(|login| Arc::clone(&login.identity)),
+            client_id: login.map(|login| Arc::clone(&login.client_id)),
+            suppressed,
+            kind,
+        };
+        self.events.tell(event);
+    }
+
+    /// The same, but seldom for one address.
+    pub(super) fn tell_peer(&mut self, now: Time, id: ConnId, kind: BrokerEventKind) {
+        let Some(peer) = self.conns.get_mut(id).map(|conn| conn.peer) else {
+            return;
+        };
+        if let Some(suppressed) = self.peers.may_tell(now, peer) {
+            self.tell_of(id, suppressed, kind);
+        }
+    }
+
+    /// Tells that a connection was closed at once, for want of room.
+    pub(super) fn tell_full(
+        &mut self,
+        now: Time,
+        address: IpAddr,
+        limit: &'static str,
+        allowed: u32,
+    ) {
+        let Some(suppressed) = self.peers.may_tell(now, address) else {
+            return;
+        };
+        let mac = (self.resolve)(address);
+        self.events.tell(BrokerEvent {
+            mac,
+            address: Some(address),
+            identity: None,
+            client_id: None,
+            suppressed,
+            kind: BrokerEventKind::LimitMet {
+                limit,
+                allowed: allowed.into(),
+            },
+        });
+    }
+
+    /// The peer's MAC address and address. The MAC is looked up if no login has done so; what
+    /// is told before a login is told but a few times a second.
+    fn whereabouts(&mut self, id: ConnId) -> (Option<Mac>, Option<IpAddr>) {
+        let Some(conn) = self.conns.get_mut(id) else {
+            return (None, None);
+        };
+        if conn.mac.is_none() && conn.login.is_none() {
+            conn.mac = (self.resolve)(conn.peer);
+        }
+        (conn.mac, Some(conn.peer))
+    }
+
+    pub(super) fn stats(&self, now: Time) -> BrokerStats {
+        let clients = self.conns.iter().filter_map(|conn| {
+            let login = conn.login.as_ref()?;
+            Some(ClientStatus {
+                username: Arc::clone(&login.identity),
+                mac: conn.mac,
+                client_id: Arc::clone(&login.client_id),
+                address: conn.peer,
+                connected_for: now.since(login.since),
+                protocol: login.version,
+                listener: Arc::clone(&conn.listener),
+            })
+        });
+        BrokerStats {
+            core: self.core.stats(),
+            listeners: self.listeners.status(),
+            clients: clients.collect(),
+            events_lost: self.events.lost(),
+        }
+    }
+}

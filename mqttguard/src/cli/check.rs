@@ -1,0 +1,39 @@
+//! `mqttguard check`: the mistakes in a configuration, without a daemon.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::args::Args;
+use super::output::Output;
+use super::{Command, Failure};
+use crate::config;
+
+pub(super) static COMMAND: Command = Command {
+    name: "check",
+    usage: "[--config FILE] [--reference]",
+    about: "List every mistake in the configuration; --reference prints what it may contain.",
+    words: 0,
+    values: &["config"],
+    flags: &["reference"],
+    run,
+};
+
+fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
+    if args.flag("reference") {
+        output.write(&config::reference())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let file = args.config();
+    let errors = config::load(&file)
+        .map(|_| Vec::new())
+        .unwrap_or_else(|error| error.lines());
+    if args.json() {
+        output.json(&json!({ "ok": errors.is_empty(), "errors": errors }))?;
+    } else if errors.is_empty() {
+        output.line(&format!("{}: no mistakes", file.display()))?;
+    } else {
+        super::reload::write_mistakes(&errors, output)?;
+    }
+    Ok(ExitCode::from(u8::from(!errors.is_empty())))
+}

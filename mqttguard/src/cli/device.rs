@@ -1,0 +1,94 @@
+//! `mqttguard device`: all that is known of one device.
+
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use super::args::Args;
+use super::output::{Output, Style};
+use super::{Command, Failure, events, remote, text};
+
+pub(super) static COMMAND: Command = Command {
+    name: "device",
+    usage: "DEVICE",
+    about: "Show one device: state, connections, counters, its last events.",
+    words: 1,
+    values: &[],
+    flags: &[],
+    run,
+};
+
+fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
+    let device = remote::call(args, "device", remote::about_device(args, COMMAND.values)?)?;
+    match args.json() {
+        true => output.json(&device)?,
+        false => output.write(&show(&device, text::now_ms(), output.style))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn show(device: &Value, now_ms: u64, style: Style) -> String {
+    let field = |name| text::field(device, name);
+    let mut state = field("state");
+    if let Some(until) = device.get("until_ms").and_then(Value::as_u64) {
+        let left = text::duration(until.saturating_sub(now_ms) / 1000);
+        state.push_str(&format!(" for another {left}"));
+    }
+    if device.get("why").is_some_and(Value::is_string) {
+        state.push_str(&format!(": {}", field("why")));
+    }
+    let none = Value::Null;
+    let frames = device.get("frames").unwrap_or(&none);
+    let logins = device.get("logins").unwrap_or(&none);
+    let addresses = text::strings(device, "addresses").join(", ");
+    let mut lines = vec![
+        ("name", field("name")),
+        ("MAC", field("mac")),
+        ("host name", field("hostname")),
+        (
+            "addresses",
+            if addresses.is_empty() {
+                "-".into()
+            } else {
+                addresses
+            },
+        ),
+        ("interface", field("interface")),
+        ("state", state),
+        ("profile", field("profile")),
+        ("user name", field("username")),
+        ("first seen", text::ago(device, "first_seen_ms", now_ms)),
+        ("last seen", text::ago(device, "last_seen_ms", now_ms)),
+        (
+            "frames",
+            format!(
+                "{} passed, {} dropped",
+                text::number(frames, "passed"),
+                text::number(frames, "dropped")
+            ),
+        ),
+        ("dropped", text::enumerate(&text::counts(device, "dropped"))),
+        ("failed logins", text::number(logins, "failed").to_string()),
+    ];
+    for connection in text::items(device, "connected") {
+        let [client, address, protocol] =
+            ["client_id", "address", "protocol"].map(|name| text::field(connection, name));
+        let since = text::ago(connection, "since_ms", now_ms);
+        lines.push((
+            "connected",
+            format!("{client} from {address}, MQTT {protocol}, {since}"),
+        ));
+    }
+    let mut shown: String = lines
+        .into_iter()
+        .map(|(name, value)| format!("{name:<15}{value}\n"))
+        .collect();
+    let events = text::items(device, "events");
+    if !events.is_empty() {
+        shown.push_str("\nLast events:\n");
+        for event in events {
+            shown.push_str(&format!("{}\n", events::show(event, style)));
+        }
+    }
+    shown
+}

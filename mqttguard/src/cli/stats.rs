@@ -1,0 +1,57 @@
+//! `mqttguard stats`: the counters.
+
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use super::args::Args;
+use super::output::{Output, Style};
+use super::table::Table;
+use super::{Command, Failure, remote, text};
+
+pub(super) static COMMAND: Command = Command {
+    name: "stats",
+    usage: "",
+    about: "Print the counters: frames and bytes by device and verdict, and the broker's.",
+    words: 0,
+    values: &[],
+    flags: &[],
+    run,
+};
+
+fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
+    let reply = remote::call(args, "stats", Value::Null)?;
+    match args.json() {
+        true => output.json(&reply)?,
+        false => output.write(&show(&reply, output.style))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn show(reply: &Value, style: Style) -> String {
+    let mut table = Table::new(["DEVICE", "VERDICT", "FRAMES", "BYTES"]);
+    let devices = reply.get("devices").and_then(Value::as_object);
+    for (mac, reasons) in devices.into_iter().flatten() {
+        for (reason, counters) in reasons.as_object().into_iter().flatten() {
+            table.row([
+                text::safe(mac).into(),
+                text::safe(reason).into(),
+                text::number(counters, "frames").to_string().into(),
+                text::bytes(text::number(counters, "bytes")).into(),
+            ]);
+        }
+    }
+    let mut shown = table.write(0, style);
+    let broker = reply.get("broker").and_then(Value::as_object);
+    if broker.is_some() {
+        shown.push_str("\nBroker:\n");
+    }
+    for (name, count) in broker
+        .into_iter()
+        .flatten()
+        .filter(|(_, count)| count.is_number())
+    {
+        shown.push_str(&format!("{:<18}{count}\n", text::safe(name)));
+    }
+    shown
+}

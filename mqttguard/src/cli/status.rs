@@ -1,0 +1,158 @@
+//! `mqttguard status`: whether the network is protected, and if not, why.
+
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use super::args::Args;
+use super::output::{Colour, Output, Style};
+use super::table::{Cell, Table};
+use super::{Command, Failure, remote, text};
+
+pub(super) static COMMAND: Command = Command {
+    name: "status",
+    usage: "",
+    about: "Tell whether the network is protected, and how every part does.",
+    words: 0,
+    values: &[],
+    flags: &[],
+    run,
+};
+
+fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
+    let reply = remote::call(args, "status", Value::Null)?;
+    match args.json() {
+        true => output.json(&reply)?,
+        false => output.write(&show(&reply, text::now_ms(), output.style))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn show(status: &Value, now_ms: u64, style: Style) -> String {
+    let none = Value::Null;
+    let part = |name| status.get(name).unwrap_or(&none);
+    let protected = match text::truth(status, "protected") {
+        true => style.paint("protected", Some(Colour::Green)),
+        false => style.paint("NOT PROTECTED", Some(Colour::Red)),
+    };
+    let mut shown = format!(
+        "mqttguard {}, {}, mode {}, up {}\n",
+        text::field(status, "version"),
+        protected,
+        text::field(status, "mode"),
+        text::duration(text::number(status, "uptime_s")),
+    );
+    for why in text::strings(status, "why") {
+        shown.push_str(&format!("  {why}\n"));
+    }
+    shown.push_str(&kernel(part("kernel"), style));
+    shown.push_str(&broker(part("broker"), style));
+    shown.push_str(&discovery(status, style));
+    let devices = enumerate_all(
+        part("devices"),
+        &["new", "enrolled", "quarantined", "blocked", "gone"],
+    );
+    let dropped = text::enumerate(&text::counts(status, "dropped"));
+    shown.push_str(&format!(
+        "\nDevices: {devices}\nFrames dropped: {dropped}\n"
+    ));
+    let config = part("config");
+    let (file, loaded) = (
+        text::field(config, "file"),
+        text::ago(config, "loaded_ms", now_ms),
+    );
+    shown.push_str(&format!("Configuration: {file}, loaded {loaded}\n"));
+    for error in text::strings(config, "errors") {
+        shown.push_str(&format!("  {}\n", style.paint(&error, Some(Colour::Red))));
+    }
+    shown
+}
+
+fn kernel(kernel: &Value, style: Style) -> String {
+    let loaded = match text::truth(kernel, "loaded") {
+        true => style.paint("loaded", Some(Colour::Green)),
+        false => style.paint("not loaded", Some(Colour::Red)),
+    };
+    let mut shown = format!("\nKernel program: {loaded}\n");
+    if kernel.get("error").is_some_and(Value::is_string) {
+        shown.push_str(&format!("  {}\n", text::field(kernel, "error")));
+    }
+    let attachments = text::items(kernel, "attachments");
+    if !attachments.is_empty() {
+        let mut table = Table::new(["INTERFACE", "HOOK", "FRAMES", "WHY"]);
+        for attachment in attachments {
+            let proof = text::field(attachment, "proof");
+            let colour = match proof.as_str() {
+                "seen" => Some(Colour::Green),
+                "blind" => Some(Colour::Red),
+                _ => Some(Colour::Yellow),
+            };
+            table.row([
+                text::field(attachment, "interface").into(),
+                text::field(attachment, "hook").into(),
+                Cell::coloured(proof, colour),
+                text::field(attachment, "why").into(),
+            ]);
+        }
+        shown.push_str(&table.write(2, style));
+    }
+    shown
+}
+
+fn broker(broker: &Value, style: Style) -> String {
+    let mut shown = format!(
+        "\nBroker: {}\n",
+        enumerate_all(
+            broker,
+            &["connections", "sessions", "subscriptions", "retained"]
+        )
+    );
+    let mut table = Table::new(["LISTENER", "KIND", "ADDRESS", "STATE", "DETAIL"]);
+    for listener in text::items(broker, "listeners") {
+        table.row([
+            text::field(listener, "name").into(),
+            text::field(listener, "kind").into(),
+            text::field(listener, "address").into(),
+            up(listener),
+            text::field(listener, "detail").into(),
+        ]);
+    }
+    shown.push_str(&table.write(2, style));
+    let [read, sent] =
+        ["bytes_in", "bytes_out"].map(|name| text::bytes(text::number(broker, name)));
+    shown.push_str(&format!(
+        "  {} messages ({read}) in, {} ({sent}) out, {} dropped, {} refused\n",
+        text::number(broker, "messages_in"),
+        text::number(broker, "messages_out"),
+        text::number(broker, "messages_dropped"),
+        text::number(broker, "refused"),
+    ));
+    shown
+}
+
+fn discovery(status: &Value, style: Style) -> String {
+    let mut table = Table::new(["SOURCE", "STATE", "DETAIL"]);
+    for source in text::items(status, "discovery") {
+        table.row([
+            text::field(source, "source").into(),
+            up(source),
+            text::field(source, "detail").into(),
+        ]);
+    }
+    format!("\nDevices are seen by:\n{}", table.write(2, style))
+}
+
+fn up(part: &Value) -> Cell {
+    match text::truth(part, "up") {
+        true => Cell::coloured("up", Some(Colour::Green)),
+        false => Cell::coloured("down", Some(Colour::Red)),
+    }
+}
+
+fn enumerate_all(object: &Value, names: &[&str]) -> String {
+    let words: Vec<String> = names
+        .iter()
+        .map(|name| format!("{} {name}", text::number(object, name)))
+        .collect();
+    words.join(", ")
+}

@@ -1,0 +1,265 @@
+//! Makes [`Settings`] of sections that fit the table, and checks what only shows between them.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use mqttguard_common::{MAX_EXCEPTIONS, Mac};
+
+use super::check::{Checked, Place};
+use super::kinds::size;
+use super::mistake::{ConfigError, found};
+use super::settings::*;
+use super::table::*;
+
+/// None if something is missing, which is a mistake noted before.
+pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Settings> {
+    let of = |kind: &'static str| {
+        checked
+            .sections
+            .iter()
+            .filter(move |place| place.schema.kind == kind)
+    };
+    let named = |place: &Place| place.name.clone();
+    let main = of(MAIN.kind).next().and_then(main);
+    let listeners = listeners(of(LISTENER.kind), errors);
+    let profiles: Option<_> = of(PROFILE.kind)
+        .map(|place| Some((named(place), profile(place)?)))
+        .collect();
+    let limits: Option<BTreeMap<String, Limits>> = of(LIMITS.kind)
+        .map(|place| Some((named(place), limits(place, errors)?)))
+        .collect();
+    let exceptions = exceptions(of(EXCEPTION.kind), errors);
+    let devices = devices(of(DEVICE_SECTION.kind), errors);
+    let limits = limits?;
+    Some(Settings {
+        main: main?,
+        listeners: listeners?,
+        profiles: profiles?,
+        default_limits: limits.get("default")?.clone(),
+        limits,
+        exceptions: exceptions?,
+        devices: devices?,
+    })
+}
+
+fn main(place: &Place) -> Option<Main> {
+    let raw = &place.raw;
+    let devices = DEVICES.all(raw);
+    let mut networks = NETWORKS.all(raw);
+    if networks.is_empty() && devices.is_empty() {
+        networks.push("lan".into());
+    }
+    Some(Main {
+        enabled: ENABLED.one(raw)?,
+        mode: MODE.one(raw)?,
+        networks,
+        devices,
+        hook: HOOK.one(raw)?,
+        profile: DEFAULT_PROFILE.one(raw)?,
+        plaintext_ports: PLAINTEXT_PORTS.all(raw),
+        detect_connect: DETECT_CONNECT.one(raw)?,
+        mqtt_sn: MQTT_SN.one(raw)?,
+        quarantine: QUARANTINE.one(raw)?,
+        login_failures: LOGIN_FAILURES.one(raw)?,
+        flood_seconds: FLOOD_SECONDS.one(raw).filter(|seconds| *seconds > 0),
+        forget_after: FORGET_AFTER.one(raw)?,
+        data_dir: DATA_DIR.one(raw)?,
+        run_dir: RUN_DIR.one(raw)?,
+        bpf_dir: BPF_DIR.one(raw)?,
+        lease_file: LEASE_FILE.one(raw)?,
+        hostname: MAIN_HOSTNAME.one(raw)?,
+    })
+}
+
+fn listeners<'a>(
+    places: impl Iterator<Item = &'a Place>,
+    errors: &mut ConfigError,
+) -> Option<Vec<Listener>> {
+    let mut listeners: Vec<Listener> = Vec::new();
+    for place in places {
+        let raw = &place.raw;
+        if !LISTENER_ENABLED.one(raw)? {
+            continue;
+        }
+        let kind = LISTENER_KIND.one(raw)?;
+        let listener = Listener {
+            name: place.name.clone(),
+            kind,
+            addresses: LISTENER_ADDRESSES.all(raw),
+            port: LISTENER_PORT.one(raw).unwrap_or(match kind {
+                ListenerKind::Tls => 8883,
+                ListenerKind::Plain => 1883,
+            }),
+            connections: LISTENER_CONNECTIONS.one(raw)?,
+        };
+        let taken = listeners.iter().find(|other| {
+            other.port == listener.port && overlap(&other.addresses, &listener.addresses)
+        });
+        if let Some(other) = taken {
+            errors.push(
+                place.line("port"),
+                format!("{}: option port", place.label),
+                found(
+                    &listener.port.to_string(),
+                    format!(
+                        "a port that no other listener uses on the same address; '{}' does",
+                        other.name
+                    ),
+                ),
+            );
+        }
+        listeners.push(listener);
+    }
+    Some(listeners)
+}
+
+/// Whether two lists of addresses, where empty means all, have one in common.
+fn overlap(a: &[IpAddr], b: &[IpAddr]) -> bool {
+    let all = |list: &[IpAddr]| list.is_empty() || list.iter().any(IpAddr::is_unspecified);
+    all(a) || all(b) || a.iter().any(|address| b.contains(address))
+}
+
+fn profile(place: &Place) -> Option<Profile> {
+    Some(Profile {
+        publish: PUBLISH.all(&place.raw),
+        subscribe: SUBSCRIBE.all(&place.raw),
+        limits: PROFILE_LIMITS.one(&place.raw)?,
+    })
+}
+
+fn limits(place: &Place, errors: &mut ConfigError) -> Option<Limits> {
+    let raw = &place.raw;
+    let packet_size = PACKET_SIZE.one(raw)?;
+    let queue_bytes = QUEUE_BYTES.one(raw)?;
+    if queue_bytes < packet_size {
+        errors.push(
+            place.line("queue_bytes"),
+            format!("{}: option queue_bytes", place.label),
+            found(
+                &size(queue_bytes),
+                format!(
+                    "at least packet_size ({}), or the largest packet never fits",
+                    size(packet_size)
+                ),
+            ),
+        );
+    }
+    Some(Limits {
+        kernel: KernelLimits {
+            packets_per_s: KERNEL_PACKETS.one(raw)?,
+            bytes_per_s: KERNEL_BYTES.one(raw)?.into(),
+            connections_per_s: KERNEL_CONNECTIONS.one(raw)?,
+        },
+        broker: mqttguard_broker::Limits {
+            packet_size,
+            messages_per_s: MESSAGES.one(raw)?,
+            bytes_per_s: BYTES.one(raw)?,
+            burst_ms: milliseconds(BURST.one(raw)?),
+            connections: CONNECTIONS.one(raw)?,
+            subscriptions: SUBSCRIPTIONS.one(raw)?,
+            topic_levels: TOPIC_LEVELS.one(raw)?,
+            in_flight: u16::try_from(IN_FLIGHT.one(raw)?).unwrap_or(u16::MAX),
+            queue_messages: QUEUE_MESSAGES.one(raw)?,
+            queue_bytes,
+            retained_messages: RETAINED_MESSAGES.one(raw)?,
+            retained_bytes: RETAINED_BYTES.one(raw)?,
+            session_expiry_s: u32::try_from(SESSION_EXPIRY.one(raw)?.as_secs()).unwrap_or(u32::MAX),
+        },
+    })
+}
+
+fn milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+fn exceptions<'a>(
+    places: impl Iterator<Item = &'a Place>,
+    errors: &mut ConfigError,
+) -> Option<Vec<Exception>> {
+    let mut exceptions: Vec<Exception> = Vec::new();
+    for place in places {
+        let exception = exception(place)?;
+        // The kernel program looks one destination up and has a row of this length for it.
+        let fits = exceptions.iter().chain([&exception]).all(|inner| {
+            let covers = |outer: &&Exception| outer.destination.contains(&inner.destination);
+            let earlier = exceptions.iter().filter(covers).count();
+            earlier.saturating_add(usize::from(covers(&&exception))) <= MAX_EXCEPTIONS
+        });
+        if !fits {
+            errors.push(
+                place.line("destination"),
+                format!("{}: option destination", place.label),
+                found(
+                    &exception.destination.to_string(),
+                    format!("at most {MAX_EXCEPTIONS} exceptions for one destination"),
+                ),
+            );
+        }
+        exceptions.push(exception);
+    }
+    Some(exceptions)
+}
+
+fn exception(place: &Place) -> Option<Exception> {
+    Some(Exception {
+        name: place.name.clone(),
+        mac: EXCEPTION_MAC.one(&place.raw),
+        destination: EXCEPTION_DESTINATION.one(&place.raw)?,
+        port: EXCEPTION_PORT.one(&place.raw),
+    })
+}
+
+fn devices<'a>(
+    places: impl Iterator<Item = &'a Place>,
+    errors: &mut ConfigError,
+) -> Option<BTreeMap<Mac, DeviceOverride>> {
+    let mut devices = BTreeMap::new();
+    let mut names: BTreeMap<String, &str> = BTreeMap::new();
+    for place in places {
+        let raw = &place.raw;
+        let mac = DEVICE_MAC.one(raw)?;
+        let name = DEVICE_OWN_NAME.one(raw);
+        // Two devices of one name would share the topics of `%d`.
+        if let Some(name) = &name {
+            match names.get(name) {
+                Some(first) => errors.push(
+                    place.line("name"),
+                    format!("{}: option name", place.label),
+                    found(name, format!("a name that {first} does not have")),
+                ),
+                None => {
+                    names.insert(name.clone(), &place.label);
+                }
+            }
+        }
+        let device = DeviceOverride {
+            name,
+            profile: DEVICE_PROFILE.one(raw),
+            limits: DEVICE_LIMITS.one(raw),
+            blocked: DEVICE_BLOCKED.one(raw)?,
+            plaintext: DEVICE_PLAINTEXT.one(raw)?,
+            roaming: DEVICE_ROAMING.one(raw)?,
+        };
+        match devices.entry(mac) {
+            Entry::Vacant(entry) => {
+                entry.insert((&place.label, device));
+            }
+            Entry::Occupied(first) => errors.push(
+                place.line("mac"),
+                format!("{}: option mac", place.label),
+                found(
+                    &mac.to_string(),
+                    format!("a device that {} is not about", first.get().0),
+                ),
+            ),
+        }
+    }
+    Some(
+        devices
+            .into_iter()
+            .map(|(mac, (_, device))| (mac, device))
+            .collect(),
+    )
+}

@@ -1,0 +1,303 @@
+//! The kinds of value that name something: a device, a file, a place in the network, a topic.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use mqttguard_common::Mac;
+
+use super::kinds::Kind;
+
+/// A MAC address of a single device.
+pub(super) struct MacAddress;
+
+impl Kind for MacAddress {
+    type Value = Mac;
+    fn read(&self, text: &str) -> Option<Mac> {
+        text.parse().ok().filter(|mac: &Mac| mac.is_device())
+    }
+    fn expected(&self) -> String {
+        "a device's MAC address such as 02:c1:1e:17:00:01".into()
+    }
+}
+
+/// An IP address of this router.
+pub(super) struct Address;
+
+impl Kind for Address {
+    type Value = IpAddr;
+    fn read(&self, text: &str) -> Option<IpAddr> {
+        text.parse()
+            .ok()
+            .filter(|address: &IpAddr| !address.is_multicast())
+    }
+    fn expected(&self) -> String {
+        "an IPv4 or IPv6 address such as 192.168.1.1 or fd00::1".into()
+    }
+}
+
+/// A prefix, or a single address. Bits behind the prefix length must be zero: who writes
+/// `10.1.2.3/8` has made a slip in one of the two.
+pub(super) struct Prefix;
+
+impl Kind for Prefix {
+    type Value = IpNet;
+    fn read(&self, text: &str) -> Option<IpNet> {
+        let net = match text.parse::<IpAddr>() {
+            Ok(address) => IpNet::from(address),
+            Err(_) => text.parse().ok()?,
+        };
+        (net.trunc() == net).then_some(net)
+    }
+    fn expected(&self) -> String {
+        "an IPv4 or IPv6 address or prefix such as 203.0.113.7 or 2001:db8::/32, \
+         without bits behind the prefix length"
+            .into()
+    }
+}
+
+/// Text of certain characters and at most so many bytes.
+pub(super) struct Text {
+    pub(super) max: usize,
+    pub(super) allowed: fn(&str) -> bool,
+    /// What it is, and of which characters.
+    pub(super) what: &'static str,
+}
+
+impl Kind for Text {
+    type Value = String;
+    fn read(&self, text: &str) -> Option<String> {
+        let fits = !text.is_empty() && text.len() <= self.max && (self.allowed)(text);
+        fits.then(|| text.to_owned())
+    }
+    fn expected(&self) -> String {
+        format!("{}, at most {} characters", self.what, self.max)
+    }
+}
+
+/// A device's name. It stands for `%d` in topic patterns, so it has no `/`, `+`, `#` or `%`.
+pub(super) const DEVICE_NAME: Text = Text {
+    max: 63,
+    allowed: |text| {
+        text.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    },
+    what: "a device name of letters, digits, '-', '_' and '.'",
+};
+
+/// A network of `/etc/config/network`.
+pub(super) const NETWORK: Text = Text {
+    max: 32,
+    allowed: |text| {
+        text.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    },
+    what: "the name of an OpenWrt network such as lan",
+};
+
+/// A Linux network device; the kernel's `dev_valid_name` and `IFNAMSIZ`.
+pub(super) const DEVICE: Text = Text {
+    max: 15,
+    allowed: |text| {
+        !matches!(text, "." | "..")
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !b"/:".contains(&b))
+    },
+    what: "the name of a Linux network device such as br-lan",
+};
+
+/// A DNS host name (RFC 1123 section 2.1).
+pub(super) const HOSTNAME: Text = Text {
+    max: 253,
+    allowed: |text| {
+        text.split('.').all(|label| {
+            (1..=63).contains(&label.len())
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        })
+    },
+    what: "a host name of letters, digits, '-' and '.', such as openwrt.lan",
+};
+
+/// An absolute path without detours.
+pub(super) struct Path;
+
+impl Kind for Path {
+    type Value = PathBuf;
+    fn read(&self, text: &str) -> Option<PathBuf> {
+        let plain = text.len() <= 200
+            && text.starts_with('/')
+            && !text.chars().any(char::is_control)
+            && !text.split('/').any(|part| part == "..");
+        plain.then(|| PathBuf::from(text))
+    }
+    fn expected(&self) -> String {
+        "an absolute path without '..', at most 200 characters".into()
+    }
+}
+
+/// The name of a section of another type.
+pub(super) struct Ref(pub(super) &'static str);
+
+impl Kind for Ref {
+    type Value = String;
+    fn read(&self, text: &str) -> Option<String> {
+        SECTION_NAME.read(text)
+    }
+    fn expected(&self) -> String {
+        format!("the name of a '{}' section", self.0)
+    }
+    fn refers_to(&self) -> Option<&'static str> {
+        Some(self.0)
+    }
+}
+
+/// The name of a section.
+pub(super) const SECTION_NAME: Text = Text {
+    max: 32,
+    allowed: |text| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'),
+    what: "a section name of letters, digits and '_'",
+};
+
+/// A topic filter with `%d`, `%u` and `%c` in it (MQTT 5 section 4.7).
+pub(super) struct Pattern {
+    /// Whether topics of the server itself may be named (`$SYS/...`). Clients must not publish
+    /// there (MQTT 5 section 4.7.2).
+    pub(super) dollar: bool,
+}
+
+impl Kind for Pattern {
+    type Value = String;
+    fn read(&self, text: &str) -> Option<String> {
+        let dollar_fits = match text.strip_prefix('$') {
+            Some(rest) => self.dollar && !rest.starts_with("share/"),
+            None => true,
+        };
+        let mut after_percent = text.split('%').skip(1);
+        let percent_fits = loop {
+            match after_percent.next().map(|rest| rest.chars().next()) {
+                None => break true,
+                Some(Some('d' | 'u' | 'c')) => {}
+                // The second one of `%%` starts an empty piece.
+                Some(None) if after_percent.next().is_some() => {}
+                Some(_) => break false,
+            }
+        };
+        let levels: Vec<&str> = text.split('/').collect();
+        let wildcards_fit = levels
+            .iter()
+            .enumerate()
+            .all(|(index, level)| match *level {
+                "#" => index.saturating_add(1) == levels.len(),
+                "+" => true,
+                level => !level.contains(['+', '#']),
+            });
+        let fits = (1..=256).contains(&text.len())
+            && levels.len() <= 32
+            && !text.chars().any(char::is_control)
+            && dollar_fits
+            && percent_fits
+            && wildcards_fit;
+        fits.then(|| text.to_owned())
+    }
+    fn expected(&self) -> String {
+        let dollar = match self.dollar {
+            true => "not starting with $share/",
+            false => "not starting with $",
+        };
+        format!(
+            "a topic pattern: '+' and '#' only as whole levels, '#' only as the last, '%' only \
+             in %d, %u, %c and %%, {dollar}, at most 32 levels and 256 bytes"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_topic_filters_with_three_variables() {
+        let (publish, subscribe) = (Pattern { dollar: false }, Pattern { dollar: true });
+        for text in [
+            "%d/#", "#", "+", "a/+/%u", "+/%c/#", "100%%", "%%%d", "/", "a//b", "käse/%d",
+        ] {
+            assert_eq!(publish.read(text).as_deref(), Some(text));
+            assert_eq!(subscribe.read(text).as_deref(), Some(text));
+        }
+        for text in [
+            "",
+            "a#",
+            "#/a",
+            "a/#/b",
+            "a+",
+            "+a/b",
+            "%",
+            "a/%",
+            "%x",
+            "%%%",
+            "%D",
+            "a\tb",
+            "a\0b",
+            "$share/g/%d/#",
+        ] {
+            assert_eq!(publish.read(text), None, "{text:?}");
+            assert_eq!(subscribe.read(text), None, "{text:?}");
+        }
+        assert_eq!(publish.read("$SYS/x"), None);
+        assert_eq!(subscribe.read("$SYS/#").as_deref(), Some("$SYS/#"));
+        assert_eq!(publish.read(&"a/".repeat(32)), None);
+        assert_eq!(publish.read(&"a".repeat(257)), None);
+    }
+
+    #[test]
+    fn addresses_and_names_are_exact() {
+        for text in [
+            "203.0.113.7",
+            "203.0.113.0/24",
+            "2001:db8::/32",
+            "0.0.0.0/0",
+        ] {
+            assert!(Prefix.read(text).is_some(), "{text}");
+        }
+        for text in [
+            "203.0.113.7/24",
+            "203.0.113",
+            "300.0.0.1",
+            "::/129",
+            "example.org",
+        ] {
+            assert!(Prefix.read(text).is_none(), "{text}");
+        }
+        for text in [
+            "ff:ff:ff:ff:ff:ff",
+            "00:00:00:00:00:00",
+            "01:00:5e:00:00:01",
+            "02:c1",
+        ] {
+            assert!(MacAddress.read(text).is_none(), "{text}");
+        }
+        for text in ["openwrt.lan", "a", "a-b.c1"] {
+            assert!(HOSTNAME.read(text).is_some(), "{text}");
+        }
+        for text in ["", ".", "a..b", "-a", "a-.b", "a_b", "a.", &"a".repeat(64)] {
+            assert!(HOSTNAME.read(text).is_none(), "{text}");
+        }
+        for text in ["", "a/b", "a+", "#", "a b", "%d", "é", &"a".repeat(64)] {
+            assert!(DEVICE_NAME.read(text).is_none(), "{text}");
+        }
+        for text in ["/etc/mqttguard", "/"] {
+            assert!(Path.read(text).is_some(), "{text}");
+        }
+        for text in ["", "etc", "/a/../b", "/a\nb"] {
+            assert!(Path.read(text).is_none(), "{text}");
+        }
+        for text in ["", ".", "..", "a/b", "a b", "sixteen-letters-"] {
+            assert!(DEVICE.read(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What each method of the `mqttguard` object does.
+
+use mqttguard_common::Mac;
+use serde_json::{Map, Value, json};
+
+use super::clock::unix_ms;
+use super::report;
+use super::wiring::Daemon;
+use crate::broker::password;
+use crate::registry::{LookupError, Refused};
+use crate::ubus::{ArgType, Call, MethodError, MethodSpec, Status};
+
+/// The object's methods, as `ubus -v list mqttguard` shows them.
+pub(super) const METHODS: &[MethodSpec] = &[
+    MethodSpec {
+        name: "status",
+        args: &[],
+    },
+    MethodSpec {
+        name: "devices",
+        args: &[],
+    },
+    MethodSpec {
+        name: "device",
+        args: &[("device", ArgType::String)],
+    },
+    MethodSpec {
+        name: "enrol",
+        args: &[
+            ("device", ArgType::String),
+            ("profile", ArgType::String),
+            ("username", ArgType::String),
+        ],
+    },
+    MethodSpec {
+        name: "block",
+        args: &[("device", ArgType::String), ("why", ArgType::String)],
+    },
+    MethodSpec {
+        name: "unblock",
+        args: &[("device", ArgType::String)],
+    },
+    MethodSpec {
+        name: "stats",
+        args: &[],
+    },
+    MethodSpec {
+        name: "events",
+        args: &[("limit", ArgType::Integer), ("since", ArgType::Integer)],
+    },
+    MethodSpec {
+        name: "reload",
+        args: &[],
+    },
+];
+
+/// Events that one reply holds, if the caller names no number.
+const EVENTS: usize = 50;
+/// Longest reason an owner may give for a block, in bytes.
+const WHY_BYTES: usize = 200;
+
+type Args = Map<String, Value>;
+type Answer = Result<Value, MethodError>;
+
+impl Daemon {
+    /// A method was called.
+    pub(super) fn called(&mut self, call: Call) {
+        let Call {
+            method,
+            args,
+            reply,
+        } = call;
+        let answer = match method {
+            "status" => Ok(report::status(self)),
+            "devices" => Ok(report::devices(self)),
+            "device" => self.device_method(&args),
+            "enrol" => self.enrol_method(&args),
+            "block" => self.block_method(&args),
+            "unblock" => self.unblock_method(&args),
+            "stats" => Ok(report::stats(self)),
+            "events" => Ok(self.events_method(&args)),
+            "reload" => {
+                let ok = self.reload();
+                Ok(json!({ "ok": ok, "errors": self.configuration.errors }))
+            }
+            _ => Err(MethodError::new(Status::MethodNotFound, method)),
+        };
+        // What was decided is in force, and on disk, before the caller hears of it.
+        self.settle();
+        reply.send(answer.map(|answer| self.with_warning(answer)));
+    }
+
+    fn device_method(&self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        report::device(self, mac).ok_or_else(|| never_seen(mac))
+    }
+
+    fn enrol_method(&mut self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        let no_random = |error| MethodError::new(Status::SystemError, format!("{error}"));
+        let secret = password::issue().map_err(no_random)?;
+        let hash = password::Hash::new(secret.as_bytes(), password::ITERATIONS)
+            .map_err(no_random)?
+            .to_string();
+        let (profile, username) = (text(args, "profile"), text(args, "username"));
+        let username = self
+            .registry
+            .enrol(unix_ms(), mac, profile, username, hash)
+            .map_err(refused)?;
+        Ok(report::credential(self, mac, &username, &secret))
+    }
+
+    fn block_method(&mut self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        let why = text(args, "why").unwrap_or("blocked by the owner");
+        if why.len() > WHY_BYTES {
+            let found = why.len();
+            return Err(MethodError::new(
+                Status::InvalidArgument,
+                format!("why: found {found} bytes, expected at most {WHY_BYTES}"),
+            ));
+        }
+        self.registry.block(unix_ms(), mac, why).map_err(refused)?;
+        self.settle();
+        report::device(self, mac).ok_or_else(|| never_seen(mac))
+    }
+
+    fn unblock_method(&mut self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        self.registry.unblock(mac).map_err(refused)?;
+        self.settle();
+        report::device(self, mac).ok_or_else(|| never_seen(mac))
+    }
+
+    fn events_method(&self, args: &Args) -> Value {
+        let number = |name| args.get(name).and_then(Value::as_u64);
+        let limit =
+            number("limit").map_or(EVENTS, |limit| usize::try_from(limit).unwrap_or(EVENTS));
+        let events = self.events.read(number("since").unwrap_or(0), limit, None);
+        json!({ "events": events.into_iter().map(crate::events::Event::to_json).collect::<Vec<_>>() })
+    }
+
+    fn wanted(&self, args: &Args) -> Result<Mac, MethodError> {
+        let wanted = text(args, "device").ok_or_else(|| {
+            MethodError::new(
+                Status::InvalidArgument,
+                "device: found nothing, expected a MAC address, name, user name or IP address",
+            )
+        })?;
+        self.registry.find(wanted).map_err(|error| {
+            let status = match error {
+                LookupError::Unknown(_) => Status::NotFound,
+                LookupError::Ambiguous { .. } => Status::InvalidArgument,
+            };
+            MethodError::new(status, error.to_string())
+        })
+    }
+
+    /// An answer to a decision says so when the decision could not be written to disk.
+    fn with_warning(&self, mut answer: Value) -> Value {
+        if let (Some(error), Some(object)) = (&self.unsaved, answer.as_object_mut()) {
+            let warning = format!("in force, but lost at the next restart: {error}");
+            object.insert("warning".to_owned(), Value::String(warning));
+        }
+        answer
+    }
+}
+
+fn text<'a>(args: &'a Args, name: &str) -> Option<&'a str> {
+    args.get(name)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+}
+
+fn never_seen(mac: Mac) -> MethodError {
+    MethodError::new(
+        Status::NotFound,
+        format!("no device has the MAC address {mac}"),
+    )
+}
+
+fn refused(why: Refused) -> MethodError {
+    let status = match why {
+        Refused::Full(_) => Status::NoMemory,
+        Refused::BlockedByConfig(_) => Status::PermissionDenied,
+        Refused::NoSuchProfile { .. } | Refused::BadUsername(_) | Refused::UsernameTaken { .. } => {
+            Status::InvalidArgument
+        }
+    };
+    MethodError::new(status, why.to_string())
+}

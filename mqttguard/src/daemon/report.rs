@@ -1,0 +1,319 @@
+//! The daemon's state as the `mqttguard` object shows it.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, UdpSocket};
+use std::time::Duration;
+
+use mqttguard_common::{Mac, Reason};
+use serde_json::{Map, Value, json};
+
+use super::clock::unix_ms;
+use super::translation::protocol;
+use super::wiring::Daemon;
+use crate::broker::{BrokerStats, ClientStatus};
+use crate::config::Mode;
+use crate::enforce::{DeviceCounters, Proof};
+use crate::registry::{Device, State};
+
+/// Events shown with a device.
+const DEVICE_EVENTS: usize = 20;
+
+/// `status`: protected or not, why, and how each part is.
+pub(super) fn status(daemon: &Daemon) -> Value {
+    let mut why = daemon.guard.problems();
+    if let Err(error) = &daemon.broker {
+        why.push(format!("the broker is not running: {error}"));
+    }
+    let protected = why.is_empty();
+    if let Some(error) = &daemon.unsaved {
+        why.push(format!("changes are lost at the next restart: {error}"));
+    }
+    if !daemon.configuration.errors.is_empty() {
+        why.push("the configuration has mistakes; an earlier one is in force".to_owned());
+    }
+    let counters: BTreeMap<Mac, DeviceCounters> = daemon.guard.counters().into_iter().collect();
+    let settings = &daemon.configuration.settings;
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "protected": protected,
+        "why": why,
+        "mode": match settings.main.mode {
+            Mode::Enforce => "enforce",
+            Mode::Monitor => "monitor",
+        },
+        "uptime_s": daemon.started.elapsed().as_secs(),
+        "kernel": kernel(daemon),
+        "broker": broker(daemon),
+        "discovery": daemon.sources.iter().map(|(source, (up, detail))| json!({
+            "source": source.name(), "up": up, "detail": detail,
+        })).collect::<Vec<_>>(),
+        "devices": State::ALL.into_iter().map(|state| {
+            let count = daemon.registry.devices().filter(|device| device.state() == state).count();
+            (state.name().to_owned(), json!(count))
+        }).collect::<Map<_, _>>(),
+        "dropped": dropped(counters.values()),
+        "config": {
+            "file": daemon.configuration.file(),
+            "loaded_ms": daemon.configuration.loaded_ms,
+            "errors": daemon.configuration.errors,
+        },
+    })
+}
+
+fn kernel(daemon: &Daemon) -> Value {
+    match daemon.guard.attachments() {
+        Err(error) => json!({ "loaded": false, "error": error, "attachments": [] }),
+        Ok(attachments) => json!({
+            "loaded": true,
+            "attachments": attachments.iter().map(|attachment| json!({
+                "interface": attachment.interface,
+                "hook": attachment.hook,
+                "proof": match attachment.proof {
+                    Proof::Seen => "seen",
+                    Proof::Waiting => "waiting",
+                    Proof::Blind => "blind",
+                },
+                "why": attachment.why,
+            })).collect::<Vec<_>>(),
+        }),
+    }
+}
+
+fn broker(daemon: &Daemon) -> Value {
+    let stats = match &daemon.broker {
+        Ok(broker) => broker.handle.stats().ok_or("it does not answer"),
+        Err(error) => Err(error.as_str()),
+    };
+    let stats = match stats {
+        Ok(stats) => stats,
+        Err(error) => return json!({ "error": error, "listeners": [] }),
+    };
+    let mut out = core(&stats);
+    let listeners = stats.listeners.iter().map(|listener| {
+        json!({
+            "name": &*listener.name,
+            "kind": listener.kind.name(),
+            "addresses": listener.addresses,
+            "up": listener.errors.is_empty(),
+            "detail": listener.errors.join("; "),
+            "connections": listener.connections,
+        })
+    });
+    out.insert("listeners".to_owned(), listeners.collect());
+    Value::Object(out)
+}
+
+fn core(stats: &BrokerStats) -> Map<String, Value> {
+    let core = &stats.core;
+    [
+        ("connections", core.connections),
+        ("sessions", core.sessions),
+        ("subscriptions", core.subscriptions),
+        ("retained", core.retained),
+        ("held_bytes", core.held_bytes),
+        ("messages_in", core.messages_in),
+        ("messages_out", core.messages_out),
+        ("bytes_in", core.bytes_in),
+        ("bytes_out", core.bytes_out),
+        ("messages_dropped", core.messages_dropped),
+        ("refused", core.refused),
+    ]
+    .into_iter()
+    .map(|(name, count)| (name.to_owned(), json!(count)))
+    .collect()
+}
+
+/// `devices`: all of them.
+pub(super) fn devices(daemon: &Daemon) -> Value {
+    let view = View::of(daemon);
+    json!({ "devices": daemon.registry.devices().map(|device| view.device(device)).collect::<Vec<_>>() })
+}
+
+/// `device`: one, with its last events. None if it is not in the registry.
+pub(super) fn device(daemon: &Daemon, mac: Mac) -> Option<Value> {
+    let mut out = View::of(daemon).device(daemon.registry.device(mac)?);
+    let events = daemon.events.read(0, DEVICE_EVENTS, Some(mac));
+    if let Some(object) = out.as_object_mut() {
+        object.insert(
+            "events".to_owned(),
+            events
+                .into_iter()
+                .map(crate::events::Event::to_json)
+                .collect(),
+        );
+    }
+    Some(out)
+}
+
+/// What a device's row is made of beside the registry.
+struct View<'a> {
+    daemon: &'a Daemon,
+    counters: BTreeMap<Mac, DeviceCounters>,
+    clients: Vec<ClientStatus>,
+}
+
+impl<'a> View<'a> {
+    fn of(daemon: &'a Daemon) -> View<'a> {
+        let stats = daemon
+            .broker
+            .as_ref()
+            .ok()
+            .and_then(|broker| broker.handle.stats());
+        let clients = stats.map(|stats| stats.clients).unwrap_or_default();
+        View {
+            daemon,
+            counters: daemon.guard.counters().into_iter().collect(),
+            clients,
+        }
+    }
+
+    fn device(&self, device: &Device) -> Value {
+        let counters = self.counters.get(&device.mac).copied().unwrap_or_default();
+        let dropped_frames: u64 = Reason::ALL
+            .into_iter()
+            .zip(counters.frames)
+            .filter(|(reason, _)| reason.is_drop())
+            .map(|(_, frames)| frames)
+            .sum();
+        let all_frames: u64 = counters.frames.iter().sum();
+        let state = device.state();
+        let why = match state {
+            State::Blocked => Some(
+                device
+                    .blocked
+                    .as_deref()
+                    .unwrap_or("blocked in the configuration"),
+            ),
+            State::Quarantined => device
+                .quarantine
+                .as_ref()
+                .map(|quarantine| quarantine.why.as_str()),
+            State::New | State::Enrolled | State::Gone => None,
+        };
+        let until = device
+            .quarantine
+            .as_ref()
+            .filter(|_| state == State::Quarantined);
+        let username = device
+            .credential
+            .as_ref()
+            .map(|credential| credential.username.as_str());
+        let connected = self
+            .clients
+            .iter()
+            .filter(|client| Some(&*client.username) == username);
+        let mut out = json!({
+            "mac": device.mac.to_string(),
+            "name": device.name,
+            "hostname": device.hostname,
+            "addresses": device.addresses,
+            "interface": device.interface,
+            "state": state.name(),
+            "why": why,
+            "until_ms": until.map(|quarantine| quarantine.until_ms),
+            "profile": self.daemon.registry.profile_name(device),
+            "username": username,
+            "connected": connected.map(|client| json!({
+                "client_id": &*client.client_id,
+                "address": client.address,
+                "protocol": protocol(client.protocol),
+                "since_ms": unix_ms().saturating_sub(millis(client.connected_for)),
+            })).collect::<Vec<_>>(),
+            "first_seen_ms": device.first_seen_ms,
+            "last_seen_ms": device.last_seen_ms,
+            "frames": { "passed": all_frames - dropped_frames, "dropped": dropped_frames },
+            "dropped": dropped([&counters]),
+            "logins": { "failed": device.failed_logins },
+        });
+        if let Some(object) = out.as_object_mut() {
+            object.retain(|_, value| !value.is_null());
+        }
+        out
+    }
+}
+
+/// Frames by reason, those that were dropped (or would have been) and happened at all.
+fn dropped<'a>(counters: impl IntoIterator<Item = &'a DeviceCounters>) -> Map<String, Value> {
+    let mut sums = [0u64; Reason::COUNT];
+    for device in counters {
+        for (sum, frames) in sums.iter_mut().zip(device.frames) {
+            *sum = sum.saturating_add(frames);
+        }
+    }
+    Reason::ALL
+        .into_iter()
+        .zip(sums)
+        .filter(|(reason, frames)| reason.is_drop() && *frames > 0)
+        .map(|(reason, frames)| (reason.name().to_owned(), json!(frames)))
+        .collect()
+}
+
+/// `stats`: every counter of the kernel program by device and reason, and the broker's.
+pub(super) fn stats(daemon: &Daemon) -> Value {
+    let devices: Map<String, Value> = daemon
+        .guard
+        .counters()
+        .into_iter()
+        .map(|(mac, counters)| {
+            let reasons = Reason::ALL
+                .into_iter()
+                .zip(counters.frames.into_iter().zip(counters.bytes))
+                .filter(|(_, (frames, _))| *frames > 0)
+                .map(|(reason, (frames, bytes))| {
+                    (
+                        reason.name().to_owned(),
+                        json!({ "frames": frames, "bytes": bytes }),
+                    )
+                });
+            (mac.to_string(), Value::Object(reasons.collect()))
+        })
+        .collect();
+    json!({ "devices": devices, "broker": broker(daemon) })
+}
+
+/// The answer to `enrol`: the only time that the password is shown.
+pub(super) fn credential(daemon: &Daemon, mac: Mac, username: &str, password: &str) -> Value {
+    let device = daemon.registry.device(mac);
+    let listener = daemon.configuration.settings.tls_listener();
+    let main = &daemon.configuration.settings.main;
+    json!({
+        "mac": mac.to_string(),
+        "name": device.map(|device| device.name.as_str()),
+        "username": username,
+        "password": password,
+        "profile": device.map(|device| daemon.registry.profile_name(device)),
+        "server": main.hostname,
+        "address": device.and_then(|device| router_address(daemon, device)),
+        "port": listener.map(|listener| listener.port),
+        "ca_file": main.data_dir.join("ca.crt"),
+    })
+}
+
+/// The router's address as the device sees it: the one that the kernel would answer it from.
+fn router_address(daemon: &Daemon, device: &Device) -> Option<IpAddr> {
+    let toward = |address: &IpAddr| {
+        let any = if address.is_ipv4() {
+            "0.0.0.0:0"
+        } else {
+            "[::]:0"
+        };
+        let socket = UdpSocket::bind(any).ok()?;
+        // Connecting a UDP socket only looks up the route.
+        socket.connect((*address, 9)).ok()?;
+        socket.local_addr().ok().map(|local| local.ip())
+    };
+    let first_private = || {
+        let private = |address: &&IpAddr| matches!(address, IpAddr::V4(v4) if v4.is_private());
+        daemon.guard.addresses().iter().find(private).copied()
+    };
+    device
+        .addresses
+        .iter()
+        .rev()
+        .find_map(toward)
+        .or_else(first_private)
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,210 @@
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use mqttguard_common::Mac;
+use rustix::event::{EventfdFlags, eventfd};
+
+use super::bpffs::Pins;
+use super::links::Links;
+use super::ports::Ports;
+use super::tables::take;
+use super::watch::{Command, Watch};
+use super::{
+    Attachment, DeviceCounters, DevicePolicy, EnforceError, Report, Rules, Tables, Target, object,
+};
+
+/// The kernel program at work: loaded, attached, fed and listened to.
+///
+/// Dropping it leaves the program attached and enforcing the last rules, for a successor to
+/// take over; [`Enforcer::detach`] ends enforcement.
+///
+/// A thread of its own follows the network interfaces and reads the events; see
+/// [`Report`] for what it tells.
+pub struct Enforcer {
+    tables: Tables,
+    attachments: Arc<Mutex<Vec<Attachment>>>,
+    commands: SyncSender<Command>,
+    wake: Arc<OwnedFd>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Enforcer {
+    /// Loads the program, sets the rules and attaches. Maps and attachments that a predecessor
+    /// left pinned below `bpf_dir` are taken over without a gap: counters, bucket levels and
+    /// devices are kept, the program of each attachment is replaced in one step.
+    ///
+    /// `report` is called from this thread until `start` returns, then from the enforcement
+    /// thread; it must not block for long.
+    ///
+    /// An interface that cannot be attached to is no error: it is reported, and tried again
+    /// whenever an interface changes.
+    ///
+    /// # Errors
+    ///
+    /// No BPF file system, the kernel refuses the program, the rules do not fit, or netlink
+    /// does not answer. A predecessor's enforcement stays as it was.
+    pub fn start(
+        bpf_dir: &Path,
+        target: &Target,
+        rules: &Rules,
+        mut report: impl FnMut(Report) + Send + 'static,
+    ) -> Result<Self, EnforceError> {
+        let pins = Pins::prepare(bpf_dir)?;
+        let inherits = pins.has_maps();
+        let (object, tables) = Self::load(&pins, rules).inspect_err(|_| {
+            // A load that fails halfway leaves the maps it made.
+            if !inherits {
+                pins.remove_maps();
+            }
+        })?;
+        let mut object = object;
+        let events = take(&mut object, "EVENTS")?;
+        let frames = take(&mut object, "FRAMES")?;
+
+        let mut links = Links::open().map_err(EnforceError::Netlink)?;
+        let list = links.list().map_err(EnforceError::Netlink)?;
+        let mut ports = Ports::new(object, frames, pins.clone(), target.clone());
+        ports.reconcile(&list, &mut report);
+        pins.remove_other_versions();
+
+        let attachments = Arc::new(Mutex::new(ports.attachments()));
+        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(|error| EnforceError::Thread(error.into()))?;
+        let wake = Arc::new(wake);
+        let (commands, inbox) = sync_channel(4);
+        let watch = Watch {
+            ports,
+            links,
+            events,
+            inbox,
+            wake: Arc::clone(&wake),
+            attachments: Arc::clone(&attachments),
+            report: Box::new(report),
+        };
+        let thread = thread::Builder::new()
+            .name("enforce".into())
+            .spawn(move || watch.run())
+            .map_err(EnforceError::Thread)?;
+        Ok(Enforcer {
+            tables,
+            attachments,
+            commands,
+            wake,
+            thread: Some(thread),
+        })
+    }
+
+    fn load(pins: &Pins, rules: &Rules) -> Result<(aya::Ebpf, Tables), EnforceError> {
+        let mut object = object::load(object::OBJECT, Some(&pins.maps()))?;
+        let mut tables = Tables::take(&mut object)?;
+        tables.set_rules(rules)?;
+        Ok((object, tables))
+    }
+
+    /// Sets the rules.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tables::set_rules`].
+    pub fn set_rules(&mut self, rules: &Rules) -> Result<(), EnforceError> {
+        self.tables.set_rules(rules)
+    }
+
+    /// Sets what a device may do.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tables::set_device`].
+    pub fn set_device(&mut self, mac: Mac, policy: &DevicePolicy) -> Result<(), EnforceError> {
+        self.tables.set_device(mac, policy)
+    }
+
+    /// Forgets a device.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tables::remove_device`].
+    pub fn remove_device(&mut self, mac: Mac) -> Result<(), EnforceError> {
+        self.tables.remove_device(mac)
+    }
+
+    /// The devices set, by this process or by a predecessor.
+    pub fn known(&self) -> impl Iterator<Item = Mac> + '_ {
+        self.tables.known()
+    }
+
+    /// Forgets the devices that a predecessor set and `keep` does not know.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tables::remove_device`].
+    pub fn retain(&mut self, keep: impl Fn(Mac) -> bool) -> Result<(), EnforceError> {
+        let gone: Vec<Mac> = self.known().filter(|&mac| !keep(mac)).collect();
+        gone.into_iter().try_for_each(|mac| self.remove_device(mac))
+    }
+
+    /// What was counted of every device, strangers included.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tables::counters`].
+    pub fn counters(&self) -> Result<Vec<(Mac, DeviceCounters)>, EnforceError> {
+        self.tables.counters()
+    }
+
+    /// How the program sits on each interface, as of at most a second ago.
+    pub fn attachments(&self) -> Vec<Attachment> {
+        self.attachments
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Attaches to other devices, or by another hook, and returns when that is done.
+    ///
+    /// # Errors
+    ///
+    /// The enforcement thread has ended.
+    pub fn retarget(&mut self, target: &Target) -> Result<(), EnforceError> {
+        let (done, wait) = sync_channel(1);
+        self.command(Command::Retarget(target.clone(), done))?;
+        wait.recv().map_err(|_| ended())
+    }
+
+    /// Ends enforcement: detaches everywhere and unpins everything.
+    ///
+    /// # Errors
+    ///
+    /// The enforcement thread has ended before.
+    pub fn detach(mut self) -> Result<(), EnforceError> {
+        self.command(Command::Detach)?;
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(())) => Ok(()),
+            _ => Err(ended()),
+        }
+    }
+
+    fn command(&self, command: Command) -> Result<(), EnforceError> {
+        self.commands.send(command).map_err(|_| ended())?;
+        rustix::io::write(&self.wake, &1u64.to_ne_bytes())
+            .map_err(|error| EnforceError::Thread(error.into()))?;
+        Ok(())
+    }
+}
+
+impl Drop for Enforcer {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ = self.command(Command::Stop);
+            let _ = thread.join();
+        }
+    }
+}
+
+fn ended() -> EnforceError {
+    EnforceError::Thread(io::Error::other("it has ended"))
+}

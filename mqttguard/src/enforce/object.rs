@@ -1,0 +1,99 @@
+use std::path::Path;
+
+use aya::programs::{ProgramError, SchedClassifier, Xdp};
+use aya::{Ebpf, EbpfLoader};
+
+use super::EnforceError;
+
+/// The kernel program for this machine's byte order, as `cargo xtask ebpf` builds it.
+#[cfg(target_endian = "little")]
+pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../mqttguard-ebpf/obj/mqttguard.bpfel.o"
+));
+/// The kernel program for this machine's byte order, as `cargo xtask ebpf` builds it.
+#[cfg(target_endian = "big")]
+pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../mqttguard-ebpf/obj/mqttguard.bpfeb.o"
+));
+
+/// The XDP program's name in the object.
+pub const XDP: &str = "mqttguard_xdp";
+/// The TC program's name in the object.
+pub const TC: &str = "mqttguard_tc";
+
+/// Every map of the object; what a predecessor has to leave for a successor.
+const MAPS: [&str; 14] = [
+    "DEVICES",
+    "POLICIES",
+    "LEVELS",
+    "COUNTERS",
+    "TOLD",
+    "STRANGERS",
+    "SPARE",
+    "RULES",
+    "PORTS",
+    "LOCAL",
+    "EXCEPTIONS",
+    "EVENTS",
+    "FRAMES",
+    "CELL",
+];
+
+/// Creates the object's maps, or takes those over that are pinned in `maps_dir`, and loads both
+/// programs. Without `maps_dir` nothing is pinned.
+///
+/// aya reads the kernel's own type information when it loads, which costs a moment's 30 MB on
+/// kernels that have any; OpenWrt's have none.
+///
+/// # Errors
+///
+/// The kernel refuses the object; the message has the verifier's last words.
+pub fn load(object: &[u8], maps_dir: Option<&Path>) -> Result<Ebpf, EnforceError> {
+    let mut loader = EbpfLoader::new();
+    loader.btf(None);
+    if let Some(dir) = maps_dir {
+        for map in MAPS {
+            loader.map_pin_path(map, dir.join(map));
+        }
+    }
+    let mut object = loader.load(object)?;
+    xdp(&mut object)?
+        .load()
+        .map_err(|error| program_error(XDP, error))?;
+    tc(&mut object)?
+        .load()
+        .map_err(|error| program_error(TC, error))?;
+    Ok(object)
+}
+
+/// The XDP program.
+///
+/// # Errors
+///
+/// The object has none.
+pub fn xdp(object: &mut Ebpf) -> Result<&mut Xdp, EnforceError> {
+    object
+        .program_mut(XDP)
+        .ok_or(EnforceError::Missing(XDP))?
+        .try_into()
+        .map_err(|error| program_error(XDP, error))
+}
+
+/// The TC program.
+///
+/// # Errors
+///
+/// The object has none.
+pub fn tc(object: &mut Ebpf) -> Result<&mut SchedClassifier, EnforceError> {
+    object
+        .program_mut(TC)
+        .ok_or(EnforceError::Missing(TC))?
+        .try_into()
+        .map_err(|error| program_error(TC, error))
+}
+
+fn program_error(name: &'static str, error: ProgramError) -> EnforceError {
+    EnforceError::Program { name, error }
+}

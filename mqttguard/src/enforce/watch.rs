@@ -1,0 +1,139 @@
+use std::net::{IpAddr, Ipv6Addr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use aya::maps::{MapData, RingBuf};
+use mqttguard_common::{EventRecord, event_flags};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::links::Links;
+use super::ports::Ports;
+use super::{Attachment, FrameEvent, Report, Target};
+
+/// Time between two looks at interfaces that wait for their proof, and before another try at
+/// netlink that did not answer.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What the enforcement thread is told.
+pub(super) enum Command {
+    /// Attach elsewhere; answer when done.
+    Retarget(Target, SyncSender<()>),
+    /// Detach everywhere, unpin everything, end.
+    Detach,
+    /// End, and leave everything as it is.
+    Stop,
+}
+
+/// The enforcement thread: follows the interfaces and reads the events.
+pub(super) struct Watch {
+    pub(super) ports: Ports,
+    pub(super) links: Links,
+    pub(super) events: RingBuf<MapData>,
+    pub(super) inbox: Receiver<Command>,
+    pub(super) wake: Arc<OwnedFd>,
+    pub(super) attachments: Arc<Mutex<Vec<Attachment>>>,
+    pub(super) report: Box<dyn FnMut(Report) + Send>,
+}
+
+impl Watch {
+    pub(super) fn run(mut self) {
+        let mut next_look = Instant::now();
+        let mut stale = false;
+        loop {
+            let timeout = if stale || self.ports.is_waiting() {
+                Some(next_look.saturating_duration_since(Instant::now()))
+            } else {
+                None
+            };
+            self.sleep(timeout);
+            self.tell_events();
+
+            let _ = rustix::io::read(&self.wake, &mut [0; 8]);
+            while let Ok(command) = self.inbox.try_recv() {
+                match command {
+                    Command::Retarget(target, done) => {
+                        self.ports.set_target(target);
+                        stale = !self.look(true);
+                        let _ = done.send(());
+                    }
+                    Command::Detach => {
+                        let list = self.links.list().unwrap_or_default();
+                        self.ports.detach(&list, &mut *self.report);
+                        return;
+                    }
+                    Command::Stop => return,
+                }
+            }
+
+            let changed = self.links.changed();
+            if changed || stale || (self.ports.is_waiting() && Instant::now() >= next_look) {
+                stale = !self.look(changed || stale);
+                next_look = Instant::now() + LOOK;
+            }
+        }
+    }
+
+    /// Looks at the interfaces; false if netlink does not answer.
+    fn look(&mut self, reconcile: bool) -> bool {
+        let list = match self.links.list() {
+            Ok(list) => list,
+            Err(error) => {
+                log::warn!("netlink: {error}");
+                return false;
+            }
+        };
+        if reconcile {
+            self.ports.reconcile(&list, &mut *self.report);
+        }
+        self.ports.prove(&list, &mut *self.report);
+        *self
+            .attachments
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = self.ports.attachments();
+        true
+    }
+
+    fn sleep(&self, timeout: Option<Duration>) {
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        // SAFETY: the ring buffer lives longer than the borrow.
+        let events = unsafe { BorrowedFd::borrow_raw(self.events.as_raw_fd()) };
+        let mut fds = [
+            PollFd::from_borrowed_fd(events, PollFlags::IN),
+            PollFd::from_borrowed_fd(self.links.changes(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN),
+        ];
+        // Interrupted or not, what there is to do shows afterwards.
+        let _ = poll(&mut fds, timeout.as_ref());
+    }
+
+    fn tell_events(&mut self) {
+        while let Some(item) = self.events.next() {
+            if let Some(event) = EventRecord::from_bytes(&item)
+                .as_ref()
+                .and_then(frame_event)
+            {
+                (self.report)(Report::Frame(event));
+            }
+        }
+    }
+}
+
+/// None for a reason that this version does not know.
+fn frame_event(record: &EventRecord) -> Option<FrameEvent> {
+    Some(FrameEvent {
+        mac: record.mac,
+        reason: record.reason().ok()?,
+        dropped: record.flags & event_flags::DROPPED != 0,
+        ifindex: record.ifindex,
+        source: Some(address(record.source)),
+        destination: Some(address(record.destination)),
+        port: (record.port != 0).then_some(record.port),
+        count: record.count,
+    })
+}
+
+fn address(bytes: [u8; 16]) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::from(bytes)).to_canonical()
+}

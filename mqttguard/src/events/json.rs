@@ -1,0 +1,139 @@
+//! Events as ubus shows them.
+
+use serde_json::{Map, Value, json};
+
+use super::{Event, EventKind};
+
+impl Event {
+    /// As ubus shows it: `seq`, `time_ms`, `mac`, `name`, `event`, `severity`, `message`, and the
+    /// fields of its kind.
+    pub fn to_json(&self) -> Value {
+        let mut out = Map::new();
+        out.insert("seq".to_owned(), json!(self.seq));
+        out.insert("time_ms".to_owned(), json!(self.time_ms));
+        if let Some(mac) = self.mac {
+            out.insert("mac".to_owned(), json!(mac.to_string()));
+        }
+        if let Some(name) = &self.name {
+            out.insert("name".to_owned(), json!(name));
+        }
+        out.insert("event".to_owned(), json!(self.kind.code()));
+        out.insert("severity".to_owned(), json!(self.kind.severity().name()));
+        out.insert("message".to_owned(), json!(self.message()));
+        self.kind.fields(&mut out);
+        out.retain(|_, value| !value.is_null());
+        Value::Object(out)
+    }
+}
+
+impl EventKind {
+    fn fields(&self, out: &mut Map<String, Value>) {
+        let mut put = |key: &str, value: Value| {
+            out.insert(key.to_owned(), value);
+        };
+        match self {
+            EventKind::DeviceSeen { address, source } => {
+                put("address", json!(address));
+                put("source", json!(source));
+            }
+            EventKind::DeviceGone => {}
+            EventKind::StateChanged { from, to, why } => {
+                put("from", json!(from));
+                put("to", json!(to));
+                put("why", json!(why));
+            }
+            EventKind::Enrolled { username } => put("username", json!(username)),
+            EventKind::Frame {
+                reason,
+                dropped,
+                destination,
+                port,
+                count,
+            } => {
+                put("reason", json!(reason.name()));
+                put("dropped", json!(dropped));
+                put("destination", json!(destination));
+                put("port", json!(port));
+                put("count", json!(count));
+            }
+            EventKind::Connected {
+                client_id,
+                protocol,
+                address,
+            } => {
+                put("client_id", json!(client_id));
+                put("protocol", json!(protocol));
+                put("address", json!(address));
+            }
+            EventKind::Disconnected { client_id, why } => {
+                put("client_id", json!(client_id));
+                put("why", json!(why));
+            }
+            EventKind::LoginRefused {
+                username,
+                address,
+                why,
+            } => {
+                put("username", json!(username));
+                put("address", json!(address));
+                put("why", json!(why));
+            }
+            EventKind::TopicRefused {
+                client_id,
+                access,
+                topic,
+                profile,
+                suppressed,
+            } => {
+                put("client_id", json!(client_id));
+                put("access", json!(access));
+                put("topic", json!(topic));
+                put("profile", json!(profile));
+                put("suppressed", json!(suppressed));
+            }
+            EventKind::LimitMet {
+                client_id,
+                limit,
+                allowed,
+            } => {
+                put("client_id", json!(client_id));
+                put("limit", json!(limit));
+                put("allowed", json!(allowed));
+            }
+            EventKind::ProtocolError {
+                address,
+                packet,
+                what,
+            } => {
+                put("address", json!(address));
+                put("packet", json!(packet));
+                put("what", json!(what));
+            }
+            EventKind::Enforcement {
+                interface,
+                what,
+                detail,
+            } => {
+                put("interface", json!(interface));
+                put("what", json!(what));
+                put("detail", json!(detail));
+            }
+            EventKind::SourceChanged { source, up, detail } => {
+                put("source", json!(source));
+                put("up", json!(up));
+                put("detail", json!(detail));
+            }
+            EventKind::ConfigLoaded { file } => put("file", json!(file)),
+            EventKind::ConfigRefused { errors } => put("errors", json!(errors)),
+            EventKind::Listening {
+                listener,
+                up,
+                detail,
+            } => {
+                put("listener", json!(listener));
+                put("up", json!(up));
+                put("detail", json!(detail));
+            }
+        }
+    }
+}

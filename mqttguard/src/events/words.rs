@@ -1,0 +1,176 @@
+//! Events as sentences for people.
+
+use std::net::{IpAddr, SocketAddr};
+
+use mqttguard_common::Reason;
+
+use super::{Event, EventKind};
+
+impl EventKind {
+    /// One sentence in plain words. `who` is the device's name.
+    fn sentence(&self, who: &str) -> String {
+        match self {
+            EventKind::DeviceSeen {
+                address: Some(address),
+                source,
+            } => {
+                format!("{who} joined with address {address} (seen by {source})")
+            }
+            EventKind::DeviceSeen {
+                address: None,
+                source,
+            } => {
+                format!("{who} joined (seen by {source})")
+            }
+            EventKind::DeviceGone => format!("{who} has not been seen for a long time"),
+            EventKind::StateChanged { from, to, why } => {
+                format!("{who} is now {to} (was {from}): {why}")
+            }
+            EventKind::Enrolled { username } => {
+                format!("{who} has its own credential, user name '{username}'")
+            }
+            EventKind::Frame {
+                reason,
+                dropped,
+                destination,
+                port,
+                count,
+            } => frame_sentence(who, *reason, *dropped, *destination, *port, *count),
+            EventKind::Connected {
+                client_id,
+                protocol,
+                address,
+            } => {
+                format!("{who} connected from {address} as '{client_id}' (MQTT {protocol})")
+            }
+            EventKind::Disconnected { client_id, why } => {
+                format!("{who} disconnected, client '{client_id}': {why}")
+            }
+            EventKind::LoginRefused {
+                username: Some(username),
+                address,
+                why,
+            } => {
+                format!("{who} at {address} was refused as user '{username}': {why}")
+            }
+            EventKind::LoginRefused {
+                username: None,
+                address,
+                why,
+            } => {
+                format!("{who} at {address} was refused: {why}")
+            }
+            EventKind::TopicRefused {
+                access,
+                topic,
+                profile,
+                ..
+            } => {
+                format!("{who} may not {access} '{topic}': profile '{profile}' does not grant it")
+            }
+            EventKind::LimitMet { limit, allowed, .. } => {
+                format!("{who} met the limit {limit} ({allowed})")
+            }
+            EventKind::ProtocolError {
+                address,
+                packet,
+                what,
+            } => {
+                format!("{who} at {address} broke the protocol in {packet}: {what}")
+            }
+            EventKind::Enforcement {
+                interface,
+                what,
+                detail,
+            } => {
+                format!("kernel program {what} on {interface}: {detail}")
+            }
+            EventKind::SourceChanged {
+                source,
+                up: true,
+                detail,
+            } => {
+                format!("devices are seen by {source}: {detail}")
+            }
+            EventKind::SourceChanged {
+                source,
+                up: false,
+                detail,
+            } => {
+                format!("devices are not seen by {source}: {detail}")
+            }
+            EventKind::ConfigLoaded { file } => format!("{file} is in force"),
+            EventKind::ConfigRefused { errors } => format!(
+                "configuration refused, the last good one stays in force: {}",
+                errors.join("; ")
+            ),
+            EventKind::Listening {
+                listener,
+                up: true,
+                detail,
+            } => {
+                format!("listener '{listener}' is open on {detail}")
+            }
+            EventKind::Listening {
+                listener,
+                up: false,
+                detail,
+            } => {
+                format!("listener '{listener}' is closed: {detail}")
+            }
+        }
+    }
+}
+
+impl Event {
+    /// One sentence in plain words.
+    pub fn message(&self) -> String {
+        let who = match (&self.name, self.mac) {
+            (Some(name), _) => name.clone(),
+            (None, Some(mac)) => mac.to_string(),
+            (None, None) => "an unknown client".to_owned(),
+        };
+        self.kind.sentence(&who)
+    }
+}
+
+fn frame_sentence(
+    who: &str,
+    reason: Reason,
+    dropped: bool,
+    destination: Option<IpAddr>,
+    port: Option<u16>,
+    count: u64,
+) -> String {
+    let to = match (destination, port) {
+        (Some(address), Some(port)) => format!(" to {}", SocketAddr::new(address, port)),
+        (Some(address), None) => format!(" to {address}"),
+        (None, _) => String::new(),
+    };
+    let did = match reason {
+        Reason::PlaintextPort => format!("tried to send unencrypted MQTT{to}"),
+        Reason::PlaintextConnect => format!("tried to send unencrypted MQTT{to}, an unusual port"),
+        Reason::PlaintextLocal => {
+            format!("tried to speak unencrypted MQTT to the router{to}, which it may not")
+        }
+        Reason::MqttSn => format!("tried to send MQTT-SN, which is not encrypted,{to}"),
+        Reason::TinyFragment => format!("sent a fragment too small to check{to}"),
+        Reason::Blocked => format!("is blocked and sent something{to}"),
+        Reason::Quarantined => format!("is in quarantine and tried to speak MQTT{to}"),
+        Reason::FloodPackets => format!("sends more packets a second than it may{to}"),
+        Reason::FloodBytes => format!("sends more bytes a second than it may{to}"),
+        Reason::FloodConnections => format!("opens more connections a second than it may{to}"),
+        Reason::Pass | Reason::Excepted | Reason::LocalPlaintext => format!("passed{to}"),
+    };
+    let frames = if count == 1 {
+        "1 frame".to_owned()
+    } else {
+        format!("{count} frames")
+    };
+    let fate = if dropped {
+        "dropped"
+    } else {
+        "would have been dropped"
+    };
+    format!("{who} {did}: {frames} {fate}")
+}

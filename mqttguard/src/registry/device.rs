@@ -1,0 +1,196 @@
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use mqttguard_common::Mac;
+use serde::{Deserialize, Serialize};
+
+use super::strikes::Strikes;
+use crate::discovery::Source;
+
+/// Milliseconds since the Unix epoch.
+pub type UnixMs = u64;
+
+/// A device of the house. What is known of it, not what follows from that: see
+/// [`Device::state`].
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Its MAC address; what it is known by.
+    pub mac: Mac,
+    /// The name shown, and `%d` in profiles. Follows the hostname until the device is enrolled
+    /// and stands still from then on: a device must not rename itself into another's topics.
+    pub name: String,
+    /// What it calls itself over DHCP.
+    pub hostname: Option<String>,
+    /// Addresses it has now, the latest last; at most [`Device::MAX_ADDRESSES`].
+    pub addresses: VecDeque<IpAddr>,
+    /// The Linux device it is behind.
+    pub interface: Option<String>,
+    /// Its credential, once it is enrolled.
+    pub credential: Option<Credential>,
+    /// Why the owner blocked it, if so.
+    pub blocked: Option<String>,
+    /// Blocked by its `device` section.
+    pub config_blocked: bool,
+    /// Why and how long it is in quarantine, if so.
+    pub quarantine: Option<Quarantine>,
+    /// When it was first seen.
+    pub first_seen_ms: UnixMs,
+    /// When it was last seen. Moves on while a source says that it is there.
+    pub last_seen_ms: UnixMs,
+    /// The sources that say it is there now.
+    pub present: Sources,
+    /// Not seen for `forget_after`.
+    pub gone: bool,
+    /// Failed logins since the daemon started.
+    pub failed_logins: u64,
+    /// Whether it has a client at the broker now.
+    pub connected: bool,
+    /// Login failures of the last minute.
+    pub(super) guesses: Strikes,
+    /// Seconds with flood drops of the last minute.
+    pub(super) floods: Strikes,
+}
+
+/// What a device proves itself with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// The user name, unique in the registry.
+    pub username: String,
+    /// `$7$` PBKDF2-HMAC-SHA512, as mosquitto_passwd writes it.
+    pub hash: String,
+    /// The profile chosen when it was enrolled; a `device` section of the configuration has the
+    /// last word. None: the default profile.
+    pub profile: Option<String>,
+    /// When it was issued.
+    pub issued_ms: UnixMs,
+}
+
+/// A time without MQTT.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// When it ends.
+    pub until_ms: UnixMs,
+    /// Why, in plain words.
+    pub why: String,
+}
+
+/// Where a device is in its life. Derived, never stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum State {
+    /// Seen, and nobody has decided about it.
+    New,
+    /// Has its own credential.
+    Enrolled,
+    /// No login and no MQTT for a time.
+    Quarantined,
+    /// Cut off by the owner.
+    Blocked,
+    /// Not seen for a long time.
+    Gone,
+}
+
+impl State {
+    /// All states, in the order in which they are shown.
+    pub const ALL: [State; 5] = [
+        State::New,
+        State::Enrolled,
+        State::Quarantined,
+        State::Blocked,
+        State::Gone,
+    ];
+
+    /// As ubus and the command line show it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            State::New => "new",
+            State::Enrolled => "enrolled",
+            State::Quarantined => "quarantined",
+            State::Blocked => "blocked",
+            State::Gone => "gone",
+        }
+    }
+}
+
+/// A set of [`Source`]s.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sources(u8);
+
+impl Sources {
+    pub(super) fn set(&mut self, source: Source, present: bool) {
+        let bit = 1 << source as u8;
+        if present {
+            self.0 |= bit;
+        } else {
+            self.0 &= !bit;
+        }
+    }
+
+    /// Whether no source is in the set.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Device {
+    /// Addresses kept for one device: IPv6 privacy addresses would fill any list.
+    pub const MAX_ADDRESSES: usize = 8;
+
+    pub(super) fn new(mac: Mac, now: UnixMs) -> Device {
+        Device {
+            mac,
+            name: bare_name(mac),
+            hostname: None,
+            addresses: VecDeque::new(),
+            interface: None,
+            credential: None,
+            blocked: None,
+            config_blocked: false,
+            quarantine: None,
+            first_seen_ms: now,
+            last_seen_ms: now,
+            present: Sources::default(),
+            gone: false,
+            failed_logins: 0,
+            connected: false,
+            guesses: Strikes::default(),
+            floods: Strikes::default(),
+        }
+    }
+
+    /// Where the device is in its life. A block outlasts a quarantine, and both outlast absence.
+    pub fn state(&self) -> State {
+        if self.blocked.is_some() || self.config_blocked {
+            State::Blocked
+        } else if self.quarantine.is_some() {
+            State::Quarantined
+        } else if self.gone {
+            State::Gone
+        } else if self.credential.is_some() {
+            State::Enrolled
+        } else {
+            State::New
+        }
+    }
+
+    /// Whether the owner has decided anything about it, so that it is never dropped from the
+    /// registry to make room.
+    pub fn is_decided(&self) -> bool {
+        self.credential.is_some() || self.blocked.is_some()
+    }
+
+    pub(super) fn add_address(&mut self, address: IpAddr) {
+        if self.addresses.back() == Some(&address) {
+            return;
+        }
+        self.addresses.retain(|known| *known != address);
+        if self.addresses.len() == Self::MAX_ADDRESSES {
+            self.addresses.pop_front();
+        }
+        self.addresses.push_back(address);
+    }
+}
+
+/// The name of a device that told none: its MAC address, fit for a topic.
+pub(super) fn bare_name(mac: Mac) -> String {
+    mac.to_string().replace(':', "")
+}

@@ -1,0 +1,39 @@
+use std::collections::BTreeSet;
+
+use mqttguard_common::Mac;
+
+use crate::events::EventKind;
+
+/// What a change of the registry asks of the rest of the daemon. Gathered while the registry
+/// works, fetched with [`super::Registry::take_effects`].
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Devices whose kernel policy may have changed.
+    pub policies: BTreeSet<Mac>,
+    /// Devices whose kernel entry is to be freed.
+    pub freed: BTreeSet<Mac>,
+    /// The broker's directory is out of date.
+    pub directory: bool,
+    /// Whether and how soon the registry is to be written.
+    pub save: Save,
+    /// What is worth telling: device, its name, and what.
+    pub told: Vec<(Mac, String, EventKind)>,
+}
+
+/// How soon the registry is to be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Save {
+    /// Not at all.
+    #[default]
+    No,
+    /// Within a minute or so, together with what else comes: flash wears.
+    Soon,
+    /// Before the owner is answered: what was shown to them must survive a power cut.
+    Now,
+}
+
+impl Effects {
+    pub(super) fn save(&mut self, how: Save) {
+        self.save = self.save.max(how);
+    }
+}

@@ -1,0 +1,409 @@
+//! The life of a device: seen, enrolled, quarantined, blocked, gone.
+
+use mqttguard_common::Mac;
+
+use super::device::bare_name;
+use super::{Credential, Quarantine, Registry, Save, State, UnixMs};
+use crate::discovery::{Sighting, Source};
+use crate::events::EventKind;
+use crate::text::slug;
+
+/// Why the owner's wish cannot be granted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The registry is full.
+    #[error("no room for another device: {0} are known")]
+    Full(usize),
+    /// The profile is not configured.
+    #[error("profile: found '{found}', expected one of: {}", .known.join(", "))]
+    NoSuchProfile {
+        /// What was asked for.
+        found: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The user name cannot be one.
+    #[error("username: found '{0}', expected 1 to 63 letters, digits, '.', '_' or '-'")]
+    BadUsername(String),
+    /// The user name belongs to another device.
+    #[error("username: '{username}' is the credential of {owner}")]
+    UsernameTaken {
+        /// What was asked for.
+        username: String,
+        /// The device that has it.
+        owner: Mac,
+    },
+    /// The configuration blocks the device; only the configuration can let it go.
+    #[error("{0} is blocked by its 'device' section in the configuration; remove it there")]
+    BlockedByConfig(Mac),
+}
+
+impl Registry {
+    /// Strangers taken in a minute on the word of a frame alone: a flood with made-up source
+    /// addresses must not turn the registry over.
+    pub(super) const STRANGERS_PER_MINUTE: u32 = 32;
+
+    /// How much more often a device with a live session may fail to log in before it is put in
+    /// quarantine: one wrongly configured add-on must not silence a whole Home Assistant.
+    const TRUST: u32 = 6;
+
+    /// A source of [`crate::discovery`] saw a device, or saw it leave.
+    pub fn sighting(&mut self, now: UnixMs, sighting: &Sighting) {
+        let mac = sighting.mac;
+        if !sighting.present {
+            if let Some(device) = self.devices.get_mut(&mac) {
+                device.present.set(sighting.source, false);
+                // The neighbour table forgets whom the router has not talked to; a lease that
+                // ended says more.
+                if sighting.source != Source::Neighbours {
+                    device
+                        .addresses
+                        .retain(|address| Some(*address) != sighting.address);
+                }
+            }
+            return;
+        }
+        let known = self.devices.get(&mac).is_some_and(|device| !device.gone);
+        let Some(device) = self.device_or_new(mac, now) else {
+            return;
+        };
+        device.present.set(sighting.source, true);
+        device.last_seen_ms = now;
+        if let Some(address) = sighting.address {
+            device.add_address(address);
+        }
+        if sighting.interface.is_some() {
+            device.interface.clone_from(&sighting.interface);
+        }
+        let returned = std::mem::take(&mut device.gone);
+        let renamed = sighting.hostname.is_some() && device.hostname != sighting.hostname;
+        if renamed {
+            device.hostname.clone_from(&sighting.hostname);
+        }
+        if renamed {
+            self.adopt_hostname(mac);
+        }
+        if returned {
+            self.effects.policies.insert(mac);
+        }
+        if !known {
+            let (address, source) = (sighting.address, sighting.source.name());
+            self.tell(mac, EventKind::DeviceSeen { address, source });
+        }
+    }
+
+    /// Lets the name follow the hostname, unless the owner has named or enrolled the device.
+    fn adopt_hostname(&mut self, mac: Mac) {
+        let Some(device) = self.devices.get(&mac) else {
+            return;
+        };
+        let fixed = device.credential.is_some()
+            || self
+                .settings
+                .devices
+                .get(&mac)
+                .is_some_and(|word| word.name.is_some());
+        if fixed {
+            return;
+        }
+        let name = self.free_name(mac, device.hostname.as_deref().unwrap_or_default());
+        if let Some(device) = self.devices.get_mut(&mac)
+            && device.name != name
+        {
+            device.name = name;
+            self.effects.save(Save::Soon);
+        }
+    }
+
+    /// The kernel program met a device; the registry may not know it yet (a static address, and
+    /// not a word to the router).
+    pub fn frame(&mut self, now: UnixMs, mac: Mac) {
+        if let Some(device) = self.devices.get_mut(&mac) {
+            device.last_seen_ms = now;
+            return;
+        }
+        let (since, taken) = self.strangers;
+        if now.abs_diff(since) >= 60_000 {
+            self.strangers = (now, 0);
+        } else if taken >= Self::STRANGERS_PER_MINUTE {
+            return;
+        }
+        if self.device_or_new(mac, now).is_some() {
+            self.strangers.1 += 1;
+            self.tell(
+                mac,
+                EventKind::DeviceSeen {
+                    address: None,
+                    source: "kernel",
+                },
+            );
+        }
+    }
+
+    /// A device that an earlier run of the daemon knew. False if there is no room for it.
+    pub fn adopt(&mut self, now: UnixMs, mac: Mac) -> bool {
+        self.device_or_new(mac, now).is_some()
+    }
+
+    /// Gives the device a credential in place of any it had. `hash` is the `$7$` hash of the
+    /// password that the owner is about to be shown. Returns the user name.
+    ///
+    /// # Errors
+    ///
+    /// When the profile or user name will not do, or there is no room.
+    pub fn enrol(
+        &mut self,
+        now: UnixMs,
+        mac: Mac,
+        profile: Option<&str>,
+        username: Option<&str>,
+        hash: String,
+    ) -> Result<String, Refused> {
+        if let Some(found) = profile
+            && !self.settings.profiles.contains_key(found)
+        {
+            let known = self.settings.profiles.keys().cloned().collect();
+            return Err(Refused::NoSuchProfile {
+                found: found.to_owned(),
+                known,
+            });
+        }
+        let username = self.pick_username(mac, username)?;
+        let from = self
+            .devices
+            .get(&mac)
+            .map_or(State::New, super::Device::state);
+        let Some(device) = self.device_or_new(mac, now) else {
+            return Err(Refused::Full(Self::MAX_DEVICES));
+        };
+        let earlier = device.credential.take();
+        device.credential = Some(Credential {
+            username: username.clone(),
+            hash,
+            profile: profile
+                .map(str::to_owned)
+                .or_else(|| earlier.and_then(|credential| credential.profile)),
+            issued_ms: now,
+        });
+        let to = device.state();
+        self.after_decision(mac);
+        self.tell(
+            mac,
+            EventKind::Enrolled {
+                username: username.clone(),
+            },
+        );
+        self.tell_change(mac, from, to, "enrolled by the owner".to_owned());
+        Ok(username)
+    }
+
+    fn pick_username(&self, mac: Mac, wanted: Option<&str>) -> Result<String, Refused> {
+        let owner = |name: &str| {
+            self.devices
+                .values()
+                .filter(|device| device.mac != mac)
+                .find(|device| {
+                    device
+                        .credential
+                        .as_ref()
+                        .is_some_and(|held| held.username == name)
+                })
+                .map(|device| device.mac)
+        };
+        if let Some(wanted) = wanted {
+            if slug(wanted).as_deref() != Some(wanted) {
+                return Err(Refused::BadUsername(wanted.to_owned()));
+            }
+            return match owner(wanted) {
+                Some(owner) => Err(Refused::UsernameTaken {
+                    username: wanted.to_owned(),
+                    owner,
+                }),
+                None => Ok(wanted.to_owned()),
+            };
+        }
+        let device = self.devices.get(&mac);
+        if let Some(credential) = device.and_then(|device| device.credential.as_ref()) {
+            return Ok(credential.username.clone());
+        }
+        let name = device.map_or_else(|| bare_name(mac), |device| device.name.clone());
+        Ok(if owner(&name).is_none() {
+            name
+        } else {
+            bare_name(mac)
+        })
+    }
+
+    /// Cuts the device off for good.
+    ///
+    /// # Errors
+    ///
+    /// When there is no room for a device not seen before.
+    pub fn block(&mut self, now: UnixMs, mac: Mac, why: &str) -> Result<(), Refused> {
+        let from = self
+            .devices
+            .get(&mac)
+            .map_or(State::New, super::Device::state);
+        let Some(device) = self.device_or_new(mac, now) else {
+            return Err(Refused::Full(Self::MAX_DEVICES));
+        };
+        device.blocked = Some(why.to_owned());
+        let to = device.state();
+        self.after_decision(mac);
+        self.tell_change(mac, from, to, why.to_owned());
+        Ok(())
+    }
+
+    /// Lifts a block and ends a quarantine.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration blocks the device.
+    pub fn unblock(&mut self, mac: Mac) -> Result<(), Refused> {
+        let Some(device) = self.devices.get_mut(&mac) else {
+            return Ok(());
+        };
+        if device.config_blocked {
+            return Err(Refused::BlockedByConfig(mac));
+        }
+        let from = device.state();
+        device.blocked = None;
+        device.quarantine = None;
+        device.guesses = Default::default();
+        device.floods = Default::default();
+        let to = device.state();
+        self.after_decision(mac);
+        self.tell_change(mac, from, to, "released by the owner".to_owned());
+        Ok(())
+    }
+
+    /// A login from the device failed for want of the right credential.
+    pub fn login_failed(&mut self, now: UnixMs, mac: Mac) {
+        let limit = self.settings.main.login_failures;
+        let Some(device) = self.device_or_new(mac, now) else {
+            return;
+        };
+        device.failed_logins = device.failed_logins.saturating_add(1);
+        let trust = if device.connected { Self::TRUST } else { 1 };
+        let limit = limit.saturating_mul(trust);
+        if device.guesses.strike(now, limit) {
+            self.quarantine(now, mac, format!("{limit} failed logins within a minute"));
+        }
+    }
+
+    /// The kernel held the device to one of its flood limits.
+    pub fn flooded(&mut self, now: UnixMs, mac: Mac) {
+        let Some(limit) = self.settings.main.flood_seconds else {
+            return;
+        };
+        let Some(device) = self.devices.get_mut(&mac) else {
+            return;
+        };
+        if device.floods.strike_second(now, limit) {
+            self.quarantine(now, mac, format!("flooded in {limit} seconds of a minute"));
+        }
+    }
+
+    fn quarantine(&mut self, now: UnixMs, mac: Mac, why: String) {
+        let until_ms = now.saturating_add(self.quarantine_ms());
+        let Some(device) = self.devices.get_mut(&mac) else {
+            return;
+        };
+        let from = device.state();
+        device.quarantine = Some(Quarantine {
+            until_ms,
+            why: why.clone(),
+        });
+        let to = device.state();
+        self.effects.policies.insert(mac);
+        self.effects.directory = true;
+        self.effects.save(Save::Soon);
+        self.tell_change(mac, from, to, why);
+    }
+
+    fn quarantine_ms(&self) -> u64 {
+        u64::try_from(self.settings.main.quarantine.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Does what is due: quarantines end, devices go. Once a second is often enough.
+    pub fn tick(&mut self, now: UnixMs) {
+        let longest = now.saturating_add(self.quarantine_ms());
+        let forget_ms =
+            u64::try_from(self.settings.main.forget_after.as_millis()).unwrap_or(u64::MAX);
+        let mut over = Vec::new();
+        let mut gone = Vec::new();
+        for device in self.devices.values_mut() {
+            if !device.present.is_empty() || device.connected {
+                device.last_seen_ms = now;
+            }
+            if let Some(quarantine) = &mut device.quarantine {
+                // A router without a clock boots in the past; an end set before must not
+                // then lie years ahead.
+                quarantine.until_ms = quarantine.until_ms.min(longest);
+                if quarantine.until_ms <= now {
+                    over.push(device.mac);
+                }
+            }
+            if !device.gone && now.saturating_sub(device.last_seen_ms) > forget_ms {
+                gone.push(device.mac);
+            }
+        }
+        for mac in over {
+            self.release(mac);
+        }
+        for mac in gone {
+            self.part(mac);
+        }
+    }
+
+    fn release(&mut self, mac: Mac) {
+        let Some(device) = self.devices.get_mut(&mac) else {
+            return;
+        };
+        let from = device.state();
+        device.quarantine = None;
+        let to = device.state();
+        self.effects.policies.insert(mac);
+        self.effects.directory = true;
+        self.effects.save(Save::Soon);
+        self.tell_change(mac, from, to, "the quarantine is over".to_owned());
+    }
+
+    fn part(&mut self, mac: Mac) {
+        self.tell(mac, EventKind::DeviceGone);
+        let configured = self.settings.devices.contains_key(&mac);
+        let Some(device) = self.devices.get_mut(&mac) else {
+            return;
+        };
+        if !device.is_decided() && !configured {
+            self.drop_device(mac);
+            return;
+        }
+        device.gone = true;
+        device.addresses.clear();
+        // A block must meet the device when it comes back, so its entry stays.
+        if device.state() == State::Gone {
+            self.effects.policies.remove(&mac);
+            self.effects.freed.insert(mac);
+        }
+    }
+
+    fn after_decision(&mut self, mac: Mac) {
+        self.effects.policies.insert(mac);
+        self.effects.directory = true;
+        self.effects.save(Save::Now);
+    }
+
+    fn tell_change(&mut self, mac: Mac, from: State, to: State, why: String) {
+        if from != to {
+            self.tell(
+                mac,
+                EventKind::StateChanged {
+                    from: from.name(),
+                    to: to.name(),
+                    why,
+                },
+            );
+        }
+    }
+}

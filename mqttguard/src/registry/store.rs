@@ -1,0 +1,235 @@
+//! The registry on disk: `registry.json`, readable by root alone, replaced as a whole.
+//!
+//! A write goes to a temporary file that is synced and renamed over the old one; the old one stays
+//! beside it as `registry.json.old`, to fall back on should the flash fail later.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use mqttguard_common::Mac;
+use serde::{Deserialize, Serialize};
+
+use super::{Credential, Device, Quarantine, Registry, UnixMs};
+
+const FILE: &str = "registry.json";
+const OLD: &str = "registry.json.old";
+const TEMPORARY: &str = "registry.json.new";
+const VERSION: u32 = 1;
+/// Far above what [`Registry::MAX_DEVICES`] devices take.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// The registry cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be read or written.
+    #[error("{path}: {error}", path = .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        error: io::Error,
+    },
+    /// The file is not what was written.
+    #[error("{path}: {what}", path = .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found and expected.
+        what: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    version: u32,
+    devices: Vec<StoredDevice>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredDevice {
+    mac: String,
+    name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hostname: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    credential: Option<Credential>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    blocked: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quarantine: Option<Quarantine>,
+    first_seen_ms: UnixMs,
+    last_seen_ms: UnixMs,
+}
+
+/// The stored devices; none if nothing was ever stored. If the file is damaged and the one before
+/// it is whole, that one is read and the damage told as a warning.
+///
+/// # Errors
+///
+/// When there is a file and neither it nor the one before it can be read: the credentials in it
+/// are not to be overwritten unasked.
+pub fn load(dir: &Path) -> Result<(Vec<Device>, Option<StoreError>), StoreError> {
+    match read(&dir.join(FILE)) {
+        Ok(Some(devices)) => Ok((devices, None)),
+        // A power cut between the two renames of `save` leaves only the old one.
+        Ok(None) => read(&dir.join(OLD)).map(|devices| (devices.unwrap_or_default(), None)),
+        Err(error) => match read(&dir.join(OLD)) {
+            Ok(Some(devices)) => Ok((devices, Some(error))),
+            _ => Err(error),
+        },
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Vec<Device>>, StoreError> {
+    let io = |error| StoreError::Io {
+        path: path.to_owned(),
+        error,
+    };
+    let damaged = |what: String| StoreError::Damaged {
+        path: path.to_owned(),
+        what,
+    };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io(error)),
+    };
+    let mut text = Vec::new();
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut text)
+        .map_err(io)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(damaged(format!("found more than {MAX_BYTES} bytes")));
+    }
+    let stored: Stored =
+        serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
+    if stored.version != VERSION {
+        return Err(damaged(format!(
+            "version: found {}, expected {VERSION}",
+            stored.version
+        )));
+    }
+    if stored.devices.len() > Registry::MAX_DEVICES {
+        let (found, most) = (stored.devices.len(), Registry::MAX_DEVICES);
+        return Err(damaged(format!(
+            "devices: found {found}, expected at most {most}"
+        )));
+    }
+    let (mut macs, mut users) = (BTreeSet::new(), BTreeSet::new());
+    let mut devices = Vec::with_capacity(stored.devices.len());
+    for stored in stored.devices {
+        let device = stored.into_device().map_err(damaged)?;
+        if !macs.insert(device.mac) {
+            return Err(damaged(format!("mac: found {} twice", device.mac)));
+        }
+        if let Some(credential) = &device.credential
+            && !users.insert(credential.username.clone())
+        {
+            return Err(damaged(format!(
+                "username: found '{}' twice",
+                credential.username
+            )));
+        }
+        devices.push(device);
+    }
+    Ok(Some(devices))
+}
+
+/// Replaces what is stored. When it returns, a power cut no longer loses it.
+///
+/// # Errors
+///
+/// When the directory cannot be written; what was stored before is then still there.
+pub fn save(dir: &Path, registry: &Registry) -> Result<(), StoreError> {
+    let stored = Stored {
+        version: VERSION,
+        devices: registry
+            .devices()
+            .filter(|device| is_worth_keeping(device))
+            .map(StoredDevice::from)
+            .collect(),
+    };
+    let (file, new, old) = (dir.join(FILE), dir.join(TEMPORARY), dir.join(OLD));
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |error| StoreError::Io { path, error }
+    };
+    let text = serde_json::to_vec_pretty(&stored).map_err(|error| StoreError::Io {
+        path: new.clone(),
+        error: error.into(),
+    })?;
+    fs::create_dir_all(dir).map_err(io(dir))?;
+    remove_if_there(&new).map_err(io(&new))?;
+    let mut handle = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new)
+        .map_err(io(&new))?;
+    handle
+        .write_all(&text)
+        .and_then(|()| handle.sync_all())
+        .map_err(io(&new))?;
+    match fs::rename(&file, &old) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(&old)(error)),
+        _ => {}
+    }
+    fs::rename(&new, &file).map_err(io(&file))?;
+    File::open(dir)
+        .and_then(|dir| dir.sync_all())
+        .map_err(io(dir))
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// What was never decided about nor ever had an address or a name is seen anew soon enough.
+fn is_worth_keeping(device: &Device) -> bool {
+    device.is_decided()
+        || device.quarantine.is_some()
+        || device.hostname.is_some()
+        || !device.addresses.is_empty()
+}
+
+impl From<&Device> for StoredDevice {
+    fn from(device: &Device) -> StoredDevice {
+        StoredDevice {
+            mac: device.mac.to_string(),
+            name: device.name.clone(),
+            hostname: device.hostname.clone(),
+            credential: device.credential.clone(),
+            blocked: device.blocked.clone(),
+            quarantine: device.quarantine.clone(),
+            first_seen_ms: device.first_seen_ms,
+            last_seen_ms: device.last_seen_ms,
+        }
+    }
+}
+
+impl StoredDevice {
+    fn into_device(self) -> Result<Device, String> {
+        let mac: Mac = self
+            .mac
+            .parse()
+            .map_err(|error| format!("mac: found '{}', {error}", self.mac))?;
+        Ok(Device {
+            name: self.name,
+            hostname: self.hostname,
+            credential: self.credential,
+            blocked: self.blocked,
+            quarantine: self.quarantine,
+            last_seen_ms: self.last_seen_ms,
+            ..Device::new(mac, self.first_seen_ms)
+        })
+    }
+}

@@ -1,0 +1,333 @@
+use super::*;
+use crate::discovery::{Sighting, Source};
+
+const PLUG: Mac = Mac([0x02, 0xc1, 0x1e, 0x17, 0, 1]);
+const LAMP: Mac = Mac([0x02, 0xc1, 0x1e, 0x17, 0, 2]);
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+fn registry_with(uci: &str) -> Registry {
+    let settings = config::parse("test", uci).expect("a valid configuration");
+    Registry::new(Vec::new(), Arc::new(settings), 0)
+}
+
+fn registry() -> Registry {
+    registry_with("config mqttguard 'main'\n")
+}
+
+fn lease(mac: Mac, hostname: &str, present: bool) -> Sighting {
+    Sighting {
+        source: Source::LeaseFile,
+        mac,
+        address: Some([192, 168, 77, mac.0[5]].into()),
+        hostname: (!hostname.is_empty()).then(|| hostname.to_owned()),
+        interface: None,
+        present,
+    }
+}
+
+fn state(registry: &Registry, mac: Mac) -> Option<State> {
+    registry.device(mac).map(Device::state)
+}
+
+fn codes(registry: &mut Registry) -> Vec<&'static str> {
+    registry
+        .take_effects()
+        .told
+        .iter()
+        .map(|(_, _, kind)| kind.code())
+        .collect()
+}
+
+#[test]
+fn a_first_lease_makes_a_named_new_device_with_a_policy() {
+    let mut registry = registry();
+    registry.take_effects();
+    registry.sighting(5, &lease(PLUG, "Kitchen Plug", true));
+    let device = registry.device(PLUG).expect("known");
+    assert_eq!(
+        (device.state(), device.name.as_str()),
+        (State::New, "Kitchen-Plug")
+    );
+    assert_eq!(registry.policy(device).standing, Standing::Good);
+    let effects = registry.take_effects();
+    assert!(effects.policies.contains(&PLUG));
+    assert_eq!(effects.told.len(), 1, "told once: {:?}", effects.told);
+    registry.sighting(6, &lease(PLUG, "Kitchen Plug", true));
+    assert!(
+        registry.take_effects().told.is_empty(),
+        "a renewal is no news"
+    );
+}
+
+#[test]
+fn an_enrolled_device_cannot_rename_itself_into_another_devices_topics() {
+    let mut registry = registry();
+    registry.sighting(1, &lease(PLUG, "plug", true));
+    registry.sighting(1, &lease(LAMP, "lamp", true));
+    registry
+        .enrol(2, PLUG, None, None, "hash".into())
+        .expect("enrolled");
+    registry.sighting(3, &lease(PLUG, "lamp", true));
+    assert_eq!(
+        registry.device(PLUG).map(|device| device.name.as_str()),
+        Some("plug")
+    );
+    registry.sighting(3, &lease(LAMP, "plug", true));
+    assert_eq!(
+        registry.device(LAMP).map(|device| device.name.as_str()),
+        Some("plug-0002")
+    );
+}
+
+#[test]
+fn enrolling_again_replaces_the_password_and_keeps_name_and_profile() {
+    let mut registry = registry();
+    registry.sighting(1, &lease(PLUG, "plug", true));
+    assert_eq!(
+        registry.enrol(2, PLUG, Some("hub"), None, "one".into()),
+        Ok("plug".into())
+    );
+    assert_eq!(
+        registry.enrol(3, PLUG, None, None, "two".into()),
+        Ok("plug".into())
+    );
+    let directory = registry.directory();
+    assert_eq!(directory.accounts.len(), 1);
+    let account = &directory.accounts["plug"];
+    assert_eq!(
+        (account.hash.as_str(), account.profile_name.as_str()),
+        ("two", "hub")
+    );
+    assert_eq!(registry.take_effects().save, Save::Now);
+}
+
+#[test]
+fn refuses_what_an_owner_mistypes() {
+    let mut registry = registry();
+    let refused = registry.enrol(1, PLUG, Some("nope"), None, String::new());
+    assert!(
+        matches!(refused, Err(Refused::NoSuchProfile { .. })),
+        "{refused:?}"
+    );
+    let refused = registry.enrol(1, PLUG, None, Some("a/b"), String::new());
+    assert_eq!(refused, Err(Refused::BadUsername("a/b".into())));
+    registry
+        .enrol(1, PLUG, None, Some("me"), String::new())
+        .expect("enrolled unseen");
+    let refused = registry.enrol(1, LAMP, None, Some("me"), String::new());
+    assert_eq!(
+        refused,
+        Err(Refused::UsernameTaken {
+            username: "me".into(),
+            owner: PLUG
+        })
+    );
+    assert!(
+        registry.device(LAMP).is_none(),
+        "a refused wish leaves nothing behind"
+    );
+}
+
+#[test]
+fn guessing_passwords_quarantines_for_a_time() {
+    let mut registry = registry_with(
+        "config mqttguard 'main'\n\toption login_failures '3'\n\toption quarantine '10m'\n",
+    );
+    registry.sighting(0, &lease(PLUG, "plug", true));
+    for now in [1_000, 2_000] {
+        registry.login_failed(now, PLUG);
+        assert_eq!(state(&registry, PLUG), Some(State::New));
+    }
+    registry.login_failed(3_000, PLUG);
+    assert_eq!(state(&registry, PLUG), Some(State::Quarantined));
+    assert_eq!(
+        registry.directory().standings.get(&PLUG),
+        Some(&Standing::Quarantined)
+    );
+    assert!(codes(&mut registry).contains(&"state-changed"));
+    registry.tick(3_000 + 599_999);
+    assert_eq!(state(&registry, PLUG), Some(State::Quarantined));
+    registry.tick(3_000 + 600_000);
+    assert_eq!(state(&registry, PLUG), Some(State::New));
+}
+
+#[test]
+fn one_bad_client_does_not_silence_a_hub_that_works() {
+    let mut registry = registry_with("config mqttguard 'main'\n\toption login_failures '3'\n");
+    registry.sighting(0, &lease(PLUG, "hub", true));
+    registry.connected(&BTreeSet::from([PLUG]));
+    for now in 1..18 {
+        registry.login_failed(now, PLUG);
+        assert_eq!(state(&registry, PLUG), Some(State::New), "after {now}");
+    }
+    registry.login_failed(18, PLUG);
+    assert_eq!(
+        state(&registry, PLUG),
+        Some(State::Quarantined),
+        "trust has an end"
+    );
+}
+
+#[test]
+fn a_quarantine_set_by_a_wrong_clock_ends_in_time() {
+    let mut registry = registry_with(
+        "config mqttguard 'main'\n\toption login_failures '1'\n\toption quarantine '10m'\n",
+    );
+    registry.sighting(0, &lease(PLUG, "plug", true));
+    registry.login_failed(100 * DAY_MS, PLUG);
+    registry.tick(1_000);
+    registry.tick(1_000 + 600_000);
+    assert_eq!(state(&registry, PLUG), Some(State::New));
+}
+
+#[test]
+fn a_block_holds_until_the_owner_lifts_it() {
+    let mut registry = registry();
+    registry
+        .block(1, PLUG, "too chatty")
+        .expect("blocked before it was ever seen");
+    registry.tick(1_000 * DAY_MS);
+    assert_eq!(state(&registry, PLUG), Some(State::Blocked));
+    let effects = registry.take_effects();
+    assert!(effects.policies.contains(&PLUG) && !effects.freed.contains(&PLUG));
+    registry.unblock(PLUG).expect("unblocked");
+    assert_eq!(state(&registry, PLUG), Some(State::Gone));
+}
+
+#[test]
+fn the_configuration_has_the_last_word() {
+    let mut registry = registry_with(&format!(
+        "config mqttguard 'main'\nconfig device 'plug'\n\toption mac '{PLUG}'\n\toption name 'boiler'\n\toption blocked '1'\n"
+    ));
+    assert_eq!(state(&registry, PLUG), Some(State::Blocked));
+    assert_eq!(registry.find("boiler"), Ok(PLUG));
+    assert_eq!(registry.unblock(PLUG), Err(Refused::BlockedByConfig(PLUG)));
+    let open = config::parse("test", "config mqttguard 'main'\n").expect("valid");
+    registry.set_settings(Arc::new(open), 2);
+    assert_eq!(state(&registry, PLUG), Some(State::New));
+}
+
+#[test]
+fn who_is_not_seen_goes_and_who_holds_a_credential_keeps_it() {
+    let mut registry = registry();
+    for mac in [PLUG, LAMP] {
+        registry.sighting(0, &lease(mac, "", true));
+    }
+    registry
+        .enrol(1, LAMP, None, None, "hash".into())
+        .expect("enrolled");
+    registry.tick(100 * DAY_MS);
+    assert_eq!(
+        state(&registry, PLUG),
+        Some(State::New),
+        "its lease says that it is there"
+    );
+    for mac in [PLUG, LAMP] {
+        registry.sighting(100 * DAY_MS, &lease(mac, "", false));
+    }
+    registry.take_effects();
+    registry.tick(131 * DAY_MS);
+    assert_eq!(state(&registry, PLUG), None);
+    assert_eq!(state(&registry, LAMP), Some(State::Gone));
+    assert_eq!(
+        registry
+            .take_effects()
+            .freed
+            .into_iter()
+            .collect::<Vec<_>>(),
+        [PLUG, LAMP]
+    );
+    registry.sighting(132 * DAY_MS, &lease(LAMP, "", true));
+    assert_eq!(state(&registry, LAMP), Some(State::Enrolled));
+    assert!(registry.take_effects().policies.contains(&LAMP));
+}
+
+#[test]
+fn rolling_addresses_neither_fill_the_registry_nor_push_anybody_out() {
+    let mut registry = registry();
+    registry
+        .enrol(0, PLUG, None, None, "hash".into())
+        .expect("enrolled");
+    for i in 0..100_000u32 {
+        let [a, b, c, d] = i.to_be_bytes();
+        registry.frame(1, Mac([0x06, 0, a, b, c, d]));
+    }
+    assert_eq!(
+        registry.devices().count(),
+        1 + Registry::STRANGERS_PER_MINUTE as usize
+    );
+    for i in 0..3_000u32 {
+        let [a, b, c, d] = i.to_be_bytes();
+        let mac = Mac([0x0a, 0, a, b, c, d]);
+        registry.sighting(u64::from(i), &lease(mac, "", true));
+        registry.sighting(u64::from(i), &lease(mac, "", false));
+    }
+    assert_eq!(registry.devices().count(), Registry::MAX_DEVICES);
+    assert_eq!(state(&registry, PLUG), Some(State::Enrolled));
+}
+
+#[test]
+fn finds_a_device_by_whatever_the_owner_knows() {
+    let mut registry = registry();
+    registry.sighting(1, &lease(PLUG, "plug", true));
+    registry
+        .enrol(2, PLUG, None, Some("user-1"), "hash".into())
+        .expect("enrolled");
+    for wanted in ["02:c1:1e:17:00:01", "PLUG", "user-1", "192.168.77.1"] {
+        assert_eq!(registry.find(wanted), Ok(PLUG), "{wanted}");
+    }
+    assert_eq!(
+        registry.find("toaster"),
+        Err(LookupError::Unknown("toaster".into()))
+    );
+}
+
+#[test]
+fn survives_the_disk() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut registry = registry();
+    registry.sighting(1, &lease(PLUG, "plug", true));
+    registry
+        .enrol(2, PLUG, Some("hub"), None, "$7$hash".into())
+        .expect("enrolled");
+    registry.block(3, LAMP, "why not").expect("blocked");
+    assert!(store::load(dir.path()).expect("nothing yet").0.is_empty());
+    store::save(dir.path(), &registry).expect("saved");
+    store::save(dir.path(), &registry).expect("saved twice");
+    let mode = std::os::unix::fs::MetadataExt::mode(
+        &std::fs::metadata(dir.path().join("registry.json")).expect("there"),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+    let (devices, damage) = store::load(dir.path()).expect("loaded");
+    assert!(damage.is_none());
+    let settings = registry.settings.clone();
+    let again = Registry::new(devices, settings, 4);
+    assert_eq!(state(&again, PLUG), Some(State::Enrolled));
+    assert_eq!(state(&again, LAMP), Some(State::Blocked));
+    assert_eq!(
+        again.device(PLUG).map(|d| &d.credential),
+        registry.device(PLUG).map(|d| &d.credential)
+    );
+}
+
+#[test]
+fn a_damaged_file_falls_back_on_the_one_before() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut registry = registry();
+    registry
+        .enrol(2, PLUG, None, None, "$7$hash".into())
+        .expect("enrolled");
+    store::save(dir.path(), &registry).expect("saved");
+    store::save(dir.path(), &registry).expect("saved twice");
+    let file = dir.path().join("registry.json");
+    let whole = std::fs::read(&file).expect("read");
+    std::fs::write(&file, &whole[..whole.len() / 2]).expect("torn");
+    let (devices, damage) = store::load(dir.path()).expect("the old one is whole");
+    assert_eq!(devices.len(), 1);
+    assert!(damage.expect("told").to_string().contains("registry.json"));
+    std::fs::remove_file(dir.path().join("registry.json.old")).expect("removed");
+    assert!(
+        store::load(dir.path()).is_err(),
+        "never starts over on its own"
+    );
+}

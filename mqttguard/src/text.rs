@@ -1,0 +1,70 @@
+//! Hostile text made fit to be shown: names, topics and user names come from devices.
+
+use std::borrow::Cow;
+
+/// The text with every control character escaped, so that it can neither forge a log line nor
+/// drive a terminal.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().any(is_dangerous) {
+        Cow::Owned(
+            text.chars()
+                .fold(String::with_capacity(text.len()), |mut out, c| {
+                    if is_dangerous(c) {
+                        out.extend(c.escape_default());
+                    } else {
+                        out.push(c);
+                    }
+                    out
+                }),
+        )
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Control characters, and the marks that reorder what is shown (Unicode bidirectional controls).
+fn is_dangerous(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `text` as a name that can stand in a topic, a user name and a certificate: letters, digits,
+/// `.`, `_` and `-`, at most 63 bytes. None if nothing is left.
+pub fn slug(text: &str) -> Option<String> {
+    let mut out = String::new();
+    for c in text.chars().take(63) {
+        if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') {
+            out.push(c);
+        } else if !out.is_empty() && !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    let name = out.trim_matches(['-', '.']);
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_what_drives_a_terminal() {
+        assert_eq!(printable("Küche 1"), "Küche 1");
+        assert_eq!(
+            printable("a\x1b[2Jb\nc\u{202e}d"),
+            "a\\u{1b}[2Jb\\nc\\u{202e}d"
+        );
+    }
+
+    #[test]
+    fn makes_names_that_fit_a_topic() {
+        assert_eq!(slug("Kitchen Plug #1").as_deref(), Some("Kitchen-Plug-1"));
+        assert_eq!(slug("../+/#").as_deref(), None);
+        assert_eq!(slug("..").as_deref(), None);
+        assert_eq!(
+            slug("tasmota_4F-12.lan").as_deref(),
+            Some("tasmota_4F-12.lan")
+        );
+        assert_eq!(slug(&"x".repeat(300)).map(|name| name.len()), Some(63));
+    }
+}

@@ -1,0 +1,335 @@
+//! The kernel program under `BPF_PROG_TEST_RUN`: loaded by the real verifier and run by the
+//! real JIT on frames that the test hands in, attached to nothing.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use aya::Ebpf;
+use aya::maps::{MapData, RingBuf};
+use mqttguard::config::{KernelLimits, Mode};
+use mqttguard::enforce::{DeviceCounters, DevicePolicy, Rules, Tables, object};
+use mqttguard::registry::Standing;
+use mqttguard_common::{EventRecord, Mac, Reason};
+
+/// The two programs of the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// `mqttguard_xdp`.
+    Xdp,
+    /// `mqttguard_tc`.
+    Tc,
+}
+
+/// Both.
+pub const HOOKS: [Hook; 2] = [Hook::Xdp, Hook::Tc];
+
+/// What a program said to a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on.
+    Pass,
+    /// It is gone.
+    Drop,
+}
+
+/// A loaded object with maps of its own.
+pub struct Kernel {
+    object: Ebpf,
+    /// Its rules, devices and counters.
+    pub tables: Tables,
+    events: RingBuf<MapData>,
+}
+
+/// Limits that no test meets by accident.
+pub const WIDE: KernelLimits = KernelLimits {
+    packets_per_s: 1_000_000,
+    bytes_per_s: 10_000_000_000,
+    connections_per_s: 1_000_000,
+};
+
+/// Rules that catch everything: port 1883, CONNECT, MQTT-SN; no listener, no exceptions.
+pub fn rules() -> Rules {
+    Rules {
+        mode: Mode::Enforce,
+        plaintext_ports: vec![1883],
+        detect_connect: true,
+        mqtt_sn: true,
+        local_addresses: vec!["192.168.1.1".parse().unwrap(), "fd00::1".parse().unwrap()],
+        broker_ports: vec![8883],
+        local_plaintext_port: None,
+        exceptions: Vec::new(),
+        stranger_limits: WIDE,
+    }
+}
+
+/// A device in good standing under [`WIDE`] limits.
+pub const GOOD: DevicePolicy = DevicePolicy {
+    standing: Standing::Good,
+    plaintext: false,
+    limits: WIDE,
+};
+
+impl Kernel {
+    /// Loads the object that the daemon embeds, or the one `MQTTGUARD_EBPF_OBJECT` names, under
+    /// these rules.
+    ///
+    /// # Panics
+    ///
+    /// Without the right to load BPF programs, or when the verifier refuses.
+    pub fn load(rules: &Rules) -> Self {
+        require_root();
+        let mut object = match std::env::var_os("MQTTGUARD_EBPF_OBJECT") {
+            Some(path) => {
+                let bytes = std::fs::read(&path).expect("MQTTGUARD_EBPF_OBJECT names a file");
+                object::load(&bytes, None)
+            }
+            None => object::load(object::OBJECT, None),
+        }
+        .unwrap_or_else(|error| panic!("{error}"));
+        let mut tables = Tables::take(&mut object).unwrap();
+        tables.set_rules(rules).unwrap();
+        let events = object.take_map("EVENTS").unwrap().try_into().unwrap();
+        Kernel {
+            object,
+            tables,
+            events,
+        }
+    }
+
+    /// Runs one frame through one program.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses the run or the program answers something that is no verdict.
+    pub fn run(&mut self, hook: Hook, frame: &[u8]) -> Verdict {
+        self.run_as(hook, frame, 0, 1).0
+    }
+
+    /// Runs a frame through both hooks: each must count exactly this reason for the frame's
+    /// source and do what the reason says.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    #[track_caller]
+    pub fn expect(&mut self, frame: &[u8], reason: Reason) {
+        let mac = Mac(frame[6..12].try_into().unwrap());
+        for hook in HOOKS {
+            let before = self.counters(mac);
+            let verdict = self.run(hook, frame);
+            let after = self.counters(mac);
+            let counted: Vec<Reason> = Reason::ALL
+                .into_iter()
+                .filter(|&reason| after.frames[reason as usize] != before.frames[reason as usize])
+                .collect();
+            assert_eq!(counted, [reason], "{hook:?}");
+            let index = reason as usize;
+            assert_eq!(after.frames[index] - before.frames[index], 1, "{hook:?}");
+            assert_eq!(
+                after.bytes[index] - before.bytes[index],
+                frame.len() as u64,
+                "{hook:?}"
+            );
+            let expected = if reason.is_drop() {
+                Verdict::Drop
+            } else {
+                Verdict::Pass
+            };
+            assert_eq!(verdict, expected, "{hook:?}, {}", reason.name());
+        }
+    }
+
+    /// Runs one frame `repeat` times: the last verdict and the mean time of a run.
+    ///
+    /// # Panics
+    ///
+    /// As [`Kernel::run`].
+    pub fn repeat(&mut self, hook: Hook, frame: &[u8], repeat: u32) -> (Verdict, Duration) {
+        self.run_as(hook, frame, 0, repeat)
+    }
+
+    /// Runs one frame through the TC program as a merged packet of `segments` segments.
+    ///
+    /// # Panics
+    ///
+    /// As [`Kernel::run`].
+    pub fn run_merged(&mut self, frame: &[u8], segments: u32) -> Verdict {
+        self.run_as(Hook::Tc, frame, segments, 1).0
+    }
+
+    fn run_as(
+        &mut self,
+        hook: Hook,
+        frame: &[u8],
+        segments: u32,
+        repeat: u32,
+    ) -> (Verdict, Duration) {
+        let (value, took) = match hook {
+            Hook::Xdp => {
+                let program = object::xdp(&mut self.object).unwrap().fd().unwrap();
+                test_run(program.as_fd(), frame, &mut [], repeat)
+            }
+            Hook::Tc => {
+                let program = object::tc(&mut self.object).unwrap().fd().unwrap();
+                // struct __sk_buff; gso_segs lies at byte 164.
+                let mut context = [0u8; 192];
+                context[164..168].copy_from_slice(&segments.to_ne_bytes());
+                test_run(program.as_fd(), frame, &mut context, repeat)
+            }
+        }
+        .unwrap_or_else(|error| panic!("BPF_PROG_TEST_RUN of {} bytes: {error}", frame.len()));
+        let verdict = match (hook, value as i32) {
+            (Hook::Xdp, 2) | (Hook::Tc, -1) => Verdict::Pass,
+            (Hook::Xdp, 1) | (Hook::Tc, 2) => Verdict::Drop,
+            (_, other) => panic!("{hook:?} answered {other}"),
+        };
+        (verdict, took)
+    }
+
+    /// How many instructions the verifier looked at until it was convinced; 0 if the kernel
+    /// does not tell (before 5.16). It gives up at a million.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel does not know its own program.
+    pub fn verified(&mut self, hook: Hook) -> u32 {
+        let info = match hook {
+            Hook::Xdp => object::xdp(&mut self.object).unwrap().info(),
+            Hook::Tc => object::tc(&mut self.object).unwrap().info(),
+        };
+        info.unwrap().verified_instruction_count().unwrap_or(0)
+    }
+
+    /// All that was told since the last call.
+    pub fn events(&mut self) -> Vec<EventRecord> {
+        let mut events = Vec::new();
+        while let Some(item) = self.events.next() {
+            events.push(EventRecord::from_bytes(&item).expect("a whole record"));
+        }
+        events
+    }
+
+    /// What was counted of one device.
+    pub fn counters(&self, mac: Mac) -> DeviceCounters {
+        self.tables
+            .counters()
+            .unwrap()
+            .into_iter()
+            .find_map(|(of, counters)| (of == mac).then_some(counters))
+            .unwrap_or_default()
+    }
+
+    /// The frames counted of one device under one reason.
+    pub fn frames(&self, mac: Mac, reason: Reason) -> u64 {
+        self.counters(mac).frames[reason as usize]
+    }
+}
+
+/// # Panics
+///
+/// With a clear message when the test may not do what it has to.
+pub fn require_root() {
+    // SAFETY: no arguments, cannot fail.
+    let user = unsafe { libc::geteuid() };
+    assert!(
+        user == 0,
+        "this test loads programs into the kernel and has to run as root, not as user {user}"
+    );
+}
+
+/// Detaches a pinned link behind its owner's back (BPF_LINK_DETACH).
+///
+/// # Panics
+///
+/// If there is none, or the kernel refuses.
+pub fn force_detach(pin: &Path) {
+    const BPF_OBJ_GET: libc::c_int = 7;
+    const BPF_LINK_DETACH: libc::c_int = 34;
+    let path = CString::new(pin.as_os_str().as_bytes()).unwrap();
+    // pathname, then bpf_fd and file_flags.
+    let get = [path.as_ptr() as u64, 0];
+    // SAFETY: the attributes are as linux/bpf.h lays them out and outlive the call, as does
+    // the path.
+    let fd = unsafe { libc::syscall(libc::SYS_bpf, BPF_OBJ_GET, get.as_ptr(), size_of_val(&get)) };
+    assert!(fd >= 0, "{}: {}", pin.display(), io::Error::last_os_error());
+    // SAFETY: just opened, owned by nobody else.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+    let detach = [fd.as_raw_fd()];
+    // SAFETY: as above.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            BPF_LINK_DETACH,
+            detach.as_ptr(),
+            size_of_val(&detach),
+        )
+    };
+    assert!(result == 0, "{}", io::Error::last_os_error());
+}
+
+/// The part of `union bpf_attr` that BPF_PROG_TEST_RUN reads (linux/bpf.h).
+#[repr(C)]
+#[derive(Default)]
+struct TestRun {
+    prog_fd: u32,
+    retval: u32,
+    data_size_in: u32,
+    data_size_out: u32,
+    data_in: u64,
+    data_out: u64,
+    repeat: u32,
+    duration: u32,
+    ctx_size_in: u32,
+    ctx_size_out: u32,
+    ctx_in: u64,
+    ctx_out: u64,
+    flags: u32,
+    cpu: u32,
+}
+
+fn test_run(
+    program: BorrowedFd<'_>,
+    frame: &[u8],
+    context: &mut [u8],
+    repeat: u32,
+) -> io::Result<(u32, Duration)> {
+    const BPF_PROG_TEST_RUN: libc::c_int = 10;
+    let mut attr = TestRun {
+        prog_fd: program.as_raw_fd() as u32,
+        data_size_in: frame.len() as u32,
+        data_in: frame.as_ptr() as u64,
+        repeat,
+        ctx_size_in: context.len() as u32,
+        ctx_in: if context.is_empty() {
+            0
+        } else {
+            context.as_ptr() as u64
+        },
+        ..TestRun::default()
+    };
+    // SAFETY: the attributes are as linux/bpf.h lays them out, and the buffers they point to
+    // live until the call returns.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            BPF_PROG_TEST_RUN,
+            &raw mut attr,
+            size_of::<TestRun>(),
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok((attr.retval, Duration::from_nanos(attr.duration.into())))
+}

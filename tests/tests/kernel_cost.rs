@@ -1,0 +1,75 @@
+//! What one frame costs: `cargo test -p mqttguard-tests --test kernel_cost -- --ignored
+//! --nocapture`. A measurement, not a check.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use mqttguard::config::KernelLimits;
+use mqttguard::enforce::DevicePolicy;
+use mqttguard_common::Mac;
+use mqttguard_tests::bpf::{GOOD, HOOKS, Kernel, WIDE, rules};
+use mqttguard_tests::frames::{ACK, Frame, SYN};
+
+#[test]
+#[ignore = "a measurement"]
+fn cost_of_a_frame() {
+    let unlimited = DevicePolicy {
+        limits: KernelLimits {
+            packets_per_s: 0,
+            bytes_per_s: 0,
+            connections_per_s: 0,
+        },
+        ..GOOD
+    };
+    let tight = DevicePolicy {
+        limits: KernelLimits {
+            packets_per_s: 10,
+            ..WIDE
+        },
+        ..GOOD
+    };
+    let ample = DevicePolicy {
+        limits: KernelLimits {
+            packets_per_s: 500_000_000,
+            bytes_per_s: 1 << 40,
+            connections_per_s: 500_000_000,
+        },
+        ..GOOD
+    };
+    let mac = |last| Mac([2, 0, 0, 0, 0, last]);
+    let mut kernel = Kernel::load(&rules());
+    for hook in HOOKS {
+        let checked = kernel.verified(hook);
+        println!("{hook:?}: the verifier looked at {checked} instructions");
+    }
+    for (last, policy) in [(1, unlimited), (2, ample), (3, tight)] {
+        kernel.tables.set_device(mac(last), &policy).unwrap();
+    }
+    let cloud = "192.0.2.1".parse().unwrap();
+    let mut arp = Frame::tcp(mac(1), cloud, 443, ACK, &[]).bytes();
+    arp[12..14].copy_from_slice(&[0x08, 0x06]);
+    let tls = |last| Frame::tcp(mac(last), cloud, 443, ACK, &[0x17; 64]).bytes();
+    for (what, frame) in [
+        ("not IP", arp),
+        ("pass, no limits", tls(1)),
+        ("pass, all limits", tls(2)),
+        ("pass or flood, stranger", tls(4)),
+        (
+            "drop, port 1883",
+            Frame::tcp(mac(2), cloud, 1883, SYN, &[]).bytes(),
+        ),
+        ("drop, flood", tls(3)),
+    ] {
+        for hook in HOOKS {
+            let best = (0..200)
+                .map(|_| kernel.repeat(hook, &frame, 10_000).1)
+                .min()
+                .unwrap();
+            println!("{what:24} {hook:?}: {} ns", best.as_nanos());
+        }
+    }
+}

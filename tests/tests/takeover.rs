@@ -1,0 +1,107 @@
+//! What is enforced outlives the daemon, but not a stop on purpose.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use mqttguard_lab::packet::{PSH_ACK, TCP, UDP};
+use mqttguard_lab::traffic::{flood, plaintext_connect, web_request};
+use mqttguard_lab::{ODD_MQTT_PORT, until};
+use mqttguard_tests::house::{
+    PATIENCE, assert_nothing_leaked, cloud, enrol, guarded, guarded_with, kernel_limit, syn,
+};
+use serde_json::json;
+
+#[test]
+fn not_one_plaintext_frame_passes_while_the_daemon_is_killed_and_replaced() {
+    let (lab, mut guard) = guarded(&["plug"]);
+    let plug = lab.device(0);
+    let raw = plug.raw().unwrap();
+    // No SYN: those have a rate of their own, and would not all be counted as plaintext.
+    let mut frame = syn(plug, cloud(1883), &[]);
+    frame.flags = PSH_ACK;
+    let frame = frame.bytes();
+    let stop = AtomicBool::new(false);
+    let sent = thread::scope(|scope| {
+        let sender = scope.spawn(|| {
+            let mut sent = 0;
+            while !stop.load(Ordering::Relaxed) {
+                raw.send(&frame).unwrap();
+                sent += 1;
+                sleep(Duration::from_micros(200));
+            }
+            sent
+        });
+        sleep(Duration::from_millis(200));
+        guard.kill().unwrap();
+        sleep(Duration::from_millis(500));
+        guard.start_again().unwrap();
+        let taken_over = lab.wait_protected(&mut guard);
+        sleep(Duration::from_millis(200));
+        stop.store(true, Ordering::Relaxed);
+        taken_over.unwrap();
+        sender.join().unwrap()
+    });
+    assert_nothing_leaked(&lab);
+    assert!(sent > 1_000, "only {sent} frames were sent");
+    assert!(
+        until(PATIENCE, || guard
+            .dropped("plug", "plaintext-port")
+            .unwrap()
+            == sent),
+        "{} of {sent} frames were counted: {}",
+        guard.dropped("plug", "plaintext-port").unwrap(),
+        guard.device("plug").unwrap()
+    );
+}
+
+#[test]
+fn a_killed_daemons_limits_and_blocks_stand() {
+    let names = ["plug", "camera"];
+    let (lab, mut guard) = guarded_with(&names, "", &kernel_limit("packets_per_s", 200));
+    guard.ubus("block", &json!({ "device": "plug" })).unwrap();
+    guard.kill().unwrap();
+    web_request(lab.device(0), cloud(80)).unwrap_err();
+    let time = Duration::from_secs(1);
+    flood(lab.device(1), cloud(9), 5_000, 64, time).unwrap();
+    let source = lab.device(1).address().unwrap().into();
+    let arrived = lab.cloud.witness().tally(source, UDP, 9).unwrap().frames;
+    assert!(arrived <= 440, "{arrived} arrived");
+    guard.start_again().unwrap();
+    lab.wait_protected(&mut guard).unwrap();
+    assert_eq!(guard.state("plug").unwrap(), "blocked");
+}
+
+#[test]
+fn a_killed_daemons_credentials_work_with_the_next() {
+    let (lab, mut guard) = guarded(&["lamp"]);
+    let credential = enrol(&guard, "lamp");
+    guard.kill().unwrap();
+    guard.start_again().unwrap();
+    lab.wait_protected(&mut guard).unwrap();
+    let outcome = lab
+        .device(0)
+        .client(&credential)
+        .publish("lamp/state", "on", 1)
+        .unwrap();
+    assert!(outcome.succeeded(), "{outcome:?}");
+}
+
+#[test]
+fn a_stop_on_purpose_detaches() {
+    let (lab, mut guard) = guarded(&["plug"]);
+    let plug = lab.device(0);
+    plaintext_connect(plug, cloud(ODD_MQTT_PORT), PATIENCE).unwrap_err();
+    let status = guard.stop().unwrap();
+    assert!(status.success(), "{status}");
+    plaintext_connect(plug, cloud(ODD_MQTT_PORT), PATIENCE).unwrap();
+    let source = plug.address().unwrap().into();
+    assert!(
+        lab.cloud
+            .witness()
+            .tally(source, TCP, ODD_MQTT_PORT)
+            .unwrap()
+            .frames
+            > 0
+    );
+}

@@ -1,0 +1,379 @@
+//! `cargo xtask setup`: what a bare Debian 12 with rustup's stable cargo lacks.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use mqttguard_lab::tools;
+
+use crate::root::as_root;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Only say what is missing, and fail if anything is
+    #[arg(long)]
+    no_install: bool,
+}
+
+/// What a chore cannot do without.
+pub(crate) enum Need {
+    /// A program of a Debian package.
+    Program {
+        /// The program; found in PATH or an sbin directory.
+        name: &'static str,
+        /// Its package.
+        package: &'static str,
+    },
+    /// A Debian package without a program of its own.
+    Package(&'static str),
+    /// A component of the Rust toolchain.
+    Component {
+        /// The cargo subcommand.
+        subcommand: &'static str,
+        /// rustup's name of the component.
+        component: &'static str,
+    },
+    /// A program from the crate registry.
+    Crate(Tool),
+}
+
+/// A program from the crate registry, installed below the target directory.
+pub(crate) struct Tool {
+    /// The crate and its program.
+    pub(crate) name: &'static str,
+    /// The version; no other is known to work.
+    pub(crate) version: &'static str,
+    /// More arguments of `cargo install`.
+    pub(crate) arguments: &'static [&'static str],
+    /// A variable that its build needs.
+    pub(crate) variable: Option<(&'static str, &'static str)>,
+}
+
+impl Tool {
+    /// A crate that builds as it is.
+    const fn plain(name: &'static str, version: &'static str) -> Self {
+        Self {
+            name,
+            version,
+            arguments: &[],
+            variable: None,
+        }
+    }
+
+    /// Whether cargo notes that very version as installed, and its program is there.
+    fn is_installed(&self) -> Result<bool> {
+        let noted = tools::tools_dir()?.join(".crates.toml");
+        let noted = fs::read_to_string(noted).unwrap_or_default();
+        let line = format!("\"{} {} (", self.name, self.version);
+        Ok(noted.contains(&line) && tools::tool(self.name).is_ok())
+    }
+
+    fn install(&self) -> Result<()> {
+        let root = tools::tools_dir()?;
+        let mut install = cargo();
+        install
+            .args(["install", "--locked", "--root"])
+            .arg(&root)
+            .arg("--target-dir")
+            .arg(root.join("build"))
+            .args(self.arguments)
+            .arg(format!("{}@{}", self.name, self.version));
+        if let Some((variable, value)) = self.variable {
+            install.env(variable, value);
+        }
+        must(&mut install)
+    }
+}
+
+/// What the house of the demo and the tests runs.
+pub(crate) const HOUSE: &[Need] = &[
+    Need::Program {
+        name: "cc",
+        package: "gcc",
+    },
+    Need::Program {
+        name: "ip",
+        package: "iproute2",
+    },
+    Need::Program {
+        name: "mount",
+        package: "mount",
+    },
+    Need::Program {
+        name: "dnsmasq",
+        package: "dnsmasq-base",
+    },
+    Need::Program {
+        name: "udhcpc",
+        package: "udhcpc",
+    },
+    Need::Program {
+        name: "mosquitto",
+        package: "mosquitto",
+    },
+    Need::Program {
+        name: "mosquitto_pub",
+        package: "mosquitto-clients",
+    },
+    Need::Crate(Tool::plain("ubusd", "0.5.0")),
+    Need::Crate(Tool::plain("ubus-client", "0.5.0")),
+];
+
+/// What the checks of the source need beside that.
+pub(crate) const CHECKS: &[Need] = &[
+    Need::Component {
+        subcommand: "fmt",
+        component: "rustfmt",
+    },
+    Need::Component {
+        subcommand: "clippy",
+        component: "clippy",
+    },
+];
+
+/// What the kernel program's objects are built with: Debian's compiler, which brings the core
+/// library for BPF, and its LLVM. A nightly toolchain with the `rust-src` component can stand in
+/// for the compiler.
+pub(crate) const EBPF: &[Need] = &[
+    Need::Package("rustc-web"),
+    Need::Package("cargo-web"),
+    Need::Package("libstd-rust-web-dev-bpf"),
+    Need::Package("llvm-22-dev"),
+    Need::Package("libpolly-22-dev"),
+    Need::Package("clang-22"),
+    Need::Crate(Tool {
+        name: "bpf-linker",
+        version: "0.13.0",
+        arguments: &["--no-default-features", "--features", "llvm-22"],
+        // Without it the linker is built against no LLVM.
+        variable: Some(("LLVM_PREFIX", "/usr/lib/llvm-22")),
+    }),
+];
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let installed = ensure(&[HOUSE, CHECKS, EBPF], args.no_install)?;
+    if !installed {
+        println!("Nothing is missing.");
+    }
+    Ok(())
+}
+
+/// Installs what is missing of `needs`, after saying what; with `no_install` fails instead.
+/// Gives whether anything was missing.
+pub(crate) fn ensure(needs: &[&[Need]], no_install: bool) -> Result<bool> {
+    let missing = Missing::find(needs)?;
+    if missing.is_empty() {
+        return Ok(false);
+    }
+    if no_install {
+        bail!(
+            "missing, and --no-install forbids to install it:\n{}",
+            missing.list()
+        );
+    }
+    eprintln!("To be installed first:\n{}", missing.list());
+    missing.install()?;
+    let left = Missing::find(needs)?;
+    if !left.is_empty() {
+        bail!("installed, but still missing:\n{}", left.list());
+    }
+    Ok(true)
+}
+
+/// The cargo that runs this chore.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace());
+    cargo
+}
+
+/// The root of the workspace.
+pub(crate) fn workspace() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().unwrap_or(xtask).to_owned()
+}
+
+#[derive(Default)]
+struct Missing<'a> {
+    packages: Vec<&'static str>,
+    components: Vec<&'static str>,
+    crates: Vec<&'a Tool>,
+}
+
+impl<'a> Missing<'a> {
+    fn find(needs: &[&'a [Need]]) -> Result<Self> {
+        let mut missing = Self::default();
+        for need in needs.iter().copied().flatten() {
+            match need {
+                Need::Program { name, package } if tools::find_system(name).is_none() => {
+                    missing.packages.push(package);
+                }
+                Need::Package(package) if !is_installed(package) => missing.packages.push(package),
+                Need::Component {
+                    subcommand,
+                    component,
+                } if !has_subcommand(subcommand) => missing.components.push(component),
+                Need::Crate(tool) if !tool.is_installed()? => missing.crates.push(tool),
+                _ => {}
+            }
+        }
+        missing.packages.dedup();
+        Ok(missing)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.packages.is_empty() && self.components.is_empty() && self.crates.is_empty()
+    }
+
+    fn list(&self) -> String {
+        let mut lines = Vec::new();
+        if !self.packages.is_empty() {
+            lines.push(format!(
+                "  Debian packages (apt-get install): {}",
+                self.packages.join(" ")
+            ));
+        }
+        if !self.components.is_empty() {
+            let list = self.components.join(" ");
+            lines.push(format!("  parts of Rust (rustup component add): {list}"));
+        }
+        if !self.crates.is_empty() {
+            let names: Vec<&str> = self.crates.iter().map(|tool| tool.name).collect();
+            let list = names.join(" ");
+            lines.push(format!(
+                "  programs below target/tools (cargo install): {list}"
+            ));
+        }
+        lines.join("\n")
+    }
+
+    fn install(&self) -> Result<()> {
+        if !self.packages.is_empty() {
+            install_packages(&self.packages)?;
+        }
+        if !self.components.is_empty() {
+            let mut rustup = Command::new("rustup");
+            rustup.args(["component", "add"]).args(&self.components);
+            must(&mut rustup)?;
+        }
+        for tool in &self.crates {
+            tool.install()?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether dpkg has the package installed.
+fn is_installed(package: &str) -> bool {
+    Command::new("dpkg-query")
+        .args(["--show", "--showformat=${db:Status-Status}", package])
+        .stderr(Stdio::null())
+        .output()
+        .is_ok_and(|output| output.stdout == b"installed")
+}
+
+fn has_subcommand(subcommand: &str) -> bool {
+    cargo()
+        .args([subcommand, "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Installs Debian packages, with fresh package lists only if the old ones do not do.
+fn install_packages(packages: &[&str]) -> Result<()> {
+    if tools::find_system("apt-get").is_none() {
+        bail!("there is no apt-get here: install what these Debian packages hold by other means");
+    }
+    let _quiet = NoServices::begin(packages)?;
+    let install = || -> Result<Command> {
+        let mut command = as_root("env", "Installing packages")?;
+        command
+            .args([
+                "DEBIAN_FRONTEND=noninteractive",
+                "apt-get",
+                "--quiet",
+                "--yes",
+            ])
+            .args(["--no-install-recommends", "install"])
+            .args(packages);
+        Ok(command)
+    };
+    if must(&mut install()?).is_ok() {
+        return Ok(());
+    }
+    must(as_root("apt-get", "Reading package lists")?.args(["--quiet", "update"]))?;
+    must(&mut install()?)
+}
+
+/// Debian starts services as it installs them. The house runs its own mosquitto; nobody asked
+/// for one on this machine.
+struct NoServices {
+    policy: Option<PathBuf>,
+    mosquitto: bool,
+}
+
+impl NoServices {
+    fn begin(packages: &[&str]) -> Result<Self> {
+        let mosquitto = packages.contains(&"mosquitto");
+        // invoke-rc.d asks this program, if it is there, whether a service may be started.
+        let policy = PathBuf::from("/usr/sbin/policy-rc.d");
+        if !mosquitto || policy.exists() {
+            return Ok(Self {
+                policy: None,
+                mosquitto,
+            });
+        }
+        let script = std::env::temp_dir().join(format!("policy-rc.d.{}", std::process::id()));
+        fs::write(&script, "#!/bin/sh\nexit 101\n")?;
+        let mut install = as_root("install", "Keeping mosquitto from being started")?;
+        let result = must(install.args(["-m", "755"]).arg(&script).arg(&policy));
+        fs::remove_file(&script)?;
+        result?;
+        Ok(Self {
+            policy: Some(policy),
+            mosquitto,
+        })
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if let Some(policy) = &self.policy
+            && let Err(error) =
+                as_root("rm", "Cleaning up").and_then(|mut rm| must(rm.arg("-f").arg(policy)))
+        {
+            eprintln!("{error:#}");
+        }
+        // Nor at the next boot.
+        if self.mosquitto && Path::new("/run/systemd/system").exists() {
+            let disabled = as_root("systemctl", "Keeping mosquitto from being started")
+                .and_then(|mut systemctl| must(systemctl.args(["disable", "--now", "mosquitto"])));
+            if let Err(error) = disabled {
+                eprintln!("{error:#}");
+            }
+        }
+    }
+}
+
+/// Runs a command to its end, with its output shown on stderr, and fails if it does.
+pub(crate) fn must(command: &mut Command) -> Result<()> {
+    let words: Vec<OsString> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(OsString::from)
+        .collect();
+    let line = words.join(" ".as_ref()).to_string_lossy().into_owned();
+    eprintln!("$ {line}");
+    let status = command
+        .stdin(Stdio::inherit())
+        .stdout(std::io::stderr())
+        .status()
+        .with_context(|| format!("cannot start {line}"))?;
+    if !status.success() {
+        bail!("{line}: {status}");
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! `cargo xtask test`: every check, as continuous integration runs it.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use mqttguard_lab::tools;
+
+use crate::root::is_root;
+use crate::setup::{self, cargo, workspace};
+
+/// The crates whose tests need neither root nor namespaces.
+const UNITS: [&str; 4] = ["mqttguard-common", "mqttguard-broker", "mqttguard", "xtask"];
+/// The crates whose tests make namespaces.
+const HOUSES: [&str; 2] = ["mqttguard-lab", "mqttguard-tests"];
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Fail if anything is missing, instead of installing it
+    #[arg(long)]
+    no_install: bool,
+    /// Run only the end-to-end tests whose name contains this
+    filter: Option<String>,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    setup::ensure(&[setup::HOUSE, setup::CHECKS], args.no_install)?;
+    let mut checks = Checks::default();
+    if args.filter.is_none() {
+        checks.source(args.no_install)?;
+    }
+    checks.must("daemon", build_daemon())?;
+    if args.filter.is_none() {
+        checks.run("unit tests", cargo().arg("test").args(packages(&UNITS)))?;
+    }
+    checks.run("end-to-end tests", &mut end_to_end(args.filter.as_deref())?)?;
+    checks.finish()
+}
+
+/// The command that builds the daemon that demo and tests run.
+pub(crate) fn build_daemon() -> Command {
+    let mut build = cargo();
+    build.args(["build", "--package", "mqttguard", "--profile", "fast"]);
+    build
+}
+
+fn end_to_end(filter: Option<&str>) -> Result<Command> {
+    let mut test = cargo();
+    test.args(["test", "--no-fail-fast"])
+        .args(packages(&HOUSES))
+        .args(["--", "--test-threads=1"])
+        .args(filter)
+        .env(
+            tools::DAEMON_VARIABLE,
+            tools::target_dir()?.join("fast/mqttguard"),
+        );
+    if !is_root() {
+        // cargo stays the user's; only the test programs become root.
+        let sudo = tools::find_system("sudo")
+            .context("the tests make network namespaces, which needs root, and there is no sudo")?;
+        let variable = format!(
+            "CARGO_TARGET_{}_RUNNER",
+            host()?.to_uppercase().replace('-', "_")
+        );
+        let keep = format!("--preserve-env={},PATH,CARGO", tools::DAEMON_VARIABLE);
+        test.env(variable, format!("{} {keep} --", sudo.display()));
+    }
+    Ok(test)
+}
+
+fn packages(names: &[&'static str]) -> Vec<&'static str> {
+    names.iter().flat_map(|name| ["--package", *name]).collect()
+}
+
+/// The target that cargo builds for when nobody says otherwise.
+fn host() -> Result<String> {
+    let output = Command::new("rustc")
+        .arg("-vV")
+        .output()
+        .context("cannot start rustc")?;
+    let text = String::from_utf8(output.stdout)?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .map(str::to_owned)
+        .context("rustc -vV names no host")
+}
+
+/// What was run, how long it took, whether it went well.
+#[derive(Default)]
+struct Checks {
+    done: Vec<(&'static str, Duration, bool)>,
+}
+
+impl Checks {
+    /// The checks that only read the source.
+    fn source(&mut self, no_install: bool) -> Result<()> {
+        self.run("format", cargo().args(["fmt", "--all", "--check"]))?;
+        let mut clippy = cargo();
+        clippy.args([
+            "clippy",
+            "--workspace",
+            "--exclude",
+            "mqttguard-ebpf",
+            "--all-targets",
+        ]);
+        self.run("lints", clippy.args(["--", "-D", "warnings"]))?;
+        let mut itself = Command::new(std::env::current_exe()?);
+        itself.args(["ebpf", "--check"]);
+        if no_install {
+            itself.arg("--no-install");
+        }
+        self.run("kernel objects", &mut itself)?;
+        self.dependencies()
+    }
+
+    /// Licenses and advisories, where cargo-deny is installed and has its rules.
+    fn dependencies(&mut self) -> Result<()> {
+        let mut deny = cargo();
+        let installed = deny
+            .args(["deny", "--version"])
+            .output()
+            .is_ok_and(|o| o.status.success());
+        if !installed || !workspace().join("deny.toml").is_file() {
+            println!("\n== dependencies: skipped, cargo-deny is not installed");
+            return Ok(());
+        }
+        self.run("dependencies", cargo().args(["deny", "check"]))
+    }
+
+    /// Runs a check and notes how it went; the others are run all the same.
+    fn run(&mut self, name: &'static str, command: &mut Command) -> Result<()> {
+        println!("\n== {name}");
+        let start = Instant::now();
+        let status = command
+            .current_dir(workspace())
+            .status()
+            .with_context(|| format!("cannot start {:?}", command.get_program()))?;
+        self.done.push((name, start.elapsed(), status.success()));
+        Ok(())
+    }
+
+    /// Runs what the checks after it need.
+    fn must(&mut self, name: &'static str, mut command: Command) -> Result<()> {
+        self.run(name, &mut command)?;
+        if self.done.last().is_some_and(|(_, _, good)| !good) {
+            bail!("{name} failed; the checks after it need it");
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> Result<()> {
+        println!("\n== summary");
+        for (name, took, good) in &self.done {
+            let word = if *good { "good" } else { "FAILED" };
+            println!("{name:<18} {word:<7} {:>4} s", took.as_secs());
+        }
+        if self.done.iter().any(|(_, _, good)| !good) {
+            bail!("not all checks went well");
+        }
+        Ok(())
+    }
+}
