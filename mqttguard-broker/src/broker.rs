@@ -1,4 +1,5 @@
 mod admin;
+mod admit;
 #[cfg(test)]
 mod check;
 mod connect;
@@ -23,7 +24,7 @@ use crate::session::Sessions;
 use crate::slots::Slots;
 use crate::subscriptions::Subscriptions;
 use crate::timers::{Timer, Timers};
-use crate::{AuthRequest, Notice, Time};
+use crate::{AuthRequest, Notice, Time, Version};
 
 /// A connection, unique over the broker's life: a slot is used again, but with another serial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -282,6 +283,13 @@ impl Broker {
             .filter(|conn| conn.id == id)
     }
 
+    /// Whether the client is known to speak MQTT 5, and so has reason codes.
+    fn speaks_v5(&self, slot: u32) -> bool {
+        self.connections
+            .get(slot)
+            .is_some_and(|conn| conn.version == Version::V5)
+    }
+
     /// Puts the connection among those the caller is told of.
     fn wake(&mut self, slot: u32) {
         if let Some(conn) = self.connections.get_mut(slot)
@@ -293,7 +301,7 @@ impl Broker {
     }
 
     /// Appends to what a connection is sent before anything that is queued.
-    fn answer(&mut self, slot: u32, encode: impl FnOnce(&mut Vec<u8>, crate::Version)) {
+    fn answer(&mut self, slot: u32, encode: impl FnOnce(&mut Vec<u8>, Version)) {
         if let Some(conn) = self.connections.get_mut(slot)
             && !matches!(conn.state, State::Closing)
         {

@@ -5,7 +5,7 @@ use crate::codec::{Malformed, control};
 use crate::connection::State;
 use crate::outbound::Acked;
 use crate::reason::Reason;
-use crate::{NoticeKind, Time, Version};
+use crate::{NoticeKind, Time};
 
 /// So much of a packet is a sign of life, as a whole packet is.
 const PROGRESS: usize = 1024;
@@ -390,14 +390,4 @@ impl Broker {
 /// The name of the packet that starts here.
 fn name(bytes: &[u8]) -> &'static str {
     fixed::name(bytes.first().copied().unwrap_or_default())
-}
-
-impl Broker {
-    /// What a client is told before its CONNECT was accepted; nothing before MQTT 5, and nothing
-    /// while the version is not known.
-    pub(super) fn speaks_v5(&self, slot: u32) -> bool {
-        self.connections
-            .get(slot)
-            .is_some_and(|conn| conn.version == Version::V5)
-    }
 }

@@ -185,11 +185,8 @@ fn take_will<'a>(
         }
     }
     content.topic = packet.text("will topic")?;
-    topic::check_name(content.topic).map_err(|what| Malformed {
-        reason: Reason::TOPIC_NAME_INVALID,
-        field: "will topic",
-        what,
-    })?;
+    topic::check_name(content.topic)
+        .map_err(|what| Malformed::with(Reason::TOPIC_NAME_INVALID, "will topic", what))?;
     content.payload = packet.binary("will payload")?;
     Ok(Will {
         qos,

@@ -105,11 +105,8 @@ pub(crate) fn decode<'a>(version: Version, qos: QoS, body: &'a [u8]) -> Decoded<
             ));
         }
     } else {
-        topic::check_name(content.topic).map_err(|what| Malformed {
-            reason: Reason::TOPIC_NAME_INVALID,
-            field: "topic name",
-            what,
-        })?;
+        topic::check_name(content.topic)
+            .map_err(|what| Malformed::with(Reason::TOPIC_NAME_INVALID, "topic name", what))?;
     }
     content.payload = packet.rest();
     Ok(Publish {

@@ -6,6 +6,7 @@ mod bounds;
 mod connecting;
 mod fuzz;
 mod malformed;
+mod malformed_connect;
 mod packets;
 mod publishing;
 mod retaining;
