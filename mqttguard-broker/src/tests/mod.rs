@@ -4,6 +4,7 @@
 mod access;
 mod bounds;
 mod connecting;
+mod faithful;
 mod fuzz;
 mod malformed;
 mod malformed_connect;
