@@ -94,7 +94,7 @@ impl Broker {
                 && partial.len() == fixed.total
             {
                 let body = partial.get(fixed.header..).unwrap_or_default();
-                self.packet(now, slot, &partial, fixed, body)
+                self.packet(now, slot, fixed, body)
                     .map_err(|fault| (name, fault))?;
                 partial = Vec::new();
             }
@@ -126,7 +126,7 @@ impl Broker {
                 return Ok(());
             };
             let body = packet.get(fixed.header..).unwrap_or_default();
-            self.packet(now, slot, packet, fixed, body)
+            self.packet(now, slot, fixed, body)
                 .map_err(|fault| (name, fault))?;
             rest = left;
         }
@@ -144,7 +144,7 @@ impl Broker {
         match found {
             Some(fixed) if fixed.total == partial.len() => {
                 let body = partial.get(fixed.header..).unwrap_or_default();
-                self.packet(now, slot, &partial, fixed, body)
+                self.packet(now, slot, fixed, body)
                     .map_err(|fault| (name, fault))
             }
             _ => {
@@ -198,7 +198,7 @@ impl Broker {
             }
             _ => {}
         }
-        let Some(fixed) = fixed::decode(bytes)? else {
+        let Some(fixed) = fixed::decode(conn.version, bytes)? else {
             return Ok(None);
         };
         let (limit, allowed) = match session.and_then(|session| self.sessions.get(session)) {
@@ -219,35 +219,26 @@ impl Broker {
         Ok(Some(fixed))
     }
 
-    fn packet(
-        &mut self,
-        now: Time,
-        slot: u32,
-        packet: &[u8],
-        fixed: Fixed,
-        body: &[u8],
-    ) -> Result<(), Fault> {
+    fn packet(&mut self, now: Time, slot: u32, fixed: Fixed, body: &[u8]) -> Result<(), Fault> {
         let Some(conn) = self.connections.get_mut(slot) else {
             return Ok(());
         };
         conn.heard = now;
-        let version = conn.version;
         let session = match conn.state {
             State::AwaitingConnect => return self.connect(slot, fixed, body),
             State::Connected(session) => session,
             State::AwaitingDecision(_) | State::Closing => return Ok(()),
         };
-        let first = packet.first().copied().unwrap_or_default();
         match fixed.kind {
             Kind::Publish {
                 dup: _,
                 qos,
                 retain,
             } => self.publish(now, slot, session, qos, retain, body),
-            Kind::PubAck | Kind::PubRec | Kind::PubRel | Kind::PubComp => {
-                let ack = ack::decode(version, first, body)?;
-                self.acknowledge(slot, session, first, ack)
-            }
+            Kind::PubAck => self.acknowledge(slot, session, ack::PUBACK, body),
+            Kind::PubRec => self.acknowledge(slot, session, ack::PUBREC, body),
+            Kind::PubRel => self.acknowledge(slot, session, ack::PUBREL, body),
+            Kind::PubComp => self.acknowledge(slot, session, ack::PUBCOMP, body),
             Kind::Subscribe => self.subscribe(now, slot, session, body),
             Kind::Unsubscribe => self.unsubscribe(slot, session, body),
             Kind::PingReq => {
@@ -267,10 +258,20 @@ impl Broker {
         }
     }
 
-    fn acknowledge(&mut self, slot: u32, session: u32, first: u8, ack: Ack) -> Result<(), Fault> {
-        let Some(found) = self.sessions.get_mut(session) else {
+    /// PUBACK, PUBREC, PUBREL or PUBCOMP, by the first byte that names it.
+    fn acknowledge(
+        &mut self,
+        slot: u32,
+        session: u32,
+        first: u8,
+        body: &[u8],
+    ) -> Result<(), Fault> {
+        let (Some(conn), Some(found)) =
+            (self.connections.get(slot), self.sessions.get_mut(session))
+        else {
             return Ok(());
         };
+        let ack = ack::decode(conn.version, first, body)?;
         let id = ack.packet_id;
         let answer = |acked| Ack {
             packet_id: id,

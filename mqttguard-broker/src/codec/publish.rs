@@ -222,7 +222,7 @@ mod tests {
 
     /// Decodes a PUBLISH and encodes it again as it would go on to a subscriber.
     fn there_and_back(version: Version, packet: &[u8]) -> Vec<u8> {
-        let found = fixed::decode(packet).unwrap().unwrap();
+        let found = fixed::decode(version, packet).unwrap().unwrap();
         let Kind::Publish { dup, qos, retain } = found.kind else {
             panic!("{found:?}")
         };

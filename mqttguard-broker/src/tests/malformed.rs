@@ -66,7 +66,8 @@ fn mqtt_2_1_3_1_reserved_flags() {
                 // Their flags mean something; only QoS 3 and DUP with QoS 0 are reserved.
                 3 => first & 6 != 6 && first & 0x0E != 8,
                 4 | 5 | 7 | 12 | 14 | 15 => first & 0x0F == 0,
-                6 | 8 | 10 => first & 0x0F == 2,
+                // MQTT 3.1 lets a client repeat itself with DUP.
+                6 | 8 | 10 => first & 0x0F == 2 || (level == 3 && first & 0x0F == 0x0A),
                 _ => false,
             };
             if good {
