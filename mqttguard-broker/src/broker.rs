@@ -46,7 +46,8 @@ pub struct Config {
     pub connect_size: u32,
     /// Sessions, connected or not, in all.
     pub sessions: u32,
-    /// Bytes of messages, queued or retained, in all.
+    /// Bytes of messages, queued or retained, in all. Packets that have come in part may take a
+    /// quarter as much besides.
     pub memory: u64,
 }
 
@@ -132,6 +133,8 @@ pub struct Broker {
     sweep: Time,
     gauge: Gauge,
     held: Held,
+    /// Bytes kept of packets that are not yet whole.
+    partial: u64,
     ready: VecDeque<ConnId>,
     /// Connections whose work was cut short.
     unfinished: Vec<ConnId>,
@@ -182,6 +185,7 @@ impl Broker {
             sweep: Time::NEVER,
             gauge: Gauge::default(),
             held: 0,
+            partial: 0,
             ready: VecDeque::new(),
             unfinished: Vec::new(),
             requests: VecDeque::new(),

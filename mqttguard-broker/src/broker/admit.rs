@@ -182,7 +182,7 @@ impl Broker {
             .server_keep_alive
             .then_some(connection.keep_alive_ms / 1500);
         let keep_alive_s = keep_alive_s.and_then(|seconds| u16::try_from(seconds).ok());
-        let early = std::mem::take(&mut connection.partial);
+        let early = self.take_partial(conn.slot);
         self.watch_silence(conn.slot);
         let properties = AcceptedProperties {
             session_expiry_s: (expiry_s != pending.session_expiry_s).then_some(expiry_s),

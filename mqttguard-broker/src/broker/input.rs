@@ -75,12 +75,10 @@ impl Broker {
         slot: u32,
         bytes: &[u8],
     ) -> Result<(), (&'static str, Fault)> {
-        let Some(conn) = self.connections.get_mut(slot) else {
-            return Ok(());
-        };
         let mut rest = bytes;
-        let mut partial = std::mem::take(&mut conn.partial);
-        if matches!(conn.state, State::AwaitingDecision(_)) {
+        let mut partial = self.take_partial(slot);
+        let conn = self.connections.get(slot);
+        if conn.is_some_and(|conn| matches!(conn.state, State::AwaitingDecision(_))) {
             return self.keep_early(slot, partial, rest);
         }
         while !partial.is_empty() && !rest.is_empty() {
@@ -88,6 +86,13 @@ impl Broker {
             let found = self.frame(slot, &partial).map_err(|fault| (name, fault))?;
             let wanted = found.map_or(1, |fixed| fixed.total.saturating_sub(partial.len()));
             let (taken, left) = rest.split_at(wanted.min(rest.len()));
+            if let Some(fixed) = found
+                && partial.capacity() < partial.len() + taken.len()
+            {
+                // Twice as much each time, and never more than the packet takes.
+                let twice = (partial.len() + taken.len()).saturating_mul(2);
+                partial.reserve_exact(twice.min(fixed.total).saturating_sub(partial.len()));
+            }
             partial.extend_from_slice(taken);
             rest = left;
             if let Some(fixed) = found
@@ -120,10 +125,9 @@ impl Broker {
             let Some((fixed, (packet, left))) =
                 found.and_then(|fixed| Some((fixed, rest.split_at_checked(fixed.total)?)))
             else {
-                if let Some(conn) = self.connections.get_mut(slot) {
-                    conn.partial = rest.to_vec();
-                }
-                return Ok(());
+                return self
+                    .keep(slot, rest.to_vec())
+                    .map_err(|fault| (name, fault));
             };
             let body = packet.get(fixed.header..).unwrap_or_default();
             self.packet(now, slot, fixed, body)
@@ -147,12 +151,7 @@ impl Broker {
                 self.packet(now, slot, fixed, body)
                     .map_err(|fault| (name, fault))
             }
-            _ => {
-                if let Some(conn) = self.connections.get_mut(slot) {
-                    conn.partial = partial;
-                }
-                Ok(())
-            }
+            _ => self.keep(slot, partial).map_err(|fault| (name, fault)),
         }
     }
 
@@ -173,11 +172,39 @@ impl Broker {
             };
             return Err(("CONNECT", fault));
         }
-        if let Some(conn) = self.connections.get_mut(slot) {
-            conn.partial = early;
-            conn.partial.extend_from_slice(bytes);
+        let mut early = early;
+        early.extend_from_slice(bytes);
+        self.keep(slot, early).map_err(|fault| ("CONNECT", fault))
+    }
+
+    /// Keeps bytes until more come. All connections together may keep a quarter of
+    /// [`super::Config::memory`], besides what that bounds.
+    fn keep(&mut self, slot: u32, bytes: Vec<u8>) -> Result<(), Fault> {
+        let Some(conn) = self.connections.get_mut(slot) else {
+            return Ok(());
+        };
+        self.partial = self.partial.saturating_add(bytes.capacity() as u64);
+        conn.partial = bytes;
+        let allowed = self.config.memory / 4;
+        if self.partial > allowed {
+            let reason = Reason::SERVER_BUSY;
+            return Err(Fault::Limit {
+                limit: "memory",
+                allowed,
+                reason,
+            });
         }
         Ok(())
+    }
+
+    /// Takes what was kept.
+    pub(super) fn take_partial(&mut self, slot: u32) -> Vec<u8> {
+        let Some(conn) = self.connections.get_mut(slot) else {
+            return Vec::new();
+        };
+        let partial = std::mem::take(&mut conn.partial);
+        self.partial = self.partial.saturating_sub(partial.capacity() as u64);
+        partial
     }
 
     /// Reads the fixed header, and refuses at once what need not be waited for.
