@@ -222,12 +222,7 @@ impl Kernel {
 
     /// What was counted of one device.
     pub fn counters(&self, mac: Mac) -> DeviceCounters {
-        self.tables
-            .counters()
-            .unwrap()
-            .into_iter()
-            .find_map(|(of, counters)| (of == mac).then_some(counters))
-            .unwrap_or_default()
+        self.tables.counters_of(mac).unwrap()
     }
 
     /// The frames counted of one device under one reason.
