@@ -93,6 +93,10 @@ impl Run {
             counted: BTreeMap::new(),
             judged: BTreeMap::new(),
         };
+        for hook in HOOKS {
+            let checked = run.kernel.verified(hook);
+            println!("{hook:?}: the verifier looked at {checked} instructions");
+        }
         run.tell_devices();
         run
     }
