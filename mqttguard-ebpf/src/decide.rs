@@ -52,7 +52,9 @@ pub(crate) enum Verdict {
 /// 4. Its token buckets: packets, bytes, new TCP connections.
 /// 5. Plaintext MQTT, by TCP port or by a CONNECT, and MQTT-SN by UDP port: dropped unless the
 ///    router's own plaintext listener takes it or an exception lets it out.
-/// 6. Fragments that hide their ports are dropped; other fragments without ports pass.
+///    An exception may also name the router, for a gateway of MQTT-SN there.
+/// 6. First fragments that hide their ports, or where a CONNECT would stand, are dropped; other
+///    fragments without ports pass.
 #[inline(always)]
 pub(crate) fn decide(frame: &Frame) -> Verdict {
     if let Some(seen) = FRAMES.get_ptr_mut(frame.ifindex % FRAME_SLOTS) {
@@ -243,9 +245,9 @@ fn is_dhcp(frame: &Frame, packet: &Packet) -> bool {
     if !packet.is(Transport::Udp) {
         return false;
     }
-    let servers = match (packet.source_port(), packet.port()) {
-        (DHCPV4_CLIENT, DHCPV4_SERVER) => BROADCAST,
-        (DHCPV6_CLIENT, DHCPV6_SERVER) => DHCPV6_SERVERS,
+    let servers = match (packet.is_v6(), packet.source_port(), packet.port()) {
+        (false, DHCPV4_CLIENT, DHCPV4_SERVER) => BROADCAST,
+        (true, DHCPV6_CLIENT, DHCPV6_SERVER) => DHCPV6_SERVERS,
         _ => return false,
     };
     packet.destination(frame) == Some(servers) || is_local(frame, packet)

@@ -5,6 +5,7 @@ use aya_ebpf::programs::{TcContext, XdpContext};
 /// Bytes of a frame that must lie in the linear part of a socket buffer to be judged: more
 /// than two VLAN tags, an IPv6 header with extensions, TCP with options and the first bytes of
 /// a CONNECT take.
+/// A longer chain is taken for one that is made to hide what follows.
 const LINEAR: u32 = 256;
 
 /// The most that one packet of an ordinary link takes, with two VLAN tags. XDP in generic mode
@@ -15,6 +16,8 @@ const FULL_FRAME: u32 = 1522;
 pub(crate) struct Frame {
     start: usize,
     end: usize,
+    /// Whether the frame goes on where the program cannot see it.
+    pub(crate) is_partial: bool,
     /// Length on the wire from the Ethernet header on.
     pub(crate) bytes: u32,
     /// How many packets it was on the wire, before the kernel merged them.
@@ -36,6 +39,7 @@ impl Frame {
         Frame {
             start,
             end,
+            is_partial: false,
             bytes,
             packets,
             ifindex: context.ingress_ifindex() as u32,
@@ -70,6 +74,7 @@ impl Frame {
         Frame {
             start: context.data(),
             end: context.data_end(),
+            is_partial: ((context.data_end() - context.data()) as u32) < len,
             bytes: if wire_len > len { wire_len } else { len },
             packets,
             ifindex,

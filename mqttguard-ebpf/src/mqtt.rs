@@ -13,7 +13,7 @@ const BRIDGE: u8 = 0x80;
 /// As many bytes of a CONNECT as have to be seen to know it, which is also how long the
 /// shortest one is: one byte of type, up to four of length, and `MQIsdp` with its length and
 /// level.
-const HEAD: usize = 14;
+pub(crate) const HEAD: usize = 14;
 
 /// Whether an MQTT CONNECT starts at `offset` of the frame, its head whole before `end`, where
 /// the IP packet ends. MQTT 3.1 calls itself `MQIsdp` level 3, 3.1.1 and 5.0 `MQTT` level 4

@@ -1,4 +1,5 @@
 use crate::frame::Frame;
+use crate::mqtt::HEAD;
 
 const ETH_IPV4: u16 = 0x0800;
 const ETH_IPV6: u16 = 0x86dd;
@@ -127,8 +128,8 @@ pub(crate) enum Transport {
     None = 0,
     Tcp = 1,
     Udp = 2,
-    /// A first fragment that leaves its ports to the second, or a chain of extension headers
-    /// that is longer than any honest one: made to hide what is above IP.
+    /// A first fragment that leaves its ports or what it says first to the second, or a chain
+    /// of extension headers that is longer than any honest one: made to hide what is above IP.
     Hidden = 3,
     /// Another protocol, a later fragment, or too damaged for any stack to accept.
     Other = 4,
@@ -211,8 +212,7 @@ impl Packet {
     #[inline(always)]
     fn parse_v4(frame: &Frame, network: usize) -> Option<Self> {
         let header = frame.at::<Ipv4>(network)?;
-        let total_length = u16::from_be(header.total_length) as usize;
-        let packet = Self::new(network, network + total_length);
+        let packet = Self::new(network, network + length(header.total_length));
         let header_length = ((header.version_ihl & 0x0f) << 2) as usize;
         let fragment = u16::from_be(header.fragment);
         if header.version_ihl >> 4 != 4
@@ -221,40 +221,39 @@ impl Packet {
         {
             return Some(packet);
         }
-        let more_fragments = fragment & 0x2000 != 0;
+        let out_of_sight = fragment & 0x2000 != 0 || frame.is_partial;
         let offset = network + header_length;
-        Some(packet.with_transport(frame, header.protocol, offset, more_fragments))
+        Some(packet.with_transport(frame, header.protocol, offset, out_of_sight))
     }
 
     #[inline(always)]
     fn parse_v6(frame: &Frame, network: usize, cell: *mut u64) -> Option<Self> {
         let header = frame.at::<Ipv6>(network)?;
         let mut offset = network + size_of::<Ipv6>();
-        let payload_length = u16::from_be(header.payload_length) as usize;
-        let mut packet = Self::new(network, offset + payload_length);
+        let mut packet = Self::new(network, offset + length(header.payload_length));
         packet.place |= V6;
         if header.version >> 4 != 6 {
             return Some(packet);
         }
         let mut next = header.next;
-        let mut more_fragments = false;
+        let mut out_of_sight = frame.is_partial;
         for _ in 0..EXTENSIONS {
             if !is_extension(next) {
                 break;
             }
-            let Some(extension) = frame.at::<Extension>(offset) else {
-                return Some(packet.cut(more_fragments));
+            let Some(extension) = packet.header::<Extension>(frame, offset) else {
+                return Some(packet.cut(out_of_sight));
             };
             let mut length = (extension.length as usize + 1) << 3;
             if next == IP_FRAGMENT {
-                let Some(fragment) = frame.at::<Fragment>(offset) else {
-                    return Some(packet);
+                let Some(fragment) = packet.header::<Fragment>(frame, offset) else {
+                    return Some(packet.cut(out_of_sight));
                 };
                 let place = u16::from_be(fragment.offset);
                 if place & 0xfff8 != 0 {
                     return Some(packet);
                 }
-                more_fragments |= place & 1 != 0;
+                out_of_sight |= place & 1 != 0;
                 length = size_of::<Fragment>();
             } else if next == IP_AUTHENTICATION {
                 length = (extension.length as usize + 2) << 2;
@@ -263,52 +262,70 @@ impl Packet {
             // An even offset and a flag in its lowest bit.
             let known = forget(
                 cell,
-                (offset + length) as u64 | u64::from(more_fragments),
+                (offset + length) as u64 | u64::from(out_of_sight),
                 PAYLOAD,
             );
-            more_fragments = known & 1 != 0;
+            out_of_sight = known & 1 != 0;
             offset = (known & !1) as usize;
         }
         if is_extension(next) {
             return Some(packet.with(Transport::Hidden));
         }
-        Some(packet.with_transport(frame, next, offset, more_fragments))
+        Some(packet.with_transport(frame, next, offset, out_of_sight))
     }
 
     #[inline(always)]
-    fn with_transport(self, frame: &Frame, protocol: u8, offset: usize, first: bool) -> Self {
+    fn with_transport(
+        self,
+        frame: &Frame,
+        protocol: u8,
+        offset: usize,
+        out_of_sight: bool,
+    ) -> Self {
         if offset > HEADERS {
             return self.with(Transport::Hidden);
         }
         if protocol == IP_TCP {
-            let header = match frame.at::<Tcp>(offset) {
-                Some(header) if offset + size_of::<Tcp>() <= self.end() => header,
-                _ => return self.cut(first),
+            let Some(header) = self.header::<Tcp>(frame, offset) else {
+                return self.cut(out_of_sight);
             };
-            let mut packet = self.with(Transport::Tcp);
             let payload = offset + ((header.data_offset >> 4) << 2) as usize;
+            if out_of_sight && self.header::<[u8; HEAD]>(frame, payload).is_none() {
+                return self.with(Transport::Hidden);
+            }
+            let mut packet = self.with(Transport::Tcp);
             packet.place |= (payload as u64) << PAYLOAD_SHIFT;
             if header.flags & (TCP_SYN | TCP_ACK) == TCP_SYN {
                 packet.place |= OPENS;
             }
             packet.with_ports(header.source, header.destination)
         } else if protocol == IP_UDP {
-            match frame.at::<Udp>(offset) {
-                Some(header) if offset + size_of::<Udp>() <= self.end() => self
+            match self.header::<Udp>(frame, offset) {
+                Some(header) => self
                     .with(Transport::Udp)
                     .with_ports(header.source, header.destination),
-                _ => self.cut(first),
+                None => self.cut(out_of_sight),
             }
         } else {
             self
         }
     }
 
-    /// The headers end early: on purpose if the rest comes in another fragment, by damage if
-    /// not.
+    /// The header at `offset`, unless the IP packet ends before it does: what lies behind, to
+    /// pad the frame, is no part of it.
     #[inline(always)]
-    fn cut(self, more_fragments: bool) -> Self {
-        if more_fragments {
+    fn header<'a, T: Copy>(&self, frame: &'a Frame, offset: usize) -> Option<&'a T> {
+        if offset + size_of::<T>() > self.end() {
+            return None;
+        }
+        frame.at(offset)
+    }
+
+    /// The headers end early: on purpose if there is more of the packet out of sight, by damage
+    /// if not.
+    #[inline(always)]
+    fn cut(self, out_of_sight: bool) -> Self {
+        if out_of_sight {
             self.with(Transport::Hidden)
         } else {
             self
@@ -367,11 +384,17 @@ impl Packet {
         (self.place >> END_SHIFT & END) as usize
     }
 
+    /// Whether it is IPv6.
+    #[inline(always)]
+    pub(crate) fn is_v6(&self) -> bool {
+        self.place & V6 != 0
+    }
+
     /// Its source and destination address.
     #[inline(always)]
     pub(crate) fn addresses(&self, frame: &Frame) -> Option<(Address, Address)> {
         let network = (self.place >> NETWORK_SHIFT & NETWORK) as usize;
-        if self.place & V6 != 0 {
+        if self.is_v6() {
             let header = frame.at::<Ipv6>(network)?;
             Some((header.source, header.destination))
         } else {
@@ -385,6 +408,13 @@ impl Packet {
     pub(crate) fn destination(&self, frame: &Frame) -> Option<Address> {
         Some(self.addresses(frame)?.1)
     }
+}
+
+/// What a length field says. 0 is said of packets that are too long for it (RFC 2675, 3; Linux
+/// does the same to merged IPv4 packets), and taken for the longest that fits plus one.
+#[inline(always)]
+fn length(field: u16) -> usize {
+    u16::from_be(field).wrapping_sub(1) as usize + 1
 }
 
 #[inline(always)]

@@ -11,6 +11,10 @@
 pub mod bpf;
 pub mod bus;
 pub mod frames;
+pub mod generate;
 pub mod house;
+pub mod model;
 pub mod net;
+pub mod pcap;
+pub mod random;
 pub mod watch;

@@ -87,7 +87,8 @@ fn check(root: &Path, tools: &Tools, objects: &Path) -> Result<()> {
         .current_dir(root)
         .args(["test", "--package", "mqttguard-tests"])
         .args(["--test", "kernel_decide", "--test", "kernel_standing"])
-        .args(["--test", "kernel_limits"])
+        .args(["--test", "kernel_limits", "--test", "kernel_differential"])
+        .args(["--test", "kernel_evasion"])
         .env("MQTTGUARD_EBPF_OBJECT", built.join(object));
     succeed(&mut tests)
 }

@@ -219,11 +219,7 @@ impl Tables {
     pub fn counters(&self) -> Result<Vec<(Mac, DeviceCounters)>, EnforceError> {
         let mut all = Vec::with_capacity(self.rows.len());
         for (&mac, &row) in &self.rows {
-            let mut sum = DeviceCounters::default();
-            for counters in self.counters.get(&row, 0).map_err(on("COUNTERS"))?.iter() {
-                sum.add(counters);
-            }
-            all.push((mac, sum));
+            all.push((mac, self.counters_of_row(row)?));
         }
         for entry in self.strangers.iter() {
             let (key, stranger) = match entry {
@@ -240,6 +236,32 @@ impl Tables {
             all.push((key.mac, sum));
         }
         Ok(all)
+    }
+
+    /// The counters of one device, known or not; all zero if it was never seen.
+    ///
+    /// # Errors
+    ///
+    /// A map cannot be read.
+    pub fn counters_of(&self, mac: Mac) -> Result<DeviceCounters, EnforceError> {
+        if let Some(&row) = self.rows.get(&mac) {
+            return self.counters_of_row(row);
+        }
+        let mut sum = DeviceCounters::default();
+        match self.strangers.get(&MacKey::new(mac), 0) {
+            Ok(stranger) => sum.add(&stranger.counters),
+            Err(MapError::KeyNotFound) => {}
+            Err(error) => return Err(on("STRANGERS")(error)),
+        }
+        Ok(sum)
+    }
+
+    fn counters_of_row(&self, row: u32) -> Result<DeviceCounters, EnforceError> {
+        let mut sum = DeviceCounters::default();
+        for counters in self.counters.get(&row, 0).map_err(on("COUNTERS"))?.iter() {
+            sum.add(counters);
+        }
+        Ok(sum)
     }
 
     fn free_row(&self) -> Result<u32, EnforceError> {

@@ -1,0 +1,367 @@
+//! What the kernel program should say to a frame, written down once more and as plainly as
+//! possible: from the documentation of its `decide()` and the standards of the protocols, on
+//! slices instead of offsets, and from the daemon's words instead of the kernel's maps.
+//!
+//! Rates are not part of it: a frame is judged as if no limit were ever reached.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use mqttguard::config::Mode;
+use mqttguard::enforce::{DevicePolicy, Rules};
+use mqttguard::registry::Standing;
+use mqttguard_common::{Mac, Reason};
+
+use crate::bpf::Verdict;
+
+/// The bytes of a CONNECT that have to be seen to know it: those of the shortest one there is.
+const CONNECT_HEAD: usize = 14;
+
+/// The rules and the devices that the daemon has named.
+pub struct Model {
+    /// What holds for every device.
+    pub rules: Rules,
+    /// What each may do; all others are strangers in good standing.
+    pub devices: BTreeMap<Mac, DevicePolicy>,
+}
+
+/// What a frame says about itself above Ethernet.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// Where from.
+    pub source: IpAddr,
+    /// Where to.
+    pub destination: IpAddr,
+    /// What it carries.
+    pub transport: Transport<'a>,
+}
+
+/// What is above IP.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Transport<'a> {
+    /// A TCP segment.
+    Tcp {
+        /// Destination port.
+        port: u16,
+        /// What is behind the header and its options.
+        payload: &'a [u8],
+    },
+    /// A UDP datagram.
+    Udp {
+        /// Source port.
+        from: u16,
+        /// Destination port.
+        port: u16,
+    },
+    /// Arranged so that ports or the first payload are out of sight.
+    Hidden,
+    /// Anything else.
+    Other,
+}
+
+impl Packet<'_> {
+    /// TCP or UDP destination port; 0 if it shows none.
+    pub fn port(&self) -> u16 {
+        match self.transport {
+            Transport::Tcp { port, .. } | Transport::Udp { port, .. } => port,
+            _ => 0,
+        }
+    }
+}
+
+impl Model {
+    /// The reason for a frame, and what is to become of it.
+    pub fn decide(&self, frame: &[u8]) -> (Reason, Verdict) {
+        let reason = self.reason(frame);
+        if reason.is_drop() && self.rules.mode == Mode::Enforce {
+            (reason, Verdict::Drop)
+        } else {
+            (reason, Verdict::Pass)
+        }
+    }
+
+    fn reason(&self, frame: &[u8]) -> Reason {
+        let Some(packet) = parse(frame) else {
+            return Reason::Pass;
+        };
+        let mac = source_mac(frame);
+        let (standing, may_use_listener) = match self.devices.get(&mac) {
+            Some(policy) => (policy.standing, policy.plaintext),
+            None => (Standing::Good, false),
+        };
+        match standing {
+            Standing::Blocked if !self.is_dhcp(&packet) => return Reason::Blocked,
+            Standing::Quarantined if self.is_any_mqtt(&packet) => return Reason::Quarantined,
+            _ => {}
+        }
+        match packet.transport {
+            Transport::Tcp { port, payload } => {
+                let listed = self.rules.plaintext_ports.contains(&port);
+                let connect = self.rules.detect_connect && is_connect(payload);
+                let listener = self.is_listener(&packet);
+                // A quarantined device is looked at in any case, and none of its MQTT gets here.
+                if !(listed || connect || listener) {
+                    Reason::Pass
+                } else if listener && may_use_listener {
+                    Reason::LocalPlaintext
+                } else if self.is_router(packet.destination) {
+                    Reason::PlaintextLocal
+                } else if self.is_excepted(mac, &packet) {
+                    Reason::Excepted
+                } else if listed {
+                    Reason::PlaintextPort
+                } else {
+                    Reason::PlaintextConnect
+                }
+            }
+            Transport::Udp { port: 1883, .. } if self.rules.mqtt_sn => {
+                if self.is_excepted(mac, &packet) {
+                    Reason::Excepted
+                } else {
+                    Reason::MqttSn
+                }
+            }
+            Transport::Hidden => Reason::TinyFragment,
+            Transport::Udp { .. } | Transport::Other => Reason::Pass,
+        }
+    }
+
+    /// What a device in quarantine may not send, however open the rules are to others.
+    fn is_any_mqtt(&self, packet: &Packet<'_>) -> bool {
+        match packet.transport {
+            Transport::Tcp { port, payload } => {
+                port == 8883
+                    || self.rules.plaintext_ports.contains(&port)
+                    || is_connect(payload)
+                    || self.is_listener(packet)
+                    || (self.rules.broker_ports.contains(&port)
+                        && self.is_router(packet.destination))
+            }
+            Transport::Udp { port, .. } => port == 1883,
+            Transport::Hidden | Transport::Other => false,
+        }
+    }
+
+    /// To the router's plaintext listener, if that is on.
+    fn is_listener(&self, packet: &Packet<'_>) -> bool {
+        matches!(packet.transport, Transport::Tcp { port, .. }
+            if self.rules.local_plaintext_port == Some(port))
+            && self.is_router(packet.destination)
+    }
+
+    fn is_router(&self, address: IpAddr) -> bool {
+        self.rules.local_addresses.contains(&address.to_canonical())
+    }
+
+    /// DHCP clients speak from 68 to 67 (RFC 2131, 4.1) or from 546 to 547 (RFC 8415, 7.2).
+    fn is_dhcp(&self, packet: &Packet<'_>) -> bool {
+        let Transport::Udp { from, port } = packet.transport else {
+            return false;
+        };
+        let (ports, everybody) = match packet.destination {
+            IpAddr::V4(_) => ((68, 67), IpAddr::V4(Ipv4Addr::BROADCAST)),
+            IpAddr::V6(_) => (
+                (546, 547),
+                IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2)),
+            ),
+        };
+        (from, port) == ports
+            && (packet.destination == everybody || self.is_router(packet.destination))
+    }
+
+    fn is_excepted(&self, mac: Mac, packet: &Packet<'_>) -> bool {
+        let destination = packet.destination.to_canonical();
+        self.rules.exceptions.iter().any(|exception| {
+            exception.mac.is_none_or(|only| only == mac)
+                && exception.port.is_none_or(|only| only == packet.port())
+                && exception.destination.contains(&destination)
+        })
+    }
+}
+
+/// The source MAC of a frame.
+pub fn source_mac(frame: &[u8]) -> Mac {
+    Mac(frame[6..12].try_into().unwrap())
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u16> {
+    let bytes = bytes.get(at..at + 2)?;
+    Some(u16::from_be_bytes([bytes[0], bytes[1]]))
+}
+
+/// Looks behind Ethernet and up to two VLAN tags. None: not IP.
+pub fn parse(frame: &[u8]) -> Option<Packet<'_>> {
+    let mut kind = word(frame, 12)?;
+    let mut rest = &frame[14..];
+    for _ in 0..2 {
+        // IEEE 802.1Q and 802.1ad.
+        if kind == 0x8100 || kind == 0x88a8 {
+            kind = word(rest, 2)?;
+            rest = &rest[4..];
+        }
+    }
+    match kind {
+        0x0800 => parse_v4(rest),
+        0x86dd => parse_v6(rest),
+        _ => None,
+    }
+}
+
+/// What of `bytes` is the packet and not padding behind it. Packets too long for their length
+/// field have 0 there (RFC 2675, 3; Linux does the same to merged IPv4 packets).
+fn cut(bytes: &[u8], length: usize, field: u16) -> &[u8] {
+    match field {
+        0 => bytes,
+        _ => &bytes[..length.min(bytes.len())],
+    }
+}
+
+/// RFC 791, 3.1.
+fn parse_v4(bytes: &[u8]) -> Option<Packet<'_>> {
+    let header = bytes.get(..20)?;
+    let address = |at: usize| {
+        let octets: [u8; 4] = header[at..at + 4].try_into().unwrap();
+        IpAddr::from(octets)
+    };
+    let total = word(header, 2)?;
+    let packet = cut(bytes, total.into(), total);
+    let flags = word(header, 6)?;
+    let (more_fragments, offset) = (flags & 0x2000 != 0, flags & 0x1fff);
+    let header_length = usize::from(header[0] & 0x0f) * 4;
+    let transport = if header[0] >> 4 != 4 || header_length < 20 || offset != 0 {
+        Transport::Other
+    } else {
+        let body = packet.get(header_length..).unwrap_or_default();
+        parse_transport(header[9], body, more_fragments)
+    };
+    Some(Packet {
+        source: address(12),
+        destination: address(16),
+        transport,
+    })
+}
+
+/// RFC 8200, 3 and 4.
+fn parse_v6(bytes: &[u8]) -> Option<Packet<'_>> {
+    let header = bytes.get(..40)?;
+    let address = |at: usize| {
+        let octets: [u8; 16] = header[at..at + 16].try_into().unwrap();
+        IpAddr::from(octets)
+    };
+    let payload = word(header, 4)?;
+    let body = &cut(bytes, 40 + usize::from(payload), payload)[40..];
+    let transport = if header[0] >> 4 != 6 {
+        Transport::Other
+    } else {
+        parse_extensions(header[6], body)
+    };
+    Some(Packet {
+        source: address(8),
+        destination: address(24),
+        transport,
+    })
+}
+
+/// Follows a chain of up to six extension headers.
+fn parse_extensions(mut next: u8, mut body: &[u8]) -> Transport<'_> {
+    let mut more_fragments = false;
+    let mut seen = 0;
+    // IANA's list of extension headers without those that encrypt or are experiments.
+    while matches!(next, 0 | 43 | 44 | 51 | 60 | 135 | 139 | 140) {
+        seen += 1;
+        if seen > 6 {
+            return Transport::Hidden;
+        }
+        let (Some(&following), Some(&length)) = (body.first(), body.get(1)) else {
+            return missing(more_fragments);
+        };
+        let length = match next {
+            44 => {
+                // RFC 8200, 4.5.
+                let Some(header) = body.get(..8) else {
+                    return missing(more_fragments);
+                };
+                if u16::from_be_bytes([header[2], header[3]]) >> 3 != 0 {
+                    return Transport::Other;
+                }
+                more_fragments |= header[3] & 1 != 0;
+                8
+            }
+            // RFC 4302, 2.2: in words of 4 bytes, minus 2.
+            51 => (usize::from(length) + 2) * 4,
+            // RFC 8200, 4.3: in words of 8 bytes, without the first.
+            _ => (usize::from(length) + 1) * 8,
+        };
+        next = following;
+        body = body.get(length..).unwrap_or_default();
+    }
+    parse_transport(next, body, more_fragments)
+}
+
+fn parse_transport(protocol: u8, body: &[u8], more_fragments: bool) -> Transport<'_> {
+    match protocol {
+        // RFC 9293, 3.1.
+        6 => match body.get(..20) {
+            Some(header) => {
+                let payload = usize::from(header[12] >> 4) * 4;
+                let payload = body.get(payload..).unwrap_or_default();
+                if more_fragments && payload.len() < CONNECT_HEAD {
+                    return Transport::Hidden;
+                }
+                Transport::Tcp {
+                    port: u16::from_be_bytes([header[2], header[3]]),
+                    payload,
+                }
+            }
+            None => missing(more_fragments),
+        },
+        // RFC 768.
+        17 => match body.get(..8) {
+            Some(header) => Transport::Udp {
+                from: u16::from_be_bytes([header[0], header[1]]),
+                port: u16::from_be_bytes([header[2], header[3]]),
+            },
+            None => missing(more_fragments),
+        },
+        _ => Transport::Other,
+    }
+}
+
+/// The packet ends before its headers do: in another fragment, or by damage.
+fn missing<'a>(more_fragments: bool) -> Transport<'a> {
+    if more_fragments {
+        Transport::Hidden
+    } else {
+        Transport::Other
+    }
+}
+
+/// Whether a payload starts with a CONNECT of MQTT 3.1, 3.1.1 or 5.0 (3.1 of each), with or
+/// without the bit that bridges set in the protocol level.
+fn is_connect(payload: &[u8]) -> bool {
+    if payload.len() < CONNECT_HEAD || payload[0] != 0x10 {
+        return false;
+    }
+    // A variable byte integer (MQTT 5.0, 1.5.5): at most four bytes, the last without its
+    // highest bit.
+    let Some(last) = payload[1..5].iter().position(|byte| byte & 0x80 == 0) else {
+        return false;
+    };
+    let remaining = payload[1..=1 + last]
+        .iter()
+        .rev()
+        .fold(0u32, |sum, byte| sum * 128 + u32::from(byte & 0x7f));
+    let body = &payload[2 + last..];
+    let named = [
+        (&b"\0\x04MQTT"[..], &[4, 5][..]),
+        (&b"\0\x06MQIsdp"[..], &[3][..]),
+    ]
+    .iter()
+    .any(|(name, levels)| {
+        body.strip_prefix(*name)
+            .and_then(|rest| rest.first())
+            .is_some_and(|level| levels.contains(&(level & 0x7f)))
+    });
+    // Name, level, flags, keep-alive and an empty client identifier take 12 bytes.
+    named && remaining >= 12
+}
