@@ -67,15 +67,16 @@ impl Registry {
             device.config_blocked = false;
         }
         for (mac, word) in &settings.devices {
-            let Some(device) = self.device_or_new(*mac, now) else {
+            let Some(device) = self.device_wanted(*mac, now) else {
                 continue;
             };
             device.config_blocked = word.blocked;
             if let Some(name) = &word.name {
                 device.name.clone_from(name);
+                self.give_way(*mac, name);
             }
         }
-        self.effects.policies.extend(self.devices.keys());
+        self.repeat_policies();
         self.effects.directory = true;
     }
 
@@ -92,6 +93,16 @@ impl Registry {
     /// What has to be done outside; each effect is handed out once.
     pub fn take_effects(&mut self) -> Effects {
         std::mem::take(&mut self.effects)
+    }
+
+    /// Asks for the kernel policy of every device, as after a new load of the program.
+    pub fn repeat_policies(&mut self) {
+        for device in self.devices.values() {
+            match device.state() {
+                State::Gone => self.effects.freed.insert(device.mac),
+                _ => self.effects.policies.insert(device.mac),
+            };
+        }
     }
 
     /// Notes which devices have a client at the broker now.
@@ -178,11 +189,42 @@ impl Registry {
             .limits(by_device.or(profile.map(|profile| &*profile.limits)))
     }
 
+    /// Takes a name that the configuration gives to `owner` from whoever else has it: two devices
+    /// of one name would share the topics of `%d`.
+    fn give_way(&mut self, owner: Mac, name: &str) {
+        let others: Vec<Mac> = self
+            .devices
+            .values()
+            .filter(|other| other.mac != owner && other.name.eq_ignore_ascii_case(name))
+            .map(|other| other.mac)
+            .collect();
+        for mac in others {
+            if let Some(device) = self.devices.get_mut(&mac) {
+                device.name = bare_name(mac);
+                log::warn!(
+                    "the configuration gives the name '{name}' to {owner}; {mac}, which had it, \
+                     is '{}' now",
+                    device.name
+                );
+            }
+        }
+    }
+
     /// The device, taken in if it is not known yet. None when there is no room even after the
-    /// longest unseen undecided device has made some.
+    /// longest unseen of the undecided devices that are not there has made some.
     fn device_or_new(&mut self, mac: Mac, now: UnixMs) -> Option<&mut Device> {
+        self.take_in(mac, now, false)
+    }
+
+    /// As [`Registry::device_or_new`], for a device that the owner has a word on: others make room
+    /// even while they are there, or a crowd of made-up devices could keep the owner from acting.
+    fn device_wanted(&mut self, mac: Mac, now: UnixMs) -> Option<&mut Device> {
+        self.take_in(mac, now, true)
+    }
+
+    fn take_in(&mut self, mac: Mac, now: UnixMs, wanted: bool) -> Option<&mut Device> {
         if !self.devices.contains_key(&mac) {
-            if !mac.is_device() || !self.make_room() {
+            if !mac.is_device() || !self.make_room(wanted) {
                 return None;
             }
             let mut device = Device::new(mac, now);
@@ -198,7 +240,7 @@ impl Registry {
         self.devices.get_mut(&mac)
     }
 
-    fn make_room(&mut self) -> bool {
+    fn make_room(&mut self, wanted: bool) -> bool {
         if self.devices.len() < Self::MAX_DEVICES {
             self.full = false;
             return true;
@@ -208,11 +250,11 @@ impl Registry {
             .values()
             .filter(|device| {
                 !device.is_decided()
-                    && device.present.is_empty()
+                    && (wanted || device.present.is_empty())
                     && device.quarantine.is_none()
                     && !self.settings.devices.contains_key(&device.mac)
             })
-            .min_by_key(|device| device.last_seen_ms)
+            .min_by_key(|device| (!device.present.is_empty(), device.last_seen_ms))
             .map(|device| device.mac);
         if let Some(mac) = oldest {
             self.drop_device(mac);
@@ -251,7 +293,10 @@ impl Registry {
                 .values()
                 .any(|other| other.mac != mac && other.name.eq_ignore_ascii_case(name))
         };
-        let Some(name) = slug(wanted) else {
+        // One that looks like a MAC address is not to be taken from the device that bears it.
+        let is_bare =
+            |name: &String| name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let Some(name) = slug(wanted).filter(|name| !is_bare(name)) else {
             return bare_name(mac);
         };
         if !taken(&name) {
