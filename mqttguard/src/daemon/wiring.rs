@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
 
-use super::clock::unix_ms;
+use super::clock::{ClockWatch, unix_ms};
 use super::configuration::Configuration;
 use super::guard::Guard;
 use super::methods;
@@ -16,11 +16,11 @@ use super::translation::event_kind;
 use super::{DaemonOptions, Input, outlet};
 use crate::broker::{self, BrokerEvent, BrokerEventKind, BrokerHandle};
 use crate::config::{ConfigError, Settings};
-use crate::discovery::{self, Discovery, DiscoveryConfig, Source, Update};
+use crate::discovery::{self, Discovery, DiscoveryConfig, NetworkWatch, Networks, Source, Update};
 use crate::enforce::{self, FrameEvent};
 use crate::events::{EventKind, EventLog};
 use crate::pki::{self, Pki};
-use crate::registry::{Registry, Save, UnixMs, store};
+use crate::registry::{Effects, Registry, Save, UnixMs, store};
 use crate::ubus::{self, UbusHandle};
 
 /// The daemon at work.
@@ -38,10 +38,13 @@ pub(super) struct Daemon {
     ubus_socket: PathBuf,
     inbox: SyncSender<Input>,
     bus: UbusHandle,
+    /// Held: dropping it ends it.
+    _networks: NetworkWatch,
     /// The sources of sightings, and what they were started with.
     discovery: (DiscoveryConfig, Discovery),
     /// When the registry is to be written.
     save_due: Option<UnixMs>,
+    clock: ClockWatch,
     ticks: u64,
 }
 
@@ -67,8 +70,11 @@ pub(super) enum StartError {
 
 /// How long changes that can wait for the disk do: flash wears.
 const SAVE_DELAY_MS: u64 = 60_000;
-/// How often addresses, networks and the kernel program are looked after.
+/// How often addresses and the kernel program are looked after.
 const LOOK_AFTER_TICKS: u64 = 3;
+/// How long a start waits for netifd to say which devices are to be guarded. Later answers are
+/// followed all the same.
+const NETIFD_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Daemon {
     /// Brings the parts up, the kernel program first.
@@ -88,9 +94,21 @@ impl Daemon {
         if let Some(damage) = damage {
             log::warn!("{damage}; the one before it is in force");
         }
-        let registry = Registry::new(stored, settings.clone(), now);
+        let mut registry = Registry::new(stored, settings.clone(), now);
 
-        let guard = Guard::start(&settings, &ubus_socket, outlet(&inbox, Input::Enforcement));
+        let watch = NetworkWatch::start(ubus_socket.clone(), outlet(&inbox, Input::Networks))
+            .map_err(|error| StartError::Thread("networks", error))?;
+        let networks = match settings.main.networks.is_empty() {
+            true => None,
+            false => watch.first(NETIFD_PATIENCE),
+        };
+        let reports = outlet(&inbox, Input::Enforcement);
+        let mut guard = Guard::start(&settings, networks.unwrap_or_default(), reports);
+        adopt(&mut registry, &mut guard);
+        // Before anything that takes time: who is blocked is to be blocked from the start.
+        let effects = registry.take_effects();
+        instruct(&mut guard, &registry, &effects);
+
         let broker = start_broker(&settings, &registry, &guard, &inbox);
         if let Err(error) = &broker {
             log::error!("broker: {error}");
@@ -117,29 +135,23 @@ impl Daemon {
             ubus_socket,
             inbox,
             bus,
+            _networks: watch,
             discovery: (sources, discovery),
             save_due: None,
+            clock: ClockWatch::new(),
             ticks: 0,
         };
-        daemon.adopt();
         daemon.tell_configuration();
-        daemon.settle();
+        daemon.carry_out(effects);
         Ok(daemon)
-    }
-
-    /// Takes in the devices that a predecessor left in the kernel, with their counters: it may
-    /// have died before it wrote them down. Those that never come again go in their time.
-    fn adopt(&mut self) {
-        let now = unix_ms();
-        for mac in self.guard.known() {
-            if !self.registry.adopt(now, mac) {
-                self.guard.free(mac);
-            }
-        }
     }
 
     /// Once a second.
     pub(super) fn tick(&mut self) {
+        if let Some((before, after)) = self.clock.look() {
+            log::info!("the clock was set by {} s", after.abs_diff(before) / 1000);
+            self.registry.clock_set(before, after);
+        }
         let now = unix_ms();
         self.registry.tick(now);
         self.ticks = self.ticks.wrapping_add(1);
@@ -155,10 +167,30 @@ impl Daemon {
         self.settle();
     }
 
+    /// netifd says which devices stand for the networks.
+    pub(super) fn networks_changed(&mut self, networks: Networks) {
+        self.guard.learn(networks);
+        let settings = self.configuration.settings.clone();
+        self.follow_guard(&settings);
+    }
+
+    /// Has the kernel program follow the configuration and the router, and discovery follow it.
+    fn follow_guard(&mut self, settings: &Settings) {
+        if self.guard.follow(settings) {
+            self.fill_guard();
+        }
+        self.follow_discovery(settings);
+    }
+
+    /// Tells a program that was just loaded of all devices.
+    fn fill_guard(&mut self) {
+        adopt(&mut self.registry, &mut self.guard);
+        self.registry.repeat_policies();
+    }
+
     fn look_after(&mut self) {
         let settings = self.configuration.settings.clone();
-        self.guard.follow(&settings, &self.ubus_socket);
-        self.follow_discovery(&settings);
+        self.follow_guard(&settings);
         self.renew_certificate(&settings);
         if let Ok(broker) = &self.broker
             && let Some(stats) = broker.handle.stats()
@@ -298,11 +330,10 @@ impl Daemon {
         }
         let settings = self.configuration.settings.clone();
         self.registry.set_settings(settings.clone(), now);
-        self.guard.follow(&settings, &self.ubus_socket);
+        self.follow_guard(&settings);
         if self.guard.switch(&settings) {
-            self.adopt();
+            self.fill_guard();
         }
-        self.follow_discovery(&settings);
         self.switch_broker(&settings);
         self.renew_certificate(&settings);
         self.tell_configuration();
@@ -325,15 +356,11 @@ impl Daemon {
     /// Carries out what the registry's changes ask for.
     pub(super) fn settle(&mut self) {
         let effects = self.registry.take_effects();
-        for mac in effects.freed {
-            self.guard.free(mac);
-        }
-        for mac in effects.policies {
-            if let Some(device) = self.registry.device(mac) {
-                let policy = self.registry.policy(device);
-                self.guard.set(mac, &policy);
-            }
-        }
+        self.carry_out(effects);
+    }
+
+    fn carry_out(&mut self, effects: Effects) {
+        instruct(&mut self.guard, &self.registry, &effects);
         if effects.directory
             && let Ok(broker) = &self.broker
         {
@@ -391,6 +418,29 @@ impl Daemon {
             }
         }
         self.guard.stop();
+    }
+}
+
+/// Takes in the devices that a predecessor left in the kernel, with their counters: it may
+/// have died before it wrote them down. Those that never come again go in their time.
+fn adopt(registry: &mut Registry, guard: &mut Guard) {
+    let now = unix_ms();
+    for mac in guard.known() {
+        if !registry.adopt(now, mac) {
+            guard.free(mac);
+        }
+    }
+}
+
+/// Tells the kernel program what it is to hold devices to.
+fn instruct(guard: &mut Guard, registry: &Registry, effects: &Effects) {
+    for mac in &effects.freed {
+        guard.free(*mac);
+    }
+    for mac in &effects.policies {
+        if let Some(device) = registry.device(*mac) {
+            guard.set(*mac, &registry.policy(device));
+        }
     }
 }
 
