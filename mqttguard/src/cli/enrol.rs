@@ -56,6 +56,7 @@ Then:
 
   scp -O root@{address}:{ca_file} .
   mosquitto_pub -h {server} -p {port} --cafile {ca_name} -t {name}/test -m hello
-"
+{}",
+        text::warning(reply)
     )
 }
