@@ -74,3 +74,42 @@ fn a_start_switched_off_takes_off_what_a_killed_daemon_left() {
         .is_ok()));
     plaintext_connect(lab.device(0), cloud(ODD_MQTT_PORT), PATIENCE).unwrap();
 }
+
+#[test]
+fn a_registry_that_cannot_be_read_is_told_and_kept_and_the_house_is_guarded() {
+    const DAMAGED: &str = "{\"version\": 1, \"devi";
+    let (lab, mut guard) = guarded(&["plug"]);
+    guard.kill().unwrap();
+    let file = guard.files().data.join("registry.json");
+    std::fs::write(&file, DAMAGED).unwrap();
+    let _ = std::fs::remove_file(guard.files().data.join("registry.json.old"));
+    guard.start_again().unwrap();
+    let status = || guard.ubus("status", &json!({}));
+    assert!(until(PATIENCE * 5, || status().is_ok()));
+    assert_guarded(&lab);
+    let told = status().unwrap();
+    assert_eq!(told.get("protected").unwrap(), false, "{told}");
+    assert!(told.to_string().contains("registry.json"), "{told}");
+    let answer = guard.ubus("block", &json!({ "device": "plug" })).unwrap();
+    assert!(answer.get("warning").is_some(), "{answer}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), DAMAGED);
+}
+
+#[test]
+fn a_broker_without_a_place_for_its_keys_is_told_and_the_house_is_guarded() {
+    let (lab, mut guard) = guarded(&["plug"]);
+    guard.kill().unwrap();
+    let data = guard.files().data.clone();
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::write(&data, "a file where a directory should be").unwrap();
+    guard.start_again().unwrap();
+    let status = || guard.ubus("status", &json!({}));
+    assert!(until(PATIENCE * 5, || status().is_ok()));
+    assert_guarded(&lab);
+    let told = status().unwrap();
+    assert_eq!(told.get("protected").unwrap(), false, "{told}");
+    assert!(
+        told.to_string().contains("the broker is not running"),
+        "{told}"
+    );
+}

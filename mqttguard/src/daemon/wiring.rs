@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
@@ -14,7 +14,7 @@ use super::guard::Guard;
 use super::methods;
 use super::translation::event_kind;
 use super::{DaemonOptions, Input, outlet};
-use crate::broker::{self, BrokerEvent, BrokerEventKind, BrokerHandle};
+use crate::broker::{self, BrokerEvent, BrokerEventKind, BrokerHandle, BrokerStats};
 use crate::config::{ConfigError, Settings};
 use crate::discovery::{self, Discovery, DiscoveryConfig, NetworkWatch, Networks, Source, Update};
 use crate::enforce::{self, FrameEvent};
@@ -35,6 +35,8 @@ pub(super) struct Daemon {
     pub(super) sources: BTreeMap<Source, (bool, String)>,
     /// Why the registry could not be written the last time, if so.
     pub(super) unsaved: Option<String>,
+    /// Why the registry that is there could not be read, if so: it is not overwritten then.
+    pub(super) unreadable: Option<String>,
     ubus_socket: PathBuf,
     inbox: SyncSender<Input>,
     bus: UbusHandle,
@@ -45,21 +47,24 @@ pub(super) struct Daemon {
     /// When the registry is to be written.
     save_due: Option<UnixMs>,
     clock: ClockWatch,
+    /// When a broker that could not be started is tried again.
+    broker_retry: Instant,
     ticks: u64,
 }
 
 /// The broker and the certificates it serves with.
 pub(super) struct Broker {
     pub(super) handle: BrokerHandle,
-    pub(super) pki: Pki,
+    pki: Pki,
+    /// The names that the certificate was last held against, and when it is again.
+    certified: (pki::Names, Instant),
+    /// An answer that is on its way.
+    stats: Option<Receiver<BrokerStats>>,
 }
 
 /// A part without which the daemon does not start.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartError {
-    /// The registry is there and cannot be read.
-    #[error("{0}; mend or remove it (its credentials are then lost) and start again")]
-    Store(#[from] store::StoreError),
     /// Not even the built-in configuration is valid.
     #[error("{0}")]
     Config(#[from] ConfigError),
@@ -72,6 +77,11 @@ pub(super) enum StartError {
 const SAVE_DELAY_MS: u64 = 60_000;
 /// How often addresses and the kernel program are looked after.
 const LOOK_AFTER_TICKS: u64 = 3;
+/// How often the certificate is looked after while nothing has changed: it has a last year.
+const CERTIFICATE_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// How long until a broker that could not be started, or a certificate that could not be renewed,
+/// is tried again.
+const RETRY: Duration = Duration::from_secs(60);
 /// How long a start waits for netifd to say which devices are to be guarded. Later answers are
 /// followed all the same.
 const NETIFD_PATIENCE: Duration = Duration::from_secs(1);
@@ -90,10 +100,22 @@ impl Daemon {
         let configuration = Configuration::at_start(config, now)?;
         let settings = configuration.settings.clone();
 
-        let (stored, damage) = store::load(&settings.main.data_dir)?;
-        if let Some(damage) = damage {
-            log::warn!("{damage}; the one before it is in force");
-        }
+        let (stored, unreadable) = match store::load(&settings.main.data_dir) {
+            Ok((stored, damage)) => {
+                if let Some(damage) = damage {
+                    log::warn!("{damage}; the one before it is in force");
+                }
+                (stored, None)
+            }
+            // A house without its credentials is still to be guarded.
+            Err(error) => {
+                let error = format!(
+                    "{error}; mend or remove it (its credentials are then lost) and start again"
+                );
+                log::error!("{error}");
+                (Vec::new(), Some(error))
+            }
+        };
         let mut registry = Registry::new(stored, settings.clone(), now);
 
         let watch = NetworkWatch::start(ubus_socket.clone(), outlet(&inbox, Input::Networks))
@@ -132,6 +154,7 @@ impl Daemon {
             broker,
             sources: BTreeMap::new(),
             unsaved: None,
+            unreadable,
             ubus_socket,
             inbox,
             bus,
@@ -139,6 +162,7 @@ impl Daemon {
             discovery: (sources, discovery),
             save_due: None,
             clock: ClockWatch::new(),
+            broker_retry: Instant::now() + RETRY,
             ticks: 0,
         };
         daemon.tell_configuration();
@@ -192,12 +216,24 @@ impl Daemon {
         let settings = self.configuration.settings.clone();
         self.follow_guard(&settings);
         self.renew_certificate(&settings);
-        if let Ok(broker) = &self.broker
-            && let Some(stats) = broker.handle.stats()
-        {
-            let connected = stats.clients.iter().filter_map(|client| client.mac);
-            self.registry.connected(&connected.collect());
+        if self.broker.is_err() && Instant::now() >= self.broker_retry {
+            self.switch_broker(&settings);
         }
+        self.note_clients();
+    }
+
+    /// Takes the broker's answer of who is connected, and asks anew. Never waits for it.
+    fn note_clients(&mut self) {
+        let Ok(broker) = &mut self.broker else { return };
+        match broker.stats.as_ref().map(Receiver::try_recv) {
+            Some(Ok(stats)) => {
+                let connected = stats.clients.iter().filter_map(|client| client.mac);
+                self.registry.connected(&connected.collect());
+            }
+            Some(Err(TryRecvError::Empty)) => return,
+            Some(Err(TryRecvError::Disconnected)) | None => {}
+        }
+        broker.stats = broker.handle.ask_stats();
     }
 
     /// Starts the sources anew where they are to look elsewhere.
@@ -217,6 +253,7 @@ impl Daemon {
         match (settings.main.enabled, &self.broker) {
             (true, Ok(broker)) => broker.handle.set_listeners(settings.listeners.clone()),
             (false, Ok(_)) | (true, Err(_)) => {
+                self.broker_retry = Instant::now() + RETRY;
                 self.broker = start_broker(settings, &self.registry, &self.guard, &self.inbox);
                 if let Err(error) = &self.broker {
                     log::error!("broker: {error}");
@@ -230,11 +267,20 @@ impl Daemon {
     fn renew_certificate(&mut self, settings: &Settings) {
         let names = names(settings, &self.guard);
         let Ok(broker) = &mut self.broker else { return };
+        let now = Instant::now();
+        if names == broker.certified.0 && now < broker.certified.1 {
+            return;
+        }
+        let mut next = CERTIFICATE_EVERY;
         match broker.pki.renew(&names) {
             Ok(false) => {}
             Ok(true) => broker.handle.set_tls(broker.pki.tls_config()),
-            Err(error) => log::error!("certificate: {error}"),
+            Err(error) => {
+                log::error!("certificate: {error}");
+                next = RETRY;
+            }
         }
+        broker.certified = (names, now + next);
     }
 
     /// A source of sightings spoke.
@@ -281,6 +327,11 @@ impl Daemon {
     fn framed(&mut self, frame: &FrameEvent) {
         let now = unix_ms();
         self.registry.frame(now, frame.mac);
+        // Each made-up source address has events of its own in the kernel. Those that the registry
+        // does not take in are counted there and told nowhere: a flood is not to fill the log.
+        if self.registry.device(frame.mac).is_none() {
+            return;
+        }
         if frame.reason.is_flood() {
             self.registry.flooded(now, frame.mac);
         }
@@ -383,6 +434,10 @@ impl Daemon {
 
     fn save(&mut self) {
         self.save_due = None;
+        if self.unreadable.is_some() {
+            self.unsaved.clone_from(&self.unreadable);
+            return;
+        }
         let saved = store::save(&self.configuration.settings.main.data_dir, &self.registry);
         self.unsaved = saved.err().map(|error| error.to_string());
         if let Some(error) = &self.unsaved {
@@ -405,17 +460,14 @@ impl Daemon {
     }
 
     /// Stops on purpose: clients are told, the registry is written, the program taken off.
-    pub(super) fn stop(self) {
+    pub(super) fn stop(mut self) {
         log::info!("stopping: the kernel program is taken off the interfaces");
+        if self.save_due.is_some() {
+            self.save();
+        }
         drop(self.discovery);
         if let Ok(broker) = self.broker {
             broker.handle.stop();
-        }
-        if self.save_due.is_some() {
-            let dir = &self.configuration.settings.main.data_dir;
-            if let Err(error) = store::save(dir, &self.registry) {
-                log::error!("{error}");
-            }
         }
         self.guard.stop();
     }
@@ -453,8 +505,9 @@ fn start_broker(
     if !settings.main.enabled {
         return Err("switched off in the configuration".to_owned());
     }
-    let pki = Pki::open_or_create(&settings.main.data_dir, &names(settings, guard))
-        .map_err(|error| error.to_string())?;
+    let names = names(settings, guard);
+    let pki =
+        Pki::open_or_create(&settings.main.data_dir, &names).map_err(|error| error.to_string())?;
     let handle = broker::start(broker::Startup {
         listeners: settings.listeners.clone(),
         bounds: broker::Bounds::default(),
@@ -464,7 +517,12 @@ fn start_broker(
         events: outlet(inbox, Input::Broker),
     })
     .map_err(|error| error.to_string())?;
-    Ok(Broker { handle, pki })
+    Ok(Broker {
+        handle,
+        pki,
+        certified: (names, Instant::now() + CERTIFICATE_EVERY),
+        stats: None,
+    })
 }
 
 fn discovery_config(settings: &Settings, guard: &Guard, ubus_socket: &Path) -> DiscoveryConfig {
