@@ -6,7 +6,7 @@ use crate::registry::UnixMs;
 pub(super) fn unix_ms() -> UnixMs {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| millis(since))
+        .map_or(0, millis)
 }
 
 fn millis(span: Duration) -> u64 {

@@ -243,7 +243,10 @@ impl Daemon {
             return;
         }
         match discovery::start(sources.clone(), outlet(&self.inbox, Input::Discovery)) {
-            Ok(discovery) => self.discovery = (sources, discovery),
+            Ok(discovery) => {
+                self.discovery = (sources, discovery);
+                self.registry.forget_presence();
+            }
             Err(error) => log::error!("discovery: {error}"),
         }
     }
@@ -466,10 +469,11 @@ impl Daemon {
             self.save();
         }
         drop(self.discovery);
+        // Before what may take its time: the service manager kills who takes too long.
+        self.guard.stop();
         if let Ok(broker) = self.broker {
             broker.handle.stop();
         }
-        self.guard.stop();
     }
 }
 

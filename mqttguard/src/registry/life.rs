@@ -89,6 +89,7 @@ impl Registry {
             self.effects.policies.insert(mac);
         }
         if !known {
+            self.effects.save(Save::Soon);
             let (address, source) = (sighting.address, sighting.source.name());
             self.tell(mac, EventKind::DeviceSeen { address, source });
         }
@@ -433,7 +434,7 @@ impl Registry {
         self.effects.save(Save::Now);
     }
 
-    fn tell_change(&mut self, mac: Mac, from: State, to: State, why: String) {
+    pub(super) fn tell_change(&mut self, mac: Mac, from: State, to: State, why: String) {
         if from != to {
             self.tell(
                 mac,

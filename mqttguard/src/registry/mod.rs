@@ -57,12 +57,19 @@ impl Registry {
             full: false,
         };
         registry.set_settings(settings, now);
+        // What the configuration says at a start is no change.
+        registry.effects.told.clear();
         registry
     }
 
     /// Puts another configuration in force.
     pub fn set_settings(&mut self, settings: Arc<Settings>, now: UnixMs) {
         self.settings = settings.clone();
+        let before: Vec<(Mac, State)> = self
+            .devices
+            .values()
+            .map(|device| (device.mac, device.state()))
+            .collect();
         for device in self.devices.values_mut() {
             device.config_blocked = false;
         }
@@ -74,6 +81,11 @@ impl Registry {
             if let Some(name) = &word.name {
                 device.name.clone_from(name);
                 self.give_way(*mac, name);
+            }
+        }
+        for (mac, from) in before {
+            if let Some(to) = self.devices.get(&mac).map(Device::state) {
+                self.tell_change(mac, from, to, "by the configuration".to_owned());
             }
         }
         self.repeat_policies();
@@ -93,6 +105,13 @@ impl Registry {
     /// What has to be done outside; each effect is handed out once.
     pub fn take_effects(&mut self) -> Effects {
         std::mem::take(&mut self.effects)
+    }
+
+    /// The sources of sightings begin anew: none of them will take back what those before said.
+    pub fn forget_presence(&mut self) {
+        for device in self.devices.values_mut() {
+            device.present = Sources::default();
+        }
     }
 
     /// Asks for the kernel policy of every device, as after a new load of the program.
@@ -235,7 +254,6 @@ impl Registry {
             }
             self.devices.insert(mac, device);
             self.effects.policies.insert(mac);
-            self.effects.save(Save::Soon);
         }
         self.devices.get_mut(&mac)
     }
@@ -272,10 +290,12 @@ impl Registry {
     }
 
     fn drop_device(&mut self, mac: Mac) {
-        self.devices.remove(&mac);
+        let dropped = self.devices.remove(&mac);
         self.effects.policies.remove(&mac);
         self.effects.freed.insert(mac);
-        self.effects.save(Save::Soon);
+        if dropped.is_some_and(|device| device.is_worth_keeping()) {
+            self.effects.save(Save::Soon);
+        }
     }
 
     fn tell(&mut self, mac: Mac, kind: EventKind) {

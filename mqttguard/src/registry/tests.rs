@@ -437,3 +437,42 @@ fn a_frame_brings_a_gone_device_back() {
     assert_eq!(state(&registry, PLUG), Some(State::Enrolled));
     assert!(registry.take_effects().policies.contains(&PLUG));
 }
+
+#[test]
+fn sources_that_begin_anew_keep_nobody_present() {
+    let mut registry = registry();
+    registry.sighting(0, &lease(PLUG, "plug", true));
+    registry.forget_presence();
+    registry.tick(31 * DAY_MS);
+    assert!(registry.device(PLUG).is_none(), "long gone");
+}
+
+#[test]
+fn a_block_by_the_configuration_is_told_once() {
+    let mut registry = registry();
+    registry.sighting(1, &lease(PLUG, "plug", true));
+    registry.take_effects();
+    let uci = format!(
+        "config mqttguard 'main'\nconfig device\n\toption mac '{PLUG}'\n\toption blocked '1'\n"
+    );
+    let settings = Arc::new(config::parse("test", &uci).expect("valid"));
+    registry.set_settings(settings.clone(), 2);
+    assert_eq!(codes(&mut registry), ["state-changed"]);
+    registry.set_settings(settings, 3);
+    assert_eq!(codes(&mut registry), [""; 0]);
+}
+
+#[test]
+fn strangers_that_only_send_frames_wear_no_flash() {
+    let mut registry = registry();
+    registry.take_effects();
+    for number in 0..20 {
+        registry.frame(1, Mac([2, 0, 0, 1, 0, number]));
+    }
+    assert_eq!(registry.devices().count(), 20);
+    registry.tick(31 * DAY_MS);
+    assert_eq!(registry.devices().count(), 0);
+    assert_eq!(registry.take_effects().save, Save::No);
+    registry.sighting(31 * DAY_MS, &lease(PLUG, "plug", true));
+    assert_eq!(registry.take_effects().save, Save::Soon);
+}
