@@ -2,6 +2,20 @@
 
 use std::borrow::Cow;
 
+/// Bytes that are kept, for show, of a text that a device chose.
+const SHOWN: usize = 200;
+
+/// The text, cut to what is worth showing. MQTT lets a client identifier, a user name and a topic
+/// have 65,535 bytes each (MQTT 5 section 1.5.4); a few hundred events of that would fill a
+/// router's memory.
+pub fn clip(text: &str) -> Cow<'_, str> {
+    if text.len() <= SHOWN {
+        return Cow::Borrowed(text);
+    }
+    let kept = text.get(..text.floor_char_boundary(SHOWN));
+    Cow::Owned(format!("{}…", kept.unwrap_or_default()))
+}
+
 /// The text with every control character escaped, so that it can neither forge a log line nor
 /// drive a terminal.
 pub fn printable(text: &str) -> Cow<'_, str> {
@@ -54,6 +68,14 @@ mod tests {
             printable("a\x1b[2Jb\nc\u{202e}d"),
             "a\\u{1b}[2Jb\\nc\\u{202e}d"
         );
+    }
+
+    #[test]
+    fn clips_between_characters() {
+        assert_eq!(clip("kitchen"), "kitchen");
+        let long = clip(&"é".repeat(40_000)).into_owned();
+        assert!(long.len() <= SHOWN + '…'.len_utf8(), "{}", long.len());
+        assert!(long.ends_with("é…"));
     }
 
     #[test]

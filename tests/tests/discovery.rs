@@ -10,10 +10,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
-use mqttguard::discovery::{Source, resolve_networks};
+use mqttguard::discovery::{NetworkWatch, Networks, Source};
 use mqttguard_tests::bus::{ForeignObject, PATIENCE, TestBus, ipv4_leases};
 use mqttguard_tests::watch::{Watch, sighting};
 use serde_json::json;
@@ -287,19 +287,27 @@ fn dropping_it_ends_every_thread() {
 }
 
 #[test]
-fn networks_are_resolved_by_netifd() {
+fn networks_are_followed_through_an_outage_of_netifd() {
     let bus = TestBus::started();
-    let networks = ["lan".to_owned(), "guest".to_owned(), "absent".to_owned()];
-    assert!(resolve_networks(&bus.socket(), &networks).is_err());
-    let dump = json!({"dump": {"interface": [
-        {"interface": "loopback", "up": true, "l3_device": "lo", "device": "lo"},
-        {"interface": "lan", "up": true, "l3_device": "br-lan", "device": "br-lan"},
-        {"interface": "guest", "up": false, "device": "br-guest"},
-    ]}});
-    let _netifd = ForeignObject::new(&bus.socket(), "network.interface", dump);
-    let pair = |network: &str, device: &str| (network.to_owned(), device.to_owned());
-    assert_eq!(
-        resolve_networks(&bus.socket(), &networks).unwrap(),
-        [pair("lan", "br-lan"), pair("guest", "br-guest")]
-    );
+    let (out, answers) = sync_channel(8);
+    let watch = NetworkWatch::start(bus.socket(), out).unwrap();
+    assert_eq!(watch.first(Duration::from_millis(100)), None);
+    let dump = |lan: &str| {
+        json!({"dump": {"interface": [
+            {"interface": "lan", "up": true, "l3_device": lan, "device": lan},
+            {"interface": "guest", "up": false, "device": "br-guest"},
+        ]}})
+    };
+    let networks = |lan: &str| {
+        let pair = |network: &str, device: &str| (network.to_owned(), device.to_owned());
+        Networks::from([pair("lan", lan), pair("guest", "br-guest")])
+    };
+    let netifd = ForeignObject::new(&bus.socket(), "network.interface", dump("br-lan"));
+    assert_eq!(watch.first(PATIENCE), Some(networks("br-lan")));
+    assert_eq!(answers.recv_timeout(PATIENCE), Ok(networks("br-lan")));
+    drop(netifd);
+    let silence = answers.recv_timeout(Duration::from_secs(4));
+    assert_eq!(silence, Err(RecvTimeoutError::Timeout));
+    let _netifd = ForeignObject::new(&bus.socket(), "network.interface", dump("br-home"));
+    assert_eq!(answers.recv_timeout(PATIENCE), Ok(networks("br-home")));
 }

@@ -8,7 +8,7 @@ use mqttguard_broker::{AuthRequest, ConnId, Decision, Time};
 
 use super::auth::{self, Job, Verdict};
 use super::conn::Conn;
-use super::event::{BrokerEventKind, Denial};
+use super::event::{BrokerEvent, BrokerEventKind, Denial};
 use super::listen::Accepted;
 use super::reactor::Reactor;
 use super::tls::Session;
@@ -89,15 +89,19 @@ impl Reactor {
     /// Takes what the login worker has found.
     pub(super) fn take_verdicts(&mut self, now: Time) {
         while let Ok(verdict) = self.login.next() {
+            // A guess counts at once, and whether or not the client waits for the answer: it has
+            // cost the worker its time.
+            if let Err(denial) = verdict.proof
+                && denial.is_guess()
+            {
+                self.peers.failed(now, verdict.address);
+                self.tell_guess(&verdict, denial);
+            }
             let Some(conn) = self.conns.get_mut(verdict.conn) else {
                 continue;
             };
             conn.mac = verdict.mac;
-            let peer = conn.peer;
-            if matches!(verdict.proof, Err(denial) if denial.is_guess()) {
-                self.peers.failed(now, peer);
-            }
-            let delay = self.peers.delay(now, peer);
+            let delay = self.peers.delay(now, verdict.address);
             if delay.is_zero() {
                 self.answer(now, verdict);
             } else {
@@ -132,16 +136,30 @@ impl Reactor {
         self.core.decide(now, verdict.conn, decision);
     }
 
+    /// Guesses are each worth telling: somebody counts them. Their delays bound them.
+    fn tell_guess(&mut self, verdict: &Verdict, why: Denial) {
+        self.events.tell(BrokerEvent {
+            mac: verdict.mac,
+            address: Some(verdict.address),
+            identity: None,
+            client_id: None,
+            suppressed: 0,
+            kind: BrokerEventKind::LoginRefused {
+                username: verdict.shown_username(),
+                why,
+            },
+        });
+    }
+
     fn tell_denial(&mut self, now: Time, verdict: &Verdict, why: Denial) {
+        if why.is_guess() {
+            // Told when it was found out.
+            return;
+        }
         let kind = BrokerEventKind::LoginRefused {
-            username: verdict.username.clone(),
+            username: verdict.shown_username(),
             why,
         };
-        // Guesses are each worth telling: somebody counts them. Their delays bound them.
-        if why.is_guess() {
-            self.tell_of(verdict.conn, 0, kind);
-        } else {
-            self.tell_peer(now, verdict.conn, kind);
-        }
+        self.tell_peer(now, verdict.conn, kind);
     }
 }

@@ -21,6 +21,7 @@ use super::grants::{self, Names};
 use super::password::{self, Hash};
 use crate::config::ListenerKind;
 use crate::registry::{Account, Directory, Standing};
+use crate::text::clip;
 
 /// Logins that may wait for the worker. Beyond that, clients are told to come back later.
 const QUEUE: usize = 256;
@@ -60,10 +61,19 @@ pub(super) struct Verdict {
     pub(super) conn: ConnId,
     pub(super) username: Option<String>,
     pub(super) client_id: String,
+    /// Where it comes from.
+    pub(super) address: IpAddr,
     /// The peer's MAC address at that moment.
     pub(super) mac: Option<Mac>,
     /// The account whose password this is.
     pub(super) proof: Result<Arc<Account>, Denial>,
+}
+
+impl Verdict {
+    /// The user name that was tried, for show.
+    pub(super) fn shown_username(&self) -> Option<String> {
+        self.username.as_deref().map(|name| clip(name).into_owned())
+    }
 }
 
 /// The thread that checks passwords.
@@ -101,6 +111,7 @@ impl Worker {
                 conn: job.conn,
                 username: job.username,
                 client_id: job.client_id,
+                address: job.address,
                 mac: None,
                 proof: Err(Denial::Busy),
             }),
@@ -142,6 +153,7 @@ impl Checker {
             conn: job.conn,
             username: job.username,
             client_id: job.client_id,
+            address: job.address,
             mac,
             proof,
         }
@@ -267,6 +279,7 @@ mod tests {
             conn: ConnId { slot: 0, serial: 0 },
             username: Some(account.username.to_string()),
             client_id: "c".into(),
+            address: IpAddr::from([127, 0, 0, 1]),
             mac,
             proof: Ok(Arc::new(account.clone())),
         }

@@ -51,11 +51,13 @@ impl Reactor {
                     self.kick(now, name, Kick::Revoked);
                     self.core.forget(now, name);
                 }
-                Some(account) if Arc::ptr_eq(before, account) => {}
-                Some(account) if before.hash != account.hash => {
-                    self.kick(now, name, Kick::Revoked);
+                Some(account) => {
+                    if before.hash != account.hash {
+                        self.kick(now, name, Kick::Revoked);
+                    }
+                    // What the session holds while nobody is connected goes by the new rights.
+                    self.regrant(now, before, account);
                 }
-                Some(account) => self.regrant(now, before, account),
             }
         }
         // Each client again by the rules it came in by.

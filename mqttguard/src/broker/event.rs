@@ -15,7 +15,7 @@ pub struct BrokerEvent {
     pub address: Option<IpAddr>,
     /// Who the client is, once it is let in: the user name.
     pub identity: Option<Arc<str>>,
-    /// The client identifier, once it is known.
+    /// The client identifier, once it is known; cut if it is long, as all hostile text here.
     pub client_id: Option<Arc<str>>,
     /// Events of the same kind left out since the last one.
     pub suppressed: u32,

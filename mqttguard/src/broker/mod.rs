@@ -27,7 +27,7 @@ mod tls;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -142,9 +142,16 @@ impl BrokerHandle {
 
     /// Counters, listeners and clients; None if the broker has stopped or does not answer.
     pub fn stats(&self) -> Option<BrokerStats> {
+        self.ask_stats()?.recv_timeout(PATIENCE).ok()
+    }
+
+    /// The same, for a caller that must not wait: the answer comes by and by. None if the broker
+    /// has stopped or is behind.
+    pub fn ask_stats(&self) -> Option<Receiver<BrokerStats>> {
         let (reply, answer) = sync_channel(1);
-        self.command(Command::Stats(reply));
-        answer.recv_timeout(PATIENCE).ok()
+        self.commands.try_send(Command::Stats(reply)).ok()?;
+        let _ = self.waker.wake();
+        Some(answer)
     }
 
     /// Tells the clients that the broker stops, and stops it. Takes a second at most.

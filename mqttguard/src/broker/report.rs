@@ -1,5 +1,6 @@
 //! What the broker tells: events, and its state when asked.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use super::conn::Login;
 use super::event::{BrokerEvent, BrokerEventKind, Denial};
 use super::listen::ListenerStatus;
 use super::reactor::Reactor;
+use crate::text::clip;
 
 /// The broker's state.
 #[derive(Clone, Debug)]
@@ -32,7 +34,7 @@ pub struct ClientStatus {
     pub username: Arc<str>,
     /// The MAC address it came from, if known.
     pub mac: Option<Mac>,
-    /// The client identifier.
+    /// The client identifier, cut if it is long.
     pub client_id: Arc<str>,
     /// Where it comes from.
     pub address: IpAddr,
@@ -42,6 +44,13 @@ pub struct ClientStatus {
     pub protocol: Version,
     /// The listener it came in by.
     pub listener: Arc<str>,
+}
+
+fn clipped(text: Arc<str>) -> Arc<str> {
+    match clip(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(short) => short.into(),
+    }
 }
 
 impl Reactor {
@@ -80,6 +89,7 @@ impl Reactor {
                 BrokerEventKind::ProtocolError { packet, what }
             }
             NoticeKind::Refused { access, topic } => {
+                let topic = clip(&topic).into_owned();
                 let account = notice
                     .identity
                     .as_deref()
@@ -92,7 +102,10 @@ impl Reactor {
             }
             NoticeKind::Limit { limit, allowed } => BrokerEventKind::LimitMet { limit, allowed },
             NoticeKind::TakeoverRefused => BrokerEventKind::LoginRefused {
-                username: notice.identity.as_deref().map(str::to_owned),
+                username: notice
+                    .identity
+                    .as_deref()
+                    .map(|name| clip(name).into_owned()),
                 why: Denial::ClientIdInUse,
             },
         };
@@ -101,7 +114,7 @@ impl Reactor {
             mac,
             address,
             identity: notice.identity,
-            client_id: notice.client_id,
+            client_id: notice.client_id.map(clipped),
             suppressed: notice.suppressed,
             kind,
         });
@@ -115,7 +128,7 @@ impl Reactor {
             mac,
             address,
             identity: login.map(|login| Arc::clone(&login.identity)),
-            client_id: login.map(|login| Arc::clone(&login.client_id)),
+            client_id: login.map(|login| clipped(Arc::clone(&login.client_id))),
             suppressed,
             kind,
         };
@@ -175,7 +188,7 @@ impl Reactor {
             Some(ClientStatus {
                 username: Arc::clone(&login.identity),
                 mac: conn.mac,
-                client_id: Arc::clone(&login.client_id),
+                client_id: clipped(Arc::clone(&login.client_id)),
                 address: conn.peer,
                 connected_for: now.since(login.since),
                 protocol: login.version,

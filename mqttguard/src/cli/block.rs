@@ -34,6 +34,7 @@ pub(super) fn write_state(
     } else {
         let [name, mac, state] = ["name", "mac", "state"].map(|key| text::field(device, key));
         output.line(&format!("{name} ({mac}) is {state}."))?;
+        output.write(&text::warning(device))?;
     }
     Ok(ExitCode::SUCCESS)
 }

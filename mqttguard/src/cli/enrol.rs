@@ -60,6 +60,7 @@ Then:
 
   scp -O root@{host}:{ca_file} .
   mosquitto_pub -h {server} -p {port} --cafile {ca_name} -t {name}/test -m hello
-"
+{}",
+        text::warning(reply)
     )
 }

@@ -26,6 +26,7 @@ fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
         output.json(&reply)?;
     } else if ok {
         output.line("The configuration is in force.")?;
+        write_mistakes(&text::strings(&reply, "at_next_start"), output)?;
     } else {
         let errors = text::strings(&reply, "errors");
         write_mistakes(&errors, output)?;

@@ -62,6 +62,9 @@ pub(super) fn show(status: &Value, now_ms: u64, style: Style) -> String {
         text::ago(config, "loaded_ms", now_ms),
     );
     shown.push_str(&format!("Configuration: {file}, loaded {loaded}\n"));
+    for note in text::strings(config, "at_next_start") {
+        shown.push_str(&format!("  {}\n", style.paint(&note, Some(Colour::Yellow))));
+    }
     for error in text::strings(config, "errors") {
         shown.push_str(&format!("  {}\n", style.paint(&error, Some(Colour::Red))));
     }
@@ -100,6 +103,10 @@ fn kernel(kernel: &Value, style: Style) -> String {
 }
 
 fn broker(broker: &Value, style: Style) -> String {
+    if broker.get("error").is_some_and(Value::is_string) {
+        let error = text::field(broker, "error");
+        return format!("\nBroker: {}\n", style.paint(&error, Some(Colour::Red)));
+    }
     let mut shown = format!(
         "\nBroker: {}\n",
         enumerate_all(
@@ -107,12 +114,12 @@ fn broker(broker: &Value, style: Style) -> String {
             &["connections", "sessions", "subscriptions", "retained"]
         )
     );
-    let mut table = Table::new(["LISTENER", "KIND", "ADDRESS", "STATE", "DETAIL"]);
+    let mut table = Table::new(["LISTENER", "KIND", "ADDRESSES", "STATE", "DETAIL"]);
     for listener in text::items(broker, "listeners") {
         table.row([
             text::field(listener, "name").into(),
             text::field(listener, "kind").into(),
-            text::field(listener, "address").into(),
+            text::strings(listener, "addresses").join(", ").into(),
             up(listener),
             text::field(listener, "detail").into(),
         ]);

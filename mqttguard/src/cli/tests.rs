@@ -201,7 +201,8 @@ fn answer(method: &str, args: &Map<String, Value>) -> Result<Value, MethodError>
             "address": "192.168.1.1", "port": 8883, "ca_file": "/etc/mqttguard/ca.crt",
         }),
         "block" => json!({ "mac": "02:c1:1e:17:00:01", "name": "plug", "state": "blocked" }),
-        "unblock" => json!({ "mac": "02:c1:1e:17:00:01", "name": "plug", "state": "enrolled" }),
+        "unblock" => json!({ "mac": "02:c1:1e:17:00:01", "name": "plug", "state": "enrolled",
+            "warning": "in force, but lost at the next restart: disk full" }),
         "stats" => json!({
             "devices": {"02:c1:1e:17:00:01": {"pass": {"frames": 10, "bytes": 1_234_567u64}}},
             "broker": {"connections": 3, "messages_in": 17},
@@ -219,7 +220,7 @@ fn answer(method: &str, args: &Map<String, Value>) -> Result<Value, MethodError>
                 {"interface": "wlan0", "hook": null, "proof": "blind", "why": "no such device"},
             ]},
             "broker": {
-                "listeners": [{"name": "tls", "kind": "tls", "address": "*:8883", "up": true, "detail": ""}],
+                "listeners": [{"name": "tls", "kind": "tls", "addresses": ["[::]:8883", "0.0.0.0:8883"], "up": true, "detail": ""}],
                 "connections": 3, "sessions": 4, "subscriptions": 5, "retained": 6,
                 "messages_in": 7, "messages_out": 8, "bytes_in": 900, "bytes_out": 12_345,
                 "messages_dropped": 1, "refused": 2,
@@ -249,8 +250,8 @@ Kernel program: loaded
   wlan0      -     blind    no such device
 
 Broker: 3 connections, 4 sessions, 5 subscriptions, 6 retained
-  LISTENER  KIND  ADDRESS  STATE  DETAIL
-  tls       tls   *:8883   up     -
+  LISTENER  KIND  ADDRESSES                STATE  DETAIL
+  tls       tls   [::]:8883, 0.0.0.0:8883  up     -
   7 messages (900 B) in, 8 (12.3 kB) out, 1 dropped, 2 refused
 
 Devices are seen by:
@@ -365,7 +366,11 @@ fn block_and_unblock_tell_the_new_state() {
     let expected = json!({ "device": "plug", "why": "too loud" });
     assert_eq!(calls.try_iter().last().unwrap().1, expected);
     let text = bus.prints(&["unblock", "02:c1:1e:17:00:01"]);
-    assert_eq!(text, "plug (02:c1:1e:17:00:01) is enrolled.\n");
+    assert_eq!(
+        text,
+        "plug (02:c1:1e:17:00:01) is enrolled.\n\
+         Warning: in force, but lost at the next restart: disk full\n"
+    );
 }
 
 #[test]

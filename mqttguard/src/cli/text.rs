@@ -58,6 +58,15 @@ pub(super) fn field(object: &Value, name: &str) -> String {
     }
 }
 
+/// The line in which the daemon says what was not as it should be when it did as it was told;
+/// empty if there is none.
+pub(super) fn warning(reply: &Value) -> String {
+    match reply.get("warning") {
+        Some(Value::String(warning)) => format!("Warning: {}\n", safe(warning)),
+        _ => String::new(),
+    }
+}
+
 /// A number in a reply; 0 where it is missing.
 pub(super) fn number(object: &Value, name: &str) -> u64 {
     object.get(name).and_then(Value::as_u64).unwrap_or(0)

@@ -46,6 +46,15 @@ const BUILTIN: &str = include_str!("builtin.uci");
 ///
 /// Every mistake in it, or why it cannot be read: missing, larger than 1 MiB, not UTF-8.
 pub fn load(path: &Path) -> Result<Settings, ConfigError> {
+    parse(&path.display().to_string(), &read(path)?)
+}
+
+/// Reads a file without a look at what it says.
+///
+/// # Errors
+///
+/// Why it cannot be read, as [`load`].
+pub fn read(path: &Path) -> Result<String, ConfigError> {
     let unreadable = |why: &dyn std::fmt::Display| ConfigError::unreadable(path, why);
     let file = File::open(path).map_err(|error| unreadable(&error))?;
     let mut bytes = Vec::new();
@@ -58,7 +67,7 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
             &"found more than 1 MiB, expected a UCI file of at most that",
         ));
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let valid = error
             .as_bytes()
             .get(..error.utf8_error().valid_up_to())
@@ -67,8 +76,7 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
         unreadable(&format_args!(
             "line {line}: found bytes that are not UTF-8, expected text"
         ))
-    })?;
-    parse(&path.display().to_string(), &text)
+    })
 }
 
 /// Validates the text of a file. `file_name` only appears in messages.

@@ -104,11 +104,13 @@ options! {
         "The name under which devices reach this router. It goes into the broker's certificate, \
          beside the router's addresses, and into what `enrol` hands out.";
     DATA_DIR: Path = one "data_dir" Path, Absent::Is("/etc/mqttguard"),
-        "Certificates, keys and the registry of devices. Must survive a reboot.";
+        "Certificates, keys and the registry of devices. Must survive a reboot. A change takes force \
+         with the next start.";
     RUN_DIR: Path = one "run_dir" Path, Absent::Is("/var/run/mqttguard"),
         "Runtime files.";
     BPF_DIR: Path = one "bpf_dir" Path, Absent::Is("/sys/fs/bpf/mqttguard"),
-        "Where the kernel program is pinned, in a BPF file system.";
+        "Where the kernel program is pinned, in a BPF file system. A change takes force with the next \
+         start.";
     LEASE_FILE: Path = one "lease_file" Path, Absent::Is("/tmp/dhcp.leases"),
         "dnsmasq's lease file.";
 }

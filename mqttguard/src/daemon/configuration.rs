@@ -1,7 +1,8 @@
 //! Which configuration is in force, and what became of the last one that was tried.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ pub(super) struct Configuration {
     pub(super) loaded_ms: UnixMs,
     /// What is wrong with the file as it is now; empty when it is in force.
     pub(super) errors: Vec<String>,
+    /// What of the file takes force with the next start only.
+    pub(super) at_next_start: Vec<String>,
 }
 
 impl Configuration {
@@ -31,9 +34,9 @@ impl Configuration {
     /// Never, while the built-in defaults are valid.
     pub(super) fn at_start(file: PathBuf, now: UnixMs) -> Result<Configuration, ConfigError> {
         let last_good = last_good(&file);
-        let (settings, errors) = match config::load(&file) {
-            Ok(settings) => (settings, Vec::new()),
-            Err(error) => (fall_back(&last_good)?, lines(&error)),
+        let (settings, text, errors) = match load(&file) {
+            Ok((settings, text)) => (settings, Some(text), Vec::new()),
+            Err(error) => (fall_back(&last_good)?, None, lines(&error)),
         };
         let settings = Arc::new(settings);
         let configuration = Configuration {
@@ -42,9 +45,10 @@ impl Configuration {
             settings,
             loaded_ms: now,
             errors,
+            at_next_start: Vec::new(),
         };
-        if configuration.errors.is_empty() {
-            configuration.keep();
+        if let Some(text) = text {
+            configuration.keep(&text);
         }
         Ok(configuration)
     }
@@ -52,12 +56,13 @@ impl Configuration {
     /// Reads the configuration again. True if it is in force now; if not, `errors` says why and
     /// nothing has changed.
     pub(super) fn reload(&mut self, now: UnixMs) -> bool {
-        match config::load(&self.file) {
-            Ok(settings) => {
+        match load(&self.file) {
+            Ok((mut settings, text)) => {
+                self.at_next_start = stay(&mut settings, &self.settings);
                 self.settings = Arc::new(settings);
                 self.loaded_ms = now;
                 self.errors.clear();
-                self.keep();
+                self.keep(&text);
                 true
             }
             Err(error) => {
@@ -72,24 +77,62 @@ impl Configuration {
         self.file.display().to_string()
     }
 
-    /// Copies the file, unless the copy is the same: flash wears.
-    fn keep(&self) {
-        let copy = || -> io::Result<()> {
-            let text = fs::read(&self.file)?;
-            if fs::read(&self.last_good).is_ok_and(|known| known == text) {
+    /// Keeps what was read, unless it is kept already: flash wears.
+    fn keep(&self, text: &str) {
+        let write = || -> io::Result<()> {
+            if fs::read_to_string(&self.last_good).is_ok_and(|known| known == text) {
                 return Ok(());
             }
             if let Some(dir) = self.last_good.parent() {
                 fs::create_dir_all(dir)?;
             }
             let new = self.last_good.with_extension("new");
-            fs::write(&new, text)?;
+            match fs::remove_file(&new) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            // The owner may have taken others the right to read the file this is a copy of.
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&new)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
             fs::rename(new, &self.last_good)
         };
-        if let Err(error) = copy() {
+        if let Err(error) = write() {
             log::warn!("{}: {error}", self.last_good.display());
         }
     }
+}
+
+/// The settings and the text that they were read from.
+fn load(file: &Path) -> Result<(Settings, String), ConfigError> {
+    let text = config::read(file)?;
+    let settings = config::parse(&file.display().to_string(), &text)?;
+    Ok((settings, text))
+}
+
+/// Leaves the directories where they are that cannot be changed under a running daemon: what it
+/// has written and pinned there would be left behind. Says which.
+fn stay(new: &mut Settings, old: &Settings) -> Vec<String> {
+    let mut said = Vec::new();
+    for (option, new, old) in [
+        ("data_dir", &mut new.main.data_dir, &old.main.data_dir),
+        ("bpf_dir", &mut new.main.bpf_dir, &old.main.bpf_dir),
+    ] {
+        if new != old {
+            said.push(format!(
+                "mqttguard 'main': option {option}: '{}' takes force with the next start, until \
+                 then it is '{}'",
+                new.display(),
+                old.display()
+            ));
+            new.clone_from(old);
+        }
+    }
+    said
 }
 
 fn fall_back(last_good: &Path) -> Result<Settings, ConfigError> {
@@ -115,5 +158,58 @@ fn last_good(file: &Path) -> PathBuf {
         PathBuf::from("/etc/mqttguard/last-good.uci")
     } else {
         file.with_extension("last-good")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    const GOOD: &str = "config mqttguard 'main'\n\toption login_failures '7'\n";
+
+    fn started(dir: &Path, text: &str) -> Configuration {
+        let file = dir.join("mqttguard");
+        fs::write(&file, text).unwrap();
+        Configuration::at_start(file, 1).unwrap()
+    }
+
+    #[test]
+    fn a_start_with_mistakes_uses_the_last_good_file() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(started(dir.path(), GOOD).errors.is_empty());
+        let later = started(dir.path(), "config mqttguard 'main'\n\toption mode 'x'\n");
+        assert_eq!(later.errors.len(), 1, "{:?}", later.errors);
+        assert_eq!(later.settings.main.login_failures, 7);
+        let copy = fs::metadata(dir.path().join("mqttguard.last-good")).unwrap();
+        assert_eq!(copy.permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn directories_stay_until_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut configuration = started(dir.path(), GOOD);
+        let before = configuration.settings.main.clone();
+        let moved = format!(
+            "{GOOD}\toption data_dir '/other'\n\toption bpf_dir '/sys/fs/bpf/other'\n\
+             \toption mode 'monitor'\n"
+        );
+        fs::write(&configuration.file, &moved).unwrap();
+        assert!(configuration.reload(2));
+        let main = &configuration.settings.main;
+        assert_eq!(main.mode, config::Mode::Monitor);
+        assert_eq!(
+            (&main.data_dir, &main.bpf_dir),
+            (&before.data_dir, &before.bpf_dir)
+        );
+        assert_eq!(configuration.at_next_start.len(), 2);
+        fs::write(&configuration.file, GOOD).unwrap();
+        assert!(configuration.reload(3));
+        assert_eq!(configuration.at_next_start, [""; 0]);
+        assert_eq!(
+            started(dir.path(), &moved).settings.main.data_dir,
+            Path::new("/other")
+        );
     }
 }

@@ -2,53 +2,78 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::config::{ListenerKind, Mode, Settings};
-use crate::discovery;
+use crate::discovery::{self, Networks};
 use crate::enforce::{self, Attachment, DeviceCounters, Enforcer, Proof, Rules, Target};
 use crate::outlet::Outlet;
 use crate::registry::DevicePolicy;
-use mqttguard_common::Mac;
+use mqttguard_common::{MAX_LOCAL, Mac};
 
 /// The kernel program, or why there is none.
 pub(super) struct Guard {
     enforcer: Result<Enforcer, String>,
     rules: Rules,
     target: Target,
+    /// Which device stands for which network, as netifd said last. A network that netifd does
+    /// not know any more keeps its device: while netifd restarts it knows none.
+    networks: Networks,
+    /// The interfaces on which a predecessor left the program. It stays there until netifd has
+    /// named all devices to guard.
+    inherited: Vec<String>,
     /// Networks of the configuration that no device stands for yet.
     unresolved: Vec<String>,
     reports: Outlet<enforce::Report>,
+    /// When a program that could not be loaded is tried again.
+    retry_at: Instant,
+    /// What was last said about a failure, so as not to say it every few seconds.
+    complaint: Option<String>,
 }
 
 /// Why there is no program when the owner wants none.
 const OFF: &str = "switched off in the configuration";
+/// How long until a program that could not be loaded is tried again: having it verified takes a
+/// small router a second.
+const RETRY: Duration = Duration::from_secs(60);
 
 impl Guard {
     /// Loads and attaches the program. A failure is kept, to be told by [`Guard::problems`]: the
     /// broker serves all the same.
     pub(super) fn start(
         settings: &Settings,
-        ubus_socket: &Path,
+        networks: Networks,
         reports: Outlet<enforce::Report>,
     ) -> Guard {
-        let (target, unresolved) = target(settings, ubus_socket);
+        let inherited = enforce::standing(&settings.main.bpf_dir).unwrap_or_else(|error| {
+            log::error!("kernel program: {error}");
+            Vec::new()
+        });
         let mut guard = Guard {
             enforcer: Err(OFF.to_owned()),
-            rules: rules(settings, local_addresses()),
-            target,
-            unresolved,
+            rules: rules(settings, local_addresses().unwrap_or_default()),
+            target: Target {
+                devices: Vec::new(),
+                hook: settings.main.hook,
+            },
+            networks,
+            inherited,
+            unresolved: Vec::new(),
             reports,
+            retry_at: Instant::now(),
+            complaint: None,
         };
+        guard.target = guard.find_target(settings);
         guard.switch(settings);
         guard
     }
 
-    /// Loads the program if it should run and does not, and takes it off if it should not. True if
-    /// it was loaded: it then knows no device of this daemon's yet.
+    /// Loads the program if it should run and does not, and takes it off if it should not, were
+    /// it a predecessor's. True if it was loaded: it then knows no device of this daemon's yet.
     pub(super) fn switch(&mut self, settings: &Settings) -> bool {
         match (settings.main.enabled, &self.enforcer) {
             (true, Err(_)) => {
+                self.retry_at = Instant::now() + RETRY;
                 let reports = self.reports.clone();
                 // An inbox that is full loses events, not enforcement.
                 let report = move |report| {
@@ -57,39 +82,96 @@ impl Guard {
                 self.enforcer =
                     Enforcer::start(&settings.main.bpf_dir, &self.target, &self.rules, report)
                         .map_err(|error| error.to_string());
-                if let Err(error) = &self.enforcer {
-                    log::error!("kernel program: {error}");
-                }
+                let failure = self.enforcer.as_ref().err().cloned();
+                self.complain(failure);
                 self.enforcer.is_ok()
             }
             (false, Ok(_)) => {
                 detach(std::mem::replace(&mut self.enforcer, Err(OFF.to_owned())));
                 false
             }
-            (true, Ok(_)) | (false, Err(_)) => false,
+            (false, Err(_)) => {
+                self.enforcer = Err(OFF.to_owned());
+                match enforce::take_off(&settings.main.bpf_dir) {
+                    Ok(true) => log::info!("the kernel program of an earlier run is taken off"),
+                    Ok(false) => {}
+                    Err(error) => log::error!("kernel program: {error}"),
+                }
+                false
+            }
+            (true, Ok(_)) => false,
         }
     }
 
+    /// netifd has named the devices of networks.
+    pub(super) fn learn(&mut self, networks: Networks) {
+        self.networks.extend(networks);
+    }
+
     /// Brings the program in step with the configuration, the router's addresses and its networks,
-    /// where they differ from what it was told last.
-    pub(super) fn follow(&mut self, settings: &Settings, ubus_socket: &Path) {
+    /// where they differ from what it was told last. True if it was loaded on this occasion, as
+    /// [`Guard::switch`].
+    pub(super) fn follow(&mut self, settings: &Settings) -> bool {
+        let addresses = local_addresses().unwrap_or_else(|| self.rules.local_addresses.clone());
+        let rules = rules(settings, addresses);
+        let target = self.find_target(settings);
+        if self.enforcer.as_ref().is_ok_and(Enforcer::has_ended) {
+            // Dropped, it leaves everything standing for the next.
+            self.enforcer = Err("its thread has ended".to_owned());
+        }
         let Ok(enforcer) = &mut self.enforcer else {
-            return;
+            (self.rules, self.target) = (rules, target);
+            let due = settings.main.enabled && Instant::now() >= self.retry_at;
+            return due && self.switch(settings);
         };
-        let rules = rules(settings, local_addresses());
+        let mut failure = None;
         if rules != self.rules {
             match enforcer.set_rules(&rules) {
                 Ok(()) => self.rules = rules,
-                Err(error) => log::error!("kernel program: {error}"),
+                Err(error) => failure = Some(error.to_string()),
             }
         }
-        let (target, unresolved) = target(settings, ubus_socket);
-        self.unresolved = unresolved;
         if target != self.target {
             match enforcer.retarget(&target) {
                 Ok(()) => self.target = target,
-                Err(error) => log::error!("kernel program: {error}"),
+                Err(error) => failure = Some(error.to_string()),
             }
+        }
+        self.complain(failure);
+        false
+    }
+
+    /// Logs a failure, unless it is the one that was logged last.
+    fn complain(&mut self, failure: Option<String>) {
+        if let Some(failure) = &failure
+            && self.complaint.as_ref() != Some(failure)
+        {
+            log::error!("kernel program: {failure}");
+        }
+        self.complaint = failure;
+    }
+
+    /// The Linux devices to guard. While networks cannot be resolved to any, the interfaces that
+    /// a predecessor guarded are among them.
+    fn find_target(&mut self, settings: &Settings) -> Target {
+        let main = &settings.main;
+        let mut devices: BTreeSet<String> = main.devices.iter().cloned().collect();
+        self.unresolved.clear();
+        for network in &main.networks {
+            match self.networks.get(network) {
+                Some(device) => {
+                    devices.insert(device.clone());
+                }
+                None => self.unresolved.push(network.clone()),
+            }
+        }
+        if self.unresolved.is_empty() {
+            self.inherited.clear();
+        }
+        devices.extend(self.inherited.iter().cloned());
+        Target {
+            devices: devices.into_iter().collect(),
+            hook: main.hook,
         }
     }
 
@@ -225,41 +307,19 @@ fn rules(settings: &Settings, local_addresses: Vec<IpAddr>) -> Rules {
     }
 }
 
-fn local_addresses() -> Vec<IpAddr> {
-    let mut addresses = discovery::local_addresses().unwrap_or_else(|error| {
-        log::error!("the router's addresses: {error}");
-        Vec::new()
-    });
+/// The router's addresses; None if the kernel does not tell.
+fn local_addresses() -> Option<Vec<IpAddr>> {
+    let mut addresses = match discovery::local_addresses() {
+        Ok(addresses) => addresses,
+        Err(error) => {
+            log::error!("the router's addresses: {error}");
+            return None;
+        }
+    };
     addresses.sort_unstable();
     addresses.dedup();
-    addresses
-}
-
-/// The Linux devices to guard, and the networks that could not be resolved to any.
-fn target(settings: &Settings, ubus_socket: &Path) -> (Target, Vec<String>) {
-    let main = &settings.main;
-    let mut devices: BTreeSet<String> = main.devices.iter().cloned().collect();
-    let mut unresolved = Vec::new();
-    if !main.networks.is_empty() {
-        let resolved =
-            discovery::resolve_networks(ubus_socket, &main.networks).unwrap_or_else(|error| {
-                log::debug!("networks: {error}");
-                Vec::new()
-            });
-        for network in &main.networks {
-            match resolved.iter().find(|(name, _)| name == network) {
-                Some((_, device)) => {
-                    devices.insert(device.clone());
-                }
-                None => unresolved.push(network.clone()),
-            }
-        }
-    }
-    (
-        Target {
-            devices: devices.into_iter().collect(),
-            hook: main.hook,
-        },
-        unresolved,
-    )
+    // IPv4 stands in front. What does not fit is guarded like any other destination: better than
+    // no program for want of room.
+    addresses.truncate(MAX_LOCAL as usize);
+    Some(addresses)
 }

@@ -1,5 +1,7 @@
 //! The log: lines on standard output and standard error, where procd picks them up for logread.
 
+use std::io::{self, Write};
+
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 /// procd logs standard output as `info` and standard error as `err`, so the stream carries the
@@ -15,12 +17,14 @@ impl Log for Stdio {
         if !self.enabled(record.metadata()) {
             return;
         }
-        match record.level() {
-            Level::Error => eprintln!("error: {}", record.args()),
-            Level::Warn => eprintln!("warning: {}", record.args()),
-            Level::Info => println!("{}", record.args()),
-            Level::Debug | Level::Trace => println!("debug: {}", record.args()),
-        }
+        let args = record.args();
+        // Not `println!`, which panics when nobody reads any more: a guard outlives its log.
+        let _ = match record.level() {
+            Level::Error => writeln!(io::stderr(), "error: {args}"),
+            Level::Warn => writeln!(io::stderr(), "warning: {args}"),
+            Level::Info => writeln!(io::stdout(), "{args}"),
+            Level::Debug | Level::Trace => writeln!(io::stdout(), "debug: {args}"),
+        };
     }
 
     fn flush(&self) {}

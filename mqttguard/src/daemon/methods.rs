@@ -81,7 +81,11 @@ impl Daemon {
             "events" => Ok(self.events_method(&args)),
             "reload" => {
                 let ok = self.reload();
-                Ok(json!({ "ok": ok, "errors": self.configuration.errors }))
+                Ok(json!({
+                    "ok": ok,
+                    "errors": self.configuration.errors,
+                    "at_next_start": self.configuration.at_next_start,
+                }))
             }
             _ => Err(MethodError::new(Status::MethodNotFound, method)),
         };
@@ -182,7 +186,8 @@ fn never_seen(mac: Mac) -> MethodError {
 fn refused(why: Refused) -> MethodError {
     let status = match why {
         Refused::Full(_) => Status::NoMemory,
-        Refused::BlockedByConfig(_) => Status::PermissionDenied,
+        // Not for want of rights: the command line would advise to become root.
+        Refused::BlockedByConfig(_) => Status::NotSupported,
         Refused::NoSuchProfile { .. } | Refused::BadUsername(_) | Refused::UsernameTaken { .. } => {
             Status::InvalidArgument
         }

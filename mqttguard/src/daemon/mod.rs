@@ -39,6 +39,7 @@ pub struct DaemonOptions {
 /// What can come into the inbox.
 enum Input {
     Discovery(discovery::Update),
+    Networks(discovery::Networks),
     Enforcement(enforce::Report),
     Broker(BrokerEvent),
     Call(ubus::Call),
@@ -95,6 +96,7 @@ fn serve(mut daemon: Daemon, inbox: &Receiver<Input>) -> ExitCode {
         };
         match input {
             Input::Discovery(update) => daemon.discovered(update),
+            Input::Networks(networks) => daemon.networks_changed(networks),
             Input::Enforcement(report) => daemon.enforced(report),
             Input::Broker(event) => daemon.brokered(event),
             Input::Call(call) => daemon.called(call),

@@ -24,6 +24,9 @@ pub(super) fn status(daemon: &Daemon) -> Value {
     if let Err(error) = &daemon.broker {
         why.push(format!("the broker is not running: {error}"));
     }
+    if let Some(error) = &daemon.unreadable {
+        why.push(format!("blocks and credentials are not in force: {error}"));
+    }
     let protected = why.is_empty();
     if let Some(error) = &daemon.unsaved {
         why.push(format!("changes are lost at the next restart: {error}"));
@@ -56,6 +59,7 @@ pub(super) fn status(daemon: &Daemon) -> Value {
             "file": daemon.configuration.file(),
             "loaded_ms": daemon.configuration.loaded_ms,
             "errors": daemon.configuration.errors,
+            "at_next_start": daemon.configuration.at_next_start,
         },
     })
 }

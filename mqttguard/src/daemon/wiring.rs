@@ -3,25 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
-use std::time::Instant;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
 
-use super::clock::unix_ms;
+use super::clock::{ClockWatch, unix_ms};
 use super::configuration::Configuration;
 use super::guard::Guard;
 use super::methods;
 use super::repeats::Repeats;
 use super::translation::event_kind;
 use super::{DaemonOptions, Input, outlet};
-use crate::broker::{self, BrokerEvent, BrokerEventKind, BrokerHandle};
+use crate::broker::{self, BrokerEvent, BrokerEventKind, BrokerHandle, BrokerStats};
 use crate::config::{ConfigError, Settings};
-use crate::discovery::{self, Discovery, DiscoveryConfig, Source, Update};
+use crate::discovery::{self, Discovery, DiscoveryConfig, NetworkWatch, Networks, Source, Update};
 use crate::enforce::{self, FrameEvent};
 use crate::events::{EventKind, EventLog};
 use crate::pki::{self, Pki};
-use crate::registry::{Registry, Save, UnixMs, store};
+use crate::registry::{Effects, Registry, Save, UnixMs, store};
 use crate::ubus::{self, UbusHandle};
 
 /// The daemon at work.
@@ -36,29 +36,37 @@ pub(super) struct Daemon {
     pub(super) sources: BTreeMap<Source, (bool, String)>,
     /// Why the registry could not be written the last time, if so.
     pub(super) unsaved: Option<String>,
+    /// Why the registry that is there could not be read, if so: it is not overwritten then.
+    pub(super) unreadable: Option<String>,
     ubus_socket: PathBuf,
     inbox: SyncSender<Input>,
     bus: UbusHandle,
+    /// Held: dropping it ends it.
+    _networks: NetworkWatch,
     /// The sources of sightings, and what they were started with.
     discovery: (DiscoveryConfig, Discovery),
     /// When the registry is to be written.
     save_due: Option<UnixMs>,
     repeats: Repeats,
+    clock: ClockWatch,
+    /// When a broker that could not be started is tried again.
+    broker_retry: Instant,
     ticks: u64,
 }
 
 /// The broker and the certificates it serves with.
 pub(super) struct Broker {
     pub(super) handle: BrokerHandle,
-    pub(super) pki: Pki,
+    pki: Pki,
+    /// The names that the certificate was last held against, and when it is again.
+    certified: (pki::Names, Instant),
+    /// An answer that is on its way.
+    stats: Option<Receiver<BrokerStats>>,
 }
 
 /// A part without which the daemon does not start.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartError {
-    /// The registry is there and cannot be read.
-    #[error("{0}; mend or remove it (its credentials are then lost) and start again")]
-    Store(#[from] store::StoreError),
     /// Not even the built-in configuration is valid.
     #[error("{0}")]
     Config(#[from] ConfigError),
@@ -69,8 +77,16 @@ pub(super) enum StartError {
 
 /// How long changes that can wait for the disk do: flash wears.
 const SAVE_DELAY_MS: u64 = 60_000;
-/// How often addresses, networks and the kernel program are looked after.
+/// How often addresses and the kernel program are looked after.
 const LOOK_AFTER_TICKS: u64 = 3;
+/// How often the certificate is looked after while nothing has changed: it has a last year.
+const CERTIFICATE_EVERY: Duration = Duration::from_secs(24 * 3600);
+/// How long until a broker that could not be started, or a certificate that could not be renewed,
+/// is tried again.
+const RETRY: Duration = Duration::from_secs(60);
+/// How long a start waits for netifd to say which devices are to be guarded. Later answers are
+/// followed all the same.
+const NETIFD_PATIENCE: Duration = Duration::from_secs(1);
 
 impl Daemon {
     /// Brings the parts up, the kernel program first.
@@ -86,13 +102,37 @@ impl Daemon {
         let configuration = Configuration::at_start(config, now)?;
         let settings = configuration.settings.clone();
 
-        let (stored, damage) = store::load(&settings.main.data_dir)?;
-        if let Some(damage) = damage {
-            log::warn!("{damage}; the one before it is in force");
-        }
-        let registry = Registry::new(stored, settings.clone(), now);
+        let (stored, unreadable) = match store::load(&settings.main.data_dir) {
+            Ok((stored, damage)) => {
+                if let Some(damage) = damage {
+                    log::warn!("{damage}; the one before it is in force");
+                }
+                (stored, None)
+            }
+            // A house without its credentials is still to be guarded.
+            Err(error) => {
+                let error = format!(
+                    "{error}; mend or remove it (its credentials are then lost) and start again"
+                );
+                log::error!("{error}");
+                (Vec::new(), Some(error))
+            }
+        };
+        let mut registry = Registry::new(stored, settings.clone(), now);
 
-        let guard = Guard::start(&settings, &ubus_socket, outlet(&inbox, Input::Enforcement));
+        let watch = NetworkWatch::start(ubus_socket.clone(), outlet(&inbox, Input::Networks))
+            .map_err(|error| StartError::Thread("networks", error))?;
+        let networks = match settings.main.networks.is_empty() {
+            true => None,
+            false => watch.first(NETIFD_PATIENCE),
+        };
+        let reports = outlet(&inbox, Input::Enforcement);
+        let mut guard = Guard::start(&settings, networks.unwrap_or_default(), reports);
+        adopt(&mut registry, &mut guard);
+        // Before anything that takes time: who is blocked is to be blocked from the start.
+        let effects = registry.take_effects();
+        instruct(&mut guard, &registry, &effects);
+
         let broker = start_broker(&settings, &registry, &guard, &inbox);
         if let Err(error) = &broker {
             log::error!("broker: {error}");
@@ -116,33 +156,29 @@ impl Daemon {
             broker,
             sources: BTreeMap::new(),
             unsaved: None,
+            unreadable,
             ubus_socket,
             inbox,
             bus,
+            _networks: watch,
             discovery: (sources, discovery),
             save_due: None,
             repeats: Repeats::default(),
+            clock: ClockWatch::new(),
+            broker_retry: Instant::now() + RETRY,
             ticks: 0,
         };
-        daemon.adopt();
         daemon.tell_configuration();
-        daemon.settle();
+        daemon.carry_out(effects);
         Ok(daemon)
-    }
-
-    /// Takes in the devices that a predecessor left in the kernel, with their counters: it may
-    /// have died before it wrote them down. Those that never come again go in their time.
-    fn adopt(&mut self) {
-        let now = unix_ms();
-        for mac in self.guard.known() {
-            if !self.registry.adopt(now, mac) {
-                self.guard.free(mac);
-            }
-        }
     }
 
     /// Once a second.
     pub(super) fn tick(&mut self) {
+        if let Some((before, after)) = self.clock.look() {
+            log::info!("the clock was set by {} s", after.abs_diff(before) / 1000);
+            self.registry.clock_set(before, after);
+        }
         let now = unix_ms();
         self.registry.tick(now);
         self.ticks = self.ticks.wrapping_add(1);
@@ -158,17 +194,49 @@ impl Daemon {
         self.settle();
     }
 
+    /// netifd says which devices stand for the networks.
+    pub(super) fn networks_changed(&mut self, networks: Networks) {
+        self.guard.learn(networks);
+        let settings = self.configuration.settings.clone();
+        self.follow_guard(&settings);
+    }
+
+    /// Has the kernel program follow the configuration and the router, and discovery follow it.
+    fn follow_guard(&mut self, settings: &Settings) {
+        if self.guard.follow(settings) {
+            self.fill_guard();
+        }
+        self.follow_discovery(settings);
+    }
+
+    /// Tells a program that was just loaded of all devices.
+    fn fill_guard(&mut self) {
+        adopt(&mut self.registry, &mut self.guard);
+        self.registry.repeat_policies();
+    }
+
     fn look_after(&mut self) {
         let settings = self.configuration.settings.clone();
-        self.guard.follow(&settings, &self.ubus_socket);
-        self.follow_discovery(&settings);
+        self.follow_guard(&settings);
         self.renew_certificate(&settings);
-        if let Ok(broker) = &self.broker
-            && let Some(stats) = broker.handle.stats()
-        {
-            let connected = stats.clients.iter().filter_map(|client| client.mac);
-            self.registry.connected(&connected.collect());
+        if self.broker.is_err() && Instant::now() >= self.broker_retry {
+            self.switch_broker(&settings);
         }
+        self.note_clients();
+    }
+
+    /// Takes the broker's answer of who is connected, and asks anew. Never waits for it.
+    fn note_clients(&mut self) {
+        let Ok(broker) = &mut self.broker else { return };
+        match broker.stats.as_ref().map(Receiver::try_recv) {
+            Some(Ok(stats)) => {
+                let connected = stats.clients.iter().filter_map(|client| client.mac);
+                self.registry.connected(&connected.collect());
+            }
+            Some(Err(TryRecvError::Empty)) => return,
+            Some(Err(TryRecvError::Disconnected)) | None => {}
+        }
+        broker.stats = broker.handle.ask_stats();
     }
 
     /// Starts the sources anew where they are to look elsewhere.
@@ -178,7 +246,10 @@ impl Daemon {
             return;
         }
         match discovery::start(sources.clone(), outlet(&self.inbox, Input::Discovery)) {
-            Ok(discovery) => self.discovery = (sources, discovery),
+            Ok(discovery) => {
+                self.discovery = (sources, discovery);
+                self.registry.forget_presence();
+            }
             Err(error) => log::error!("discovery: {error}"),
         }
     }
@@ -188,6 +259,7 @@ impl Daemon {
         match (settings.main.enabled, &self.broker) {
             (true, Ok(broker)) => broker.handle.set_listeners(settings.listeners.clone()),
             (false, Ok(_)) | (true, Err(_)) => {
+                self.broker_retry = Instant::now() + RETRY;
                 self.broker = start_broker(settings, &self.registry, &self.guard, &self.inbox);
                 if let Err(error) = &self.broker {
                     log::error!("broker: {error}");
@@ -201,11 +273,20 @@ impl Daemon {
     fn renew_certificate(&mut self, settings: &Settings) {
         let names = names(settings, &self.guard);
         let Ok(broker) = &mut self.broker else { return };
+        let now = Instant::now();
+        if names == broker.certified.0 && now < broker.certified.1 {
+            return;
+        }
+        let mut next = CERTIFICATE_EVERY;
         match broker.pki.renew(&names) {
             Ok(false) => {}
             Ok(true) => broker.handle.set_tls(broker.pki.tls_config()),
-            Err(error) => log::error!("certificate: {error}"),
+            Err(error) => {
+                log::error!("certificate: {error}");
+                next = RETRY;
+            }
         }
+        broker.certified = (names, now + next);
     }
 
     /// A source of sightings spoke.
@@ -252,6 +333,11 @@ impl Daemon {
     fn framed(&mut self, frame: &FrameEvent) {
         let now = unix_ms();
         self.registry.frame(now, frame.mac);
+        // Each made-up source address has events of its own in the kernel. Those that the registry
+        // does not take in are counted there and told nowhere: a flood is not to fill the log.
+        if self.registry.device(frame.mac).is_none() {
+            return;
+        }
         if frame.reason.is_flood() {
             self.registry.flooded(now, frame.mac);
         }
@@ -304,11 +390,10 @@ impl Daemon {
         }
         let settings = self.configuration.settings.clone();
         self.registry.set_settings(settings.clone(), now);
-        self.guard.follow(&settings, &self.ubus_socket);
+        self.follow_guard(&settings);
         if self.guard.switch(&settings) {
-            self.adopt();
+            self.fill_guard();
         }
-        self.follow_discovery(&settings);
         self.switch_broker(&settings);
         self.renew_certificate(&settings);
         self.repeats = Repeats::default();
@@ -332,15 +417,11 @@ impl Daemon {
     /// Carries out what the registry's changes ask for.
     pub(super) fn settle(&mut self) {
         let effects = self.registry.take_effects();
-        for mac in effects.freed {
-            self.guard.free(mac);
-        }
-        for mac in effects.policies {
-            if let Some(device) = self.registry.device(mac) {
-                let policy = self.registry.policy(device);
-                self.guard.set(mac, &policy);
-            }
-        }
+        self.carry_out(effects);
+    }
+
+    fn carry_out(&mut self, effects: Effects) {
+        instruct(&mut self.guard, &self.registry, &effects);
         if effects.directory
             && let Ok(broker) = &self.broker
         {
@@ -363,6 +444,10 @@ impl Daemon {
 
     fn save(&mut self) {
         self.save_due = None;
+        if self.unreadable.is_some() {
+            self.unsaved.clone_from(&self.unreadable);
+            return;
+        }
         let saved = store::save(&self.configuration.settings.main.data_dir, &self.registry);
         self.unsaved = saved.err().map(|error| error.to_string());
         if let Some(error) = &self.unsaved {
@@ -385,19 +470,40 @@ impl Daemon {
     }
 
     /// Stops on purpose: clients are told, the registry is written, the program taken off.
-    pub(super) fn stop(self) {
+    pub(super) fn stop(mut self) {
         log::info!("stopping: the kernel program is taken off the interfaces");
+        if self.save_due.is_some() {
+            self.save();
+        }
         drop(self.discovery);
+        // Before what may take its time: the service manager kills who takes too long.
+        self.guard.stop();
         if let Ok(broker) = self.broker {
             broker.handle.stop();
         }
-        if self.save_due.is_some() {
-            let dir = &self.configuration.settings.main.data_dir;
-            if let Err(error) = store::save(dir, &self.registry) {
-                log::error!("{error}");
-            }
+    }
+}
+
+/// Takes in the devices that a predecessor left in the kernel, with their counters: it may
+/// have died before it wrote them down. Those that never come again go in their time.
+fn adopt(registry: &mut Registry, guard: &mut Guard) {
+    let now = unix_ms();
+    for mac in guard.known() {
+        if !registry.adopt(now, mac) {
+            guard.free(mac);
         }
-        self.guard.stop();
+    }
+}
+
+/// Tells the kernel program what it is to hold devices to.
+fn instruct(guard: &mut Guard, registry: &Registry, effects: &Effects) {
+    for mac in &effects.freed {
+        guard.free(*mac);
+    }
+    for mac in &effects.policies {
+        if let Some(device) = registry.device(*mac) {
+            guard.set(*mac, &registry.policy(device));
+        }
     }
 }
 
@@ -410,8 +516,9 @@ fn start_broker(
     if !settings.main.enabled {
         return Err("switched off in the configuration".to_owned());
     }
-    let pki = Pki::open_or_create(&settings.main.data_dir, &names(settings, guard))
-        .map_err(|error| error.to_string())?;
+    let names = names(settings, guard);
+    let pki =
+        Pki::open_or_create(&settings.main.data_dir, &names).map_err(|error| error.to_string())?;
     let handle = broker::start(broker::Startup {
         listeners: settings.listeners.clone(),
         bounds: broker::Bounds::default(),
@@ -421,7 +528,12 @@ fn start_broker(
         events: outlet(inbox, Input::Broker),
     })
     .map_err(|error| error.to_string())?;
-    Ok(Broker { handle, pki })
+    Ok(Broker {
+        handle,
+        pki,
+        certified: (names, Instant::now() + CERTIFICATE_EVERY),
+        stats: None,
+    })
 }
 
 fn discovery_config(settings: &Settings, guard: &Guard, ubus_socket: &Path) -> DiscoveryConfig {

@@ -20,7 +20,7 @@ use std::{io, thread};
 use mqttguard_common::Mac;
 
 pub use netlink::{local_addresses, neighbour_mac};
-pub use networks::resolve_networks;
+pub use networks::{NetworkWatch, Networks};
 
 use crate::outlet::{Closed, Outlet};
 use crate::ubus::wake::Wake;

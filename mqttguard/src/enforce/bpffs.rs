@@ -49,11 +49,16 @@ impl Pins {
                 }
             })?;
         }
-        let pins = Pins { root: root.into() };
+        let pins = Pins::at(root);
         for dir in [pins.maps(), pins.links()] {
             fs::create_dir_all(&dir).map_err(|error| EnforceError::File { path: dir, error })?;
         }
         Ok(pins)
+    }
+
+    /// What may be pinned there already, without making anything.
+    pub(super) fn at(root: &Path) -> Self {
+        Pins { root: root.into() }
     }
 
     /// The maps, by layout version: the kernel would hand a map of another shape to a program
@@ -95,6 +100,7 @@ impl Pins {
 
     /// Removes what is left when everything is detached.
     pub(super) fn remove_all(&self) {
+        self.remove_other_versions();
         self.remove_maps();
         remove(&self.links());
         // Stays if somebody else has something in it.

@@ -163,6 +163,12 @@ impl Enforcer {
             .clone()
     }
 
+    /// Whether the thread is gone that follows the interfaces: what is attached stays and
+    /// enforces, but nothing new is attached to.
+    pub fn has_ended(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Attaches to other devices, or by another hook, and returns when that is done.
     ///
     /// # Errors

@@ -192,6 +192,19 @@ pub(super) fn detach(
     unpin(&kind.pin(dir, index))
 }
 
+/// Detaches everything that is pinned and that `keep` does not want.
+pub(super) fn detach_all_but(dir: &Path, links: &[Link], keep: impl Fn(Kind, u32) -> bool) {
+    for (kind, index) in pinned(dir) {
+        if keep(kind, index) {
+            continue;
+        }
+        let link = links.iter().find(|link| link.index == index);
+        if let Err(error) = detach(dir, index, link, kind) {
+            log::warn!("detaching {} from interface {index}: {error}", kind.name());
+        }
+    }
+}
+
 /// The attachments that are pinned, whoever made them.
 pub(super) fn pinned(dir: &Path) -> Vec<(Kind, u32)> {
     let Ok(entries) = fs::read_dir(dir) else {

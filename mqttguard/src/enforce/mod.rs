@@ -9,12 +9,14 @@ mod links;
 /// The object that holds the kernel programs, and how it is loaded.
 pub mod object;
 mod ports;
+mod predecessor;
 mod probe;
 mod tables;
 mod watch;
 
 pub use enforcer::Enforcer;
 pub use error::EnforceError;
+pub use predecessor::{standing, take_off};
 pub use tables::Tables;
 
 use std::net::IpAddr;

@@ -211,20 +211,11 @@ impl Ports {
     /// Removes every pinned attachment that is not ours now: of a predecessor with another
     /// target or hook, of interfaces that are gone.
     fn sweep(&self, links: &[Link]) {
-        let dir = self.pins.links();
-        for (kind, index) in hook::pinned(&dir) {
-            let ours = self
-                .ports
+        hook::detach_all_but(&self.pins.links(), links, |kind, index| {
+            self.ports
                 .get(&index)
-                .is_some_and(|port| port.kind == Some(kind));
-            if ours {
-                continue;
-            }
-            let link = links.iter().find(|link| link.index == index);
-            if let Err(error) = hook::detach(&dir, index, link, kind) {
-                log::warn!("detaching {} from interface {index}: {error}", kind.name());
-            }
-        }
+                .is_some_and(|port| port.kind == Some(kind))
+        });
     }
 
     /// Compares what interfaces have received with what the program has seen. Interfaces on

@@ -178,6 +178,15 @@ impl Device {
         self.credential.is_some() || self.blocked.is_some()
     }
 
+    /// Whether it is stored. What was never decided about nor ever had an address or a name is
+    /// seen anew soon enough.
+    pub(super) fn is_worth_keeping(&self) -> bool {
+        self.is_decided()
+            || self.quarantine.is_some()
+            || self.hostname.is_some()
+            || !self.addresses.is_empty()
+    }
+
     pub(super) fn add_address(&mut self, address: IpAddr) {
         if self.addresses.back() == Some(&address) {
             return;

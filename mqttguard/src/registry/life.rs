@@ -1,5 +1,7 @@
 //! The life of a device: seen, enrolled, quarantined, blocked, gone.
 
+use std::net::IpAddr;
+
 use mqttguard_common::Mac;
 
 use super::device::bare_name;
@@ -69,9 +71,6 @@ impl Registry {
         };
         device.present.set(sighting.source, true);
         device.last_seen_ms = now;
-        if let Some(address) = sighting.address {
-            device.add_address(address);
-        }
         if sighting.interface.is_some() {
             device.interface.clone_from(&sighting.interface);
         }
@@ -80,6 +79,9 @@ impl Registry {
         if renamed {
             device.hostname.clone_from(&sighting.hostname);
         }
+        if let Some(address) = sighting.address {
+            self.move_address(mac, address);
+        }
         if renamed {
             self.adopt_hostname(mac);
         }
@@ -87,8 +89,21 @@ impl Registry {
             self.effects.policies.insert(mac);
         }
         if !known {
+            self.effects.save(Save::Soon);
             let (address, source) = (sighting.address, sighting.source.name());
             self.tell(mac, EventKind::DeviceSeen { address, source });
+        }
+    }
+
+    /// An address is that of the device last seen with it: an owner who names a device by an
+    /// address must not meet the one that had it before.
+    fn move_address(&mut self, mac: Mac, address: IpAddr) {
+        for device in self.devices.values_mut() {
+            if device.mac == mac {
+                device.add_address(address);
+            } else {
+                device.addresses.retain(|known| *known != address);
+            }
         }
     }
 
@@ -120,6 +135,9 @@ impl Registry {
     pub fn frame(&mut self, now: UnixMs, mac: Mac) {
         if let Some(device) = self.devices.get_mut(&mac) {
             device.last_seen_ms = now;
+            if std::mem::take(&mut device.gone) {
+                self.effects.policies.insert(mac);
+            }
             return;
         }
         let (since, taken) = self.strangers;
@@ -173,7 +191,7 @@ impl Registry {
             .devices
             .get(&mac)
             .map_or(State::New, super::Device::state);
-        let Some(device) = self.device_or_new(mac, now) else {
+        let Some(device) = self.device_wanted(mac, now) else {
             return Err(Refused::Full(Self::MAX_DEVICES));
         };
         let earlier = device.credential.take();
@@ -227,11 +245,14 @@ impl Registry {
             return Ok(credential.username.clone());
         }
         let name = device.map_or_else(|| bare_name(mac), |device| device.name.clone());
-        Ok(if owner(&name).is_none() {
-            name
-        } else {
-            bare_name(mac)
-        })
+        if owner(&name).is_none() {
+            return Ok(name);
+        }
+        let username = bare_name(mac);
+        match owner(&username) {
+            Some(owner) => Err(Refused::UsernameTaken { username, owner }),
+            None => Ok(username),
+        }
     }
 
     /// Cuts the device off for good.
@@ -244,7 +265,7 @@ impl Registry {
             .devices
             .get(&mac)
             .map_or(State::New, super::Device::state);
-        let Some(device) = self.device_or_new(mac, now) else {
+        let Some(device) = self.device_wanted(mac, now) else {
             return Err(Refused::Full(Self::MAX_DEVICES));
         };
         device.blocked = Some(why.to_owned());
@@ -325,6 +346,25 @@ impl Registry {
         u64::try_from(self.settings.main.quarantine.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// The clock was set from `before` to `after`. What counts time goes on as if it had always
+    /// shown the new one: a router boots in the past, and when it hears of the present, nobody's
+    /// quarantine is over and nobody has been away for years. Times ahead of the old clock are
+    /// those of an earlier run, and right.
+    pub fn clock_set(&mut self, before: UnixMs, after: UnixMs) {
+        let moved = |time: UnixMs| match time <= before {
+            true => after.saturating_sub(before - time),
+            false => time,
+        };
+        for device in self.devices.values_mut() {
+            device.first_seen_ms = moved(device.first_seen_ms);
+            device.last_seen_ms = moved(device.last_seen_ms);
+            if let Some(quarantine) = &mut device.quarantine {
+                let left = quarantine.until_ms.saturating_sub(before);
+                quarantine.until_ms = after.saturating_add(left);
+            }
+        }
+    }
+
     /// Does what is due: quarantines end, devices go. Once a second is often enough.
     pub fn tick(&mut self, now: UnixMs) {
         let longest = now.saturating_add(self.quarantine_ms());
@@ -394,7 +434,7 @@ impl Registry {
         self.effects.save(Save::Now);
     }
 
-    fn tell_change(&mut self, mac: Mac, from: State, to: State, why: String) {
+    pub(super) fn tell_change(&mut self, mac: Mac, from: State, to: State, why: String) {
         if from != to {
             self.tell(
                 mac,

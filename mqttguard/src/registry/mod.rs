@@ -58,25 +58,38 @@ impl Registry {
             full: false,
         };
         registry.set_settings(settings, now);
+        // What the configuration says at a start is no change.
+        registry.effects.told.clear();
         registry
     }
 
     /// Puts another configuration in force.
     pub fn set_settings(&mut self, settings: Arc<Settings>, now: UnixMs) {
         self.settings = settings.clone();
+        let before: Vec<(Mac, State)> = self
+            .devices
+            .values()
+            .map(|device| (device.mac, device.state()))
+            .collect();
         for device in self.devices.values_mut() {
             device.config_blocked = false;
         }
         for (mac, word) in &settings.devices {
-            let Some(device) = self.device_or_new(*mac, now) else {
+            let Some(device) = self.device_wanted(*mac, now) else {
                 continue;
             };
             device.config_blocked = word.blocked;
             if let Some(name) = &word.name {
                 device.name.clone_from(name);
+                self.give_way(*mac, name);
             }
         }
-        self.effects.policies.extend(self.devices.keys());
+        for (mac, from) in before {
+            if let Some(to) = self.devices.get(&mac).map(Device::state) {
+                self.tell_change(mac, from, to, "by the configuration".to_owned());
+            }
+        }
+        self.repeat_policies();
         self.effects.directory = true;
     }
 
@@ -93,6 +106,23 @@ impl Registry {
     /// What has to be done outside; each effect is handed out once.
     pub fn take_effects(&mut self) -> Effects {
         std::mem::take(&mut self.effects)
+    }
+
+    /// The sources of sightings begin anew: none of them will take back what those before said.
+    pub fn forget_presence(&mut self) {
+        for device in self.devices.values_mut() {
+            device.present = Sources::default();
+        }
+    }
+
+    /// Asks for the kernel policy of every device, as after a new load of the program.
+    pub fn repeat_policies(&mut self) {
+        for device in self.devices.values() {
+            match device.state() {
+                State::Gone => self.effects.freed.insert(device.mac),
+                _ => self.effects.policies.insert(device.mac),
+            };
+        }
     }
 
     /// Notes which devices have a client at the broker now.
@@ -179,11 +209,42 @@ impl Registry {
             .limits(by_device.or(profile.map(|profile| &*profile.limits)))
     }
 
+    /// Takes a name that the configuration gives to `owner` from whoever else has it: two devices
+    /// of one name would share the topics of `%d`.
+    fn give_way(&mut self, owner: Mac, name: &str) {
+        let others: Vec<Mac> = self
+            .devices
+            .values()
+            .filter(|other| other.mac != owner && other.name.eq_ignore_ascii_case(name))
+            .map(|other| other.mac)
+            .collect();
+        for mac in others {
+            if let Some(device) = self.devices.get_mut(&mac) {
+                device.name = bare_name(mac);
+                log::warn!(
+                    "the configuration gives the name '{name}' to {owner}; {mac}, which had it, \
+                     is '{}' now",
+                    device.name
+                );
+            }
+        }
+    }
+
     /// The device, taken in if it is not known yet. None when there is no room even after the
-    /// longest unseen undecided device has made some.
+    /// longest unseen of the undecided devices that are not there has made some.
     fn device_or_new(&mut self, mac: Mac, now: UnixMs) -> Option<&mut Device> {
+        self.take_in(mac, now, false)
+    }
+
+    /// As [`Registry::device_or_new`], for a device that the owner has a word on: others make room
+    /// even while they are there, or a crowd of made-up devices could keep the owner from acting.
+    fn device_wanted(&mut self, mac: Mac, now: UnixMs) -> Option<&mut Device> {
+        self.take_in(mac, now, true)
+    }
+
+    fn take_in(&mut self, mac: Mac, now: UnixMs, wanted: bool) -> Option<&mut Device> {
         if !self.devices.contains_key(&mac) {
-            if !mac.is_device() || !self.make_room() {
+            if !mac.is_device() || !self.make_room(wanted) {
                 return None;
             }
             let mut device = Device::new(mac, now);
@@ -194,12 +255,11 @@ impl Registry {
             }
             self.devices.insert(mac, device);
             self.effects.policies.insert(mac);
-            self.effects.save(Save::Soon);
         }
         self.devices.get_mut(&mac)
     }
 
-    fn make_room(&mut self) -> bool {
+    fn make_room(&mut self, wanted: bool) -> bool {
         if self.devices.len() < Self::MAX_DEVICES {
             self.full = false;
             return true;
@@ -209,11 +269,11 @@ impl Registry {
             .values()
             .filter(|device| {
                 !device.is_decided()
-                    && device.present.is_empty()
+                    && (wanted || device.present.is_empty())
                     && device.quarantine.is_none()
                     && !self.settings.devices.contains_key(&device.mac)
             })
-            .min_by_key(|device| device.last_seen_ms)
+            .min_by_key(|device| (!device.present.is_empty(), device.last_seen_ms))
             .map(|device| device.mac);
         if let Some(mac) = oldest {
             self.drop_device(mac);
@@ -231,10 +291,12 @@ impl Registry {
     }
 
     fn drop_device(&mut self, mac: Mac) {
-        self.devices.remove(&mac);
+        let dropped = self.devices.remove(&mac);
         self.effects.policies.remove(&mac);
         self.effects.freed.insert(mac);
-        self.effects.save(Save::Soon);
+        if dropped.is_some_and(|device| device.is_worth_keeping()) {
+            self.effects.save(Save::Soon);
+        }
     }
 
     fn tell(&mut self, mac: Mac, kind: EventKind) {
@@ -252,7 +314,10 @@ impl Registry {
                 .values()
                 .any(|other| other.mac != mac && other.name.eq_ignore_ascii_case(name))
         };
-        let Some(name) = slug(wanted) else {
+        // One that looks like a MAC address is not to be taken from the device that bears it.
+        let is_bare =
+            |name: &String| name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let Some(name) = slug(wanted).filter(|name| !is_bare(name)) else {
             return bare_name(mac);
         };
         if !taken(&name) {

@@ -151,7 +151,7 @@ pub fn save(dir: &Path, registry: &Registry) -> Result<(), StoreError> {
         version: VERSION,
         devices: registry
             .devices()
-            .filter(|device| is_worth_keeping(device))
+            .filter(|device| device.is_worth_keeping())
             .map(StoredDevice::from)
             .collect(),
     };
@@ -191,14 +191,6 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-/// What was never decided about nor ever had an address or a name is seen anew soon enough.
-fn is_worth_keeping(device: &Device) -> bool {
-    device.is_decided()
-        || device.quarantine.is_some()
-        || device.hostname.is_some()
-        || !device.addresses.is_empty()
 }
 
 impl From<&Device> for StoredDevice {

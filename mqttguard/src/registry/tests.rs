@@ -331,3 +331,148 @@ fn a_damaged_file_falls_back_on_the_one_before() {
         "never starts over on its own"
     );
 }
+
+#[test]
+fn a_name_of_the_configuration_is_taken_from_whoever_has_it() {
+    let mut registry = registry();
+    registry.sighting(1, &lease(LAMP, "inverter", true));
+    registry
+        .enrol(2, LAMP, None, None, "hash".into())
+        .expect("enrolled");
+    let uci = format!(
+        "config mqttguard 'main'\nconfig device\n\toption mac '{PLUG}'\n\toption name 'inverter'\n"
+    );
+    let settings = config::parse("test", &uci).expect("valid");
+    registry.set_settings(Arc::new(settings), 3);
+    registry
+        .enrol(4, PLUG, None, None, "hash".into())
+        .expect("enrolled");
+    let directory = registry.directory();
+    let names: BTreeSet<&str> = directory
+        .accounts
+        .values()
+        .map(|account| account.device.as_str())
+        .collect();
+    assert_eq!(names, BTreeSet::from(["02c11e170002", "inverter"]));
+}
+
+#[test]
+fn nobody_takes_the_name_that_another_device_bears_without_telling_one() {
+    let mut registry = registry();
+    registry.sighting(1, &lease(LAMP, "02c11e170001", true));
+    registry.sighting(2, &lease(PLUG, "", true));
+    let name = |mac| registry.device(mac).map(|device| device.name.as_str());
+    assert_eq!(name(LAMP), Some("02c11e170002"));
+    assert_eq!(name(PLUG), Some("02c11e170001"));
+}
+
+#[test]
+fn a_username_is_never_given_twice() {
+    let mut registry = registry();
+    registry
+        .enrol(1, LAMP, None, Some("02c11e170001"), "hash".into())
+        .expect("enrolled");
+    let refused = registry.enrol(2, PLUG, None, None, "hash".into());
+    assert!(
+        matches!(refused, Err(Refused::UsernameTaken { owner: LAMP, .. })),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn a_crowd_does_not_keep_the_owner_from_acting() {
+    let mut registry = registry();
+    for number in 0..Registry::MAX_DEVICES {
+        let [.., high, low] = number.to_be_bytes();
+        let mac = Mac([2, 0, 0, 1, high, low]);
+        registry.sighting(1, &lease(mac, "", true));
+    }
+    registry.sighting(2, &lease(PLUG, "plug", true));
+    assert!(registry.device(PLUG).is_none(), "there is no room");
+    registry.block(3, PLUG, "by hand").expect("blocked");
+    assert_eq!(state(&registry, PLUG), Some(State::Blocked));
+    assert_eq!(registry.devices().count(), Registry::MAX_DEVICES);
+}
+
+#[test]
+fn a_clock_that_is_set_ends_no_quarantine_and_sends_nobody_away() {
+    const BOOT: UnixMs = 1_600_000_000_000;
+    const NOW: UnixMs = 1_800_000_000_000;
+    let mut registry = registry();
+    registry.frame(BOOT, PLUG);
+    registry
+        .enrol(BOOT, LAMP, None, None, "hash".into())
+        .expect("enrolled");
+    for _ in 0..5 {
+        registry.login_failed(BOOT, PLUG);
+    }
+    registry.clock_set(BOOT + 60_000, NOW);
+    registry.tick(NOW);
+    assert_eq!(state(&registry, PLUG), Some(State::Quarantined));
+    assert_eq!(state(&registry, LAMP), Some(State::Enrolled));
+    registry.tick(NOW + 9 * 60_000);
+    assert_eq!(state(&registry, PLUG), Some(State::New));
+}
+
+#[test]
+fn an_address_is_that_of_the_device_last_seen_with_it() {
+    let mut registry = registry();
+    registry.sighting(1, &lease(PLUG, "plug", true));
+    let mut moved = lease(LAMP, "lamp", true);
+    moved.address = Some([192, 168, 77, PLUG.0[5]].into());
+    registry.sighting(2, &moved);
+    assert_eq!(registry.find("192.168.77.1"), Ok(LAMP));
+}
+
+#[test]
+fn a_frame_brings_a_gone_device_back() {
+    let mut registry = registry();
+    registry
+        .enrol(0, PLUG, None, None, "hash".into())
+        .expect("enrolled");
+    registry.tick(31 * DAY_MS);
+    assert_eq!(state(&registry, PLUG), Some(State::Gone));
+    registry.take_effects();
+    registry.frame(31 * DAY_MS, PLUG);
+    assert_eq!(state(&registry, PLUG), Some(State::Enrolled));
+    assert!(registry.take_effects().policies.contains(&PLUG));
+}
+
+#[test]
+fn sources_that_begin_anew_keep_nobody_present() {
+    let mut registry = registry();
+    registry.sighting(0, &lease(PLUG, "plug", true));
+    registry.forget_presence();
+    registry.tick(31 * DAY_MS);
+    assert!(registry.device(PLUG).is_none(), "long gone");
+}
+
+#[test]
+fn a_block_by_the_configuration_is_told_once() {
+    let mut registry = registry();
+    registry.sighting(1, &lease(PLUG, "plug", true));
+    registry.take_effects();
+    let uci = format!(
+        "config mqttguard 'main'\nconfig device\n\toption mac '{PLUG}'\n\toption blocked '1'\n"
+    );
+    let settings = Arc::new(config::parse("test", &uci).expect("valid"));
+    registry.set_settings(settings.clone(), 2);
+    assert_eq!(codes(&mut registry), ["state-changed"]);
+    registry.set_settings(settings, 3);
+    assert_eq!(codes(&mut registry), [""; 0]);
+}
+
+#[test]
+fn strangers_that_only_send_frames_wear_no_flash() {
+    let mut registry = registry();
+    registry.take_effects();
+    for number in 0..20 {
+        registry.frame(1, Mac([2, 0, 0, 1, 0, number]));
+    }
+    assert_eq!(registry.devices().count(), 20);
+    registry.tick(31 * DAY_MS);
+    assert_eq!(registry.devices().count(), 0);
+    assert_eq!(registry.take_effects().save, Save::No);
+    registry.sighting(31 * DAY_MS, &lease(PLUG, "plug", true));
+    assert_eq!(registry.take_effects().save, Save::Soon);
+}

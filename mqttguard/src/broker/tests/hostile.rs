@@ -260,3 +260,51 @@ fn misbehave([tls_at, plain_at]: [SocketAddr; 2], config: &Arc<rustls::ClientCon
         }
     }
 }
+
+/// Each guess costs the login worker a tenth of a second on a small router: who never waits for
+/// the answer must be counted as well, or could keep everybody else out for ever.
+#[test]
+fn guesses_count_of_clients_that_do_not_wait_for_the_answer() {
+    let rig = Rig::new();
+    for _ in 0..8 {
+        let mut stream = socket(CAMERA_IP, rig.plain);
+        let guess = connect(true, "c", Some(("lamp", "wrong")));
+        stream.write_all(&guess).unwrap();
+    }
+    for _ in 0..8 {
+        rig.event(|event| match &event.kind {
+            BrokerEventKind::LoginRefused { why, .. } => {
+                assert_eq!(event.mac, Some(CAMERA));
+                assert_eq!(*why, Denial::WrongPassword);
+                Some(())
+            }
+            _ => None,
+        });
+    }
+}
+
+#[test]
+fn what_is_told_of_a_client_is_bounded() {
+    let rig = Rig::new();
+    let long = "x".repeat(30_000);
+    let mut client = rig.plain_client(LAMP_IP, true);
+    assert_eq!(client.login(&long, Some((&long, PASSWORD))), 0x86);
+    let mut client = rig.plain_client(LAMP_IP, true);
+    assert_eq!(client.login(&long, Some(("plug", PASSWORD))), 0);
+    let stats = rig.until(|stats| stats.clients.len() == 1);
+    assert!(stats.clients[0].client_id.len() < 300);
+    drop(client);
+    let mut names = 0;
+    while names < 3 {
+        names += rig.event(|event| {
+            let id = event.client_id.as_ref().map(|id| id.len());
+            let user = match &event.kind {
+                BrokerEventKind::LoginRefused { username, .. } => username.as_ref(),
+                _ => None,
+            };
+            let lengths = id.into_iter().chain(user.map(String::len));
+            let shown = lengths.inspect(|length| assert!(*length < 300, "{event:?}"));
+            Some(shown.count())
+        });
+    }
+}
