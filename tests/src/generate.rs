@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use mqttguard::config::{Exception, KernelLimits, Mode};
-use mqttguard::enforce::{DevicePolicy, Rules};
-use mqttguard::registry::Standing;
+use mqttguard::enforce::Rules;
+use mqttguard::registry::{DevicePolicy, Standing};
 use mqttguard_common::Mac;
 
 use crate::frames::{CLIENT_HELLO, ROUTER, connect};

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use mqttguard::config::Mode;
-use mqttguard::enforce::{DevicePolicy, Rules};
-use mqttguard::registry::Standing;
+use mqttguard::enforce::Rules;
+use mqttguard::registry::{DevicePolicy, Standing};
 use mqttguard_common::{Mac, Reason};
 
 use crate::bpf::Verdict;
