@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use mqttguard::config::KernelLimits;
-use mqttguard::enforce::DevicePolicy;
+use mqttguard::registry::DevicePolicy;
 use mqttguard_common::{Mac, Reason};
 use mqttguard_tests::bpf::{GOOD, HOOKS, Kernel, rules};
 use mqttguard_tests::frames::{ACK, Frame, SYN};

@@ -10,7 +10,7 @@
 
 use std::net::IpAddr;
 
-use mqttguard::enforce::DevicePolicy;
+use mqttguard::registry::DevicePolicy;
 use mqttguard::registry::Standing;
 use mqttguard_common::{Mac, Reason};
 use mqttguard_tests::bpf::{GOOD, Kernel, rules};
