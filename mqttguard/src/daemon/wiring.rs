@@ -459,7 +459,9 @@ impl Daemon {
 
     fn tell(&mut self, mac: Option<Mac>, name: Option<String>, kind: EventKind) {
         let event = self.events.push(unix_ms(), mac, name, kind);
-        self.bus.notify(event.kind.code(), event.to_json());
+        if self.bus.has_subscribers() {
+            self.bus.notify(event.kind.code(), event.to_json());
+        }
     }
 
     /// Stops on purpose: clients are told, the registry is written, the program taken off.
@@ -481,8 +483,8 @@ impl Daemon {
 /// have died before it wrote them down. Those that never come again go in their time.
 fn adopt(registry: &mut Registry, guard: &mut Guard) {
     let now = unix_ms();
-    for mac in guard.known() {
-        if !registry.adopt(now, mac) {
+    for (mac, standing) in guard.known() {
+        if !registry.adopt(now, mac, standing) {
             guard.free(mac);
         }
     }

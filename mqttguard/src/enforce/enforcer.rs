@@ -16,6 +16,7 @@ use super::watch::{Command, Watch};
 use super::{
     Attachment, DeviceCounters, DevicePolicy, EnforceError, Report, Rules, Tables, Target, object,
 };
+use crate::registry::Standing;
 
 /// The kernel program at work: loaded, attached, fed and listened to.
 ///
@@ -135,6 +136,15 @@ impl Enforcer {
     /// The devices set, by this process or by a predecessor.
     pub fn known(&self) -> impl Iterator<Item = Mac> + '_ {
         self.tables.known()
+    }
+
+    /// How a device stands that is known.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tables::standing`].
+    pub fn standing(&self, mac: Mac) -> Result<Option<Standing>, EnforceError> {
+        self.tables.standing(mac)
     }
 
     /// Forgets the devices that a predecessor set and `keep` does not know.
