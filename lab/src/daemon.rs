@@ -22,8 +22,6 @@ pub struct GuardFiles {
     pub config: PathBuf,
     /// `data_dir`: certificates and the registry.
     pub data: PathBuf,
-    /// `run_dir`.
-    pub run: PathBuf,
     /// `bpf_dir`: pins.
     pub bpf: PathBuf,
     /// Its log.
@@ -37,7 +35,6 @@ impl GuardFiles {
         let files = Self {
             config: dir.join("config/mqttguard"),
             data: dir.join("data"),
-            run: dir.join("run"),
             bpf: home.bpf_dir(),
             log: home.dir().join("mqttguard.log"),
             leases: leases.to_owned(),
@@ -53,13 +50,11 @@ impl GuardFiles {
             "config mqttguard 'main'\n\
              \tlist device 'br-lan'\n\
              \toption data_dir '{}'\n\
-             \toption run_dir '{}'\n\
              \toption bpf_dir '{}'\n\
              \toption lease_file '{}'\n\
              {main}\n\
              {sections}\n",
             self.data.display(),
-            self.run.display(),
             self.bpf.display(),
             self.leases.display()
         )

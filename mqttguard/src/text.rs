@@ -36,10 +36,17 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Control characters, and the marks that reorder what is shown (Unicode bidirectional controls).
-fn is_dangerous(c: char) -> bool {
+/// Control characters, and what hides or reorders text (Unicode's zero-width and bidirectional
+/// controls).
+pub fn is_dangerous(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            c,
+            '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+        )
 }
 
 /// `text` as a name that can stand in a topic, a user name and a certificate: letters, digits,

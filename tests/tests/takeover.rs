@@ -73,6 +73,22 @@ fn a_killed_daemons_limits_and_blocks_stand() {
 }
 
 #[test]
+fn a_killed_daemons_quarantine_stands_though_it_was_not_written_down() {
+    let main = "\toption login_failures '1'\n";
+    let (lab, mut guard) = guarded_with(&["lamp"], main, "");
+    let credential = enrol(&guard, "lamp");
+    let wrong = lab.device(0).client(&credential.with_password("wrong"));
+    wrong.publish("lamp/state", "on", 1).unwrap();
+    assert!(until(PATIENCE, || guard.state("lamp").unwrap() == "quarantined"));
+    guard.kill().unwrap();
+    let stored = std::fs::read_to_string(guard.files().data.join("registry.json")).unwrap();
+    assert!(!stored.contains("quarantine"), "it was written: {stored}");
+    guard.start_again().unwrap();
+    lab.wait_protected(&mut guard).unwrap();
+    assert_eq!(guard.state("lamp").unwrap(), "quarantined");
+}
+
+#[test]
 fn a_killed_daemons_credentials_work_with_the_next() {
     let (lab, mut guard) = guarded(&["lamp"]);
     let credential = enrol(&guard, "lamp");

@@ -10,6 +10,7 @@ use super::auth::{self, Job, Verdict};
 use super::conn::Conn;
 use super::event::{BrokerEvent, BrokerEventKind, Denial};
 use super::listen::Accepted;
+use super::peers::Origin;
 use super::reactor::Reactor;
 use super::tls::Session;
 use crate::config::ListenerKind;
@@ -33,20 +34,27 @@ impl Reactor {
 
     fn open(&mut self, now: Time, mut accepted: Accepted) {
         let peer = accepted.peer;
+        let mac = (self.resolve)(peer);
+        let origin = Origin::of(peer, mac);
         let Some(listener) = self.listeners.get(&accepted.listener) else {
             return;
         };
         let (kind, limit) = (listener.config.kind, listener.config.connections);
         if listener.connections >= limit {
-            return self.tell_full(now, peer, "connections of the listener", limit);
+            return self.tell_full(now, (peer, mac), "connections of the listener", limit);
         }
-        let limit = self.bounds.connections_per_address;
-        if !self.peers.connect(now, peer, limit) {
-            return self.tell_full(now, peer, "connections of one address", limit);
+        let limit = self.bounds.connections_per_device;
+        if !self.peers.connect(now, origin, limit) {
+            return self.tell_full(now, (peer, mac), "connections of one device", limit);
         }
         let Ok(id) = self.core.open(now) else {
-            self.peers.disconnect(now, peer);
-            return self.tell_full(now, peer, "connections", self.bounds.core.connections);
+            self.peers.disconnect(now, origin);
+            return self.tell_full(
+                now,
+                (peer, mac),
+                "connections",
+                self.bounds.core.connections,
+            );
         };
         let mut register = || -> io::Result<Option<Session>> {
             let token = Token(id.slot as usize);
@@ -63,14 +71,14 @@ impl Reactor {
                 if let Some(listener) = self.listeners.get_mut(&accepted.listener) {
                     listener.connections = listener.connections.saturating_add(1);
                 }
-                let conn = Conn::new(id, accepted.stream, tls, peer, accepted.listener);
+                let conn = Conn::new(id, accepted.stream, tls, (peer, mac), accepted.listener);
                 self.conns.insert(conn);
                 self.enqueue(id);
             }
             Err(error) => {
                 log::warn!("the broker cannot serve a connection from {peer}: {error}");
                 self.core.lost(now, id);
-                self.peers.disconnect(now, peer);
+                self.peers.disconnect(now, origin);
             }
         }
     }
@@ -89,19 +97,20 @@ impl Reactor {
     /// Takes what the login worker has found.
     pub(super) fn take_verdicts(&mut self, now: Time) {
         while let Ok(verdict) = self.login.next() {
+            let origin = Origin::of(verdict.address, verdict.mac);
             // A guess counts at once, and whether or not the client waits for the answer: it has
             // cost the worker its time.
             if let Err(denial) = verdict.proof
                 && denial.is_guess()
             {
-                self.peers.failed(now, verdict.address);
+                self.peers.failed(now, origin);
                 self.tell_guess(&verdict, denial);
             }
             let Some(conn) = self.conns.get_mut(verdict.conn) else {
                 continue;
             };
             conn.mac = verdict.mac;
-            let delay = self.peers.delay(now, verdict.address);
+            let delay = self.peers.delay(now, origin);
             if delay.is_zero() {
                 self.answer(now, verdict);
             } else {

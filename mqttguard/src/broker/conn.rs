@@ -10,6 +10,7 @@ use mqttguard_broker::{ConnId, Time, Version};
 use mqttguard_common::Mac;
 use zeroize::Zeroize;
 
+use super::peers::Origin;
 use super::tls::{Received, Session};
 use crate::config::ListenerKind;
 
@@ -54,6 +55,8 @@ pub(super) struct Conn {
     stream: TcpStream,
     tls: Option<Session>,
     pub(super) peer: IpAddr,
+    /// Whom it is put down to, over its whole life.
+    pub(super) origin: Origin,
     pub(super) listener: Arc<str>,
     pub(super) kind: ListenerKind,
     pub(super) mac: Option<Mac>,
@@ -93,9 +96,10 @@ impl Conn {
         id: ConnId,
         stream: TcpStream,
         tls: Option<Session>,
-        peer: IpAddr,
+        peer: (IpAddr, Option<Mac>),
         listener: Arc<str>,
     ) -> Conn {
+        let (peer, mac) = peer;
         Conn {
             id,
             stream,
@@ -105,8 +109,9 @@ impl Conn {
             },
             tls,
             peer,
+            origin: Origin::of(peer, mac),
             listener,
-            mac: None,
+            mac,
             login: None,
             reading: Reading::Wanted,
             readable: true,

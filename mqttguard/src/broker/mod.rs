@@ -47,7 +47,7 @@ use change::Command;
 use reactor::Reactor;
 
 /// Looks up a LAN address's MAC address, as the kernel knows it now. Called with IPv4 addresses
-/// in their IPv4 form, on the login thread and, seldom, on the broker's.
+/// in their IPv4 form, on the login thread and, for each new connection, on the broker's.
 pub type Resolve = dyn Fn(IpAddr) -> Option<Mac> + Send + Sync;
 
 /// Commands that may wait for the broker's thread.
@@ -60,9 +60,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Bounds {
     /// The core's.
     pub core: Config,
-    /// Connections at the same time from one address. A house has one address a device; this
-    /// leaves room for one that is many (Home Assistant and its add-ons).
-    pub connections_per_address: u32,
+    /// Connections at the same time from one device, or from one address where the device is not
+    /// known. Leaves room for one that is many (Home Assistant and its add-ons).
+    pub connections_per_device: u32,
 }
 
 /// What a router of 128 MB can afford and a house of a hundred devices does not reach.
@@ -79,7 +79,7 @@ impl Default for Bounds {
                 sessions: 1000,
                 memory: 16 * 1024 * 1024,
             },
-            connections_per_address: 64,
+            connections_per_device: 64,
         }
     }
 }

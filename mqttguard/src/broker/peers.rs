@@ -1,12 +1,13 @@
-//! What is remembered of each source address: connections, failed logins, what was told.
+//! What is remembered of each peer: connections, failed logins, what was told.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use mqttguard_broker::Time;
+use mqttguard_common::Mac;
 
-/// Addresses remembered without a connection.
+/// Peers remembered without a connection.
 const REMEMBERED: usize = 1024;
 /// A failed login counts for this long after the last one.
 const FAILURES_LAST: Duration = Duration::from_secs(60);
@@ -14,8 +15,22 @@ const FAILURES_LAST: Duration = Duration::from_secs(60);
 const FIRST_DELAY_MS: u64 = 125;
 /// Longest delay. Stays below the least sensible CONNACK timeout of a client.
 const MAX_DELAY_MS: u64 = 2_000;
-/// Least time between two events of the broker's own about one address.
+/// Least time between two events of the broker's own about one peer.
 const BETWEEN_EVENTS: Duration = Duration::from_secs(1);
+
+/// Whom a connection is put down to: the device, however many addresses it takes (IPv6 lets it
+/// take as many as it likes); the address, where the device behind it is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    Device(Mac),
+    Address(IpAddr),
+}
+
+impl Origin {
+    pub(super) fn of(address: IpAddr, mac: Option<Mac>) -> Origin {
+        mac.map_or(Origin::Address(address), Origin::Device)
+    }
+}
 
 #[derive(Default)]
 struct Peer {
@@ -36,16 +51,16 @@ impl Peer {
     }
 }
 
-/// All source addresses that are connected, and the last that misbehaved.
+/// All peers that are connected, and the last that misbehaved.
 #[derive(Default)]
 pub(super) struct Peers {
-    peers: HashMap<IpAddr, Peer>,
+    peers: HashMap<Origin, Peer>,
 }
 
 impl Peers {
     /// Counts a connection, unless there are `limit` already.
-    pub(super) fn connect(&mut self, now: Time, address: IpAddr, limit: u32) -> bool {
-        let peer = self.entry(now, address);
+    pub(super) fn connect(&mut self, now: Time, origin: Origin, limit: u32) -> bool {
+        let peer = self.entry(now, origin);
         let fits = peer.connections < limit;
         if fits {
             peer.connections = peer.connections.saturating_add(1);
@@ -53,18 +68,18 @@ impl Peers {
         fits
     }
 
-    pub(super) fn disconnect(&mut self, now: Time, address: IpAddr) {
-        if let Some(peer) = self.peers.get_mut(&address) {
+    pub(super) fn disconnect(&mut self, now: Time, origin: Origin) {
+        if let Some(peer) = self.peers.get_mut(&origin) {
             peer.connections = peer.connections.saturating_sub(1);
             if peer.is_idle(now) {
-                self.peers.remove(&address);
+                self.peers.remove(&origin);
             }
         }
     }
 
     /// Counts a failed login.
-    pub(super) fn failed(&mut self, now: Time, address: IpAddr) {
-        let peer = self.entry(now, address);
+    pub(super) fn failed(&mut self, now: Time, origin: Origin) {
+        let peer = self.entry(now, origin);
         if peer.is_forgiven(now) {
             peer.failures = 0;
         }
@@ -74,8 +89,8 @@ impl Peers {
 
     /// How long to hold back any answer to a login from here, good or bad: a fast answer must
     /// not be the sign of a good one.
-    pub(super) fn delay(&self, now: Time, address: IpAddr) -> Duration {
-        let failures = match self.peers.get(&address) {
+    pub(super) fn delay(&self, now: Time, origin: Origin) -> Duration {
+        let failures = match self.peers.get(&origin) {
             Some(peer) if !peer.is_forgiven(now) => peer.failures,
             _ => 0,
         };
@@ -88,10 +103,10 @@ impl Peers {
         Duration::from_millis(delay.min(MAX_DELAY_MS))
     }
 
-    /// Whether to tell of this address now. Some: yes, and how many were left out since the
+    /// Whether to tell of this peer now. Some: yes, and how many were left out since the
     /// last time.
-    pub(super) fn may_tell(&mut self, now: Time, address: IpAddr) -> Option<u32> {
-        let peer = self.entry(now, address);
+    pub(super) fn may_tell(&mut self, now: Time, origin: Origin) -> Option<u32> {
+        let peer = self.entry(now, origin);
         if peer
             .told
             .is_some_and(|told| now.since(told) < BETWEEN_EVENTS)
@@ -103,22 +118,22 @@ impl Peers {
         Some(std::mem::take(&mut peer.suppressed))
     }
 
-    fn entry(&mut self, now: Time, address: IpAddr) -> &mut Peer {
-        if self.peers.len() >= REMEMBERED && !self.peers.contains_key(&address) {
+    fn entry(&mut self, now: Time, origin: Origin) -> &mut Peer {
+        if self.peers.len() >= REMEMBERED && !self.peers.contains_key(&origin) {
             self.peers.retain(|_, peer| !peer.is_idle(now));
             let oldest = self
                 .peers
                 .iter()
                 .filter(|(_, peer)| peer.connections == 0)
                 .min_by_key(|(_, peer)| peer.last_failure)
-                .map(|(address, _)| *address);
+                .map(|(origin, _)| *origin);
             if let Some(oldest) = oldest
                 && self.peers.len() >= REMEMBERED
             {
                 self.peers.remove(&oldest);
             }
         }
-        self.peers.entry(address).or_default()
+        self.peers.entry(origin).or_default()
     }
 }
 
@@ -126,7 +141,7 @@ impl Peers {
 mod tests {
     use super::*;
 
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const HERE: Origin = Origin::Address(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
     #[test]
     fn delays_grow_to_a_bound_and_are_forgiven() {
@@ -160,7 +175,7 @@ mod tests {
         let mut peers = Peers::default();
         assert!(peers.connect(Time(0), HERE, 1));
         for n in 0..5000u32 {
-            peers.failed(Time(u64::from(n)), IpAddr::V4(n.into()));
+            peers.failed(Time(u64::from(n)), Origin::Address(IpAddr::V4(n.into())));
         }
         assert!(peers.peers.len() <= REMEMBERED);
         assert!(!peers.connect(Time(5000), HERE, 1));

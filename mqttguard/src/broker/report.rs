@@ -11,6 +11,7 @@ use mqttguard_common::Mac;
 use super::conn::Login;
 use super::event::{BrokerEvent, BrokerEventKind, Denial};
 use super::listen::ListenerStatus;
+use super::peers::Origin;
 use super::reactor::Reactor;
 use crate::text::clip;
 
@@ -135,12 +136,12 @@ impl Reactor {
         self.events.tell(event);
     }
 
-    /// The same, but seldom for one address.
+    /// The same, but seldom for one peer.
     pub(super) fn tell_peer(&mut self, now: Time, id: ConnId, kind: BrokerEventKind) {
-        let Some(peer) = self.conns.get_mut(id).map(|conn| conn.peer) else {
+        let Some(origin) = self.conns.get_mut(id).map(|conn| conn.origin) else {
             return;
         };
-        if let Some(suppressed) = self.peers.may_tell(now, peer) {
+        if let Some(suppressed) = self.peers.may_tell(now, origin) {
             self.tell_of(id, suppressed, kind);
         }
     }
@@ -149,14 +150,13 @@ impl Reactor {
     pub(super) fn tell_full(
         &mut self,
         now: Time,
-        address: IpAddr,
+        (address, mac): (IpAddr, Option<Mac>),
         limit: &'static str,
         allowed: u32,
     ) {
-        let Some(suppressed) = self.peers.may_tell(now, address) else {
+        let Some(suppressed) = self.peers.may_tell(now, Origin::of(address, mac)) else {
             return;
         };
-        let mac = (self.resolve)(address);
         self.events.tell(BrokerEvent {
             mac,
             address: Some(address),

@@ -81,8 +81,6 @@ pub struct Main {
     pub forget_after: Duration,
     /// Certificates, keys and the registry: kept over reboots and upgrades.
     pub data_dir: PathBuf,
-    /// Runtime files, gone with a reboot.
-    pub run_dir: PathBuf,
     /// Where maps and links are pinned, below a BPF file system.
     pub bpf_dir: PathBuf,
     /// dnsmasq's lease file.

@@ -56,7 +56,6 @@ pub(super) static MAIN: Section = Section {
         &FORGET_AFTER,
         &MAIN_HOSTNAME,
         &DATA_DIR,
-        &RUN_DIR,
         &BPF_DIR,
         &LEASE_FILE,
     ],
@@ -106,8 +105,6 @@ options! {
     DATA_DIR: Path = one "data_dir" Path, Absent::Is("/etc/mqttguard"),
         "Certificates, keys and the registry of devices. Must survive a reboot. A change takes force \
          with the next start.";
-    RUN_DIR: Path = one "run_dir" Path, Absent::Is("/var/run/mqttguard"),
-        "Runtime files.";
     BPF_DIR: Path = one "bpf_dir" Path, Absent::Is("/sys/fs/bpf/mqttguard"),
         "Where the kernel program is pinned, in a BPF file system. A change takes force with the next \
          start.";

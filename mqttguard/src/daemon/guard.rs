@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::config::{ListenerKind, Mode, Settings};
 use crate::discovery::{self, Networks};
 use crate::enforce::{self, Attachment, DeviceCounters, Enforcer, Proof, Rules, Target};
 use crate::outlet::Outlet;
-use crate::registry::DevicePolicy;
+use crate::registry::{DevicePolicy, Standing};
 use mqttguard_common::{MAX_LOCAL, Mac};
 
 /// The kernel program, or why there is none.
@@ -25,6 +27,8 @@ pub(super) struct Guard {
     /// Networks of the configuration that no device stands for yet.
     unresolved: Vec<String>,
     reports: Outlet<enforce::Report>,
+    /// Reports that found the inbox full.
+    lost: Arc<AtomicUsize>,
     /// When a program that could not be loaded is tried again.
     retry_at: Instant,
     /// What was last said about a failure, so as not to say it every few seconds.
@@ -60,6 +64,7 @@ impl Guard {
             inherited,
             unresolved: Vec::new(),
             reports,
+            lost: Arc::default(),
             retry_at: Instant::now(),
             complaint: None,
         };
@@ -75,9 +80,12 @@ impl Guard {
             (true, Err(_)) => {
                 self.retry_at = Instant::now() + RETRY;
                 let reports = self.reports.clone();
+                let lost = Arc::clone(&self.lost);
                 // An inbox that is full loses events, not enforcement.
                 let report = move |report| {
-                    let _ = reports.try_send(report);
+                    if reports.try_send(report).is_err() {
+                        lost.fetch_add(1, Ordering::Relaxed);
+                    }
                 };
                 self.enforcer =
                     Enforcer::start(&settings.main.bpf_dir, &self.target, &self.rules, report)
@@ -193,12 +201,13 @@ impl Guard {
         }
     }
 
-    /// The devices that the program knows, a predecessor's among them.
-    pub(super) fn known(&self) -> Vec<Mac> {
-        self.enforcer
-            .as_ref()
-            .map(|enforcer| enforcer.known().collect())
-            .unwrap_or_default()
+    /// The devices that the program knows, a predecessor's among them, and how they stand there.
+    pub(super) fn known(&self) -> Vec<(Mac, Standing)> {
+        let Ok(enforcer) = &self.enforcer else {
+            return Vec::new();
+        };
+        let standing = |mac| enforcer.standing(mac).ok().flatten().unwrap_or_default();
+        enforcer.known().map(|mac| (mac, standing(mac))).collect()
     }
 
     /// What each device did.
@@ -218,6 +227,11 @@ impl Guard {
             Ok(enforcer) => Ok(enforcer.attachments()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Events that were lost because the daemon was behind.
+    pub(super) fn events_lost(&self) -> usize {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// The router's addresses, as the program knows them.

@@ -10,6 +10,7 @@ mod logger;
 mod methods;
 mod repeats;
 mod report;
+mod serving;
 mod translation;
 mod wiring;
 

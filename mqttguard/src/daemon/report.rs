@@ -69,6 +69,7 @@ fn kernel(daemon: &Daemon) -> Value {
         Err(error) => json!({ "loaded": false, "error": error, "attachments": [] }),
         Ok(attachments) => json!({
             "loaded": true,
+            "events_lost": daemon.guard.events_lost(),
             "attachments": attachments.iter().map(|attachment| json!({
                 "interface": attachment.interface,
                 "hook": attachment.hook,
@@ -121,6 +122,7 @@ fn core(stats: &BrokerStats) -> Map<String, Value> {
         ("bytes_out", core.bytes_out),
         ("messages_dropped", core.messages_dropped),
         ("refused", core.refused),
+        ("events_lost", stats.events_lost),
     ]
     .into_iter()
     .map(|(name, count)| (name.to_owned(), json!(count)))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
@@ -13,14 +13,14 @@ use super::configuration::Configuration;
 use super::guard::Guard;
 use super::methods;
 use super::repeats::Repeats;
+use super::serving::Broker;
 use super::translation::event_kind;
 use super::{DaemonOptions, Input, outlet};
-use crate::broker::{self, BrokerEvent, BrokerEventKind, BrokerHandle, BrokerStats};
+use crate::broker::{BrokerEvent, BrokerEventKind};
 use crate::config::{ConfigError, Settings};
 use crate::discovery::{self, Discovery, DiscoveryConfig, NetworkWatch, Networks, Source, Update};
 use crate::enforce::{self, FrameEvent};
 use crate::events::{EventKind, EventLog};
-use crate::pki::{self, Pki};
 use crate::registry::{Effects, Registry, Save, UnixMs, store};
 use crate::ubus::{self, UbusHandle};
 
@@ -54,16 +54,6 @@ pub(super) struct Daemon {
     ticks: u64,
 }
 
-/// The broker and the certificates it serves with.
-pub(super) struct Broker {
-    pub(super) handle: BrokerHandle,
-    pki: Pki,
-    /// The names that the certificate was last held against, and when it is again.
-    certified: (pki::Names, Instant),
-    /// An answer that is on its way.
-    stats: Option<Receiver<BrokerStats>>,
-}
-
 /// A part without which the daemon does not start.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StartError {
@@ -79,10 +69,7 @@ pub(super) enum StartError {
 const SAVE_DELAY_MS: u64 = 60_000;
 /// How often addresses and the kernel program are looked after.
 const LOOK_AFTER_TICKS: u64 = 3;
-/// How often the certificate is looked after while nothing has changed: it has a last year.
-const CERTIFICATE_EVERY: Duration = Duration::from_secs(24 * 3600);
-/// How long until a broker that could not be started, or a certificate that could not be renewed,
-/// is tried again.
+/// How long until a broker that could not be started is tried again.
 const RETRY: Duration = Duration::from_secs(60);
 /// How long a start waits for netifd to say which devices are to be guarded. Later answers are
 /// followed all the same.
@@ -133,7 +120,8 @@ impl Daemon {
         let effects = registry.take_effects();
         instruct(&mut guard, &registry, &effects);
 
-        let broker = start_broker(&settings, &registry, &guard, &inbox);
+        let events = outlet(&inbox, Input::Broker);
+        let broker = Broker::start(&settings, guard.addresses(), registry.directory(), events);
         if let Err(error) = &broker {
             log::error!("broker: {error}");
         }
@@ -218,25 +206,15 @@ impl Daemon {
     fn look_after(&mut self) {
         let settings = self.configuration.settings.clone();
         self.follow_guard(&settings);
-        self.renew_certificate(&settings);
+        self.certify(&settings);
         if self.broker.is_err() && Instant::now() >= self.broker_retry {
             self.switch_broker(&settings);
         }
-        self.note_clients();
-    }
-
-    /// Takes the broker's answer of who is connected, and asks anew. Never waits for it.
-    fn note_clients(&mut self) {
-        let Ok(broker) = &mut self.broker else { return };
-        match broker.stats.as_ref().map(Receiver::try_recv) {
-            Some(Ok(stats)) => {
-                let connected = stats.clients.iter().filter_map(|client| client.mac);
-                self.registry.connected(&connected.collect());
-            }
-            Some(Err(TryRecvError::Empty)) => return,
-            Some(Err(TryRecvError::Disconnected)) | None => {}
+        if let Ok(broker) = &mut self.broker
+            && let Some(connected) = broker.connected()
+        {
+            self.registry.connected(&connected);
         }
-        broker.stats = broker.handle.ask_stats();
     }
 
     /// Starts the sources anew where they are to look elsewhere.
@@ -260,7 +238,7 @@ impl Daemon {
             (true, Ok(broker)) => broker.handle.set_listeners(settings.listeners.clone()),
             (false, Ok(_)) | (true, Err(_)) => {
                 self.broker_retry = Instant::now() + RETRY;
-                self.broker = start_broker(settings, &self.registry, &self.guard, &self.inbox);
+                self.broker = self.start_broker(settings);
                 if let Err(error) = &self.broker {
                     log::error!("broker: {error}");
                 }
@@ -270,23 +248,20 @@ impl Daemon {
     }
 
     /// Keeps the certificate in step with the router's names and addresses.
-    fn renew_certificate(&mut self, settings: &Settings) {
-        let names = names(settings, &self.guard);
-        let Ok(broker) = &mut self.broker else { return };
-        let now = Instant::now();
-        if names == broker.certified.0 && now < broker.certified.1 {
-            return;
+    fn certify(&mut self, settings: &Settings) {
+        if let Ok(broker) = &mut self.broker {
+            broker.certify(settings, self.guard.addresses());
         }
-        let mut next = CERTIFICATE_EVERY;
-        match broker.pki.renew(&names) {
-            Ok(false) => {}
-            Ok(true) => broker.handle.set_tls(broker.pki.tls_config()),
-            Err(error) => {
-                log::error!("certificate: {error}");
-                next = RETRY;
-            }
-        }
-        broker.certified = (names, now + next);
+    }
+
+    fn start_broker(&self, settings: &Settings) -> Result<Broker, String> {
+        let events = outlet(&self.inbox, Input::Broker);
+        Broker::start(
+            settings,
+            self.guard.addresses(),
+            self.registry.directory(),
+            events,
+        )
     }
 
     /// A source of sightings spoke.
@@ -395,7 +370,7 @@ impl Daemon {
             self.fill_guard();
         }
         self.switch_broker(&settings);
-        self.renew_certificate(&settings);
+        self.certify(&settings);
         self.repeats = Repeats::default();
         self.tell_configuration();
         true
@@ -466,7 +441,9 @@ impl Daemon {
 
     fn tell(&mut self, mac: Option<Mac>, name: Option<String>, kind: EventKind) {
         let event = self.events.push(unix_ms(), mac, name, kind);
-        self.bus.notify(event.kind.code(), event.to_json());
+        if self.bus.has_subscribers() {
+            self.bus.notify(event.kind.code(), event.to_json());
+        }
     }
 
     /// Stops on purpose: clients are told, the registry is written, the program taken off.
@@ -488,8 +465,8 @@ impl Daemon {
 /// have died before it wrote them down. Those that never come again go in their time.
 fn adopt(registry: &mut Registry, guard: &mut Guard) {
     let now = unix_ms();
-    for mac in guard.known() {
-        if !registry.adopt(now, mac) {
+    for (mac, standing) in guard.known() {
+        if !registry.adopt(now, mac, standing) {
             guard.free(mac);
         }
     }
@@ -507,47 +484,10 @@ fn instruct(guard: &mut Guard, registry: &Registry, effects: &Effects) {
     }
 }
 
-fn start_broker(
-    settings: &Settings,
-    registry: &Registry,
-    guard: &Guard,
-    inbox: &SyncSender<Input>,
-) -> Result<Broker, String> {
-    if !settings.main.enabled {
-        return Err("switched off in the configuration".to_owned());
-    }
-    let names = names(settings, guard);
-    let pki =
-        Pki::open_or_create(&settings.main.data_dir, &names).map_err(|error| error.to_string())?;
-    let handle = broker::start(broker::Startup {
-        listeners: settings.listeners.clone(),
-        bounds: broker::Bounds::default(),
-        tls: pki.tls_config(),
-        directory: Arc::new(registry.directory()),
-        resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
-        events: outlet(inbox, Input::Broker),
-    })
-    .map_err(|error| error.to_string())?;
-    Ok(Broker {
-        handle,
-        pki,
-        certified: (names, Instant::now() + CERTIFICATE_EVERY),
-        stats: None,
-    })
-}
-
 fn discovery_config(settings: &Settings, guard: &Guard, ubus_socket: &Path) -> DiscoveryConfig {
     DiscoveryConfig {
         ubus_socket: ubus_socket.to_owned(),
         lease_file: settings.main.lease_file.clone(),
         interfaces: guard.devices().to_vec(),
-    }
-}
-
-/// What clients call the router.
-fn names(settings: &Settings, guard: &Guard) -> pki::Names {
-    pki::Names {
-        hostname: settings.main.hostname.clone(),
-        addresses: guard.addresses().to_vec(),
     }
 }

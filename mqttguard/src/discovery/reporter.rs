@@ -8,6 +8,7 @@ use mqttguard_common::Mac;
 
 use super::{Sighting, Source, Update};
 use crate::outlet::{Closed, Outlet};
+use crate::text::is_dangerous;
 
 /// A device that is heard from is told of again after this long, so that "last seen" keeps its
 /// meaning.
@@ -167,19 +168,7 @@ impl Reporter {
 /// A name as a device gave it, made fit to store and show: at most 255 bytes, without control
 /// characters and those that hide or reorder text. `None` if nothing is left.
 pub(super) fn hostname(raw: &str) -> Option<String> {
-    let mut name: String = raw
-        .chars()
-        .filter(|char| {
-            !char.is_control()
-                && !matches!(
-                    char,
-                    '\u{200b}'..='\u{200f}'
-                        | '\u{2028}'..='\u{202e}'
-                        | '\u{2060}'..='\u{206f}'
-                        | '\u{feff}'
-                )
-        })
-        .collect();
+    let mut name: String = raw.chars().filter(|char| !is_dangerous(*char)).collect();
     name.truncate(name.floor_char_boundary(255));
     let name = name.trim();
     (!name.is_empty() && name != "*").then(|| name.to_owned())

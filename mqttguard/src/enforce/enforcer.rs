@@ -14,7 +14,7 @@ use super::ports::Ports;
 use super::tables::take;
 use super::watch::{Command, Watch};
 use super::{Attachment, DeviceCounters, EnforceError, Report, Rules, Tables, Target, object};
-use crate::registry::DevicePolicy;
+use crate::registry::{DevicePolicy, Standing};
 
 /// The kernel program at work: loaded, attached, fed and listened to.
 ///
@@ -134,6 +134,15 @@ impl Enforcer {
     /// The devices set, by this process or by a predecessor.
     pub fn known(&self) -> impl Iterator<Item = Mac> + '_ {
         self.tables.known()
+    }
+
+    /// How a device stands that is known.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tables::standing`].
+    pub fn standing(&self, mac: Mac) -> Result<Option<Standing>, EnforceError> {
+        self.tables.standing(mac)
     }
 
     /// Forgets the devices that a predecessor set and `keep` does not know.

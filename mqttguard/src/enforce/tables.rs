@@ -211,6 +211,25 @@ impl Tables {
         self.rows.keys().copied()
     }
 
+    /// How a known device stands, as it was set last; `None` for one that is not known.
+    ///
+    /// # Errors
+    ///
+    /// The map cannot be read.
+    pub fn standing(&self, mac: Mac) -> Result<Option<Standing>, EnforceError> {
+        let Some(row) = self.rows.get(&mac) else {
+            return Ok(None);
+        };
+        let flags = self.policies.get(row, 0).map_err(on("POLICIES"))?.flags;
+        Ok(Some(if flags & policy_flags::BLOCKED != 0 {
+            Standing::Blocked
+        } else if flags & policy_flags::QUARANTINED != 0 {
+            Standing::Quarantined
+        } else {
+            Standing::Good
+        }))
+    }
+
     /// The counters of all devices, known ones and strangers.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use mqttguard_common::Mac;
 
 use super::device::bare_name;
-use super::{Credential, Quarantine, Registry, Save, State, UnixMs};
+use super::{Credential, Quarantine, Registry, Save, Standing, State, UnixMs};
 use crate::discovery::{Sighting, Source};
 use crate::events::EventKind;
 use crate::text::slug;
@@ -158,9 +158,18 @@ impl Registry {
         }
     }
 
-    /// A device that an earlier run of the daemon knew. False if there is no room for it.
-    pub fn adopt(&mut self, now: UnixMs, mac: Mac) -> bool {
-        self.device_or_new(mac, now).is_some()
+    /// A device that an earlier run of the daemon knew, and how it stood in the kernel. False if
+    /// there is no room for it. A quarantine that was not written down begins anew: whoever makes
+    /// the daemon fall is not to be free for it.
+    pub fn adopt(&mut self, now: UnixMs, mac: Mac, standing: Standing) -> bool {
+        let Some(device) = self.device_or_new(mac, now) else {
+            return false;
+        };
+        if standing == Standing::Quarantined && device.state() < State::Quarantined {
+            let why = "in quarantine when the daemon ended".to_owned();
+            self.quarantine(now, mac, why);
+        }
+        true
     }
 
     /// Gives the device a credential in place of any it had. `hash` is the `$7$` hash of the

@@ -476,3 +476,12 @@ fn strangers_that_only_send_frames_wear_no_flash() {
     registry.sighting(31 * DAY_MS, &lease(PLUG, "plug", true));
     assert_eq!(registry.take_effects().save, Save::Soon);
 }
+
+#[test]
+fn a_quarantine_that_was_not_written_down_begins_anew() {
+    let mut registry = registry();
+    assert!(registry.adopt(1, PLUG, Standing::Quarantined));
+    assert!(registry.adopt(1, LAMP, Standing::Good));
+    assert_eq!(state(&registry, PLUG), Some(State::Quarantined));
+    assert_eq!(state(&registry, LAMP), Some(State::New));
+}

@@ -114,16 +114,21 @@ fn two_hundred_half_open_connections_hurt_nobody() {
 }
 
 #[test]
-fn one_address_has_no_more_than_its_share_of_connections() {
+fn one_device_has_no_more_than_its_share_of_connections() {
     let mut bounds = bounds(10_000);
-    bounds.connections_per_address = 10;
+    bounds.connections_per_device = 10;
     let rig = Rig::with(directory(household()), bounds);
-    let mut crowd: Vec<TcpStream> = (0..20).map(|_| socket(CAMERA_IP, rig.tls)).collect();
+    // However many addresses it takes.
+    let addresses = [CAMERA_IP, CAMERA_OTHER_IP].into_iter().cycle();
+    let mut crowd: Vec<TcpStream> = addresses
+        .take(20)
+        .map(|address| socket(address, rig.tls))
+        .collect();
     let (limit, allowed, mac) = rig.event(|event| match event.kind {
         BrokerEventKind::LimitMet { limit, allowed } => Some((limit, allowed, event.mac)),
         _ => None,
     });
-    assert_eq!((limit, allowed), ("connections of one address", 10));
+    assert_eq!((limit, allowed), ("connections of one device", 10));
     assert_eq!(mac, Some(CAMERA));
     for stream in &mut crowd[10..] {
         ended_within(stream, Duration::from_secs(1));

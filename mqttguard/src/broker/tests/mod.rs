@@ -29,6 +29,8 @@ const CAMERA: Mac = Mac([2, 0, 0, 0, 0, 2]);
 const LAMP_IP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
 /// Where the camera connects from.
 const CAMERA_IP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// Another address of the camera's.
+const CAMERA_OTHER_IP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 4);
 /// An address without a neighbour entry.
 const NOBODY_IP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 const TLS_IP: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
@@ -143,8 +145,11 @@ impl Rig {
     fn with(directory: Arc<Directory>, bounds: Bounds) -> Rig {
         let dir = tempfile::tempdir().unwrap();
         let pki = Pki::open_or_create(dir.path(), &names("router.lan")).unwrap();
-        let macs: BTreeMap<IpAddr, Mac> =
-            BTreeMap::from([(LAMP_IP.into(), LAMP), (CAMERA_IP.into(), CAMERA)]);
+        let macs: BTreeMap<IpAddr, Mac> = BTreeMap::from([
+            (LAMP_IP.into(), LAMP),
+            (CAMERA_IP.into(), CAMERA),
+            (CAMERA_OTHER_IP.into(), CAMERA),
+        ]);
         let (sender, events) = sync_channel(4096);
         let handle = start(Startup {
             listeners: listeners(),
