@@ -187,19 +187,21 @@ impl Contender {
 
     /// Resident memory now, in bytes.
     pub(crate) fn memory(&self) -> Result<f64> {
-        self.status("VmRSS:")
+        // The sum in `status` is late by some pages for each CPU.
+        self.field("smaps_rollup", "Rss:")
     }
 
     /// The most resident memory since the start, in bytes.
     pub(crate) fn peak_memory(&self) -> Result<f64> {
-        self.status("VmHWM:")
+        self.field("status", "VmHWM:")
     }
 
-    fn status(&self, field: &str) -> Result<f64> {
-        let text = fs::read_to_string(self.proc("status")?)?;
+    /// A number of kB out of one of the kernel's files.
+    fn field(&self, file: &str, field: &str) -> Result<f64> {
+        let text = fs::read_to_string(self.proc(file)?)?;
         let line = text.lines().find_map(|line| line.strip_prefix(field));
         let number = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-        Ok(number.with_context(|| format!("no {field} in the broker's status"))? * 1024.0)
+        Ok(number.with_context(|| format!("no {field} in the broker's {file}"))? * 1024.0)
     }
 
     fn proc(&self, file: &str) -> Result<PathBuf> {

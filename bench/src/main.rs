@@ -33,6 +33,7 @@ const ROUNDS: u32 = 3;
 struct Args {
     programs: Vec<(Kind, PathBuf)>,
     quick: bool,
+    only: String,
     document: Option<PathBuf>,
 }
 
@@ -51,6 +52,7 @@ fn parse() -> Result<Args> {
     let mut args = Args {
         programs: Vec::new(),
         quick: false,
+        only: String::new(),
         document: None,
     };
     let mut parser = lexopt::Parser::from_env();
@@ -61,6 +63,10 @@ fn parse() -> Result<Args> {
             Long("mqttguard") => Kind::Mqttguard,
             Long("quick") => {
                 args.quick = true;
+                continue;
+            }
+            Long("only") => {
+                args.only = parser.value()?.string()?;
                 continue;
             }
             Long("document") => {
@@ -90,11 +96,12 @@ fn run(args: &Args) -> Result<()> {
         contenders.push(contender);
     }
     let start = Instant::now();
-    let mut plan = Plan::new(if args.quick {
+    let extent = if args.quick {
         Extent::Quick
     } else {
         Extent::Full
-    })?;
+    };
+    let mut plan = Plan::new(extent, args.only.clone())?;
     let rounds = if args.quick { 1 } else { ROUNDS };
     let mut done = 0;
     for round in 1..=rounds {

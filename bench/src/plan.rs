@@ -1,8 +1,10 @@
 //! What is measured, in which order.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use rustls::ClientConfig;
 
 use crate::client::tls_config;
 use crate::contender::Contender;
@@ -88,16 +90,19 @@ pub(crate) struct Plan {
     /// What could not be measured, and what was lost, in words.
     pub(crate) failures: Vec<String>,
     extent: Extent,
-    tls: std::sync::Arc<rustls::ClientConfig>,
+    /// Steps without this in their name are left out.
+    only: String,
+    tls: Arc<ClientConfig>,
     once: bool,
 }
 
 impl Plan {
-    pub(crate) fn new(extent: Extent) -> Result<Plan> {
+    pub(crate) fn new(extent: Extent, only: String) -> Result<Plan> {
         Ok(Plan {
             report: Report::default(),
             failures: Vec::new(),
             extent,
+            only,
             tls: tls_config(false)?,
             once: extent == Extent::Full,
         })
@@ -111,6 +116,9 @@ impl Plan {
             &[]
         };
         for step in once.iter().chain(&EVERY).copied() {
+            if !format!("{step:?}").contains(&self.only) {
+                continue;
+            }
             for contender in &mut *contenders {
                 let begin = Instant::now();
                 if let Err(error) = self.step(contender, step) {

@@ -34,7 +34,7 @@ impl Unit {
             Unit::Part => format!("{:.0}%", value * 100.0),
             Unit::Micros if value < 10.0 => format!("{value:.2} µs"),
             Unit::Micros => format!("{value:.0} µs"),
-            Unit::Millis => format!("{value:.0} ms"),
+            Unit::Millis => format!("{value:.1} ms"),
             Unit::Kilo => format!("{:.1} kB", value / 1e3),
             Unit::Mega => format!("{:.1} MB", value / 1e6),
         }

@@ -16,7 +16,7 @@ use crate::contender::Contender;
 /// Bytes of every message.
 pub(crate) const PAYLOAD: usize = 64;
 /// How long a load may stand still before what is underway counts as lost.
-const STILL: Duration = Duration::from_millis(100);
+const STILL: Duration = Duration::from_millis(300);
 /// How long clients may take to come in, before a load that is not about that.
 const ARRIVAL: Duration = Duration::from_secs(8);
 

@@ -48,7 +48,8 @@ pub(crate) fn run(
         Publication::new("bench/stream", 0).encode(&mut burst, 0, &[b'x'; PAYLOAD]);
     }
     let fan = subscribers as u64;
-    let (mut due, mut heard, mut lost) = (0u64, 0u64, 0u64);
+    // Deliveries that are due, that came, and that are waited for no more.
+    let (mut due, mut heard, mut given_up) = (0u64, 0u64, 0u64);
     let begin = Instant::now();
     let warm = begin + time / 5;
     let mut last = begin;
@@ -56,7 +57,8 @@ pub(crate) fn run(
     loop {
         for index in 0..publishers {
             let client = crowd.client(index)?;
-            if due - heard - lost + BURST * fan <= UNDERWAY && client.is_flushed() {
+            let underway = due.saturating_sub(heard + given_up);
+            if underway + BURST * fan <= UNDERWAY && client.is_flushed() {
                 client.output().extend_from_slice(&burst);
                 client.flush()?;
                 due += BURST * fan;
@@ -68,8 +70,7 @@ pub(crate) fn run(
         if heard > before {
             last = now;
         } else if now - last > STILL {
-            // These do not come any more.
-            lost = due - heard;
+            given_up = due - heard;
             last = now;
         }
         match &stretch {
@@ -82,6 +83,15 @@ pub(crate) fn run(
         Some(stretch) => stretch.end(heard)?,
         None => Stretch::begin(contender, heard)?.end(heard)?,
     };
-    done.lost = lost as f64 / due.max(1) as f64;
+    // What is underway yet is not lost.
+    last = Instant::now();
+    while heard < due && last.elapsed() < STILL {
+        let before = heard;
+        crowd.turn_without(deaf, Duration::from_millis(10), |_, _, _| heard += 1)?;
+        if heard > before {
+            last = Instant::now();
+        }
+    }
+    done.lost = due.saturating_sub(heard) as f64 / due.max(1) as f64;
     Ok(done)
 }
