@@ -45,6 +45,8 @@ pub(crate) struct Connection {
     pub(crate) heard: Time,
     /// One and a half times Keep Alive, in milliseconds; 0 is off.
     pub(crate) keep_alive_ms: u32,
+    /// Keep Alive is the server's, not what the client asked for.
+    pub(crate) server_keep_alive: bool,
     /// When its timer is due.
     pub(crate) timer: Time,
     /// Is among those that the caller is to be told of, or was told and has not answered.
@@ -73,6 +75,7 @@ impl Connection {
             outbox: Vec::new(),
             heard: now,
             keep_alive_ms: 0,
+            server_keep_alive: false,
             timer: Time::NEVER,
             unfinished: false,
             ready: false,

@@ -13,6 +13,34 @@
 //!    worth telling.
 //! 4. [`Broker::tick`] no later than [`Broker::deadline`].
 //! 5. [`Broker::lost`] when the transport is gone.
+//!
+//! It does well to ask for [`Broker::next_ready`] after every [`Broker::receive`]: queues are
+//! bounded, and what one read of many small messages brings waits in them until it is fetched.
+//!
+//! # Layout
+//!
+//! - `codec`: bytes to packets and back, strictly; one file a family of packets.
+//! - `topic`: names and filters, what matches and what covers what.
+//! - `subscriptions`, `retained`: who wants what, and what is kept for those who will.
+//! - `message`: a message, once in memory however many wait for it.
+//! - `outbound`: the queues and the window of one session.
+//! - `session`, `connection`, `identity`: what outlives what: a connection serves a session, a
+//!   session belongs to an identity, and quotas are counted there.
+//! - `broker`: what happens on each packet, and the order in which it does.
+//!
+//! # What is promised
+//!
+//! - A PUBLISH is acknowledged after it was queued for everybody it is for. A session whose queue
+//!   is full does not get it, and that is counted and told; what is queued at QoS 1 or 2 is never
+//!   dropped for something newer, while QoS 0 makes way.
+//! - A publish that no grant covers is refused with a reason code in MQTT 5; MQTT 3 has none, so
+//!   it is acknowledged and dropped. Either way it is told.
+//! - At [`Config::memory`] new messages are refused: with a reason code in MQTT 5; a client of
+//!   MQTT 3 is cut off with its message unacknowledged.
+//! - An identity may leave twice as many sessions as it may have connections; the one abandoned
+//!   first makes way for a new one.
+//! - Client identifiers are an identity's own. While one is in use by a connection, another
+//!   identity is refused it.
 #![forbid(unsafe_code)]
 
 mod access;

@@ -57,7 +57,7 @@ pub enum NoticeKind {
     Refused {
         /// The right that was missing.
         access: Access,
-        /// The topic name or filter it asked for.
+        /// The topic name or filter it asked for; of a long one the beginning.
         topic: String,
     },
     /// A limit was met.

@@ -182,3 +182,65 @@ fn literal_prefix(filter: &str) -> &str {
         prefix
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::QoS;
+    use crate::codec::publish::Content;
+    use crate::message::Gauge;
+
+    #[test]
+    fn a_search_finds_what_the_filter_matches_however_often_it_is_cut_short() {
+        let levels = ["a", "b", "a!", "", "$x", "ab"];
+        let mut names: Vec<String> = levels.iter().map(|&level| level.to_owned()).collect();
+        for start in levels {
+            for end in levels {
+                names.push(format!("{start}/{end}"));
+                names.push(format!("{start}/{end}/a"));
+            }
+        }
+        names.retain(|name| !name.is_empty());
+        let gauge = Gauge::default();
+        let mut retained = Retained::default();
+        for name in &names {
+            let message = Message::new(
+                &gauge,
+                Time(0),
+                name,
+                &Content::default(),
+                QoS::AtMostOnce,
+                true,
+            );
+            retained.set(
+                Arc::new(message),
+                Source {
+                    owner: 0,
+                    session: 0,
+                },
+            );
+        }
+        assert_eq!(retained.len(), names.len());
+        for filter in [
+            "#", "a", "a/#", "+", "+/+", "+/#", "a/+/a", "/+", "a!/#", "$x/#", "ab/#", "+/b/a",
+            "c/#",
+        ] {
+            let mut want: Vec<&str> = names.iter().map(String::as_str).collect();
+            want.retain(|name| topic::matches(filter, name));
+            want.sort_unstable();
+            for budget in [1, 2, 7, 1_000] {
+                let mut cursor = Cursor::default();
+                let mut left = budget;
+                let mut seen = Vec::new();
+                loop {
+                    match retained.next(Time(1), filter, &mut cursor, &mut left) {
+                        Step::Found(message, _) => seen.push(message.topic().to_owned()),
+                        Step::Later => left = budget,
+                        Step::End => break,
+                    }
+                }
+                assert_eq!(seen, want, "{filter} by {budget}");
+            }
+        }
+    }
+}

@@ -419,3 +419,92 @@ impl Node {
             && self.hash == NONE
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::QoS;
+    use crate::codec::subscribe::RetainHandling;
+
+    fn subscriber(session: u32) -> Subscriber {
+        let options = Options {
+            qos: QoS::AtMostOnce,
+            no_local: false,
+            retain_as_published: false,
+            retain_handling: RetainHandling::Send,
+        };
+        Subscriber {
+            session,
+            id: 0,
+            options,
+        }
+    }
+
+    /// All topics of up to three of these levels.
+    fn every(levels: &[&str]) -> Vec<String> {
+        let mut all: Vec<String> = levels.iter().map(|&level| level.to_owned()).collect();
+        for _ in 0..2 {
+            let longer: Vec<String> = all
+                .iter()
+                .flat_map(|start| levels.iter().map(move |level| format!("{start}/{level}")))
+                .collect();
+            all.extend(longer);
+        }
+        all.sort();
+        all.dedup();
+        all.retain(|topic| !topic.is_empty());
+        all
+    }
+
+    fn found(tree: &mut Subscriptions, name: &str) -> Vec<u32> {
+        let mut sessions = Vec::new();
+        tree.matching(name, |found| match found {
+            Match::Subscriber(subscriber) => sessions.push(subscriber.session),
+            Match::Group { members, .. } => sessions.extend(members.iter().map(|m| m.session)),
+        });
+        sessions.sort_unstable();
+        sessions
+    }
+
+    #[test]
+    fn the_tree_finds_what_each_filter_matches_by_itself() {
+        let mut filters = every(&["a", "b", "", "+", "#", "$x"]);
+        filters.retain(|filter| topic::check_filter(filter).is_ok());
+        let names = every(&["a", "b", "", "$x"]);
+        let mut tree = Subscriptions::new();
+        let mut keys = Vec::new();
+        for (session, filter) in (0u32..).zip(&filters) {
+            let text = if session % 3 == 0 {
+                format!("$share/g/{filter}")
+            } else {
+                filter.clone()
+            };
+            assert_eq!(tree.find(&text), None);
+            let key = tree.intern(&text);
+            tree.add(key, subscriber(session));
+            assert_eq!(
+                (tree.find(&text), tree.path(key)),
+                (Some(key), filter.clone())
+            );
+            keys.push(key);
+        }
+        // Everything, then without every other filter, then nothing.
+        for kept in [|_: u32| true, |session| session % 2 == 0, |_| false] {
+            for (session, &key) in (0u32..).zip(&keys) {
+                if !kept(session) {
+                    tree.remove(key, session);
+                }
+            }
+            for name in &names {
+                let matching = (0u32..).zip(&filters);
+                let matching = matching.filter(|(_, filter)| topic::matches(filter, name));
+                let want: Vec<u32> = matching
+                    .map(|(session, _)| session)
+                    .filter(|&s| kept(s))
+                    .collect();
+                assert_eq!(found(&mut tree, name), want, "{name}");
+            }
+        }
+        assert_eq!((tree.nodes(), tree.count()), (1, 0));
+    }
+}

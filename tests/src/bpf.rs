@@ -18,8 +18,8 @@ use std::time::Duration;
 use aya::Ebpf;
 use aya::maps::{MapData, RingBuf};
 use mqttguard::config::{KernelLimits, Mode};
-use mqttguard::enforce::{DeviceCounters, DevicePolicy, Rules, Tables, object};
-use mqttguard::registry::Standing;
+use mqttguard::enforce::{DeviceCounters, Rules, Tables, object};
+use mqttguard::registry::{DevicePolicy, Standing};
 use mqttguard_common::{EventRecord, Mac, Reason};
 
 /// The two programs of the object.

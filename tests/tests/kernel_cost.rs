@@ -9,7 +9,7 @@
 )]
 
 use mqttguard::config::KernelLimits;
-use mqttguard::enforce::DevicePolicy;
+use mqttguard::registry::DevicePolicy;
 use mqttguard_common::Mac;
 use mqttguard_tests::bpf::{GOOD, HOOKS, Kernel, WIDE, rules};
 use mqttguard_tests::frames::{ACK, Frame, SYN};

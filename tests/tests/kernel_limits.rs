@@ -11,7 +11,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use mqttguard::config::KernelLimits;
-use mqttguard::enforce::{DevicePolicy, Rules};
+use mqttguard::enforce::Rules;
+use mqttguard::registry::DevicePolicy;
 use mqttguard_common::{MAX_STRANGERS, Mac, Reason, event_flags};
 use mqttguard_tests::bpf::{GOOD, HOOKS, Hook, Kernel, Verdict, WIDE, rules};
 use mqttguard_tests::frames::{ACK, Frame, SYN};

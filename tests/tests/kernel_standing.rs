@@ -11,8 +11,8 @@
 use std::net::IpAddr;
 
 use mqttguard::config::{Exception, Mode};
-use mqttguard::enforce::{DevicePolicy, Rules};
-use mqttguard::registry::Standing;
+use mqttguard::enforce::Rules;
+use mqttguard::registry::{DevicePolicy, Standing};
 use mqttguard_common::{Mac, Reason};
 use mqttguard_tests::bpf::{GOOD, HOOKS, Kernel, Verdict, rules};
 use mqttguard_tests::frames::{ACK, CLIENT_HELLO, Frame, SYN, connect};

@@ -327,12 +327,11 @@ impl NoServices {
                 mosquitto,
             });
         }
-        let script = std::env::temp_dir().join(format!("policy-rc.d.{}", std::process::id()));
-        fs::write(&script, "#!/bin/sh\nexit 101\n")?;
-        let mut install = as_root("install", "Keeping mosquitto from being started")?;
-        let result = must(install.args(["-m", "755"]).arg(&script).arg(&policy));
-        fs::remove_file(&script)?;
-        result?;
+        let mut write = as_root("sh", "Keeping mosquitto from being started")?;
+        must(write.arg("-c").arg(format!(
+            "printf '#!/bin/sh\\nexit 101\\n' > {0} && chmod 755 {0}",
+            policy.display()
+        )))?;
         Ok(Self {
             policy: Some(policy),
             mosquitto,

@@ -12,6 +12,11 @@ impl Broker {
             subscriptions as u64,
             "subscriptions"
         );
+        let connections = self.connections.iter();
+        let partial = connections
+            .map(|(_, conn)| conn.partial.capacity() as u64)
+            .sum();
+        assert_eq!(self.partial, partial, "bytes of packets that are not whole");
         let mut connections = 0;
         for (index, session) in self.sessions.iter() {
             let identity = self

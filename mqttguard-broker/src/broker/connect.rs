@@ -1,17 +1,13 @@
-use std::sync::Arc;
-
-use super::{Broker, ConnId, Fault};
+use super::{Broker, Fault};
 use crate::codec::Malformed;
-use crate::codec::connect::{self, Accepted, AcceptedProperties, Connect, Protocol};
+use crate::codec::connect::{self, Connect, Protocol};
 use crate::codec::fixed::Fixed;
 use crate::codec::reader::Reader;
 use crate::connection::{ALIASES, Pending, State};
 use crate::reason::Reason;
-use crate::session::{Session, Will, WillMessage};
+use crate::session::{Will, WillMessage};
 use crate::timers::Timer;
-use crate::{
-    Access, AuthRequest, Decision, Grants, Limits, NoticeKind, Refusal, Time, Version, topic,
-};
+use crate::{AuthRequest, Time, Version};
 
 impl Broker {
     /// CONNECT as the first packet.
@@ -26,11 +22,8 @@ impl Broker {
                 {
                     conn.version = Version::V5;
                 }
-                return Err(Fault::Malformed(Malformed {
-                    reason: Reason::UNSUPPORTED_PROTOCOL_VERSION,
-                    field: "protocol level",
-                    what: "neither 3, 4 nor 5",
-                }));
+                let reason = Reason::UNSUPPORTED_PROTOCOL_VERSION;
+                return Err(Malformed::with(reason, "protocol level", "neither 3, 4 nor 5").into());
             }
         };
         let Some(conn) = self.connections.get_mut(slot) else {
@@ -39,17 +32,22 @@ impl Broker {
         conn.version = version;
         fixed.check(version)?;
         let connect = connect::decode(version, packet)?;
-        conn.keep_alive_ms = u32::from(connect.keep_alive_s).saturating_mul(1500);
+        conn.server_keep_alive = version == Version::V5
+            && self.keep_alive_max_s > 0
+            && !(1..=self.keep_alive_max_s).contains(&connect.keep_alive_s);
+        let keep_alive_s = if conn.server_keep_alive {
+            self.keep_alive_max_s
+        } else {
+            connect.keep_alive_s
+        };
+        conn.keep_alive_ms = u32::from(keep_alive_s).saturating_mul(1500);
         conn.asked_expiry_s = connect.session_expiry_s;
         conn.maximum_packet_size = connect.maximum_packet_size;
         conn.alias_maximum = connect.topic_alias_maximum.min(ALIASES);
         if connect.authentication {
-            let what = "not supported: no Authentication Method is";
-            return Err(Fault::Malformed(Malformed {
-                reason: Reason::BAD_AUTHENTICATION_METHOD,
-                field: "Authentication Method",
-                what,
-            }));
+            let what = "not supported: none is";
+            let reason = Reason::BAD_AUTHENTICATION_METHOD;
+            return Err(Malformed::with(reason, "Authentication Method", what).into());
         }
         // MQTT 3.1.1: MQTT-3.1.3-8. MQTT 3.1 has no empty client identifiers at all.
         let named = match version {
@@ -58,11 +56,9 @@ impl Broker {
             Version::V5 => true,
         };
         if !named {
-            return Err(Fault::Malformed(Malformed {
-                reason: Reason::CLIENT_IDENTIFIER_NOT_VALID,
-                field: "client identifier",
-                what: "empty, which needs a clean session and MQTT 3.1.1 or later",
-            }));
+            let what = "empty, which needs a clean session and MQTT 3.1.1 or later";
+            let reason = Reason::CLIENT_IDENTIFIER_NOT_VALID;
+            return Err(Malformed::with(reason, "client identifier", what).into());
         }
         self.ask(slot, version, &connect);
         Ok(())
@@ -92,288 +88,25 @@ impl Broker {
     }
 
     /// CONNACK with a reason, and the end.
-    fn turn_away(&mut self, slot: u32, reason: Reason) {
+    pub(super) fn turn_away(&mut self, slot: u32, reason: Reason) {
         self.answer(slot, |out, version| {
             connect::encode_refused(out, version, reason)
         });
         self.abandon(slot);
     }
 
-    /// The answer to a request of [`Broker::next_request`]. Too late is harmless.
-    pub fn decide(&mut self, now: Time, conn: ConnId, decision: Decision) {
-        let Some(found) = self.connection(conn) else {
-            return;
-        };
-        if !matches!(found.state, State::AwaitingDecision(_)) {
-            return;
-        }
-        let state = std::mem::replace(&mut found.state, State::AwaitingConnect);
-        let State::AwaitingDecision(pending) = state else {
-            return;
-        };
-        let (identity, grants, limits) = match decision {
-            Decision::Accept {
-                identity,
-                grants,
-                limits,
-            } => (identity, grants, limits),
-            Decision::Refuse(refusal) => {
-                self.turn_away(
-                    conn.slot,
-                    match refusal {
-                        Refusal::BadCredentials => Reason::BAD_USER_NAME_OR_PASSWORD,
-                        Refusal::NotAuthorized => Reason::NOT_AUTHORIZED,
-                        Refusal::Banned => Reason::BANNED,
-                        Refusal::Unavailable => Reason::SERVER_UNAVAILABLE,
-                    },
-                );
-                return;
-            }
-        };
-        let owner = self.identities.pin(&identity);
-        match self.examine(now, &pending, owner, &grants, &limits) {
-            Ok(()) => self.admit(now, conn, *pending, owner, grants, limits),
-            Err((reason, kind)) => {
-                let client_id = Some(pending.client_id);
-                self.tell_stranger(conn, Some(identity), client_id, kind);
-                self.turn_away(conn.slot, reason);
-            }
-        }
-        self.identities.unpin(owner);
-    }
-
-    /// Whether the identity may have this session on this connection.
-    fn examine(
-        &mut self,
-        now: Time,
-        pending: &Pending,
-        owner: u32,
-        grants: &Grants,
-        limits: &Limits,
-    ) -> Result<(), (Reason, NoticeKind)> {
-        if let Some(will) = &pending.will {
-            let topic = &*will.message.topic;
-            if topic::levels(topic) > limits.topic_levels as usize {
-                let allowed = u64::from(limits.topic_levels);
-                let kind = NoticeKind::Limit {
-                    limit: "topic_levels",
-                    allowed,
-                };
-                return Err((Reason::TOPIC_NAME_INVALID, kind));
-            }
-            if topic::is_reserved(topic) || !topic::any_matches(&grants.publish, topic) {
-                self.stats.refused += 1;
-                let kind = NoticeKind::Refused {
-                    access: Access::Will,
-                    topic: topic.to_owned(),
-                };
-                return Err((Reason::NOT_AUTHORIZED, kind));
-            }
-        }
-        if pending
-            .will
-            .as_ref()
-            .is_some_and(|will| will.message.retain)
-            && limits.retained_messages == 0
-        {
-            // MQTT-3.2.2-13
-            let kind = NoticeKind::Limit {
-                limit: "retained_messages",
-                allowed: 0,
-            };
-            return Err((Reason::RETAIN_NOT_SUPPORTED, kind));
-        }
-        let client_id = &*pending.client_id;
-        let in_use = |session: &Session| session.identity != owner && session.connected;
-        if self.sessions.find(client_id, in_use).is_some() {
-            return Err((
-                Reason::CLIENT_IDENTIFIER_NOT_VALID,
-                NoticeKind::TakeoverRefused,
-            ));
-        }
-        let own = self
-            .sessions
-            .find(client_id, |session| session.identity == owner)
-            .and_then(|session| self.sessions.get(session));
-        let takes_over = own.is_some_and(|session| session.connected);
-        let identity = self.identities.get(owner);
-        let connections = identity.map_or(0, |identity| identity.connections);
-        if connections.saturating_sub(u32::from(takes_over)) >= limits.connections {
-            let allowed = u64::from(limits.connections);
-            return Err((
-                Reason::QUOTA_EXCEEDED,
-                NoticeKind::Limit {
-                    limit: "connections",
-                    allowed,
-                },
-            ));
-        }
-        let sessions = identity.map_or(0, |identity| identity.sessions);
-        let is_new = own.is_none();
-        // As many abandoned sessions as connections; the oldest makes way.
-        if is_new && sessions >= limits.connections.saturating_mul(2) {
-            self.evict_session(now, owner);
-        }
-        if is_new && self.sessions.len() >= self.config.sessions as usize {
-            let allowed = u64::from(self.config.sessions);
-            return Err((
-                Reason::QUOTA_EXCEEDED,
-                NoticeKind::Limit {
-                    limit: "sessions",
-                    allowed,
-                },
-            ));
-        }
-        Ok(())
-    }
-
-    fn admit(
-        &mut self,
-        now: Time,
-        conn: ConnId,
-        pending: Pending,
-        owner: u32,
-        grants: Arc<Grants>,
-        limits: Arc<Limits>,
-    ) {
-        let mut client_id = pending.client_id.clone();
-        let assigned = client_id.is_empty();
-        if assigned {
-            client_id = self.assign_client_id();
-        }
-        let (session, present) =
-            self.find_session(now, client_id, owner, pending.clean_start, &grants, &limits);
-        let Some(found) = self.sessions.get_mut(session) else {
-            return;
-        };
-        found.conn = conn;
-        found.connected = true;
-        found.will = pending.will;
-        self.timers
-            .set(Timer::Session(session), &mut found.timer, Time::NEVER);
-        found.grants = grants;
-        found.limits = limits.clone();
-        found.expiry_s = pending.session_expiry_s.min(limits.session_expiry_s);
-        found.receive_maximum = pending.receive_maximum.min(limits.in_flight).max(1);
-        found.out.restart();
-        let expiry_s = found.expiry_s;
-        let client_id = found.client_id.clone();
-        if let Some(identity) = self.identities.get_mut(owner) {
-            identity.connections = identity.connections.saturating_add(1);
-        }
-        let Some(connection) = self.connections.get_mut(conn.slot) else {
-            return;
-        };
-        connection.state = State::Connected(session);
-        connection.heard = now;
-        let version = connection.version;
-        let early = std::mem::take(&mut connection.partial);
-        self.watch_silence(conn.slot);
-        let properties = AcceptedProperties {
-            session_expiry_s: (expiry_s != pending.session_expiry_s).then_some(expiry_s),
-            receive_maximum: limits.in_flight.max(1),
-            retain_available: limits.retained_messages > 0,
-            maximum_packet_size: limits.packet_size.max(1),
-            assigned_client_id: assigned.then_some(&*client_id),
-            topic_alias_maximum: ALIASES,
-        };
-        let connack = Accepted {
-            session_present: present,
-            properties: &properties,
-        };
-        self.answer(conn.slot, |out, version| {
-            connect::encode_accepted(out, version, &connack)
-        });
-        self.tell(
-            session,
-            NoticeKind::Connected {
-                version,
-                session_present: present,
-            },
+    /// What a fault before the CONNACK is answered with: MQTT 5 has a code for each, MQTT 3 for
+    /// few.
+    pub(super) fn answer_fault(&mut self, slot: u32, reason: Reason) {
+        let known = matches!(
+            reason,
+            Reason::CLIENT_IDENTIFIER_NOT_VALID | Reason::UNSUPPORTED_PROTOCOL_VERSION
         );
-        if present {
-            self.reconcile(session);
+        if known || self.speaks_v5(slot) {
+            self.answer(slot, |out, version| {
+                connect::encode_refused(out, version, reason)
+            });
         }
-        if let Err((packet, fault)) = self.consume(now, conn.slot, &early) {
-            self.fail(now, conn.slot, packet, fault);
-        }
-    }
-
-    /// The session to go on with, and whether it was there before.
-    fn find_session(
-        &mut self,
-        now: Time,
-        client_id: Arc<str>,
-        owner: u32,
-        clean_start: bool,
-        grants: &Arc<Grants>,
-        limits: &Arc<Limits>,
-    ) -> (u32, bool) {
-        let own = |session: &Session| session.identity == owner;
-        if let Some(session) = self.sessions.find(&client_id, own) {
-            let old = self
-                .sessions
-                .get(session)
-                .filter(|session| session.connected);
-            if let Some(slot) = old.map(|session| session.conn.slot) {
-                // MQTT-3.1.4-3
-                let why = "session taken over";
-                self.shut(
-                    now,
-                    slot,
-                    Some((Reason::SESSION_TAKEN_OVER, "")),
-                    why,
-                    false,
-                );
-            }
-            // The session may have ended with its connection.
-            if self.sessions.find(&client_id, own) == Some(session) {
-                if !clean_start {
-                    return (session, true);
-                }
-                // MQTT-3.1.2-4
-                self.end_session(now, session);
-            }
-        }
-        if let Some(identity) = self.identities.get_mut(owner) {
-            identity.sessions = identity.sessions.saturating_add(1);
-        }
-        let session = Session::new(client_id, owner, grants.clone(), limits.clone());
-        (self.sessions.insert(session), false)
-    }
-
-    fn assign_client_id(&mut self) -> Arc<str> {
-        loop {
-            self.assigned = self.assigned.wrapping_add(1);
-            let id = format!("auto-{:08x}", self.assigned);
-            if self.sessions.find(&id, |_| true).is_none() {
-                return id.into();
-            }
-        }
-    }
-
-    /// Ends the session of an identity that was abandoned first.
-    fn evict_session(&mut self, now: Time, owner: u32) {
-        let oldest = self
-            .sessions
-            .iter()
-            .filter(|(_, session)| session.identity == owner && !session.connected)
-            .min_by_key(|(_, session)| session.serial)
-            .map(|(index, _)| index);
-        let Some(index) = oldest else { return };
-        let connections = self
-            .sessions
-            .get(index)
-            .map_or(0, |session| session.limits.connections);
-        let allowed = u64::from(connections).saturating_mul(2);
-        self.tell(
-            index,
-            NoticeKind::Limit {
-                limit: "connections",
-                allowed,
-            },
-        );
-        self.end_session(now, index);
     }
 }
 
@@ -390,21 +123,5 @@ fn keep_will(will: &connect::Will<'_>) -> Will {
             qos: will.qos,
             retain: will.retain,
         },
-    }
-}
-
-impl Broker {
-    /// What a fault before the CONNACK is answered with: MQTT 5 has a code for each, MQTT 3 for
-    /// few.
-    pub(super) fn answer_fault(&mut self, slot: u32, reason: Reason) {
-        let known = matches!(
-            reason,
-            Reason::CLIENT_IDENTIFIER_NOT_VALID | Reason::UNSUPPORTED_PROTOCOL_VERSION
-        );
-        if known || self.speaks_v5(slot) {
-            self.answer(slot, |out, version| {
-                connect::encode_refused(out, version, reason)
-            });
-        }
     }
 }

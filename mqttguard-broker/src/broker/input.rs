@@ -5,7 +5,7 @@ use crate::codec::{Malformed, control};
 use crate::connection::State;
 use crate::outbound::Acked;
 use crate::reason::Reason;
-use crate::{NoticeKind, Time, Version};
+use crate::{NoticeKind, Time};
 
 /// So much of a packet is a sign of life, as a whole packet is.
 const PROGRESS: usize = 1024;
@@ -75,12 +75,10 @@ impl Broker {
         slot: u32,
         bytes: &[u8],
     ) -> Result<(), (&'static str, Fault)> {
-        let Some(conn) = self.connections.get_mut(slot) else {
-            return Ok(());
-        };
         let mut rest = bytes;
-        let mut partial = std::mem::take(&mut conn.partial);
-        if matches!(conn.state, State::AwaitingDecision(_)) {
+        let mut partial = self.take_partial(slot);
+        let conn = self.connections.get(slot);
+        if conn.is_some_and(|conn| matches!(conn.state, State::AwaitingDecision(_))) {
             return self.keep_early(slot, partial, rest);
         }
         while !partial.is_empty() && !rest.is_empty() {
@@ -88,13 +86,20 @@ impl Broker {
             let found = self.frame(slot, &partial).map_err(|fault| (name, fault))?;
             let wanted = found.map_or(1, |fixed| fixed.total.saturating_sub(partial.len()));
             let (taken, left) = rest.split_at(wanted.min(rest.len()));
+            if let Some(fixed) = found
+                && partial.capacity() < partial.len() + taken.len()
+            {
+                // Twice as much each time, and never more than the packet takes.
+                let twice = (partial.len() + taken.len()).saturating_mul(2);
+                partial.reserve_exact(twice.min(fixed.total).saturating_sub(partial.len()));
+            }
             partial.extend_from_slice(taken);
             rest = left;
             if let Some(fixed) = found
                 && partial.len() == fixed.total
             {
                 let body = partial.get(fixed.header..).unwrap_or_default();
-                self.packet(now, slot, &partial, fixed, body)
+                self.packet(now, slot, fixed, body)
                     .map_err(|fault| (name, fault))?;
                 partial = Vec::new();
             }
@@ -120,13 +125,12 @@ impl Broker {
             let Some((fixed, (packet, left))) =
                 found.and_then(|fixed| Some((fixed, rest.split_at_checked(fixed.total)?)))
             else {
-                if let Some(conn) = self.connections.get_mut(slot) {
-                    conn.partial = rest.to_vec();
-                }
-                return Ok(());
+                return self
+                    .keep(slot, rest.to_vec())
+                    .map_err(|fault| (name, fault));
             };
             let body = packet.get(fixed.header..).unwrap_or_default();
-            self.packet(now, slot, packet, fixed, body)
+            self.packet(now, slot, fixed, body)
                 .map_err(|fault| (name, fault))?;
             rest = left;
         }
@@ -144,15 +148,10 @@ impl Broker {
         match found {
             Some(fixed) if fixed.total == partial.len() => {
                 let body = partial.get(fixed.header..).unwrap_or_default();
-                self.packet(now, slot, &partial, fixed, body)
+                self.packet(now, slot, fixed, body)
                     .map_err(|fault| (name, fault))
             }
-            _ => {
-                if let Some(conn) = self.connections.get_mut(slot) {
-                    conn.partial = partial;
-                }
-                Ok(())
-            }
+            _ => self.keep(slot, partial).map_err(|fault| (name, fault)),
         }
     }
 
@@ -173,11 +172,39 @@ impl Broker {
             };
             return Err(("CONNECT", fault));
         }
-        if let Some(conn) = self.connections.get_mut(slot) {
-            conn.partial = early;
-            conn.partial.extend_from_slice(bytes);
+        let mut early = early;
+        early.extend_from_slice(bytes);
+        self.keep(slot, early).map_err(|fault| ("CONNECT", fault))
+    }
+
+    /// Keeps bytes until more come. All connections together may keep a quarter of
+    /// [`super::Config::memory`], besides what that bounds.
+    fn keep(&mut self, slot: u32, bytes: Vec<u8>) -> Result<(), Fault> {
+        let Some(conn) = self.connections.get_mut(slot) else {
+            return Ok(());
+        };
+        self.partial = self.partial.saturating_add(bytes.capacity() as u64);
+        conn.partial = bytes;
+        let allowed = self.config.memory / 4;
+        if self.partial > allowed {
+            let reason = Reason::SERVER_BUSY;
+            return Err(Fault::Limit {
+                limit: "memory",
+                allowed,
+                reason,
+            });
         }
         Ok(())
+    }
+
+    /// Takes what was kept.
+    pub(super) fn take_partial(&mut self, slot: u32) -> Vec<u8> {
+        let Some(conn) = self.connections.get_mut(slot) else {
+            return Vec::new();
+        };
+        let partial = std::mem::take(&mut conn.partial);
+        self.partial = self.partial.saturating_sub(partial.capacity() as u64);
+        partial
     }
 
     /// Reads the fixed header, and refuses at once what need not be waited for.
@@ -198,7 +225,7 @@ impl Broker {
             }
             _ => {}
         }
-        let Some(fixed) = fixed::decode(bytes)? else {
+        let Some(fixed) = fixed::decode(conn.version, bytes)? else {
             return Ok(None);
         };
         let (limit, allowed) = match session.and_then(|session| self.sessions.get(session)) {
@@ -219,35 +246,26 @@ impl Broker {
         Ok(Some(fixed))
     }
 
-    fn packet(
-        &mut self,
-        now: Time,
-        slot: u32,
-        packet: &[u8],
-        fixed: Fixed,
-        body: &[u8],
-    ) -> Result<(), Fault> {
+    fn packet(&mut self, now: Time, slot: u32, fixed: Fixed, body: &[u8]) -> Result<(), Fault> {
         let Some(conn) = self.connections.get_mut(slot) else {
             return Ok(());
         };
         conn.heard = now;
-        let version = conn.version;
         let session = match conn.state {
             State::AwaitingConnect => return self.connect(slot, fixed, body),
             State::Connected(session) => session,
             State::AwaitingDecision(_) | State::Closing => return Ok(()),
         };
-        let first = packet.first().copied().unwrap_or_default();
         match fixed.kind {
             Kind::Publish {
                 dup: _,
                 qos,
                 retain,
             } => self.publish(now, slot, session, qos, retain, body),
-            Kind::PubAck | Kind::PubRec | Kind::PubRel | Kind::PubComp => {
-                let ack = ack::decode(version, first, body)?;
-                self.acknowledge(slot, session, first, ack)
-            }
+            Kind::PubAck => self.acknowledge(slot, session, ack::PUBACK, body),
+            Kind::PubRec => self.acknowledge(slot, session, ack::PUBREC, body),
+            Kind::PubRel => self.acknowledge(slot, session, ack::PUBREL, body),
+            Kind::PubComp => self.acknowledge(slot, session, ack::PUBCOMP, body),
             Kind::Subscribe => self.subscribe(now, slot, session, body),
             Kind::Unsubscribe => self.unsubscribe(slot, session, body),
             Kind::PingReq => {
@@ -267,10 +285,20 @@ impl Broker {
         }
     }
 
-    fn acknowledge(&mut self, slot: u32, session: u32, first: u8, ack: Ack) -> Result<(), Fault> {
-        let Some(found) = self.sessions.get_mut(session) else {
+    /// PUBACK, PUBREC, PUBREL or PUBCOMP, by the first byte that names it.
+    fn acknowledge(
+        &mut self,
+        slot: u32,
+        session: u32,
+        first: u8,
+        body: &[u8],
+    ) -> Result<(), Fault> {
+        let (Some(conn), Some(found)) =
+            (self.connections.get(slot), self.sessions.get_mut(session))
+        else {
             return Ok(());
         };
+        let ack = ack::decode(conn.version, first, body)?;
         let id = ack.packet_id;
         let answer = |acked| Ack {
             packet_id: id,
@@ -390,14 +418,4 @@ impl Broker {
 /// The name of the packet that starts here.
 fn name(bytes: &[u8]) -> &'static str {
     fixed::name(bytes.first().copied().unwrap_or_default())
-}
-
-impl Broker {
-    /// What a client is told before its CONNECT was accepted; nothing before MQTT 5, and nothing
-    /// while the version is not known.
-    pub(super) fn speaks_v5(&self, slot: u32) -> bool {
-        self.connections
-            .get(slot)
-            .is_some_and(|conn| conn.version == Version::V5)
-    }
 }

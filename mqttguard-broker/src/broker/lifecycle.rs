@@ -59,9 +59,9 @@ impl Broker {
 
     /// Reads no more from a connection; what is left is sent.
     pub(super) fn abandon(&mut self, slot: u32) {
+        self.take_partial(slot);
         if let Some(conn) = self.connections.get_mut(slot) {
             conn.state = State::Closing;
-            conn.partial = Vec::new();
             conn.aliases = None;
             self.timers
                 .set(Timer::Connection(slot), &mut conn.timer, Time::NEVER);

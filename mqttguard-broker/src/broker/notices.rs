@@ -8,6 +8,17 @@ use crate::{Access, ConnId, Notice, NoticeKind, Time};
 /// Notices that nobody has asked for yet.
 const NOTICES: usize = 1024;
 
+/// Bytes of a topic that a notice shows.
+const TOPIC: usize = 256;
+
+/// The beginning of a topic, so that notices nobody asks for hold little.
+pub(super) fn shorten(topic: &str) -> String {
+    topic
+        .get(..topic.floor_char_boundary(TOPIC))
+        .unwrap_or_default()
+        .to_owned()
+}
+
 impl Broker {
     fn push_notice(&mut self, notice: Notice) {
         if self.notices.len() >= NOTICES {
@@ -99,7 +110,7 @@ impl Broker {
         if let Some(suppressed) = gates.refused.admit(now) {
             let kind = NoticeKind::Refused {
                 access,
-                topic: topic.to_owned(),
+                topic: shorten(topic),
             };
             self.tell_counted(session, suppressed, kind);
         }

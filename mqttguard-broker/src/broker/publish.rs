@@ -46,11 +46,12 @@ impl Broker {
         let publish = publish::decode(version, qos, body)?;
         if retain && session.limits.retained_messages == 0 && version == Version::V5 {
             // MQTT-3.2.2-14: it was told so in the CONNACK.
-            return Err(Fault::Malformed(Malformed {
-                reason: Reason::RETAIN_NOT_SUPPORTED,
-                field: "fixed header flags",
-                what: "RETAIN is not available to this client",
-            }));
+            return Err(Malformed::with(
+                Reason::RETAIN_NOT_SUPPORTED,
+                "fixed header flags",
+                "RETAIN is not available to this client",
+            )
+            .into());
         }
         let mut name = std::mem::take(&mut self.name);
         let topic = match publish.alias {
@@ -301,11 +302,12 @@ impl Broker {
 fn resolve(aliases: &mut Aliases, alias: u16, topic: &str, name: &mut String) -> Result<(), Fault> {
     // MQTT-3.3.2-8, MQTT-3.3.2-9
     if alias == 0 || alias > ALIASES {
-        return Err(Fault::Malformed(Malformed {
-            reason: Reason::TOPIC_ALIAS_INVALID,
-            field: "Topic Alias",
-            what: "0 or above the Topic Alias Maximum",
-        }));
+        return Err(Malformed::with(
+            Reason::TOPIC_ALIAS_INVALID,
+            "Topic Alias",
+            "0 or above the Topic Alias Maximum",
+        )
+        .into());
     }
     name.clear();
     if topic.is_empty() {

@@ -81,6 +81,7 @@ impl Router {
         let (number, place) = session.route;
         if number == self.number
             && let Some(target) = self.targets.get_mut(place as usize)
+            && target.session == subscriber.session
         {
             target.qos = target.qos.max(subscriber.options.qos);
             target.retain_as_published |= subscriber.options.retain_as_published;

@@ -185,11 +185,8 @@ fn take_will<'a>(
         }
     }
     content.topic = packet.text("will topic")?;
-    topic::check_name(content.topic).map_err(|what| Malformed {
-        reason: Reason::TOPIC_NAME_INVALID,
-        field: "will topic",
-        what,
-    })?;
+    topic::check_name(content.topic)
+        .map_err(|what| Malformed::with(Reason::TOPIC_NAME_INVALID, "will topic", what))?;
     content.payload = packet.binary("will payload")?;
     Ok(Will {
         qos,
@@ -214,6 +211,8 @@ pub(crate) struct AcceptedProperties<'a> {
     pub(crate) maximum_packet_size: u32,
     pub(crate) assigned_client_id: Option<&'a str>,
     pub(crate) topic_alias_maximum: u16,
+    /// Server Keep Alive, if it is not what the client asked for.
+    pub(crate) keep_alive_s: Option<u16>,
 }
 
 /// Appends a CONNACK with return code 0.
@@ -255,6 +254,10 @@ fn encode_properties(out: &mut Vec<u8>, connack: &AcceptedProperties<'_>) {
     if connack.topic_alias_maximum > 0 {
         out.push(properties::TOPIC_ALIAS_MAXIMUM);
         out.extend_from_slice(&connack.topic_alias_maximum.to_be_bytes());
+    }
+    if let Some(seconds) = connack.keep_alive_s {
+        out.push(properties::SERVER_KEEP_ALIVE);
+        out.extend_from_slice(&seconds.to_be_bytes());
     }
 }
 

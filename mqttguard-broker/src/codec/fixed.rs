@@ -31,11 +31,11 @@ pub(crate) struct Fixed {
 
 /// Reads the fixed header; `None` if more bytes are needed. What the first byte already rules
 /// out is refused at the first byte.
-pub(crate) fn decode(bytes: &[u8]) -> Decoded<Option<Fixed>> {
+pub(crate) fn decode(version: Version, bytes: &[u8]) -> Decoded<Option<Fixed>> {
     let Some((&first, rest)) = bytes.split_first() else {
         return Ok(None);
     };
-    let kind = kind(first)?;
+    let kind = kind(version, first)?;
     let mut remaining = 0usize;
     for (index, &byte) in rest.iter().take(4).enumerate() {
         remaining |= usize::from(byte & 0x7F) << (7 * index);
@@ -59,7 +59,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Decoded<Option<Fixed>> {
 }
 
 /// `MQTT-2.1.3-1`: reserved flag bits have the one value that the standard gives them.
-fn kind(first: u8) -> Decoded<Kind> {
+fn kind(version: Version, first: u8) -> Decoded<Kind> {
     let (kind, flags) = match first >> 4 {
         1 => (Kind::Connect, 0),
         3 => return publish(first),
@@ -75,7 +75,9 @@ fn kind(first: u8) -> Decoded<Kind> {
         0 => return Err(Malformed::packet("packet type", "0 is reserved")),
         _ => return Err(Malformed::protocol("packet type", "only a server sends it")),
     };
-    if first & 0x0F != flags {
+    // MQTT 3.1 has a client that repeats itself set DUP (section 2.1 there).
+    let again = version == Version::V31 && flags == 0b0010 && first & 0x0F == 0b1010;
+    if first & 0x0F != flags && !again {
         return Err(Malformed::packet(
             "fixed header flags",
             "reserved bits are not as they must be",

@@ -48,6 +48,15 @@ pub(crate) struct Malformed {
 }
 
 impl Malformed {
+    /// With a reason code of its own.
+    pub(crate) const fn with(reason: Reason, field: &'static str, what: &'static str) -> Malformed {
+        Malformed {
+            reason,
+            field,
+            what,
+        }
+    }
+
     /// The packet cannot be parsed (0x81).
     pub(crate) const fn packet(field: &'static str, what: &'static str) -> Malformed {
         Malformed {

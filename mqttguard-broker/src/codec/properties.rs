@@ -12,6 +12,7 @@ pub(crate) const CORRELATION_DATA: u8 = 0x09;
 pub(crate) const SUBSCRIPTION_ID: u8 = 0x0B;
 pub(crate) const SESSION_EXPIRY: u8 = 0x11;
 pub(crate) const ASSIGNED_CLIENT_ID: u8 = 0x12;
+pub(crate) const SERVER_KEEP_ALIVE: u8 = 0x13;
 pub(crate) const AUTHENTICATION_METHOD: u8 = 0x15;
 pub(crate) const AUTHENTICATION_DATA: u8 = 0x16;
 pub(crate) const REQUEST_PROBLEM_INFORMATION: u8 = 0x17;

@@ -105,11 +105,8 @@ pub(crate) fn decode<'a>(version: Version, qos: QoS, body: &'a [u8]) -> Decoded<
             ));
         }
     } else {
-        topic::check_name(content.topic).map_err(|what| Malformed {
-            reason: Reason::TOPIC_NAME_INVALID,
-            field: "topic name",
-            what,
-        })?;
+        topic::check_name(content.topic)
+            .map_err(|what| Malformed::with(Reason::TOPIC_NAME_INVALID, "topic name", what))?;
     }
     content.payload = packet.rest();
     Ok(Publish {
@@ -214,5 +211,110 @@ impl Outgoing<'_> {
             writer::varint(out, id as usize);
         }
         out.extend_from_slice(self.message.properties());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::fixed::{self, Kind};
+    use crate::message::Gauge;
+
+    /// Decodes a PUBLISH and encodes it again as it would go on to a subscriber.
+    fn there_and_back(version: Version, packet: &[u8]) -> Vec<u8> {
+        let found = fixed::decode(version, packet).unwrap().unwrap();
+        let Kind::Publish { dup, qos, retain } = found.kind else {
+            panic!("{found:?}")
+        };
+        assert_eq!(found.total, packet.len());
+        let publish = decode(version, qos, &packet[found.header..]).unwrap();
+        let topic = publish.content.topic;
+        let message = Message::new(
+            &Gauge::default(),
+            Time(5),
+            topic,
+            &publish.content,
+            qos,
+            retain,
+        );
+        let outgoing = Outgoing {
+            message: &message,
+            qos,
+            dup,
+            retain,
+            packet_id: publish.packet_id,
+            subscription_ids: &[],
+            alias: publish.alias.map(|number| Alias {
+                number,
+                known: false,
+            }),
+        };
+        let mut out = Vec::new();
+        assert!(encode(&mut out, Time(5), version, u32::MAX, &outgoing));
+        out
+    }
+
+    #[test]
+    fn what_is_encoded_is_what_was_decoded() {
+        for size in [0, 1, 100, 127, 128, 5_000, 16_384, 3_000_000] {
+            let payload = vec![b'x'; size];
+            for first in [0x30, 0x31, 0x32, 0x3B, 0x34, 0x3D] {
+                for properties in [
+                    &b""[..],
+                    b"\x23\0\x07\x02\0\0\x01\0",
+                    b"\x02\0\0\0\x09\x01\x01\x03\0\x01t\x08\0\x01r\x09\0\x01c\x26\0\x01n\0\x01v",
+                    b"\x26\0\x01n\0\x01v\x26\0\x01n\0\x01w",
+                ] {
+                    let mut body = b"\0\x03t/1".to_vec();
+                    if first & 0x06 != 0 {
+                        body.extend([0x12, 0x34]);
+                    }
+                    let plain = [&body[..], &payload].concat();
+                    writer::varint(&mut body, properties.len());
+                    body.extend_from_slice(properties);
+                    let full = [&body[..], &payload].concat();
+                    for (version, body) in [(Version::V311, plain), (Version::V5, full)] {
+                        let mut packet = vec![first];
+                        writer::varint(&mut packet, body.len());
+                        packet.extend(body);
+                        assert!(
+                            there_and_back(version, &packet) == packet,
+                            "{first:02x} {size}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn too_large_for_the_client_is_not_encoded_at_all() {
+        let content = Content {
+            topic: "t",
+            payload: b"payload",
+            ..Content::default()
+        };
+        let message = Message::new(
+            &Gauge::default(),
+            Time(0),
+            "t",
+            &content,
+            QoS::AtMostOnce,
+            false,
+        );
+        let outgoing = Outgoing {
+            message: &message,
+            qos: QoS::AtMostOnce,
+            dup: false,
+            retain: false,
+            packet_id: 0,
+            subscription_ids: &[],
+            alias: None,
+        };
+        let mut out = Vec::new();
+        assert!(!encode(&mut out, Time(0), Version::V5, 12, &outgoing));
+        assert!(out.is_empty());
+        assert!(encode(&mut out, Time(0), Version::V5, 13, &outgoing));
+        assert_eq!(out.len(), 13);
     }
 }

@@ -173,6 +173,18 @@ fn a_forgotten_identity_leaves_nothing() {
 }
 
 #[test]
+fn notices_hold_the_beginning_of_a_long_topic() {
+    let mut rig = rig();
+    let conn = rig.connect(&Connect::new(5, "dev"));
+    rig.publish(conn, 2, &"ü".repeat(10_000), "x");
+    let shown = rig.notices.iter().find_map(|kind| match kind {
+        NoticeKind::Refused { topic, .. } => Some(topic.clone()),
+        _ => None,
+    });
+    assert_eq!(shown, Some("ü".repeat(128)));
+}
+
+#[test]
 fn notices_of_one_kind_are_bounded_and_counted() {
     let mut rig = rig();
     let conn = rig.connect(&Connect::new(5, "dev"));

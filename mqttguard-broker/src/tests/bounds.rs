@@ -168,6 +168,31 @@ fn at_the_memory_cap_nothing_is_acknowledged_that_is_not_kept() {
 }
 
 #[test]
+fn packets_that_never_become_whole_are_bounded_together() {
+    let config = Config {
+        memory: 400_000,
+        ..config()
+    };
+    let mut rig = Rig::with(config, limits());
+    let begin = &packets::publish(0, "a", 0, Some(&[]), &[0; 40_000])[..30_000];
+    let conns: Vec<_> = (0..20)
+        .map(|n| rig.connect(&Connect::new(5, &n.to_string())))
+        .collect();
+    for conn in &conns {
+        rig.send(*conn, begin);
+    }
+    let closed = conns.iter().filter(|conn| rig.is_closed(**conn)).count();
+    assert_eq!(closed, 17);
+    assert_eq!(rig.got(conns[3]), [In::Disconnect(0x89)]);
+    for conn in conns {
+        rig.lose(conn);
+    }
+    let conn = rig.connect(&Connect::new(5, "c"));
+    rig.send(conn, begin);
+    assert!(!rig.is_closed(conn));
+}
+
+#[test]
 fn packets_above_the_size_are_refused_by_their_header() {
     let mut rig = Rig::with(
         config(),

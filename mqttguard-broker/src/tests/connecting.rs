@@ -153,6 +153,30 @@ fn keep_alive_0_is_off() {
 }
 
 #[test]
+fn mqtt_3_2_2_21_a_keep_alive_of_the_servers() {
+    let mut rig = Rig::new();
+    rig.broker.set_keep_alive_max(60);
+    for (level, asked, told, silence) in [
+        (5, 0, true, 90),
+        (5, 120, true, 90),
+        (5, 60, false, 90),
+        (5, 10, false, 15),
+        (4, 120, false, 180),
+    ] {
+        let conn = rig.open();
+        rig.send(conn, &Connect::new(level, "c").keep_alive(asked).bytes());
+        let [In::ConnAck { code: 0, props, .. }] = &rig.got(conn)[..] else {
+            panic!()
+        };
+        assert_eq!(props.ends_with(&[0x13, 0, 60]), told, "{level} {asked}");
+        rig.pass(silence * 1_000 - 1);
+        assert!(!rig.is_closed(conn), "{level} {asked}");
+        rig.pass(1);
+        assert!(rig.is_closed(conn), "{level} {asked}");
+    }
+}
+
+#[test]
 fn single_bytes_of_a_packet_are_no_sign_of_life() {
     let mut rig = Rig::new();
     let conn = rig.connect(&Connect::new(4, "c").keep_alive(10));

@@ -6,9 +6,14 @@ use super::rig::{Rig, config, limits};
 use crate::{ConnId, Flow, Limits, Transmit};
 
 /// A small generator (xorshift64*), good enough to shake things.
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
+    pub(super) fn new(seed: u64) -> Dice {
+        // Not 0, and seeds that are near one another do not start alike.
+        Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -16,11 +21,11 @@ impl Dice {
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 
-    fn below(&mut self, n: usize) -> usize {
+    pub(super) fn below(&mut self, n: usize) -> usize {
         (self.next() >> 16) as usize % n.max(1)
     }
 
-    fn of<T: Copy>(&mut self, list: &[T]) -> T {
+    pub(super) fn of<T: Copy>(&mut self, list: &[T]) -> T {
         list[self.below(list.len())]
     }
 }
@@ -134,7 +139,7 @@ struct Client {
 
 /// Answers how many messages reached a client.
 fn round(seed: u64, mutations: usize) -> u64 {
-    let mut dice = Dice(seed | 1);
+    let mut dice = Dice::new(seed);
     let limits = Limits {
         subscriptions: 6,
         queue_messages: 8,
@@ -275,7 +280,7 @@ fn mutated_packets_in_any_order() {
 
 #[test]
 fn random_bytes() {
-    let mut dice = Dice(99);
+    let mut dice = Dice::new(99);
     for _ in 0..3_000 {
         let mut rig = Rig::new();
         let conn = if dice.below(2) == 0 {

@@ -4,8 +4,10 @@
 mod access;
 mod bounds;
 mod connecting;
+mod faithful;
 mod fuzz;
 mod malformed;
+mod malformed_connect;
 mod packets;
 mod publishing;
 mod retaining;
@@ -14,3 +16,9 @@ mod sessions;
 mod sharing;
 mod subscribing;
 mod wills;
+
+#[test]
+fn a_broker_may_be_made_on_one_thread_and_run_on_another() {
+    fn is_send<T: Send>() {}
+    is_send::<crate::Broker>();
+}

@@ -265,3 +265,22 @@ fn mqtt_3_3_4_9_more_than_our_receive_maximum_is_refused() {
         assert!(rig.is_closed(client) && rig.has_limit("in_flight"));
     }
 }
+
+#[test]
+fn mqtt_3_1_lets_a_client_repeat_itself_with_dup() {
+    let mut rig = Rig::new();
+    let conn = rig.connect(&Connect::new(3, "c"));
+    let mut bytes = packets::subscribe(9, None, &[("a", 2)]);
+    bytes[0] |= 8;
+    rig.send(conn, &bytes);
+    assert_eq!(rig.got(conn), [In::SubAck(9, vec![2])]);
+    rig.send(conn, &packets::publish(4, "a", 5, None, b""));
+    rig.got(conn);
+    rig.send(conn, &packets::ack(0x6A, 5));
+    rig.send(conn, &packets::ack(0x6A, 5));
+    assert_eq!(rig.got(conn), [In::Ack(0x70, 5, 0), In::Ack(0x70, 5, 0)]);
+    let mut bytes = packets::unsubscribe(9, false, &["a"]);
+    bytes[0] |= 8;
+    rig.send(conn, &bytes);
+    assert_eq!(rig.got(conn), [In::UnsubAck(9, vec![])]);
+}

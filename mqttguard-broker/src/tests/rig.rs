@@ -273,6 +273,11 @@ impl Rig {
         notices.any(|kind| matches!(kind, NoticeKind::Limit { limit, .. } if *limit == name))
     }
 
+    /// The broker still knows the connection, and reads from it.
+    pub(super) fn is_open(&mut self, conn: ConnId) -> bool {
+        self.broker.receive(self.now, conn, &[]) != Flow::Close
+    }
+
     pub(super) fn is_closed(&self, conn: ConnId) -> bool {
         self.closed.contains(&conn)
     }

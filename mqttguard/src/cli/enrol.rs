@@ -32,6 +32,10 @@ pub(super) fn show(reply: &Value) -> String {
     let [name, mac, username, password] = ["name", "mac", "username", "password"].map(field);
     let [profile, server, address, port] = ["profile", "server", "address", "port"].map(field);
     let ca_file = field("ca_file");
+    let host = match address.contains(':') {
+        true => format!("[{address}]"),
+        false => address.clone(),
+    };
     let ca_name = ca_file.rsplit('/').next().unwrap_or("ca.crt");
     // An argument is seen by every user of a computer and kept by its shell: mosquitto_pub
     // reads its password from a file instead.
@@ -54,7 +58,7 @@ To try it with mosquitto_pub, make a file ~/.config/mosquitto_pub that only you 
 
 Then:
 
-  scp -O root@{address}:{ca_file} .
+  scp -O root@{host}:{ca_file} .
   mosquitto_pub -h {server} -p {port} --cafile {ca_name} -t {name}/test -m hello
 "
     )

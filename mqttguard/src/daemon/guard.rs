@@ -6,10 +6,9 @@ use std::path::Path;
 
 use crate::config::{ListenerKind, Mode, Settings};
 use crate::discovery;
-use crate::enforce::{
-    self, Attachment, DeviceCounters, DevicePolicy, Enforcer, Proof, Rules, Target,
-};
+use crate::enforce::{self, Attachment, DeviceCounters, Enforcer, Proof, Rules, Target};
 use crate::outlet::Outlet;
+use crate::registry::DevicePolicy;
 use mqttguard_common::Mac;
 
 /// The kernel program, or why there is none.

@@ -8,6 +8,7 @@ mod configuration;
 mod guard;
 mod logger;
 mod methods;
+mod repeats;
 mod report;
 mod translation;
 mod wiring;

@@ -93,7 +93,7 @@ fn broker(daemon: &Daemon) -> Value {
         json!({
             "name": &*listener.name,
             "kind": listener.kind.name(),
-            "addresses": listener.addresses,
+            "address": listener.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             "up": listener.errors.is_empty(),
             "detail": listener.errors.join("; "),
             "connections": listener.connections,
@@ -306,12 +306,14 @@ fn router_address(daemon: &Daemon, device: &Device) -> Option<IpAddr> {
         let private = |address: &&IpAddr| matches!(address, IpAddr::V4(v4) if v4.is_private());
         daemon.guard.addresses().iter().find(private).copied()
     };
-    device
+    // Every firmware can do IPv4, and the person at the keyboard types it more easily.
+    let (v4, v6): (Vec<IpAddr>, Vec<IpAddr>) = device
         .addresses
         .iter()
         .rev()
-        .find_map(toward)
-        .or_else(first_private)
+        .partition(|address| address.is_ipv4());
+    let seen = v4.iter().chain(&v6);
+    seen.filter_map(toward).next().or_else(first_private)
 }
 
 fn millis(span: Duration) -> u64 {

@@ -12,6 +12,7 @@ use super::clock::unix_ms;
 use super::configuration::Configuration;
 use super::guard::Guard;
 use super::methods;
+use super::repeats::Repeats;
 use super::translation::event_kind;
 use super::{DaemonOptions, Input, outlet};
 use crate::broker::{self, BrokerEvent, BrokerEventKind, BrokerHandle};
@@ -42,6 +43,7 @@ pub(super) struct Daemon {
     discovery: (DiscoveryConfig, Discovery),
     /// When the registry is to be written.
     save_due: Option<UnixMs>,
+    repeats: Repeats,
     ticks: u64,
 }
 
@@ -119,6 +121,7 @@ impl Daemon {
             bus,
             discovery: (sources, discovery),
             save_due: None,
+            repeats: Repeats::default(),
             ticks: 0,
         };
         daemon.adopt();
@@ -252,6 +255,9 @@ impl Daemon {
         if frame.reason.is_flood() {
             self.registry.flooded(now, frame.mac);
         }
+        let Some(count) = self.repeats.note(now, frame.mac, frame.reason, frame.count) else {
+            return;
+        };
         self.tell_device(
             Some(frame.mac),
             EventKind::Frame {
@@ -259,7 +265,7 @@ impl Daemon {
                 dropped: frame.dropped,
                 destination: frame.destination,
                 port: frame.port,
-                count: frame.count,
+                count,
             },
         );
     }
@@ -305,6 +311,7 @@ impl Daemon {
         self.follow_discovery(&settings);
         self.switch_broker(&settings);
         self.renew_certificate(&settings);
+        self.repeats = Repeats::default();
         self.tell_configuration();
         true
     }

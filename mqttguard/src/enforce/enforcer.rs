@@ -13,9 +13,8 @@ use super::links::Links;
 use super::ports::Ports;
 use super::tables::take;
 use super::watch::{Command, Watch};
-use super::{
-    Attachment, DeviceCounters, DevicePolicy, EnforceError, Report, Rules, Tables, Target, object,
-};
+use super::{Attachment, DeviceCounters, EnforceError, Report, Rules, Tables, Target, object};
+use crate::registry::DevicePolicy;
 
 /// The kernel program at work: loaded, attached, fed and listened to.
 ///

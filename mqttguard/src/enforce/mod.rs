@@ -22,7 +22,6 @@ use std::net::IpAddr;
 use mqttguard_common::{Mac, Reason};
 
 use crate::config::{Exception, Hook, KernelLimits, Mode};
-use crate::registry::Standing;
 
 /// What the kernel program is told once for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,17 +44,6 @@ pub struct Rules {
     pub exceptions: Vec<Exception>,
     /// What devices are held to that the daemon has not named yet.
     pub stranger_limits: KernelLimits,
-}
-
-/// What the kernel program is told of one device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DevicePolicy {
-    /// How it stands.
-    pub standing: Standing,
-    /// May use the plaintext LAN listener.
-    pub plaintext: bool,
-    /// What it is held to.
-    pub limits: KernelLimits,
 }
 
 /// Where the program is to attach.

@@ -10,9 +10,9 @@ use mqttguard_common::{
 };
 
 use super::exceptions::{self, Prefix};
-use super::{DeviceCounters, DevicePolicy, EnforceError, Rules};
+use super::{DeviceCounters, EnforceError, Rules};
 use crate::config::{KernelLimits, Mode};
-use crate::registry::Standing;
+use crate::registry::{DevicePolicy, Standing};
 
 /// The kernel program's maps, as far as the daemon writes rules and devices into them and reads
 /// counters out of them.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use mqttguard_common::Mac;
 
+use super::Standing;
 use crate::config;
 
 /// What the broker needs to know of the registry to let clients in: an immutable snapshot,
@@ -36,16 +37,4 @@ pub struct Account {
     pub profile: Arc<config::Profile>,
     /// What it may use.
     pub limits: Arc<mqttguard_broker::Limits>,
-}
-
-/// How a device stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Standing {
-    /// Nothing against it.
-    #[default]
-    Good,
-    /// In quarantine: no login, no MQTT.
-    Quarantined,
-    /// Blocked by the owner: nothing at all.
-    Blocked,
 }

@@ -9,6 +9,7 @@ mod directory;
 mod effects;
 mod life;
 mod lookup;
+mod policy;
 pub mod store;
 mod strikes;
 
@@ -18,13 +19,13 @@ use std::sync::Arc;
 use mqttguard_common::Mac;
 
 pub use device::{Credential, Device, Quarantine, Sources, State, UnixMs};
-pub use directory::{Account, Directory, Standing};
+pub use directory::{Account, Directory};
 pub use effects::{Effects, Save};
 pub use life::Refused;
 pub use lookup::LookupError;
+pub use policy::{DevicePolicy, Standing};
 
 use crate::config::{self, Settings};
-use crate::enforce::DevicePolicy;
 use crate::events::EventKind;
 use crate::text::slug;
 use device::bare_name;
