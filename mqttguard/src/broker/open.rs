@@ -15,6 +15,8 @@ use crate::registry::Directory;
 
 /// Connections at the same time. Load generators open thousands.
 const CONNECTIONS: u32 = 16 * 1024;
+/// As in the daemon's default limits.
+const IN_FLIGHT: u16 = 20;
 /// Events are nobody's concern here; what does not fit is counted as lost.
 const EVENTS: usize = 16;
 
@@ -81,7 +83,7 @@ fn everybody() -> Decision {
             connections: CONNECTIONS,
             subscriptions: 1_000,
             topic_levels: 200,
-            in_flight: u16::MAX,
+            in_flight: IN_FLIGHT,
             queue_messages: 20_000,
             queue_bytes: 8 * 1024 * 1024,
             retained_messages: 20_000,
