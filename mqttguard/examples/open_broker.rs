@@ -5,23 +5,26 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use mqttguard::broker::open::start_open;
+use mqttguard::broker::open::{Open, start_open};
 use mqttguard::pki::{Names, Pki};
 
-const USAGE: &str = "open_broker [--port PORT] [--tls-port PORT] --pki DIRECTORY
+const USAGE: &str =
+    "open_broker [--port PORT] [--tls-port PORT] [--subscribe FILTER]... --pki DIRECTORY
 
 Serves MQTT on 127.0.0.1 until its standard input ends. The CA for --tls-port is made in DIRECTORY.
+Subscriptions that no --subscribe covers are refused; without any, none is.
 ";
 
 #[derive(Default)]
 struct Args {
     plain: Option<u16>,
     tls: Option<u16>,
+    subscribe: Vec<String>,
     pki: PathBuf,
 }
 
 fn main() -> ExitCode {
-    match parse().and_then(|args| run(&args)) {
+    match parse().and_then(|args| run(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("open_broker: {error}\n\n{USAGE}");
@@ -38,6 +41,7 @@ fn parse() -> Result<Args, Box<dyn std::error::Error>> {
         match arg {
             Long("port") => args.plain = Some(parser.value()?.parse()?),
             Long("tls-port") => args.tls = Some(parser.value()?.parse()?),
+            Long("subscribe") => args.subscribe.push(parser.value()?.string()?),
             Long("pki") => args.pki = parser.value()?.into(),
             other => return Err(other.unexpected().into()),
         }
@@ -48,13 +52,18 @@ fn parse() -> Result<Args, Box<dyn std::error::Error>> {
     Ok(args)
 }
 
-fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
+fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
     let names = Names {
         hostname: "localhost".into(),
         addresses: vec![[127, 0, 0, 1].into()],
     };
     let pki = Pki::open_or_create(&args.pki, &names)?;
-    let broker = start_open(args.plain, args.tls, pki.tls_config())?;
+    let broker = start_open(Open {
+        plain: args.plain,
+        tls: args.tls,
+        certificate: pki.tls_config(),
+        subscribe: args.subscribe,
+    })?;
     let stats = broker.stats().ok_or("the broker has stopped")?;
     for listener in &stats.listeners {
         for address in &listener.addresses {

@@ -20,6 +20,9 @@ pub(crate) struct Args {
     /// A port to listen on with TLS too, with a certificate of a CA that is good for nothing else
     #[arg(long)]
     tls_port: Option<u16>,
+    /// Refuse subscriptions that no such filter covers; may be given several times
+    #[arg(long, value_name = "FILTER")]
+    subscribe: Vec<String>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -31,6 +34,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(port) = args.tls_port {
         command.args(["--tls-port", &port.to_string()]);
         println!("ca {}", pki.join("ca.crt").display());
+    }
+    for filter in &args.subscribe {
+        command.args(["--subscribe", filter]);
     }
     let mut child = command.stdin(Stdio::piped()).spawn()?;
     // It ends with its standard input, and so with this program.

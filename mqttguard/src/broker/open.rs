@@ -17,20 +17,29 @@ use crate::registry::Directory;
 const CONNECTIONS: u32 = 16 * 1024;
 /// As in the daemon's default limits.
 const IN_FLIGHT: u16 = 20;
+/// What a client of MQTT 5 is told to keep alive by at most; the Paho suite expects this.
+const KEEP_ALIVE_S: u16 = 60;
 /// Events are nobody's concern here; what does not fit is counted as lost.
 const EVENTS: usize = 16;
 
+/// What is open, and to what.
+pub struct Open {
+    /// The port in the clear; None: none.
+    pub plain: Option<u16>,
+    /// The port with TLS; None: none.
+    pub tls: Option<u16>,
+    /// What TLS serves with.
+    pub certificate: Arc<ServerConfig>,
+    /// Filters that cover every subscription allowed. Empty: all are.
+    pub subscribe: Vec<String>,
+}
+
 /// Starts a broker on 127.0.0.1 that lets everybody in, as one identity and without a password.
-/// A port of None is not listened on.
 ///
 /// # Errors
 ///
 /// When the system gives no thread or poll.
-pub fn start_open(
-    plain: Option<u16>,
-    tls: Option<u16>,
-    certificate: Arc<ServerConfig>,
-) -> io::Result<BrokerHandle> {
+pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
     let listener = |kind, port: Option<u16>| {
         port.map(|port| Listener {
             name: format!("{kind:?}").to_lowercase(),
@@ -41,8 +50,8 @@ pub fn start_open(
         })
     };
     let listeners = [
-        listener(ListenerKind::Plain, plain),
-        listener(ListenerKind::Tls, tls),
+        listener(ListenerKind::Plain, open.plain),
+        listener(ListenerKind::Tls, open.tls),
     ];
     let (events, _nobody) = sync_channel(EVENTS);
     let startup = Startup {
@@ -55,25 +64,30 @@ pub fn start_open(
             },
             connections_per_address: CONNECTIONS,
         },
-        tls: certificate,
+        tls: open.certificate,
         directory: Arc::new(Directory::default()),
         resolve: Box::new(|_| None),
         events: events.into(),
     };
     let (commands, todo) = sync_channel(COMMANDS);
     let (mut reactor, waker) = Reactor::new(startup, todo)?;
-    reactor.everybody = Some(everybody());
+    reactor.core.set_keep_alive_max(KEEP_ALIVE_S);
+    reactor.everybody = Some(everybody(open.subscribe));
     launch(reactor, commands, waker)
 }
 
-/// All topics, and limits that only the memory of all clients together stands behind.
-fn everybody() -> Decision {
+/// All topics to publish to, and limits that only the memory of all clients together stands behind.
+fn everybody(subscribe: Vec<String>) -> Decision {
     let all = || vec!["#".into(), "$SYS/#".into()];
+    let subscribe = match subscribe.as_slice() {
+        [] => all(),
+        _ => subscribe,
+    };
     Decision::Accept {
         identity: "everybody".into(),
         grants: Arc::new(Grants {
             publish: all(),
-            subscribe: all(),
+            subscribe,
         }),
         limits: Arc::new(Limits {
             packet_size: 1024 * 1024,
