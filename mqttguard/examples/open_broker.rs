@@ -24,7 +24,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    match parse().and_then(|args| run(args)) {
+    match parse().and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("open_broker: {error}\n\n{USAGE}");
