@@ -217,7 +217,7 @@ impl Plan {
             }
             Step::Latency(via) => {
                 let target = self.target(contender, via)?;
-                let (half, most) = latency::run(&target, time)?;
+                let (half, most) = latency::run(&target, time / 2)?;
                 let name = format!("{} msg/s, {}", latency::RATE, via.name());
                 let mut record = |part: &str, value| {
                     let name = format!("{part} latency at {name}");

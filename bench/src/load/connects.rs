@@ -72,7 +72,7 @@ pub(crate) fn run(
                 lane.in_ = false;
             }
         }
-        poll.poll(&mut events, Some(Duration::from_millis(10)))?;
+        poll.poll(&mut events, Some(Duration::ZERO))?;
         for event in &events {
             if let Some(lane) = lanes.get_mut(event.token().0)
                 && let Some(client) = &mut lane.client

@@ -49,7 +49,7 @@ pub(crate) fn run(contender: &Contender, target: &Target, qos: u8, time: Duratio
             }
             client.flush()?;
         }
-        crowd.turn(Duration::from_millis(1), |index, _, heard| {
+        crowd.turn(Duration::ZERO, |index, _, heard| {
             if let Some(trips) = trips.get_mut(index) {
                 match heard {
                     crate::client::Heard::Message(_) => trips.heard += 1,
