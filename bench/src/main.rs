@@ -33,6 +33,7 @@ const ROUNDS: u32 = 3;
 struct Args {
     programs: Vec<(Kind, PathBuf)>,
     quick: bool,
+    realtime: bool,
     only: String,
     document: Option<PathBuf>,
 }
@@ -52,6 +53,7 @@ fn parse() -> Result<Args> {
     let mut args = Args {
         programs: Vec::new(),
         quick: false,
+        realtime: false,
         only: String::new(),
         document: None,
     };
@@ -63,6 +65,10 @@ fn parse() -> Result<Args> {
             Long("mqttguard") => Kind::Mqttguard,
             Long("quick") => {
                 args.quick = true;
+                continue;
+            }
+            Long("realtime") => {
+                args.realtime = true;
                 continue;
             }
             Long("only") => {
@@ -86,6 +92,9 @@ fn parse() -> Result<Args> {
 
 fn run(args: &Args) -> Result<()> {
     let core = divide_cores()?;
+    if args.realtime {
+        make_realtime()?;
+    }
     raise_files()?;
     let directory = tempfile::tempdir()?;
     let mut contenders = Vec::new();
@@ -141,6 +150,17 @@ fn divide_cores() -> Result<usize> {
     Ok(brokers)
 }
 
+/// Before whatever else wants a CPU: this program, and the brokers, which inherit it.
+fn make_realtime() -> Result<()> {
+    let mut chrt = Command::new("chrt");
+    chrt.args(["--rr", "--pid", "1", &std::process::id().to_string()]);
+    let status = chrt.status().context("cannot start chrt")?;
+    if !status.success() {
+        bail!("no real-time priority: {status}");
+    }
+    Ok(())
+}
+
 /// Thousands of idle clients are thousands of open files, here and in the brokers.
 fn raise_files() -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
@@ -163,6 +183,9 @@ fn write_document(path: &Path, args: &Args, plan: &Plan, table: &str, rounds: u3
     }
     text.push_str(METHOD);
     writeln!(text, "\nMachine: {}.", report::machine())?;
+    if args.realtime {
+        text.push_str("Brokers and load ran at real-time priority, beside other work. ");
+    }
     writeln!(
         text,
         "Load average (one minute) at the end of the run: {}.\n",

@@ -25,14 +25,15 @@ struct Broker {
     /// One short round; docs/benchmarks.md stays as it is
     #[arg(long)]
     quick: bool,
-    /// Only what has this in its name (Idle, Fan, RoundTrips, Connects, Latency, Retained); docs/benchmarks.md
-    /// stays as it is
+    /// Only what has this in its name (Idle, Fresh, FanIn, FanOut, RoundTrips, Connects, Latency,
+    /// Retained); docs/benchmarks.md stays as it is
     #[arg(long)]
     only: Option<String>,
     /// Leave rumqttd out, which is long to build
     #[arg(long)]
     no_rumqttd: bool,
-    /// Run brokers and load at real-time priority, on a machine that does other things too
+    /// Run brokers and load at real-time priority, on a machine that does other things too; needs
+    /// root
     #[arg(long)]
     realtime: bool,
     /// Fail if anything is missing, instead of installing it
@@ -52,18 +53,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     must(&mut build).context("the load generator does not build")?;
 
     let generator = tools::target_dir()?.join("release/mqttguard-bench");
-    let mut bench = match args.realtime {
-        true => {
-            let mut chrt = Command::new("chrt");
-            chrt.args(["--rr", "1"]).arg(generator);
-            chrt
-        }
-        false => Command::new(generator),
-    };
+    let mut bench = Command::new(generator);
     bench.arg("--mqttguard").arg(ours);
     bench.arg("--mosquitto").arg(tools::system("mosquitto")?);
     if !args.no_rumqttd {
         bench.arg("--rumqttd").arg(tools::tool("rumqttd")?);
+    }
+    if args.realtime {
+        bench.arg("--realtime");
     }
     if args.quick {
         bench.arg("--quick");
