@@ -126,13 +126,11 @@ impl Contender {
         Ok(())
     }
 
-    /// As Debian's package comes, but for who may in and Nagle's algorithm, which none of the
-    /// others uses.
+    /// As Debian's package comes, but for who may in and where it keeps things.
     fn mosquitto(&self, plain: u16, tls: u16) -> String {
         let directory = self.directory.display();
         format!(
             "user root\nallow_anonymous true\npersistence false\nlog_dest none\n\
-             set_tcp_nodelay true\n\
              listener {plain} 127.0.0.1\n\
              listener {tls} 127.0.0.1\n\
              certfile {directory}/server.crt\nkeyfile {directory}/server.key\n"
