@@ -145,6 +145,8 @@ pub(crate) struct Outbound {
     outstanding: u16,
     order: u32,
     bytes: usize,
+    /// Before this nothing that waits expires.
+    expires: Time,
 }
 
 /// Deliveries held by all sessions together.
@@ -177,6 +179,7 @@ impl Outbound {
         self.order = self.order.wrapping_add(1);
         self.bytes += size;
         *held += 1;
+        self.expires = self.expires.min(expiry(&delivery));
         match delivery.qos {
             QoS::AtMostOnce => self.fleeting.push_back(delivery),
             QoS::AtLeastOnce | QoS::ExactlyOnce => self.assured.push_back(delivery),
@@ -202,9 +205,15 @@ impl Outbound {
         *held = held.saturating_sub(1);
     }
 
-    /// Drops what has expired from the queues.
+    /// Drops what has expired from the queues. They are not looked through in vain: a full queue
+    /// of somebody who does not read must not cost a search for each message to it.
     pub(crate) fn expire(&mut self, now: Time, held: &mut Held) {
+        if now < self.expires {
+            return;
+        }
         self.retain(held, |delivery| !delivery.message.is_expired(now));
+        let waiting = self.fleeting.iter().chain(&self.assured);
+        self.expires = waiting.map(expiry).min().unwrap_or(Time::NEVER);
     }
 
     /// Keeps of what waits only what `keep` says. What is in flight is not touched.
@@ -257,6 +266,7 @@ impl Outbound {
     pub(crate) fn put_back(&mut self, delivery: Delivery, held: &mut Held) {
         self.bytes += delivery.message.size();
         *held += 1;
+        self.expires = self.expires.min(expiry(&delivery));
         let earlier = |d: &Delivery| (d.order.wrapping_sub(delivery.order) as i32) < 0;
         let place = self.assured.partition_point(earlier);
         self.assured.insert(place, delivery);
@@ -473,6 +483,10 @@ impl Outbound {
             .count();
         (self.waiting() + in_flight) as u64
     }
+}
+
+fn expiry(delivery: &Delivery) -> Time {
+    delivery.message.expires().unwrap_or(Time::NEVER)
 }
 
 fn give_back(queue: &mut VecDeque<Delivery>) {

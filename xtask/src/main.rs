@@ -1,5 +1,7 @@
 //! The chores of mqttguard: `cargo xtask --help`.
 
+mod bench;
+mod broker;
 mod demo;
 mod ebpf;
 mod root;
@@ -24,6 +26,10 @@ enum Chore {
     Demo(demo::Args),
     /// Run every check: format, lints, kernel objects, unit and end-to-end tests
     Test(test::Args),
+    /// Measure the broker beside others
+    Bench(bench::Args),
+    /// Run the broker alone, open to everybody, on loopback
+    Broker(broker::Args),
     /// Build the kernel program's objects, which are committed
     Ebpf(ebpf::Args),
     /// Install what the other chores need
@@ -34,6 +40,8 @@ fn main() -> ExitCode {
     let result = match Args::parse().chore {
         Chore::Demo(args) => demo::run(&args),
         Chore::Test(args) => test::run(&args),
+        Chore::Bench(args) => bench::run(&args),
+        Chore::Broker(args) => broker::run(&args),
         Chore::Ebpf(args) => ebpf::run(&args),
         Chore::Setup(args) => setup::run(&args),
     };

@@ -45,6 +45,8 @@ pub(crate) struct Tool {
     pub(crate) name: &'static str,
     /// The version; no other is known to work.
     pub(crate) version: &'static str,
+    /// Whether it is built with the versions of its own lock file.
+    pub(crate) locked: bool,
     /// More arguments of `cargo install`.
     pub(crate) arguments: &'static [&'static str],
     /// A variable that its build needs.
@@ -57,6 +59,7 @@ impl Tool {
         Self {
             name,
             version,
+            locked: true,
             arguments: &[],
             variable: None,
         }
@@ -74,10 +77,11 @@ impl Tool {
         let root = tools::tools_dir()?;
         let mut install = cargo();
         install
-            .args(["install", "--locked", "--root"])
+            .args(["install", "--root"])
             .arg(&root)
             .arg("--target-dir")
             .arg(root.join("build"))
+            .args(self.locked.then_some("--locked"))
             .args(self.arguments)
             .arg(format!("{}@{}", self.name, self.version));
         if let Some((variable, value)) = self.variable {
@@ -133,6 +137,28 @@ pub(crate) const CHECKS: &[Need] = &[
     },
 ];
 
+/// What the broker is measured with.
+pub(crate) const BENCH: &[Need] = &[
+    Need::Program {
+        name: "mosquitto",
+        package: "mosquitto",
+    },
+    Need::Program {
+        name: "taskset",
+        package: "util-linux",
+    },
+];
+
+/// A broker to measure against.
+pub(crate) const RUMQTTD: &[Need] = &[Need::Crate(Tool {
+    name: "rumqttd",
+    version: "0.20.0",
+    // What its lock file names does not compile any more.
+    locked: false,
+    arguments: &["--no-default-features", "--features", "use-rustls"],
+    variable: None,
+})];
+
 /// What the kernel program's objects are built with: Debian's compiler, which brings the core
 /// library for BPF, and its LLVM. A nightly toolchain with the `rust-src` component can stand in
 /// for the compiler.
@@ -146,6 +172,7 @@ pub(crate) const EBPF: &[Need] = &[
     Need::Crate(Tool {
         name: "bpf-linker",
         version: "0.13.0",
+        locked: true,
         arguments: &["--no-default-features", "--features", "llvm-22"],
         // Without it the linker is built against no LLVM.
         variable: Some(("LLVM_PREFIX", "/usr/lib/llvm-22")),

@@ -10,7 +10,13 @@ use crate::root::is_root;
 use crate::setup::{self, cargo, workspace};
 
 /// The crates whose tests need neither root nor namespaces.
-const UNITS: [&str; 4] = ["mqttguard-common", "mqttguard-broker", "mqttguard", "xtask"];
+const UNITS: [&str; 5] = [
+    "mqttguard-common",
+    "mqttguard-broker",
+    "mqttguard",
+    "mqttguard-bench",
+    "xtask",
+];
 /// The crates whose tests make namespaces.
 const HOUSES: [&str; 2] = ["mqttguard-lab", "mqttguard-tests"];
 
@@ -104,6 +110,10 @@ impl Checks {
             "--all-targets",
         ]);
         self.run("lints", clippy.args(["--", "-D", "warnings"]))?;
+        let mut open = cargo();
+        open.args(["clippy", "--package", "mqttguard", "--features", "open"]);
+        open.args(["--example", "open_broker", "--", "-D", "warnings"]);
+        self.run("lints, open broker", &mut open)?;
         let mut itself = Command::new(std::env::current_exe()?);
         itself.args(["ebpf", "--check"]);
         if no_install {
@@ -152,7 +162,7 @@ impl Checks {
         println!("\n== summary");
         for (name, took, good) in &self.done {
             let word = if *good { "good" } else { "FAILED" };
-            println!("{name:<18} {word:<7} {:>4} s", took.as_secs());
+            println!("{name:<20} {word:<7} {:>4} s", took.as_secs());
         }
         if self.done.iter().any(|(_, _, good)| !good) {
             bail!("not all checks went well");

@@ -104,6 +104,40 @@ fn a_subscriber_that_does_not_read_costs_its_own_queue_only() {
 }
 
 #[test]
+fn what_expires_in_a_full_queue_makes_room_each_in_its_time() {
+    let mut rig = Rig::with(
+        config(),
+        Limits {
+            queue_messages: 3,
+            ..limits()
+        },
+    );
+    let sleeper = Connect::new(5, "s").resume().expiry(1_000);
+    let conn = rig.connect(&sleeper);
+    rig.subscribe(conn, &[("#", 1)]);
+    rig.lose(conn);
+    let publisher = rig.connect(&Connect::new(5, "p"));
+    let mut publish = |after_s: u64, payload: u8, expiry_s: u8| {
+        rig.pass(after_s * 1_000);
+        let expiry: &[&[u8]] = &[&[2, 0, 0, 0, expiry_s]];
+        let packet = packets::publish(2, "a", 1, Some(expiry), &[payload]);
+        rig.send(publisher, &packet);
+    };
+    publish(0, b'1', 30);
+    publish(0, b'2', 10);
+    publish(0, b'3', 200);
+    publish(5, b'4', 200);
+    // The second is gone, then the first.
+    publish(6, b'5', 200);
+    publish(1, b'6', 200);
+    publish(20, b'7', 200);
+    publish(1, b'8', 200);
+    let conn = rig.connect(&sleeper);
+    let got: Vec<u8> = rig.messages(conn).iter().map(|m| m.payload[0]).collect();
+    assert_eq!(got, b"357");
+}
+
+#[test]
 fn queued_bytes_are_bounded() {
     let mut rig = Rig::with(
         config(),

@@ -16,6 +16,8 @@ mod conns;
 mod event;
 mod grants;
 mod listen;
+#[cfg(feature = "open")]
+pub mod open;
 pub mod password;
 mod peers;
 mod reactor;
@@ -111,7 +113,15 @@ pub struct BrokerHandle {
 /// [`BrokerEventKind::Listening`], tried again every few seconds, and the others work.
 pub fn start(startup: Startup) -> io::Result<BrokerHandle> {
     let (commands, todo) = sync_channel(COMMANDS);
-    let (mut reactor, waker) = Reactor::new(startup, todo)?;
+    let (reactor, waker) = Reactor::new(startup, todo)?;
+    launch(reactor, commands, waker)
+}
+
+fn launch(
+    mut reactor: Reactor,
+    commands: SyncSender<Command>,
+    waker: Arc<Waker>,
+) -> io::Result<BrokerHandle> {
     let thread = thread::Builder::new()
         .name("broker".into())
         .spawn(move || reactor.run())?;

@@ -48,6 +48,9 @@ pub(super) struct Reactor {
     pub(super) peers: Peers,
     pub(super) bounds: Bounds,
     pub(super) login: auth::Worker,
+    /// What everybody is let in with, unasked.
+    #[cfg(feature = "open")]
+    pub(super) everybody: Option<mqttguard_broker::Decision>,
     pub(super) directory: Arc<Directory>,
     pub(super) tls: Arc<ServerConfig>,
     pub(super) resolve: Arc<Resolve>,
@@ -96,6 +99,8 @@ impl Reactor {
             poll,
             peers: Peers::default(),
             bounds: startup.bounds,
+            #[cfg(feature = "open")]
+            everybody: None,
             login: auth::Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
             directory: startup.directory,
             tls: startup.tls,

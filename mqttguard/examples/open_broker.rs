@@ -1,0 +1,82 @@
+//! The broker alone, on loopback, with everybody let in: `cargo xtask broker --open`. There is
+//! no registry, no kernel program and no bus. Nothing of this is part of the daemon.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use mqttguard::broker::open::{Open, start_open};
+use mqttguard::pki::{Names, Pki};
+
+const USAGE: &str =
+    "open_broker [--port PORT] [--tls-port PORT] [--subscribe FILTER]... --pki DIRECTORY
+
+Serves MQTT on 127.0.0.1 until its standard input ends. The CA for --tls-port is made in DIRECTORY.
+Subscriptions that no --subscribe covers are refused; without any, none is.
+";
+
+#[derive(Default)]
+struct Args {
+    plain: Option<u16>,
+    tls: Option<u16>,
+    subscribe: Vec<String>,
+    pki: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match parse().and_then(run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("open_broker: {error}\n\n{USAGE}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn parse() -> Result<Args, Box<dyn std::error::Error>> {
+    use lexopt::prelude::*;
+    let mut args = Args::default();
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("port") => args.plain = Some(parser.value()?.parse()?),
+            Long("tls-port") => args.tls = Some(parser.value()?.parse()?),
+            Long("subscribe") => args.subscribe.push(parser.value()?.string()?),
+            Long("pki") => args.pki = parser.value()?.into(),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    if args.pki.as_os_str().is_empty() {
+        return Err("--pki is missing".into());
+    }
+    Ok(args)
+}
+
+fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
+    let names = Names {
+        hostname: "localhost".into(),
+        addresses: vec![[127, 0, 0, 1].into()],
+    };
+    let pki = Pki::open_or_create(&args.pki, &names)?;
+    let broker = start_open(Open {
+        plain: args.plain,
+        tls: args.tls,
+        certificate: pki.tls_config(),
+        subscribe: args.subscribe,
+    })?;
+    let stats = broker.stats().ok_or("the broker has stopped")?;
+    for listener in &stats.listeners {
+        for address in &listener.addresses {
+            println!("{} {address}", listener.name);
+        }
+        if let Some(error) = listener.errors.first() {
+            return Err(error.clone().into());
+        }
+    }
+    println!("OPEN TO EVERYBODY on this machine: no passwords, no guard. Not for devices.");
+    // Whoever started this holds the other end, so that no open broker outlives its purpose.
+    let mut ignored = Vec::new();
+    std::io::stdin().read_to_end(&mut ignored)?;
+    broker.stop();
+    Ok(())
+}
