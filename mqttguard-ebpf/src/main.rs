@@ -16,6 +16,7 @@ mod frame;
 mod maps;
 mod mqtt;
 mod packet;
+mod processor;
 mod subject;
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};

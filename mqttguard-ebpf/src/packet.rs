@@ -1,5 +1,6 @@
 use crate::frame::Frame;
 use crate::mqtt::HEAD;
+use crate::processor::{Processor, forget};
 
 const ETH_IPV4: u16 = 0x0800;
 const ETH_IPV6: u16 = 0x86dd;
@@ -153,36 +154,22 @@ const HEADERS: usize = 0x7000;
 /// An IPv6 or IPv4-mapped address in network order.
 pub(crate) type Address = [u16; 8];
 
-/// Makes the verifier forget what it knows about a value, apart from the mask. It follows every
-/// path on which it knows something different to its end, and there are more of them through
-/// the headers of a packet times those through the rules than it has patience for. What comes
-/// out of a map is unknown to it.
-#[inline(always)]
-pub(crate) fn forget(cell: *mut u64, value: u64, mask: u64) -> u64 {
-    // SAFETY: a cell of this processor's own; programs do not interrupt each other.
-    unsafe {
-        cell.write_volatile(value);
-        cell.read_volatile() & mask
-    }
-}
-
 impl Packet {
-    /// Looks through Ethernet, VLAN tags, IP and its extension headers. `cell` is for
-    /// [`forget`].
+    /// Looks through Ethernet, VLAN tags, IP and its extension headers.
     #[inline(always)]
-    pub(crate) fn parse(frame: &Frame, ethernet: &Ethernet, cell: *mut u64) -> Self {
-        let packet = match Self::parse_network(frame, ethernet, cell) {
+    pub(crate) fn parse(frame: &Frame, ethernet: &Ethernet, own: *mut Processor) -> Self {
+        let packet = match Self::parse_network(frame, ethernet, own) {
             Some(packet) => packet,
             None => Packet { place: 0, ports: 0 },
         };
         Packet {
-            place: forget(cell, packet.place, u64::MAX),
-            ports: forget(cell, packet.ports, u64::MAX),
+            place: forget(own, packet.place, u64::MAX),
+            ports: forget(own, packet.ports, u64::MAX),
         }
     }
 
     #[inline(always)]
-    fn parse_network(frame: &Frame, ethernet: &Ethernet, cell: *mut u64) -> Option<Self> {
+    fn parse_network(frame: &Frame, ethernet: &Ethernet, own: *mut Processor) -> Option<Self> {
         let mut ether_type = u16::from_be(ethernet.ether_type);
         let mut network = size_of::<Ethernet>();
         for _ in 0..TAGS {
@@ -191,10 +178,10 @@ impl Packet {
                 network += size_of::<Tag>();
             }
         }
-        let network = forget(cell, network as u64, NETWORK) as usize;
+        let network = forget(own, network as u64, NETWORK) as usize;
         match ether_type {
             ETH_IPV4 => Self::parse_v4(frame, network),
-            ETH_IPV6 => Self::parse_v6(frame, network, cell),
+            ETH_IPV6 => Self::parse_v6(frame, network, own),
             _ => None,
         }
     }
@@ -227,7 +214,7 @@ impl Packet {
     }
 
     #[inline(always)]
-    fn parse_v6(frame: &Frame, network: usize, cell: *mut u64) -> Option<Self> {
+    fn parse_v6(frame: &Frame, network: usize, own: *mut Processor) -> Option<Self> {
         let header = frame.at::<Ipv6>(network)?;
         let mut offset = network + size_of::<Ipv6>();
         let mut packet = Self::new(network, offset + length(header.payload_length));
@@ -261,7 +248,7 @@ impl Packet {
             next = extension.next;
             // An even offset and a flag in its lowest bit.
             let known = forget(
-                cell,
+                own,
                 (offset + length) as u64 | u64::from(out_of_sight),
                 PAYLOAD,
             );
