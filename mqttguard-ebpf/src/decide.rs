@@ -44,7 +44,7 @@ pub(crate) enum Verdict {
 /// Decides on one frame, counts it and tells the daemon if there is something to tell. The
 /// order of decisions, the first that applies is the reason:
 ///
-/// 1. What is not IP passes.
+/// 1. What is not IP, behind up to two VLAN tags and PPPoE, passes.
 /// 2. A blocked device's frames are dropped, except what it needs to keep its address, so that
 ///    it stays visible by it.
 /// 3. A quarantined device's MQTT is dropped: plaintext and TLS ports, a CONNECT on any port,

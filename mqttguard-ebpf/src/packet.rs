@@ -8,6 +8,13 @@ const ETH_IPV6: u16 = 0x86dd;
 const ETH_VLAN: u16 = 0x8100;
 /// IEEE 802.1ad.
 const ETH_QINQ: u16 = 0x88a8;
+/// RFC 2516, 5: the session stage.
+const ETH_PPPOE: u16 = 0x8864;
+
+/// RFC 1332, 2.
+const PPP_IPV4: u16 = 0x0021;
+/// RFC 5072, 3.
+const PPP_IPV6: u16 = 0x0057;
 
 const IP_HOP_BY_HOP: u8 = 0;
 const IP_TCP: u8 = 6;
@@ -43,6 +50,17 @@ pub(crate) struct Ethernet {
 struct Tag {
     control: u16,
     ether_type: u16,
+}
+
+/// PPPoE's header and the PPP protocol behind it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Session {
+    version_type: u8,
+    code: u8,
+    session: u16,
+    length: u16,
+    protocol: u16,
 }
 
 #[derive(Clone, Copy)]
@@ -141,7 +159,7 @@ const TRANSPORT: u64 = 0x7;
 const V6: u64 = 0x8;
 const OPENS: u64 = 0x10;
 const NETWORK_SHIFT: u32 = 8;
-/// Two VLAN tags behind Ethernet, and always even.
+/// Two VLAN tags and PPPoE behind Ethernet, and always even.
 const NETWORK: u64 = 0x1e;
 const PAYLOAD_SHIFT: u32 = 16;
 const PAYLOAD: u64 = 0x7fff;
@@ -155,7 +173,7 @@ const HEADERS: usize = 0x7000;
 pub(crate) type Address = [u16; 8];
 
 impl Packet {
-    /// Looks through Ethernet, VLAN tags, IP and its extension headers.
+    /// Looks through Ethernet, VLAN tags, PPPoE, IP and its extension headers.
     #[inline(always)]
     pub(crate) fn parse(frame: &Frame, ethernet: &Ethernet, own: *mut Processor) -> Self {
         let packet = match Self::parse_network(frame, ethernet, own) {
@@ -177,6 +195,14 @@ impl Packet {
                 ether_type = u16::from_be(frame.at::<Tag>(network)?.ether_type);
                 network += size_of::<Tag>();
             }
+        }
+        if ether_type == ETH_PPPOE {
+            ether_type = match u16::from_be(frame.at::<Session>(network)?.protocol) {
+                PPP_IPV4 => ETH_IPV4,
+                PPP_IPV6 => ETH_IPV6,
+                _ => return None,
+            };
+            network += size_of::<Session>();
         }
         let network = forget(own, network as u64, NETWORK) as usize;
         match ether_type {
