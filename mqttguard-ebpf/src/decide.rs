@@ -1,4 +1,3 @@
-use aya_ebpf::helpers::bpf_ktime_get_coarse_ns;
 use aya_ebpf::maps::lpm_trie::Key;
 use mqttguard_common::{
     FRAME_SLOTS, MAX_EXCEPTIONS, Mac, PortWord, REASON_SLOTS, Reason, Rules, policy_flags,
@@ -6,9 +5,10 @@ use mqttguard_common::{
 };
 
 use crate::frame::Frame;
-use crate::maps::{CELL, EXCEPTIONS, FRAMES, LOCAL, PORTS, RULES};
+use crate::maps::{EXCEPTIONS, FRAMES, LOCAL, PORTS, PROCESSOR, RULES};
 use crate::mqtt::is_connect;
-use crate::packet::{Address, Ethernet, Packet, Transport, forget, mapped};
+use crate::packet::{Address, Ethernet, Packet, Transport, mapped};
+use crate::processor::{Processor, forget, now_ns};
 use crate::subject::Subject;
 
 /// MQTT over TLS (IANA `secure-mqtt`).
@@ -44,7 +44,7 @@ pub(crate) enum Verdict {
 /// Decides on one frame, counts it and tells the daemon if there is something to tell. The
 /// order of decisions, the first that applies is the reason:
 ///
-/// 1. What is not IP passes.
+/// 1. What is not IP, behind up to two VLAN tags and PPPoE, passes.
 /// 2. A blocked device's frames are dropped, except what it needs to keep its address, so that
 ///    it stays visible by it.
 /// 3. A quarantined device's MQTT is dropped: plaintext and TLS ports, a CONNECT on any port,
@@ -70,18 +70,17 @@ pub(crate) fn decide(frame: &Frame) -> Verdict {
 #[inline(always)]
 fn try_decide(frame: &Frame) -> Option<Verdict> {
     let rules = RULES.get(0)?;
-    let cell = CELL.get_ptr_mut(0)?;
+    let own = PROCESSOR.get_ptr_mut(0)?;
     let ethernet = frame.at::<Ethernet>(0)?;
-    let packet = Packet::parse(frame, ethernet, cell);
+    let packet = Packet::parse(frame, ethernet, own);
     let mut subject = Subject::of(Mac(ethernet.source), rules)?;
     if packet.is(Transport::None) {
         subject.count(frame, Reason::Pass as usize);
         return Some(Verdict::Pass);
     }
-    // SAFETY: a helper without arguments.
-    let now_ns = unsafe { bpf_ktime_get_coarse_ns() };
-    let reason = judge(frame, &packet, &mut subject, rules, now_ns, cell);
-    let reason = forget(cell, reason as u64, REASON_SLOTS as u64 - 1) as usize;
+    let now_ns = now_ns(own);
+    let reason = judge(frame, &packet, &mut subject, rules, now_ns, own);
+    let reason = forget(own, reason as u64, REASON_SLOTS as u64 - 1) as usize;
     subject.count(frame, reason);
     if DROPS & 1 << reason == 0 {
         return Some(Verdict::Pass);
@@ -115,7 +114,7 @@ fn judge(
     subject: &mut Subject<'_>,
     rules: &Rules,
     now_ns: u64,
-    cell: *mut u64,
+    own: *mut Processor,
 ) -> Reason {
     let policy = subject.policy;
     if policy.flags & policy_flags::BLOCKED != 0 && !is_dhcp(frame, packet) {
@@ -123,7 +122,7 @@ fn judge(
     }
     let quarantined = policy.flags & policy_flags::QUARANTINED != 0;
     let mqtt = Mqtt::find(frame, packet, rules, quarantined);
-    let mqtt = Mqtt(forget(cell, mqtt.0, u64::MAX));
+    let mqtt = Mqtt(forget(own, mqtt.0, u64::MAX));
     if quarantined && mqtt.has(Mqtt::PLAIN | Mqtt::OTHER | Mqtt::SN) {
         return Reason::Quarantined;
     }

@@ -4,7 +4,7 @@
 //! Two programs share it: `mqttguard_xdp` for XDP, `mqttguard_tc` for a TC ingress hook
 //! (clsact or TCX).
 //!
-//! It runs on kernels from 5.15 on, with or without BTF of their own: no CO-RE, no kfuncs, no
+//! It runs on kernels from 5.10 on, with or without BTF of their own: no CO-RE, no kfuncs, no
 //! perf event arrays. Everything is inlined into the two programs, because some 32-bit JIT
 //! compilers know neither calls between BPF functions nor atomic instructions, of which there
 //! are none either.
@@ -16,6 +16,7 @@ mod frame;
 mod maps;
 mod mqtt;
 mod packet;
+mod processor;
 mod subject;
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};

@@ -6,6 +6,7 @@ use mqttguard_common::{
 };
 
 use crate::packet::Address;
+use crate::processor::Processor;
 
 /// The devices that the daemon has named: the row of each in the arrays below. Only the daemon
 /// writes here.
@@ -65,6 +66,6 @@ pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(EVENT_BYTES, 0);
 #[map]
 pub(crate) static FRAMES: PerCpuArray<u64> = PerCpuArray::with_max_entries(FRAME_SLOTS, 0);
 
-/// A word of each processor's own, to put something into and take it out again.
+/// What each processor keeps for itself, one row.
 #[map]
-pub(crate) static CELL: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static PROCESSOR: PerCpuArray<Processor> = PerCpuArray::with_max_entries(1, 0);

@@ -1,5 +1,6 @@
 use crate::frame::Frame;
 use crate::mqtt::HEAD;
+use crate::processor::{Processor, forget};
 
 const ETH_IPV4: u16 = 0x0800;
 const ETH_IPV6: u16 = 0x86dd;
@@ -7,6 +8,13 @@ const ETH_IPV6: u16 = 0x86dd;
 const ETH_VLAN: u16 = 0x8100;
 /// IEEE 802.1ad.
 const ETH_QINQ: u16 = 0x88a8;
+/// RFC 2516, 5: the session stage.
+const ETH_PPPOE: u16 = 0x8864;
+
+/// RFC 1332, 2.
+const PPP_IPV4: u16 = 0x0021;
+/// RFC 5072, 3.
+const PPP_IPV6: u16 = 0x0057;
 
 const IP_HOP_BY_HOP: u8 = 0;
 const IP_TCP: u8 = 6;
@@ -42,6 +50,17 @@ pub(crate) struct Ethernet {
 struct Tag {
     control: u16,
     ether_type: u16,
+}
+
+/// PPPoE's header and the PPP protocol behind it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Session {
+    version_type: u8,
+    code: u8,
+    session: u16,
+    length: u16,
+    protocol: u16,
 }
 
 #[derive(Clone, Copy)]
@@ -140,7 +159,7 @@ const TRANSPORT: u64 = 0x7;
 const V6: u64 = 0x8;
 const OPENS: u64 = 0x10;
 const NETWORK_SHIFT: u32 = 8;
-/// Two VLAN tags behind Ethernet, and always even.
+/// Two VLAN tags and PPPoE behind Ethernet, and always even.
 const NETWORK: u64 = 0x1e;
 const PAYLOAD_SHIFT: u32 = 16;
 const PAYLOAD: u64 = 0x7fff;
@@ -153,36 +172,22 @@ const HEADERS: usize = 0x7000;
 /// An IPv6 or IPv4-mapped address in network order.
 pub(crate) type Address = [u16; 8];
 
-/// Makes the verifier forget what it knows about a value, apart from the mask. It follows every
-/// path on which it knows something different to its end, and there are more of them through
-/// the headers of a packet times those through the rules than it has patience for. What comes
-/// out of a map is unknown to it.
-#[inline(always)]
-pub(crate) fn forget(cell: *mut u64, value: u64, mask: u64) -> u64 {
-    // SAFETY: a cell of this processor's own; programs do not interrupt each other.
-    unsafe {
-        cell.write_volatile(value);
-        cell.read_volatile() & mask
-    }
-}
-
 impl Packet {
-    /// Looks through Ethernet, VLAN tags, IP and its extension headers. `cell` is for
-    /// [`forget`].
+    /// Looks through Ethernet, VLAN tags, PPPoE, IP and its extension headers.
     #[inline(always)]
-    pub(crate) fn parse(frame: &Frame, ethernet: &Ethernet, cell: *mut u64) -> Self {
-        let packet = match Self::parse_network(frame, ethernet, cell) {
+    pub(crate) fn parse(frame: &Frame, ethernet: &Ethernet, own: *mut Processor) -> Self {
+        let packet = match Self::parse_network(frame, ethernet, own) {
             Some(packet) => packet,
             None => Packet { place: 0, ports: 0 },
         };
         Packet {
-            place: forget(cell, packet.place, u64::MAX),
-            ports: forget(cell, packet.ports, u64::MAX),
+            place: forget(own, packet.place, u64::MAX),
+            ports: forget(own, packet.ports, u64::MAX),
         }
     }
 
     #[inline(always)]
-    fn parse_network(frame: &Frame, ethernet: &Ethernet, cell: *mut u64) -> Option<Self> {
+    fn parse_network(frame: &Frame, ethernet: &Ethernet, own: *mut Processor) -> Option<Self> {
         let mut ether_type = u16::from_be(ethernet.ether_type);
         let mut network = size_of::<Ethernet>();
         for _ in 0..TAGS {
@@ -191,10 +196,18 @@ impl Packet {
                 network += size_of::<Tag>();
             }
         }
-        let network = forget(cell, network as u64, NETWORK) as usize;
+        if ether_type == ETH_PPPOE {
+            ether_type = match u16::from_be(frame.at::<Session>(network)?.protocol) {
+                PPP_IPV4 => ETH_IPV4,
+                PPP_IPV6 => ETH_IPV6,
+                _ => return None,
+            };
+            network += size_of::<Session>();
+        }
+        let network = forget(own, network as u64, NETWORK) as usize;
         match ether_type {
             ETH_IPV4 => Self::parse_v4(frame, network),
-            ETH_IPV6 => Self::parse_v6(frame, network, cell),
+            ETH_IPV6 => Self::parse_v6(frame, network, own),
             _ => None,
         }
     }
@@ -227,7 +240,7 @@ impl Packet {
     }
 
     #[inline(always)]
-    fn parse_v6(frame: &Frame, network: usize, cell: *mut u64) -> Option<Self> {
+    fn parse_v6(frame: &Frame, network: usize, own: *mut Processor) -> Option<Self> {
         let header = frame.at::<Ipv6>(network)?;
         let mut offset = network + size_of::<Ipv6>();
         let mut packet = Self::new(network, offset + length(header.payload_length));
@@ -261,7 +274,7 @@ impl Packet {
             next = extension.next;
             // An even offset and a flag in its lowest bit.
             let known = forget(
-                cell,
+                own,
                 (offset + length) as u64 | u64::from(out_of_sight),
                 PAYLOAD,
             );

@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use aya::Ebpf;
 use aya::maps::{MapData, RingBuf};
+use aya::programs::TcAttachType;
+use aya::programs::tc::qdisc_add_clsact;
 use mqttguard::config::{KernelLimits, Mode};
 use mqttguard::enforce::{DeviceCounters, Rules, Tables, object};
 use mqttguard::registry::{DevicePolicy, Standing};
@@ -195,6 +197,20 @@ impl Kernel {
             (_, other) => panic!("{hook:?} answered {other}"),
         };
         (verdict, took)
+    }
+
+    /// Attaches the TC program to the ingress of an interface, until the end of the test.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses.
+    pub fn attach_tc(&mut self, interface: &str) {
+        // Not needed where there is TCX.
+        let _ = qdisc_add_clsact(interface);
+        object::tc(&mut self.object)
+            .unwrap()
+            .attach(interface, TcAttachType::Ingress)
+            .unwrap();
     }
 
     /// How many instructions the verifier looked at until it was convinced; 0 if the kernel

@@ -196,7 +196,8 @@ impl Generator {
         let mut frame = Vec::with_capacity(256);
         frame.extend(ROUTER.0);
         frame.extend(random.one_of(&MACS).0);
-        for _ in 0..random.one_of(&[0, 0, 0, 0, 1, 1, 2, 3]) {
+        let tags = random.one_of(&[0, 0, 0, 0, 1, 1, 2, 3]);
+        for _ in 0..tags {
             let kind = match random.below(10) {
                 0 => 0x9100u16,
                 1..=3 => 0x88a8,
@@ -221,8 +222,26 @@ impl Generator {
             1..=9 => self.v4(&mut frame, from, to),
             _ => self.v6(&mut frame, from, to),
         }
+        if self.random.once_in(12) {
+            self.dial(&mut frame, tags);
+        }
         self.trailer(&mut frame);
         frame
+    }
+
+    /// Puts a packet into a PPPoE session.
+    fn dial(&mut self, frame: &mut Vec<u8>, tags: usize) {
+        let kind = 12 + 4 * tags;
+        let protocol: u16 = match (self.random.below(8), &frame[kind..kind + 2]) {
+            (0, _) => 0xc021,
+            (_, [0x08, 0x00]) => 0x0021,
+            (_, _) => 0x0057,
+        };
+        let length = (frame.len() - kind) as u16;
+        let mut session = vec![0x88, 0x64, 0x11, 0, 0, 7];
+        session.extend(length.to_be_bytes());
+        session.extend(protocol.to_be_bytes());
+        frame.splice(kind..kind + 2, session);
     }
 
     /// What stands behind a packet is nobody's business, least of all when it looks like the

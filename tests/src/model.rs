@@ -189,7 +189,7 @@ fn word(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes([bytes[0], bytes[1]]))
 }
 
-/// Looks behind Ethernet and up to two VLAN tags. None: not IP.
+/// Looks behind Ethernet, up to two VLAN tags and PPPoE. None: not IP.
 pub fn parse(frame: &[u8]) -> Option<Packet<'_>> {
     let mut kind = word(frame, 12)?;
     let mut rest = &frame[14..];
@@ -199,6 +199,15 @@ pub fn parse(frame: &[u8]) -> Option<Packet<'_>> {
             kind = word(rest, 2)?;
             rest = &rest[4..];
         }
+    }
+    // A PPPoE session (RFC 2516, 5) with PPP's protocol in two bytes.
+    if kind == 0x8864 {
+        kind = match word(rest, 6)? {
+            0x0021 => 0x0800,
+            0x0057 => 0x86dd,
+            _ => return None,
+        };
+        rest = &rest[8..];
     }
     match kind {
         0x0800 => parse_v4(rest),

@@ -95,6 +95,29 @@ fn a_connect_behind_vlan_tags() {
     }
 }
 
+/// A device that dials on its own, through a router that lets PPPoE through.
+#[test]
+fn mqtt_in_a_pppoe_session() {
+    let mut kernel = kernel();
+    for (to, protocol) in clouds().into_iter().zip([0x21, 0x57]) {
+        for tags in [vec![], vec![0x8100], vec![0x88a8, 0x8100]] {
+            for (port, payload, reason) in [
+                (1883, vec![], Reason::PlaintextPort),
+                (443, connect("MQTT", 5, 3), Reason::PlaintextConnect),
+                (443, vec![0x16; 20], Reason::Pass),
+            ] {
+                let mut frame = Frame::tcp(DEVICE, to, port, ACK, &payload);
+                frame.tags.clone_from(&tags);
+                let mut bytes = frame.bytes();
+                let kind = 12 + 4 * tags.len();
+                let session = [0x88, 0x64, 0x11, 0, 0, 7, 0, 99, 0, protocol];
+                bytes.splice(kind..kind + 2, session);
+                kernel.expect(&bytes, reason);
+            }
+        }
+    }
+}
+
 /// The first fragment has the ports, which are harmless, and leaves the CONNECT to the second.
 #[test]
 fn a_connect_in_the_second_fragment() {

@@ -38,7 +38,7 @@ const MAPS: [&str; 14] = [
     "EXCEPTIONS",
     "EVENTS",
     "FRAMES",
-    "CELL",
+    "PROCESSOR",
 ];
 
 /// Creates the object's maps, or takes those over that are pinned in `maps_dir`, and loads both

@@ -1,0 +1,44 @@
+use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_ns};
+
+/// What each processor keeps for itself. Programs do not interrupt each other, so while one
+/// runs nobody else touches it.
+#[repr(C)]
+pub(crate) struct Processor {
+    /// A word to put something into and take it out again.
+    cell: u64,
+    /// The tick in which the clock was last read.
+    tick: u64,
+    /// What it said.
+    now_ns: u64,
+}
+
+/// Makes the verifier forget what it knows about a value, apart from the mask. It follows every
+/// path on which it knows something different to its end, and there are more of them through
+/// the headers of a packet times those through the rules than it has patience for. What comes
+/// out of a map is unknown to it.
+#[inline(always)]
+pub(crate) fn forget(own: *mut Processor, value: u64, mask: u64) -> u64 {
+    // SAFETY: this processor's own, and aligned, as map values are.
+    unsafe {
+        let cell = &raw mut (*own).cell;
+        cell.write_volatile(value);
+        cell.read_volatile() & mask
+    }
+}
+
+/// Nanoseconds of the monotonic clock at the first frame of the current tick, of which there
+/// are 100 to 1000 a second. Reading the clock for every frame would cost as much as finding
+/// the device; the number of the tick is a word of memory, which 64-bit JIT compilers read
+/// without a call.
+#[inline(always)]
+pub(crate) fn now_ns(own: *mut Processor) -> u64 {
+    // SAFETY: helpers without arguments; this processor's own.
+    unsafe {
+        let tick = bpf_jiffies64();
+        if (*own).tick != tick {
+            (*own).tick = tick;
+            (*own).now_ns = bpf_ktime_get_ns();
+        }
+        (*own).now_ns
+    }
+}
