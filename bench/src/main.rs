@@ -216,7 +216,7 @@ const METHOD: &str = "
 - One CPU core for the broker, another for the load generator (`bench/`, one thread), loopback
   between them. All speak MQTT 3.1.1 with payloads of 64 bytes.
 - mosquitto runs with its defaults (so with Nagle's algorithm, which about doubles its throughput
-  here; the others do without), rumqttd with the numbers of its own example, mqttguard with
+  here), rumqttd with the numbers of its own example (with Nagle too), mqttguard (without) with
   everybody let in (`cargo xtask broker --open`) and the daemon's own bound of 16 MB for messages.
   Nobody checks passwords, all serve the same ECDSA P-256 certificate, clients do not verify it.
 - Fan-in is 50 publishers and one subscriber, fan-out one publisher and 50 subscribers, at QoS 0,
