@@ -88,7 +88,8 @@ fn check(root: &Path, tools: &Tools, objects: &Path) -> Result<()> {
         .args(["test", "--package", "mqttguard-tests"])
         .args(["--test", "kernel_decide", "--test", "kernel_standing"])
         .args(["--test", "kernel_limits", "--test", "kernel_differential"])
-        .args(["--test", "kernel_evasion"])
+        .args(["--test", "kernel_evasion", "--test", "kernel_buckets"])
+        .args(["--test", "kernel_linear"])
         .env("MQTTGUARD_EBPF_OBJECT", built.join(object));
     succeed(&mut tests)
 }
