@@ -116,16 +116,13 @@ fn build(root: &Path, tools: &Tools, target: &str, object: &Path) -> Result<()> 
         .arg(format!("target.{target}.rustflags=[{}]", flags.join(",")));
     succeed(&mut cargo)?;
     let linked = target_dir.join(target).join("release/mqttguard-ebpf");
-    // Debug information goes, BTF stays.
-    let mut strip = Command::new(&tools.strip);
-    strip.arg("-g").arg("-o").arg(object).arg(&linked);
-    succeed(&mut strip)
+    fs::copy(&linked, object).with_context(|| format!("{}", linked.display()))?;
+    Ok(())
 }
 
 /// The compilers.
 struct Tools {
     toolchain: Toolchain,
-    strip: PathBuf,
     /// Search path, with the homes of `cargo install` last.
     path: OsString,
 }
@@ -153,44 +150,31 @@ impl Tools {
                  Debian's; rustup toolchain install nightly --component rust-src will do too"
             ),
         };
-        let which = |name: &str| {
-            dirs.iter()
-                .map(|dir| dir.join(name))
-                .find(|file| file.is_file())
-        };
         ensure!(
-            which("bpf-linker").is_some(),
+            dirs.iter().any(|dir| dir.join("bpf-linker").is_file()),
             "no bpf-linker found: cargo xtask setup installs it"
         );
-        let strip = ["llvm-strip-22", "llvm-strip"]
-            .into_iter()
-            .find_map(which)
-            .context("no llvm-strip found: install LLVM")?;
-        Ok(Tools {
-            toolchain,
-            strip,
-            path,
-        })
+        Ok(Tools { toolchain, path })
     }
 
-    /// `cargo build` with the address space not randomized: the linker writes types in the
-    /// order of their addresses.
     fn cargo_build(&self) -> Command {
-        let mut cargo = clean("setarch");
-        cargo.arg("--addr-no-randomize");
-        match &self.toolchain {
+        let mut cargo = match &self.toolchain {
             Toolchain::Native(dir) => {
-                cargo.env("RUSTC", dir.join("rustc"));
-                cargo.arg(dir.join("cargo")).arg("build");
+                let mut cargo = clean(dir.join("cargo"));
+                cargo.env("RUSTC", dir.join("rustc")).arg("build");
+                cargo
             }
             Toolchain::Nightly => {
-                cargo.args(["cargo", "+nightly", "build", "-Zbuild-std=core"]);
+                let mut cargo = clean("cargo");
+                cargo.args(["+nightly", "build", "-Zbuild-std=core"]);
+                cargo
             }
-        }
+        };
         cargo.env("PATH", &self.path);
         cargo
     }
 
+    /// What decides about the objects' bytes: the compiler, the linker and the LLVM in it.
     fn buildinfo(&self) -> Result<String> {
         let mut rustc = match &self.toolchain {
             Toolchain::Native(dir) => clean(dir.join("rustc")),
@@ -201,17 +185,18 @@ impl Tools {
         }
         let mut linker = clean("bpf-linker");
         linker.env("PATH", &self.path);
-        let mut info = String::new();
-        for mut tool in [rustc, linker, clean(&self.strip)] {
-            let said = output(tool.arg("--version"))?;
-            let line = said
-                .lines()
-                .find(|line| line.contains("version") || line.contains(char::is_numeric))
-                .unwrap_or_default();
-            info.push_str(line.trim());
-            info.push('\n');
-        }
-        Ok(info)
+        let rustc = output(rustc.arg("--version"))?;
+        let linker = output(linker.arg("--version"))?;
+        let llvm = ["llvm-config-22", "llvm-config"]
+            .into_iter()
+            .find_map(|config| output(clean(config).arg("--version")).ok())
+            .unwrap_or_else(|| "unknown".into());
+        Ok(format!(
+            "{}\n{}\nLLVM {}\n",
+            rustc.trim(),
+            linker.trim(),
+            llvm.trim()
+        ))
     }
 }
 

@@ -62,7 +62,7 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
                 sessions: CONNECTIONS,
                 ..Bounds::default().core
             },
-            connections_per_address: CONNECTIONS,
+            connections_per_device: CONNECTIONS,
         },
         tls: open.certificate,
         directory: Arc::new(Directory::default()),
