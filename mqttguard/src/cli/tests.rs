@@ -11,52 +11,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::ubus::{self, ArgType, MethodError, MethodSpec, State, Status, UbusHandle};
+use crate::daemon::METHODS;
+use crate::ubus::{self, MethodError, State, Status, UbusHandle};
 
 type Answer = fn(&str, &Map<String, Value>) -> Result<Value, MethodError>;
-
-const METHODS: &[MethodSpec] = &[
-    MethodSpec {
-        name: "status",
-        args: &[],
-    },
-    MethodSpec {
-        name: "devices",
-        args: &[],
-    },
-    MethodSpec {
-        name: "device",
-        args: &[("device", ArgType::String)],
-    },
-    MethodSpec {
-        name: "enrol",
-        args: &[
-            ("device", ArgType::String),
-            ("profile", ArgType::String),
-            ("username", ArgType::String),
-        ],
-    },
-    MethodSpec {
-        name: "block",
-        args: &[("device", ArgType::String), ("why", ArgType::String)],
-    },
-    MethodSpec {
-        name: "unblock",
-        args: &[("device", ArgType::String)],
-    },
-    MethodSpec {
-        name: "stats",
-        args: &[],
-    },
-    MethodSpec {
-        name: "events",
-        args: &[("limit", ArgType::Integer), ("since", ArgType::Integer)],
-    },
-    MethodSpec {
-        name: "reload",
-        args: &[],
-    },
-];
 
 /// A ubusd of its own, on a socket in a directory of its own.
 struct Bus {

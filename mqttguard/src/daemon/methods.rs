@@ -11,7 +11,7 @@ use crate::registry::{LookupError, Refused};
 use crate::ubus::{ArgType, Call, MethodError, MethodSpec, Status};
 
 /// The object's methods, as `ubus -v list mqttguard` shows them.
-pub(super) const METHODS: &[MethodSpec] = &[
+pub(crate) const METHODS: &[MethodSpec] = &[
     MethodSpec {
         name: "status",
         args: &[],

@@ -28,6 +28,9 @@ use crate::outlet::Outlet;
 use crate::ubus;
 use wiring::Daemon;
 
+#[cfg(test)]
+pub(crate) use methods::METHODS;
+
 /// What the command line says of the daemon.
 #[derive(Clone, Debug)]
 pub struct DaemonOptions {
