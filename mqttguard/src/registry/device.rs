@@ -4,11 +4,8 @@ use std::net::IpAddr;
 use mqttguard_common::Mac;
 use serde::{Deserialize, Serialize};
 
-use super::strikes::Strikes;
+use super::strikes::{Strikes, UnixMs};
 use crate::discovery::Source;
-
-/// Milliseconds since the Unix epoch.
-pub type UnixMs = u64;
 
 /// A device of the house. What is known of it, not what follows from that: see
 /// [`Device::state`].

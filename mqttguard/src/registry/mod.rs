@@ -18,12 +18,13 @@ use std::sync::Arc;
 
 use mqttguard_common::Mac;
 
-pub use device::{Credential, Device, Quarantine, Sources, State, UnixMs};
+pub use device::{Credential, Device, Quarantine, Sources, State};
 pub use directory::{Account, Directory};
 pub use effects::{Effects, Save};
 pub use life::Refused;
 pub use lookup::LookupError;
 pub use policy::{DevicePolicy, Standing};
+pub use strikes::UnixMs;
 
 use crate::config::{self, Settings};
 use crate::events::EventKind;

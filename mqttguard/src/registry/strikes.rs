@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
-use super::device::UnixMs;
+/// Milliseconds since the Unix epoch.
+pub type UnixMs = u64;
 
 /// How often something happened within the last minute. Bounded: no more are kept than are asked
 /// about.

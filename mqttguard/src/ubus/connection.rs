@@ -17,8 +17,7 @@ use super::Status;
 use super::blobmsg::{self, BlobError};
 use super::socket::Socket;
 
-/// How long ubusd itself may take to answer or to read. It does so at once, or it hangs.
-pub(crate) const BUS_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) use super::socket::BUS_TIMEOUT;
 
 /// The object behind which ubusd keeps events: `UBUS_SYSTEM_OBJECT_EVENT`.
 const EVENT_OBJECT: u32 = 1;

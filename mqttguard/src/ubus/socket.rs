@@ -8,15 +8,17 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use ubus::wire::{Codec, Frame, HEADER_SIZE, MAX_MSG_LEN};
 use ubus::{Transport, UbusError};
 
-use super::connection::BUS_TIMEOUT;
 use super::wake::{poll_for, wait};
+
+/// How long ubusd itself may take to answer or to read. It does so at once, or it hangs.
+pub(crate) const BUS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A non-blocking stream of frames.
 pub(super) struct Socket {
