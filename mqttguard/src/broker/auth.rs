@@ -48,7 +48,7 @@ impl Job {
         Job {
             conn,
             username: request.username,
-            password: request.password.map(Zeroizing::new),
+            password: request.password,
             client_id: request.client_id,
             address,
             directory,
@@ -241,6 +241,7 @@ pub(super) fn decide(
         identity: Arc::clone(&account.username),
         grants: Arc::new(grants_of(account, &verdict.client_id)),
         limits: Arc::clone(&account.limits),
+        data: None,
     })
 }
 

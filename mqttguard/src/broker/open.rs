@@ -104,5 +104,6 @@ fn everybody(subscribe: Vec<String>) -> Decision {
             retained_bytes: 8 * 1024 * 1024,
             session_expiry_s: u32::MAX,
         }),
+        data: None,
     }
 }
