@@ -220,7 +220,7 @@ pub(super) fn admit(
     }
     match listener {
         ListenerKind::Plain if !account.plaintext => Err(Denial::PlaintextNotAllowed),
-        ListenerKind::Plain | ListenerKind::Tls => Ok(()),
+        ListenerKind::Plain | ListenerKind::Tls | ListenerKind::Wss => Ok(()),
     }
 }
 
