@@ -17,8 +17,8 @@ impl Broker {
     ) {
         for index in self.sessions_of(identity) {
             if let Some(session) = self.sessions.get_mut(index) {
-                session.grants = grants(&session.client_id);
-                session.limits = limits.clone();
+                let grants = grants(&session.client_id);
+                session.set_rights(grants, limits.clone());
                 session.expiry_s = session.expiry_s.min(limits.session_expiry_s);
                 session.receive_maximum = session.receive_maximum.min(limits.in_flight).max(1);
             }
