@@ -32,10 +32,9 @@ impl Broker {
         limits: Arc<Limits>,
     ) {
         if let Some(session) = self.sessions.get_mut(index) {
-            session.grants = grants;
             session.expiry_s = session.expiry_s.min(limits.session_expiry_s);
             session.receive_maximum = session.receive_maximum.min(limits.in_flight).max(1);
-            session.limits = limits;
+            session.set_rights(grants, limits);
         }
         self.reconcile(index);
         self.session_due(now, index);

@@ -86,7 +86,7 @@ impl Broker {
                 };
                 return Err((Reason::TOPIC_NAME_INVALID, kind));
             }
-            if topic::is_reserved(topic) || !topic::any_matches(&grants.publish, topic) {
+            if !grants.may_publish(topic) {
                 self.stats.refused += 1;
                 let kind = NoticeKind::Refused {
                     access: Access::Will,
@@ -176,8 +176,7 @@ impl Broker {
         found.will = pending.will;
         self.timers
             .set(Timer::Session(session), &mut found.timer, Time::NEVER);
-        found.grants = grants;
-        found.limits = limits.clone();
+        found.set_rights(grants, limits.clone());
         found.expiry_s = pending.session_expiry_s.min(limits.session_expiry_s);
         found.receive_maximum = pending.receive_maximum.min(limits.in_flight).max(1);
         found.out.restart();

@@ -251,6 +251,7 @@ pub(super) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker:
         device: &account.device,
         username: &account.username,
         client_id,
+        mac: account.mac,
     };
     grants::expand(&account.profile, names)
 }
