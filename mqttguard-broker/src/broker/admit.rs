@@ -164,6 +164,8 @@ impl Broker {
         if let Some(identity) = self.identities.get_mut(owner) {
             identity.connections = identity.connections.saturating_add(1);
         }
+        self.stats.connected += 1;
+        self.stats.connected_max = self.stats.connected_max.max(self.stats.connected);
         let Some(connection) = self.connections.get_mut(conn.slot) else {
             return;
         };

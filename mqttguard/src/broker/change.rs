@@ -23,6 +23,7 @@ pub(super) enum Command {
     Directory(Arc<Directory>),
     Listeners(Vec<Listener>),
     Tls(Arc<ServerConfig>),
+    SysInterval(Duration),
     Stats(SyncSender<BrokerStats>),
     Stop,
 }
@@ -34,6 +35,9 @@ impl Reactor {
                 Command::Directory(directory) => self.set_directory(now, directory),
                 Command::Listeners(listeners) => self.set_listeners(now, listeners),
                 Command::Tls(tls) => self.tls = tls,
+                Command::SysInterval(interval) => {
+                    self.sys.set_interval(now, interval, &mut self.core);
+                }
                 Command::Stats(reply) => {
                     // Whoever asked has stopped waiting.
                     let _ = reply.try_send(self.stats(now));

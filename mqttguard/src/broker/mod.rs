@@ -22,6 +22,7 @@ pub mod password;
 mod peers;
 mod reactor;
 mod report;
+mod sys;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -94,6 +95,8 @@ pub struct Startup {
     pub bounds: Bounds,
     /// The certificate to serve with: [`crate::pki::Pki::tls_config`].
     pub tls: Arc<ServerConfig>,
+    /// How often the topics below `$SYS/broker/` are brought up to date; zero for never.
+    pub sys_interval: Duration,
     /// Who may in.
     pub directory: Arc<Directory>,
     /// How to find a peer's MAC address.
@@ -148,6 +151,11 @@ impl BrokerHandle {
     /// Serves new connections with another certificate; those of now go on.
     pub fn set_tls(&self, tls: Arc<ServerConfig>) {
         self.command(Command::Tls(tls));
+    }
+
+    /// Brings the topics below `$SYS/broker/` up to date this often; zero takes them away.
+    pub fn set_sys_interval(&self, interval: Duration) {
+        self.command(Command::SysInterval(interval));
     }
 
     /// Counters, listeners and clients; None if the broker has stopped or does not answer.

@@ -52,6 +52,7 @@ impl Broker {
             listeners: settings.listeners.clone(),
             bounds: broker::Bounds::default(),
             tls: pki.tls_config(),
+            sys_interval: settings.main.sys_interval,
             directory: Arc::new(directory),
             resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
             events,

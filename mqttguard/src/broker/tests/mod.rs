@@ -6,6 +6,7 @@ mod hostile;
 mod logins;
 mod running;
 mod sessions;
+mod sys;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -156,6 +157,7 @@ impl Rig {
             listeners: listeners(),
             bounds,
             tls: pki.tls_config(),
+            sys_interval: Duration::ZERO,
             directory,
             resolve: Box::new(move |address| macs.get(&address).copied()),
             events: sender.into(),
