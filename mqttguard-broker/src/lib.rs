@@ -39,8 +39,9 @@
 //!   MQTT 3 is cut off with its message unacknowledged.
 //! - An identity may leave twice as many sessions as it may have connections; the one abandoned
 //!   first makes way for a new one.
-//! - Client identifiers are an identity's own. While one is in use by a connection, another
-//!   identity is refused it.
+//! - Client identifiers are an identity's own: a session is named by both together. Who comes
+//!   with another identity's client identifier neither takes its session over nor keeps it out,
+//!   connected or not (`MQTT-3.1.4-3` holds within an identity).
 #![forbid(unsafe_code)]
 
 mod access;

@@ -7,6 +7,7 @@ mod bounds;
 mod connecting;
 mod faithful;
 mod fuzz;
+mod internal;
 mod malformed;
 mod malformed_connect;
 mod packets;

@@ -266,8 +266,7 @@ pub(super) fn refusal(denial: Denial) -> Refusal {
         Denial::OtherDevice
         | Denial::UnknownDevice
         | Denial::PlaintextNotAllowed
-        | Denial::Changed
-        | Denial::ClientIdInUse => Refusal::NotAuthorized,
+        | Denial::Changed => Refusal::NotAuthorized,
         Denial::Busy | Denial::DamagedHash => Refusal::Unavailable,
     }
 }

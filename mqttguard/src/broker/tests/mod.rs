@@ -7,6 +7,7 @@ mod hostile;
 mod logins;
 mod running;
 mod sessions;
+mod sys;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -171,6 +172,7 @@ impl Rig {
             listeners: listeners(),
             bounds,
             tls: tls_of(&pki, &listeners()),
+            sys_interval: Duration::ZERO,
             directory,
             resolve: Box::new(move |address| macs.get(&address).copied()),
             events: sender.into(),
