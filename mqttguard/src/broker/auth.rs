@@ -33,6 +33,8 @@ pub(super) struct Job {
     conn: ConnId,
     username: Option<String>,
     password: Option<Zeroizing<Vec<u8>>>,
+    /// Whom a verified certificate names, or why that does not count. None: there is none.
+    pub(super) certificate: Option<Result<String, Denial>>,
     client_id: String,
     address: IpAddr,
     directory: Arc<Directory>,
@@ -49,6 +51,7 @@ impl Job {
             conn,
             username: request.username,
             password: request.password.map(Zeroizing::new),
+            certificate: None,
             client_id: request.client_id,
             address,
             directory,
@@ -149,9 +152,11 @@ impl Checker {
     fn check(&mut self, job: Job, resolve: &Resolve) -> Verdict {
         let mac = resolve(job.address);
         let proof = self.prove(&job, mac);
+        // Whoever a certificate names need not say so.
+        let named = job.certificate.and_then(Result::ok);
         Verdict {
             conn: job.conn,
-            username: job.username,
+            username: job.username.or(named),
             client_id: job.client_id,
             address: job.address,
             mac,
@@ -162,6 +167,9 @@ impl Checker {
     fn prove(&mut self, job: &Job, mac: Option<Mac>) -> Result<Arc<Account>, Denial> {
         // Before the costly part: whoever is in quarantine gets no more of the worker's time.
         standing(&job.directory, mac)?;
+        if let Some(certificate) = &job.certificate {
+            return by_certificate(job, certificate.as_deref());
+        }
         let (Some(username), Some(password)) = (&job.username, &job.password) else {
             return Err(Denial::NoCredentials);
         };
@@ -191,6 +199,16 @@ impl Checker {
         self.good.insert(Arc::clone(&account.username), tag);
         Ok(Arc::clone(account))
     }
+}
+
+/// The account of the user whom a certificate names, which proves as much as a password.
+fn by_certificate(job: &Job, certificate: Result<&str, &Denial>) -> Result<Arc<Account>, Denial> {
+    let name = certificate.map_err(|denial| *denial)?;
+    if job.username.as_deref().is_some_and(|said| said != name) {
+        return Err(Denial::CertificateOfAnother);
+    }
+    let account = job.directory.accounts.get(name);
+    account.cloned().ok_or(Denial::CertificateNoAccount)
 }
 
 /// Refuses devices in quarantine and blocked ones.
@@ -265,7 +283,17 @@ pub(super) fn refusal(denial: Denial) -> Refusal {
         | Denial::UnknownDevice
         | Denial::PlaintextNotAllowed
         | Denial::Changed
-        | Denial::ClientIdInUse => Refusal::NotAuthorized,
+        | Denial::ClientIdInUse
+        | Denial::NoCertificate
+        | Denial::CertificateNoAccount
+        | Denial::CertificateOfAnother
+        | Denial::CertificateUnnamed
+        | Denial::CertificateRevoked
+        | Denial::CertificateUnlisted
+        | Denial::CertificateExpired
+        | Denial::CertificateNotYetValid
+        | Denial::CertificateUnknownIssuer
+        | Denial::CertificateRefused => Refusal::NotAuthorized,
         Denial::Busy | Denial::DamagedHash => Refusal::Unavailable,
     }
 }
