@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use mio::{Interest, Token};
-use mqttguard_broker::{AuthRequest, ConnId, Decision, Time};
+use mqttguard_broker::{AuthRequest, ConnId, Decision, Refusal, Time};
 
 use super::auth::{self, Job, Verdict};
 use super::conn::Conn;
@@ -87,6 +87,10 @@ impl Reactor {
 
     /// A CONNECT has come: has its password checked.
     pub(super) fn request(&mut self, now: Time, id: ConnId, request: AuthRequest) {
+        if request.method.is_some() {
+            let refusal = Decision::Refuse(Refusal::BadMethod);
+            return self.core.decide(now, id, refusal);
+        }
         #[cfg(feature = "open")]
         if let Some(everybody) = &self.everybody {
             self.core.decide(now, id, everybody.clone());

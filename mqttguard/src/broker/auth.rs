@@ -16,6 +16,7 @@ use ring::rand::SystemRandom;
 use zeroize::Zeroizing;
 
 use super::Resolve;
+use super::certificate;
 use super::event::Denial;
 use super::grants::{self, Names};
 use super::password::{self, Hash};
@@ -50,7 +51,7 @@ impl Job {
         Job {
             conn,
             username: request.username,
-            password: request.password.map(Zeroizing::new),
+            password: request.password,
             certificate: None,
             client_id: request.client_id,
             address,
@@ -168,7 +169,8 @@ impl Checker {
         // Before the costly part: whoever is in quarantine gets no more of the worker's time.
         standing(&job.directory, mac)?;
         if let Some(certificate) = &job.certificate {
-            return by_certificate(job, certificate.as_deref());
+            let name = certificate.as_deref().map_err(|denial| *denial)?;
+            return certificate::account(&job.directory, name, job.username.as_deref());
         }
         let (Some(username), Some(password)) = (&job.username, &job.password) else {
             return Err(Denial::NoCredentials);
@@ -199,16 +201,6 @@ impl Checker {
         self.good.insert(Arc::clone(&account.username), tag);
         Ok(Arc::clone(account))
     }
-}
-
-/// The account of the user whom a certificate names, which proves as much as a password.
-fn by_certificate(job: &Job, certificate: Result<&str, &Denial>) -> Result<Arc<Account>, Denial> {
-    let name = certificate.map_err(|denial| *denial)?;
-    if job.username.as_deref().is_some_and(|said| said != name) {
-        return Err(Denial::CertificateOfAnother);
-    }
-    let account = job.directory.accounts.get(name);
-    account.cloned().ok_or(Denial::CertificateNoAccount)
 }
 
 /// Refuses devices in quarantine and blocked ones.
@@ -259,6 +251,7 @@ pub(super) fn decide(
         identity: Arc::clone(&account.username),
         grants: Arc::new(grants_of(account, &verdict.client_id)),
         limits: Arc::clone(&account.limits),
+        data: None,
     })
 }
 
@@ -268,6 +261,7 @@ pub(super) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker:
         device: &account.device,
         username: &account.username,
         client_id,
+        mac: account.mac,
     };
     grants::expand(&account.profile, names)
 }

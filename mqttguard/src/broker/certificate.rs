@@ -9,6 +9,7 @@ use rustls::{AlertDescription, CertificateError, Error};
 use super::event::{BrokerEventKind, Denial};
 use super::reactor::Reactor;
 use crate::pki::{ClientVerifier, common_name};
+use crate::registry::{Account, Directory};
 
 impl Reactor {
     /// Whom the connection's certificate names. None if it has none and needs none.
@@ -87,6 +88,19 @@ impl Reactor {
         let conn = self.conns.get_mut(id)?;
         self.listeners.get(&conn.listener)?.tls()?.clients.clone()
     }
+}
+
+/// The account of the user whom a certificate names, which proves as much as a password.
+pub(super) fn account(
+    directory: &Directory,
+    name: &str,
+    username: Option<&str>,
+) -> Result<Arc<Account>, Denial> {
+    if username.is_some_and(|username| username != name) {
+        return Err(Denial::CertificateOfAnother);
+    }
+    let account = directory.accounts.get(name);
+    account.cloned().ok_or(Denial::CertificateNoAccount)
 }
 
 /// What an error says of the client's certificate, if it is about that.

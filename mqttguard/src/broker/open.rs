@@ -33,6 +33,8 @@ pub struct Open {
     pub certificate: Arc<ServerConfig>,
     /// Filters that cover every subscription allowed. Empty: all are.
     pub subscribe: Vec<String>,
+    /// Filters of topics that are out of reach all the same.
+    pub deny: Vec<String>,
 }
 
 /// Starts a broker on 127.0.0.1 that lets everybody in, as one identity and without a password.
@@ -81,12 +83,12 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
     let (commands, todo) = sync_channel(COMMANDS);
     let (mut reactor, waker) = Reactor::new(startup, todo)?;
     reactor.core.set_keep_alive_max(KEEP_ALIVE_S);
-    reactor.everybody = Some(everybody(open.subscribe));
+    reactor.everybody = Some(everybody(open.subscribe, open.deny));
     launch(reactor, commands, waker)
 }
 
 /// All topics to publish to, and limits that only the memory of all clients together stands behind.
-fn everybody(subscribe: Vec<String>) -> Decision {
+fn everybody(subscribe: Vec<String>, deny: Vec<String>) -> Decision {
     let all = || vec!["#".into(), "$SYS/#".into()];
     let subscribe = match subscribe.as_slice() {
         [] => all(),
@@ -97,6 +99,7 @@ fn everybody(subscribe: Vec<String>) -> Decision {
         grants: Arc::new(Grants {
             publish: all(),
             subscribe,
+            deny,
         }),
         limits: Arc::new(Limits {
             packet_size: 1024 * 1024,
@@ -113,5 +116,6 @@ fn everybody(subscribe: Vec<String>) -> Decision {
             retained_bytes: 8 * 1024 * 1024,
             session_expiry_s: u32::MAX,
         }),
+        data: None,
     }
 }

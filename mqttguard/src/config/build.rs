@@ -167,6 +167,7 @@ fn profile(place: &Place) -> Option<Profile> {
     Some(Profile {
         publish: PUBLISH.all(&place.raw),
         subscribe: SUBSCRIBE.all(&place.raw),
+        deny: DENY.all(&place.raw),
         limits: PROFILE_LIMITS.one(&place.raw)?,
     })
 }

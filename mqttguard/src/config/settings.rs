@@ -198,14 +198,16 @@ pub enum ListenerKind {
     Plain,
 }
 
-/// A `profile` section: topic patterns with `%d` (device name), `%u` (user name) and `%c`
-/// (client identifier).
+/// A `profile` section: topic patterns with `%d` (device name), `%u` (user name), `%c` (client
+/// identifier) and `%m` (MAC address).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// What may be published.
     pub publish: Vec<String>,
     /// What may be subscribed to.
     pub subscribe: Vec<String>,
+    /// What is out of reach although the two above cover it.
+    pub deny: Vec<String>,
     /// Name of the [`Limits`]; `default` if the profile names none.
     pub limits: String,
 }

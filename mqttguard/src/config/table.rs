@@ -173,10 +173,10 @@ pub(super) static PROFILE: Section = Section {
     naming: Naming::Named,
     max: 64,
     help: "What a device may do in MQTT. What no pattern covers is refused. In patterns `%d` is \
-           the device's name, `%u` its user name, `%c` the client identifier and `%%` a percent \
-           sign. The device chooses its client identifier: a pattern that only `%c` ties to \
+           the device's name, `%u` its user name, `%c` the client identifier, `%m` its MAC \
+           address as Tasmota writes it (`02C11E170001`) and `%%` a percent sign. The device chooses its client identifier: a pattern that only `%c` ties to \
            the device ties nothing.",
-    options: &[&PUBLISH, &SUBSCRIBE, &PROFILE_LIMITS],
+    options: &[&PUBLISH, &SUBSCRIBE, &DENY, &PROFILE_LIMITS],
 };
 
 options! {
@@ -184,6 +184,9 @@ options! {
         "Topics the device may publish to.";
     SUBSCRIBE: Pattern = many "subscribe" Pattern { dollar: true }, Absent::Means("nothing"),
         "Topics the device may subscribe to. A wider subscription is refused.";
+    DENY: Pattern = many "deny" Pattern { dollar: true }, Absent::Means("nothing"),
+        "Topics out of reach although the patterns above cover them: not to be published to, and \
+         left out of what a wider subscription brings.";
     PROFILE_LIMITS: Ref = one "limits" Ref("limits"), Absent::Is("default"),
         "The limits of devices with this profile.";
 }

@@ -93,6 +93,7 @@ fn account(username: &str, mac: Mac) -> Account {
         profile: Arc::new(Profile {
             publish: vec!["%d/#".into()],
             subscribe: vec!["%d/#".into(), "by-id/%c".into()],
+            deny: Vec::new(),
             limits: "default".into(),
         }),
         limits: Arc::new(limits()),

@@ -67,6 +67,7 @@ fn new_rights_hold_at_once() {
     house[0].profile = Arc::new(Profile {
         publish: vec![],
         subscribe: vec!["garden/#".into(), "by-id/%c".into()],
+        deny: Vec::new(),
         limits: "default".into(),
     });
     rig.handle.set_directory(directory(house));
