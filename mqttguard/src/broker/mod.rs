@@ -9,6 +9,7 @@
 
 mod admission;
 mod auth;
+mod certificate;
 mod change;
 mod closing;
 mod conn;
@@ -46,6 +47,7 @@ pub use report::{BrokerStats, ClientStatus};
 
 use crate::config::Listener;
 use crate::outlet::Outlet;
+use crate::pki::ClientVerifier;
 use crate::registry::Directory;
 use change::Command;
 use reactor::Reactor;
@@ -93,6 +95,9 @@ impl Default for Bounds {
 pub struct ListenerTls {
     /// As [`crate::pki::Pki::tls_config`] makes it.
     pub config: Arc<ServerConfig>,
+    /// Who verifies the certificates of clients, in `config` too; None: they are not asked for
+    /// any.
+    pub clients: Option<Arc<ClientVerifier>>,
     /// What is not as it should be, though it works; told in [`ListenerStatus::errors`].
     pub problem: Option<String>,
 }
@@ -157,7 +162,8 @@ impl BrokerHandle {
     }
 
     /// Listens elsewhere, and serves new connections with other TLS. Sockets of addresses that
-    /// stay are kept, and so are the clients of listeners that keep their name and kind.
+    /// stay are kept, and so are the clients of listeners that keep their name and kind; but for
+    /// those whose certificates would not be taken any more.
     pub fn set_listeners(&self, listeners: Vec<Listener>, tls: TlsByListener) {
         self.command(Command::Listeners(listeners, tls));
     }

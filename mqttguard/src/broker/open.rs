@@ -63,6 +63,7 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
     ];
     let serving = ListenerTls {
         config: open.certificate,
+        clients: None,
         problem: None,
     };
     let tls = HashMap::from([(ListenerKind::Tls.name().to_owned(), Ok(serving))]);

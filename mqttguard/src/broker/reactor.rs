@@ -15,7 +15,7 @@ use super::auth::{self, Verdict};
 use super::change::Command;
 use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
 use super::conns::Conns;
-use super::event::{BrokerEventKind, Events};
+use super::event::Events;
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
 use super::sys::Sys;
@@ -321,15 +321,8 @@ impl Reactor {
             Ok(Input::End) if flow == Flow::Close => {}
             Ok(Input::End) | Err(_) => self.lose(now, id),
             Ok(Input::BadTls(error)) => {
-                let what = error.to_string();
-                self.tell_peer(
-                    now,
-                    id,
-                    BrokerEventKind::ProtocolError {
-                        packet: "TLS",
-                        what,
-                    },
-                );
+                let kind = self.tls_failure(id, &error);
+                self.tell_peer(now, id, kind);
                 self.finish(now, id);
             }
         }

@@ -129,6 +129,9 @@ pub(super) static LISTENER: Section = Section {
         &LISTENER_PORT,
         &LISTENER_CONNECTIONS,
         &RECORD_SIZE_OPTION,
+        &CLIENT_CA,
+        &CLIENT_CRL,
+        &CLIENT_CERTIFICATE,
     ],
 };
 
@@ -159,7 +162,7 @@ options! {
          name in the CONNECT has to be the same.";
     CLIENT_CRL: Path = many "client_crl" Path, Absent::Means("no certificate is revoked"),
         "PEM files with revocation lists. If there is any, every CA in a client's chain needs one: \
-         what cannot be looked up is refused. One past its next update still counts, and is logged.";
+         what cannot be looked up is refused. One past its next update still counts.";
     CLIENT_CERTIFICATE: Choice<bool> = one "client_certificate"
         Choice(&[("optional", false), ("required", true)]), Absent::Is("optional"),
         "With `required`, clients without a certificate are refused, whatever password they have.";

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod client;
+mod client_certificates;
 mod hostile;
 mod logins;
 mod running;
@@ -132,8 +133,14 @@ fn listener(name: &str, kind: ListenerKind, address: Ipv4Addr, port: u16) -> Lis
 /// The same TLS for all that do any.
 fn tls_of(pki: &Pki, listeners: &[Listener]) -> TlsByListener {
     let serve = |listener: &Listener| {
+        let clients = listener.tls.clients.as_ref();
+        let clients = clients.map(ClientVerifier::load).transpose();
+        let clients = clients.map_err(|error| error.to_string())?.map(Arc::new);
         Ok(ListenerTls {
-            config: pki.tls_config(listener.tls.record_size).unwrap(),
+            config: pki
+                .tls_config(listener.tls.record_size, clients.as_ref())
+                .unwrap(),
+            clients,
             problem: None,
         })
     };
