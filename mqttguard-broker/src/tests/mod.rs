@@ -3,6 +3,8 @@
 
 mod access;
 mod bounds;
+mod bridge;
+mod bridge_hostile;
 mod connecting;
 mod faithful;
 mod fuzz;
