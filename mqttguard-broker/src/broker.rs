@@ -12,6 +12,10 @@ mod publish;
 mod route;
 mod subscribe;
 mod transmit;
+mod view;
+
+pub(crate) use notices::shorten;
+pub use view::SessionView;
 
 use std::collections::VecDeque;
 

@@ -27,6 +27,7 @@
 //! - `session`, `connection`, `identity`: what outlives what: a connection serves a session, a
 //!   session belongs to an identity, and quotas are counted there.
 //! - `broker`: what happens on each packet, and the order in which it does.
+//! - [`bridge`]: a wire between a session here and one of another server; a client of both.
 //!
 //! # What is promised
 //!
@@ -45,6 +46,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+pub mod bridge;
 mod broker;
 mod bucket;
 mod codec;
@@ -66,6 +68,6 @@ mod topic;
 mod tests;
 
 pub use access::{AuthRequest, Decision, Grants, Limits, Refusal, Stage, Version};
-pub use broker::{Broker, Config, ConnId, Flow, Full, Kick, Stats, Transmit};
+pub use broker::{Broker, Config, ConnId, Flow, Full, Kick, SessionView, Stats, Transmit};
 pub use notice::{Access, Notice, NoticeKind};
 pub use time::Time;

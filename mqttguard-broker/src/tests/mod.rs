@@ -4,6 +4,8 @@
 mod access;
 mod authenticating;
 mod bounds;
+mod bridge;
+mod bridge_hostile;
 mod connecting;
 mod faithful;
 mod fuzz;
