@@ -6,6 +6,7 @@ mod bounds;
 mod connecting;
 mod faithful;
 mod fuzz;
+mod journal;
 mod malformed;
 mod malformed_connect;
 mod packets;
