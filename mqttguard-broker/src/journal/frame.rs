@@ -12,7 +12,7 @@ pub(crate) fn open(out: &mut Vec<u8>) {
 }
 
 /// Closes the frame that was begun at `start`; one without a body is none.
-pub(crate) fn close(out: &mut Vec<u8>, start: usize) {
+pub(crate) fn close(out: &mut [u8], start: usize) {
     let Some((header, body)) = out
         .get_mut(start..)
         .and_then(|frame| frame.split_first_chunk_mut::<HEADER>())
