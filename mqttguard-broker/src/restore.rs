@@ -45,8 +45,6 @@ pub struct Outcome {
     pub disowned: u64,
     /// Sessions beyond [`Config::sessions`]: those that were left first.
     pub crowded_out: u64,
-    /// Subscriptions and messages in sessions whose rights no longer cover them.
-    pub refused: u64,
     /// References to messages that were not there: damage.
     pub missing: u64,
 }
@@ -181,7 +179,8 @@ impl Restore {
     /// Makes the broker, which keeps a journal from now on: [`Broker::begin_segment`] is next.
     ///
     /// `rights` answers for an identity and a client identifier what the client may do and use;
-    /// `None` if there is no such identity: its sessions and retained messages are given up.
+    /// `None` if there is no such identity: its sessions and retained messages are given up. What
+    /// the rights no longer cover stays until the client comes back, or [`Broker::regrant`].
     /// `now` is on the clock that [`Restore::clock`] speaks of. Sessions that were connected
     /// count as left now. Queues keep all that was acknowledged, even where limits are lower now:
     /// nothing is added to them until they are below.

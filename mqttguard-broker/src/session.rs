@@ -11,7 +11,7 @@ use crate::outbound::{Outbound, Room};
 use crate::retained::Cursor;
 use crate::slots::Slots;
 use crate::subscriptions::Key;
-use crate::{ConnId, Grants, Limits, Time};
+use crate::{ConnId, Grants, Limits, Time, topic};
 
 /// Notices of one kind: a few at once, then two a second.
 const NOTICES_PER_S: u32 = 2;
@@ -23,6 +23,7 @@ pub(crate) struct Session {
     /// Index of the identity it belongs to.
     pub(crate) identity: u32,
     pub(crate) grants: Arc<Grants>,
+    pub(crate) exceptions: Exceptions,
     pub(crate) limits: Arc<Limits>,
     /// Tells sessions of the same index apart, and names it in the journal.
     pub(crate) serial: u64,
@@ -61,6 +62,22 @@ pub(crate) enum Kept {
     /// Its will: the rest ends with its connection.
     Will,
     Whole,
+}
+
+/// The grants again, if they deny anything: a delivery to somebody without exceptions does not
+/// look at them.
+pub(crate) struct Exceptions(Option<Arc<Grants>>);
+
+impl Exceptions {
+    fn of(grants: &Arc<Grants>) -> Exceptions {
+        Exceptions((!grants.deny.is_empty()).then(|| grants.clone()))
+    }
+
+    /// Whether a message that a subscription matches is withheld.
+    pub(crate) fn cover(&self, name: &str) -> bool {
+        let grants = self.0.as_deref();
+        grants.is_some_and(|grants| topic::any_matches(&grants.deny, name))
+    }
 }
 
 /// A will that may have to be published.
@@ -131,6 +148,7 @@ impl Session {
         Session {
             client_id,
             identity,
+            exceptions: Exceptions::of(&grants),
             grants,
             limits,
             serial: 0,
@@ -153,6 +171,12 @@ impl Session {
             gates: None,
             route: (0, 0),
         }
+    }
+
+    pub(crate) fn set_rights(&mut self, grants: Arc<Grants>, limits: Arc<Limits>) {
+        self.exceptions = Exceptions::of(&grants);
+        self.grants = grants;
+        self.limits = limits;
     }
 
     /// When it ends, if it stays without a connection.

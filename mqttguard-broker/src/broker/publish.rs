@@ -157,7 +157,7 @@ impl Broker {
             self.tell_limit(now, index, "topic_levels", u64::from(levels));
             return Err(Denied::Policy(Reason::TOPIC_NAME_INVALID));
         }
-        if topic::is_reserved(topic) || !topic::any_matches(&session.grants.publish, topic) {
+        if !session.grants.may_publish(topic) {
             self.tell_refused(now, index, Access::Publish, topic);
             return Err(Denied::Policy(Reason::NOT_AUTHORIZED));
         }

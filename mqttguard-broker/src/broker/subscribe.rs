@@ -56,9 +56,9 @@ impl Broker {
             self.tell_limit(now, index, "topic_levels", u64::from(levels));
             return Reason::TOPIC_FILTER_INVALID;
         }
-        if !topic::any_covers(&session.grants.subscribe, path) {
+        if let Err(reason) = session.grants.may_subscribe(path) {
             self.tell_refused(now, index, Access::Subscribe, filter);
-            return Reason::NOT_AUTHORIZED;
+            return reason;
         }
         let known = self.subscriptions.find(filter);
         let held = known.is_some_and(|key| session.subscriptions.binary_search(&key).is_ok());
@@ -176,7 +176,7 @@ impl Broker {
 
     /// Holds a session to the grants it has now: what they do not cover is unsubscribed, and
     /// what waits without being covered is dropped.
-    pub(crate) fn reconcile(&mut self, index: u32) {
+    pub(super) fn reconcile(&mut self, index: u32) {
         let Some(session) = self.sessions.get(index) else {
             return;
         };
@@ -185,7 +185,7 @@ impl Broker {
             .subscriptions
             .iter()
             .copied()
-            .filter(|&key| !topic::any_covers(&grants.subscribe, &self.subscriptions.path(key)))
+            .filter(|&key| grants.may_subscribe(&self.subscriptions.path(key)).is_err())
             .collect();
         for key in lost {
             self.drop_subscription(index, key);
@@ -193,7 +193,7 @@ impl Broker {
         if let Some(session) = self.sessions.get_mut(index) {
             let mut log = self.journal.of(session);
             session.out.retain(&mut self.held, &mut log, |delivery| {
-                topic::any_matches(&grants.subscribe, delivery.message.topic())
+                grants.may_read(delivery.message.topic())
             });
         }
     }

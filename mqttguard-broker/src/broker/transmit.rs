@@ -215,6 +215,11 @@ impl Pump<'_> {
                         {
                             continue;
                         }
+                        Step::Found(message, _)
+                            if self.session.exceptions.cover(message.topic()) =>
+                        {
+                            continue;
+                        }
                         Step::Found(message, _) => message,
                         Step::Later => return Replayed::Later,
                         Step::End => {

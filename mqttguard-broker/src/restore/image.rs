@@ -119,7 +119,7 @@ pub(super) fn develop(
             outcome.disowned += 1;
         }
     }
-    broker.settle_in(now, restore.session, restore.message, &mut outcome);
+    broker.settle_in(now, restore.session, restore.message);
     (broker, outcome)
 }
 
@@ -187,7 +187,7 @@ impl Broker {
     }
 
     /// Once all are there: what depends on others, on rights and on time.
-    fn settle_in(&mut self, now: Time, session: u64, message: u64, outcome: &mut Outcome) {
+    fn settle_in(&mut self, now: Time, session: u64, message: u64) {
         self.sessions.skip_serials(session);
         self.journal.message = message;
         self.journal.restarted = Some(now);
@@ -197,15 +197,6 @@ impl Broker {
                 let subscriptions = &self.subscriptions;
                 session.out.rename(|filter| subscriptions.share(filter));
             }
-        }
-        for &index in &all {
-            let size = |broker: &Broker| {
-                let session = broker.sessions.get(index);
-                session.map_or(0, |s| s.out.held() + s.subscriptions.len() as u64)
-            };
-            let before = size(self);
-            self.reconcile(index);
-            outcome.refused += before.saturating_sub(size(self));
         }
         self.journal.on = true;
         for index in all {

@@ -75,7 +75,7 @@ impl Journaled {
         let (broker, outcome, damaged) =
             restored(&self.segments, self.config.clone(), &self.limits, now);
         assert!(!damaged);
-        assert_eq!((outcome.missing, outcome.refused), (0, 0), "{outcome:?}");
+        assert_eq!((outcome.missing, outcome.disowned), (0, 0), "{outcome:?}");
         self.rig.broker = broker;
         self.clients.clear();
         self.begin();
