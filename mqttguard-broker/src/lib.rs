@@ -26,6 +26,7 @@
 //! - `outbound`: the queues and the window of one session.
 //! - `session`, `connection`, `identity`: what outlives what: a connection serves a session, a
 //!   session belongs to an identity, and quotas are counted there.
+//! - `journal`, `restore`: what outlives a crash, to bytes and back.
 //! - `broker`: what happens on each packet, and the order in which it does.
 //! - [`bridge`]: a wire between a session here and one of another server; a client of both.
 //!
@@ -52,10 +53,12 @@ mod bucket;
 mod codec;
 mod connection;
 mod identity;
+mod journal;
 mod message;
 mod notice;
 mod outbound;
 mod reason;
+mod restore;
 mod retained;
 mod session;
 mod slots;
@@ -69,5 +72,7 @@ mod tests;
 
 pub use access::{AuthRequest, Decision, Grants, Limits, Refusal, Stage, Version};
 pub use broker::{Broker, Config, ConnId, Flow, Full, Kick, SessionView, Stats, Transmit};
+pub use journal::{Boot, Clock};
 pub use notice::{Access, Notice, NoticeKind};
+pub use restore::{Outcome, Restore, Segment};
 pub use time::Time;

@@ -129,18 +129,23 @@ impl Retained {
         &mut self,
         now: Time,
         owner: Option<u32>,
-        mut removed: impl FnMut(Removed),
+        mut removed: impl FnMut(&Message, Removed),
     ) {
         self.messages.retain(|message, source| {
             let gone = message.0.is_expired(now) || owner == Some(source.owner);
             if gone {
-                removed(Removed {
-                    owner: source.owner,
-                    size: message.0.size(),
-                });
+                let (owner, size) = (source.owner, message.0.size());
+                removed(&message.0, Removed { owner, size });
             }
             !gone
         });
+    }
+
+    /// The first message behind this topic, or the first of all.
+    pub(crate) fn after(&self, topic: Option<&str>) -> Option<(&Arc<Message>, Source)> {
+        let from = topic.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.messages.range::<str, _>((from, Bound::Unbounded));
+        rest.next().map(|(message, source)| (&message.0, *source))
     }
 
     /// Whether any message expires at all.

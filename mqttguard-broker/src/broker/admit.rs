@@ -48,6 +48,7 @@ impl Broker {
                 return;
             }
         };
+        self.journal.boundary();
         let owner = self.identities.pin(&identity);
         match self.examine(now, &pending, owner, &grants, &limits) {
             Ok(()) => self.admit(
@@ -174,6 +175,12 @@ impl Broker {
         found.receive_maximum = pending.receive_maximum.min(limits.in_flight).max(1);
         found.out.restart();
         let expiry_s = found.expiry_s;
+        if !self.record_session(session) {
+            self.record_will(session);
+        }
+        let Some(found) = self.sessions.get(session) else {
+            return;
+        };
         let client_id = found.client_id.clone();
         if let Some(identity) = self.identities.get_mut(owner) {
             identity.connections = identity.connections.saturating_add(1);
@@ -255,7 +262,8 @@ impl Broker {
             }
             // The session may have ended with its connection.
             if self.sessions.find(owner, &client_id) == Some(session) {
-                if !clean_start {
+                let ghost = self.discharge(session);
+                if !clean_start && !ghost {
                     return (session, true);
                 }
                 // MQTT-3.1.2-4

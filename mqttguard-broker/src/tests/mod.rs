@@ -10,6 +10,7 @@ mod connecting;
 mod faithful;
 mod fuzz;
 mod internal;
+mod journal;
 mod malformed;
 mod malformed_connect;
 mod packets;
