@@ -26,6 +26,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod websocket;
 
 use std::collections::HashMap;
 use std::io;

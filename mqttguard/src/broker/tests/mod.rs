@@ -8,6 +8,7 @@ mod hostile;
 mod logins;
 mod running;
 mod sessions;
+mod websocket;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
