@@ -277,7 +277,6 @@ pub(super) fn refusal(denial: Denial) -> Refusal {
         | Denial::UnknownDevice
         | Denial::PlaintextNotAllowed
         | Denial::Changed
-        | Denial::ClientIdInUse
         | Denial::NoCertificate
         | Denial::CertificateNoAccount
         | Denial::CertificateOfAnother

@@ -22,6 +22,7 @@ const STOP: Duration = Duration::from_millis(500);
 pub(super) enum Command {
     Directory(Arc<Directory>),
     Listeners(Vec<Listener>, TlsByListener),
+    SysInterval(Duration),
     Stats(SyncSender<BrokerStats>),
     Stop,
 }
@@ -32,6 +33,9 @@ impl Reactor {
             match command {
                 Command::Directory(directory) => self.set_directory(now, directory),
                 Command::Listeners(listeners, tls) => self.set_listeners(now, listeners, tls),
+                Command::SysInterval(interval) => {
+                    self.sys.set_interval(now, interval, &mut self.core);
+                }
                 Command::Stats(reply) => {
                     // Whoever asked has stopped waiting.
                     let _ = reply.try_send(self.stats(now));

@@ -103,8 +103,6 @@ pub enum Denial {
     PlaintextNotAllowed,
     /// The credential was changed while it was checked.
     Changed,
-    /// A client of another identity uses this client identifier.
-    ClientIdInUse,
     /// Too many logins wait already.
     Busy,
     /// The hash stored for the user is damaged.
@@ -146,7 +144,6 @@ impl Denial {
             }
             Denial::PlaintextNotAllowed => "the device may not use the plaintext listener",
             Denial::Changed => "the credential was changed meanwhile",
-            Denial::ClientIdInUse => "the client identifier is in use by another user",
             Denial::Busy => "too many logins at once",
             Denial::DamagedHash => "the stored password hash is damaged",
             Denial::NoCertificate => "no certificate, and the listener requires one",

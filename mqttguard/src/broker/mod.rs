@@ -23,6 +23,7 @@ pub mod password;
 mod peers;
 mod reactor;
 mod report;
+mod sys;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -114,6 +115,8 @@ pub struct Startup {
     pub tls: TlsByListener,
     /// What all clients together may use.
     pub bounds: Bounds,
+    /// How often the topics below `$SYS/broker/` are brought up to date; zero for never.
+    pub sys_interval: Duration,
     /// Who may in.
     pub directory: Arc<Directory>,
     /// How to find a peer's MAC address.
@@ -164,6 +167,11 @@ impl BrokerHandle {
     /// those whose certificates would not be taken any more.
     pub fn set_listeners(&self, listeners: Vec<Listener>, tls: TlsByListener) {
         self.command(Command::Listeners(listeners, tls));
+    }
+
+    /// Brings the topics below `$SYS/broker/` up to date this often; zero takes them away.
+    pub fn set_sys_interval(&self, interval: Duration) {
+        self.command(Command::SysInterval(interval));
     }
 
     /// Counters, listeners and clients; None if the broker has stopped or does not answer.

@@ -18,6 +18,7 @@ use super::conns::Conns;
 use super::event::{BrokerEventKind, Events};
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
+use super::sys::Sys;
 use super::tls::MAX_PARTIAL;
 use super::{Bounds, Resolve, Startup};
 use crate::registry::Directory;
@@ -54,6 +55,7 @@ pub(super) struct Reactor {
     pub(super) resolve: Arc<Resolve>,
     pub(super) events: Events,
     pub(super) commands: Receiver<Command>,
+    pub(super) sys: Sys,
     /// Answers to logins held back, by when they are due; the number tells those of one time
     /// apart.
     pub(super) answers: BTreeMap<(Time, u64), Verdict>,
@@ -104,6 +106,7 @@ impl Reactor {
             resolve,
             events: Events::new(startup.events),
             commands,
+            sys: Sys::default(),
             answers: BTreeMap::new(),
             answered: 0,
             accepted: Vec::new(),
@@ -120,6 +123,8 @@ impl Reactor {
             wire: Vec::new(),
         };
         let now = reactor.now();
+        let interval = startup.sys_interval;
+        reactor.sys.set_interval(now, interval, &mut reactor.core);
         reactor
             .listeners
             .set(now, startup.listeners, startup.tls, &mut reactor.events);
@@ -180,6 +185,7 @@ impl Reactor {
             self.listeners.deadline(),
             self.sweep_at,
             self.stop_by,
+            self.sys.deadline(),
         ];
         let now = self.now();
         // One more, as the clock shows whole milliseconds: no turn is for nothing.
@@ -200,6 +206,7 @@ impl Reactor {
         if self.core.deadline().is_some_and(|deadline| deadline <= now) {
             self.core.tick(now);
         }
+        self.sys.publish(now, &mut self.core);
         self.listeners.retry(now, &mut self.events);
         while let Some(Reverse((time, slot, serial))) = self.resume.peek().copied()
             && time <= now

@@ -55,6 +55,7 @@ pub(super) static MAIN: Section = Section {
         &FLOOD_SECONDS,
         &FORGET_AFTER,
         &MAIN_HOSTNAME,
+        &SYS_INTERVAL,
         &DATA_DIR,
         &BPF_DIR,
         &LEASE_FILE,
@@ -102,6 +103,10 @@ options! {
     MAIN_HOSTNAME: Text = one "hostname" HOSTNAME, Absent::Is("openwrt.lan"),
         "The name under which devices reach this router. It goes into the broker's certificate, \
          beside the router's addresses, and into what `enrol` hands out.";
+    SYS_INTERVAL: Time = one "sys_interval" Time { min: Duration::ZERO, max: MINUTE.saturating_mul(60) },
+        Absent::Is("10s"),
+        "How often the broker brings its state up to date in the topics `$SYS/broker/...`, which have \
+         mosquitto's names; `0s` for never. Only profiles that grant `$SYS/...` read them.";
     DATA_DIR: Path = one "data_dir" Path, Absent::Is("/etc/mqttguard"),
         "Certificates, keys and the registry of devices. Must survive a reboot. A change takes force \
          with the next start.";

@@ -57,6 +57,7 @@ impl Broker {
             listeners: settings.listeners.clone(),
             bounds: broker::Bounds::default(),
             tls: serving.follow(&pki, &settings.listeners),
+            sys_interval: settings.main.sys_interval,
             directory: Arc::new(directory),
             resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
             events,

@@ -8,6 +8,7 @@ mod hostile;
 mod logins;
 mod running;
 mod sessions;
+mod sys;
 mod websocket;
 
 use std::collections::{BTreeMap, HashMap};
@@ -179,6 +180,7 @@ impl Rig {
             listeners: listeners(),
             bounds,
             tls: tls_of(&pki, &listeners()),
+            sys_interval: Duration::ZERO,
             directory,
             resolve: Box::new(move |address| macs.get(&address).copied()),
             events: sender.into(),
