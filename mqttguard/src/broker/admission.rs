@@ -13,6 +13,8 @@ use super::listen::Accepted;
 use super::peers::Origin;
 use super::reactor::Reactor;
 use super::tls::Session;
+use super::websocket::WebSocket;
+use crate::config::ListenerKind;
 
 impl Reactor {
     /// Accepts connections that wait, up to the limits.
@@ -40,6 +42,7 @@ impl Reactor {
         };
         let (kind, limit) = (listener.config.kind, listener.config.connections);
         let tls = listener.tls().map(|tls| Arc::clone(&tls.config));
+        let origins = (kind == ListenerKind::Wss).then(|| Arc::clone(&listener.origins));
         if listener.connections >= limit {
             return self.tell_full(now, (peer, mac), "connections of the listener", limit);
         }
@@ -73,7 +76,11 @@ impl Reactor {
                     listener.connections = listener.connections.saturating_add(1);
                 }
                 let listener = (accepted.listener, kind);
-                let conn = Conn::new(id, accepted.stream, tls, (peer, mac), listener);
+                let layers = (
+                    tls,
+                    origins.map(|origins| Box::new(WebSocket::new(origins))),
+                );
+                let conn = Conn::new(id, accepted.stream, layers, (peer, mac), listener);
                 self.conns.insert(conn);
                 self.enqueue(id);
             }

@@ -63,9 +63,9 @@ pub enum BrokerEventKind {
         /// The most that is allowed.
         allowed: u64,
     },
-    /// A peer broke MQTT or TLS.
+    /// A peer broke MQTT, TLS or WebSocket.
     ProtocolError {
-        /// The MQTT packet's name, or `TLS`.
+        /// The MQTT packet's name, `TLS` or `WebSocket`.
         packet: &'static str,
         /// What was wrong.
         what: String,

@@ -27,6 +27,7 @@ mod sys;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod websocket;
 
 use std::collections::HashMap;
 use std::io;

@@ -15,7 +15,7 @@ use super::auth::{self, Verdict};
 use super::change::Command;
 use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
 use super::conns::Conns;
-use super::event::Events;
+use super::event::{BrokerEventKind, Events};
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
 use super::sys::Sys;
@@ -318,8 +318,14 @@ impl Reactor {
         match found {
             Ok(Input::Some | Input::Nothing) => self.enqueue(id),
             // What came before the end may be answered yet, if only by a DISCONNECT.
-            Ok(Input::End) if flow == Flow::Close => {}
+            Ok(Input::End | Input::Goodbye) if flow == Flow::Close => {}
             Ok(Input::End) | Err(_) => self.lose(now, id),
+            Ok(Input::Goodbye) => self.finish(now, id),
+            Ok(Input::BadWebSocket(what)) => {
+                let packet = "WebSocket";
+                self.tell_peer(now, id, BrokerEventKind::ProtocolError { packet, what });
+                self.finish(now, id);
+            }
             Ok(Input::BadTls(error)) => {
                 let kind = self.tls_failure(id, &error);
                 self.tell_peer(now, id, kind);

@@ -132,6 +132,7 @@ pub(super) static LISTENER: Section = Section {
         &CLIENT_CA,
         &CLIENT_CRL,
         &CLIENT_CERTIFICATE,
+        &ORIGINS,
     ],
 };
 
@@ -139,7 +140,7 @@ options! {
     LISTENER_ENABLED: Bool = one "enabled" Bool, Absent::Is("1"), "Off: as if it were not there.";
     LISTENER_KIND: Choice<ListenerKind> = one "kind"
         Choice(&[
-            ("tls", ListenerKind::Tls), ("plain", ListenerKind::Plain),
+            ("tls", ListenerKind::Tls), ("wss", ListenerKind::Wss), ("plain", ListenerKind::Plain),
         ]),
         Absent::Is("tls"),
         "`tls` is MQTT over TLS, `wss` MQTT over WebSocket over TLS, for browsers. `plain` is MQTT in \

@@ -9,6 +9,7 @@ mod logins;
 mod running;
 mod sessions;
 mod sys;
+mod websocket;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
