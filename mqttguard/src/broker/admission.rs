@@ -85,6 +85,10 @@ impl Reactor {
 
     /// A CONNECT has come: has its password checked.
     pub(super) fn request(&mut self, now: Time, id: ConnId, request: AuthRequest) {
+        if let Some(decision) = self.bridges.decide(id, &request) {
+            self.core.decide(now, id, decision);
+            return;
+        }
         #[cfg(feature = "open")]
         if let Some(everybody) = &self.everybody {
             self.core.decide(now, id, everybody.clone());

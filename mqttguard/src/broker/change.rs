@@ -12,7 +12,7 @@ use super::auth;
 use super::event::Denial;
 use super::reactor::Reactor;
 use super::report::BrokerStats;
-use crate::config::Listener;
+use crate::config::{Bridge, Listener};
 use crate::registry::{Account, Directory};
 
 /// How long clients have to hear that the broker stops.
@@ -22,6 +22,7 @@ const STOP: Duration = Duration::from_millis(500);
 pub(super) enum Command {
     Directory(Arc<Directory>),
     Listeners(Vec<Listener>),
+    Bridges(Vec<Bridge>),
     Tls(Arc<ServerConfig>),
     Stats(SyncSender<BrokerStats>),
     Stop,
@@ -33,6 +34,7 @@ impl Reactor {
             match command {
                 Command::Directory(directory) => self.set_directory(now, directory),
                 Command::Listeners(listeners) => self.set_listeners(now, listeners),
+                Command::Bridges(bridges) => self.set_bridges(now, bridges),
                 Command::Tls(tls) => self.tls = tls,
                 Command::Stats(reply) => {
                     // Whoever asked has stopped waiting.
@@ -134,6 +136,7 @@ impl Reactor {
 
     fn stop(&mut self, now: Time) {
         self.stop_by = Some(now + STOP);
+        self.stop_bridges(now);
         self.listeners.set(now, Vec::new(), &mut self.events);
         let mut identities = HashSet::new();
         let mut strangers = Vec::new();

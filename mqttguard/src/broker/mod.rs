@@ -9,6 +9,7 @@
 
 mod admission;
 mod auth;
+mod bridge;
 mod change;
 mod closing;
 mod conn;
@@ -34,15 +35,16 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use mio::Waker;
-use mqttguard_broker::Config;
+use mqttguard_broker::{Config, Version};
 use mqttguard_common::Mac;
 use rustls::ServerConfig;
 
+pub use bridge::BridgeStatus;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
 pub use listen::ListenerStatus;
 pub use report::{BrokerStats, ClientStatus};
 
-use crate::config::Listener;
+use crate::config::{Bridge, Listener};
 use crate::outlet::Outlet;
 use crate::registry::Directory;
 use change::Command;
@@ -90,6 +92,8 @@ impl Default for Bounds {
 pub struct Startup {
     /// Where to listen.
     pub listeners: Vec<Listener>,
+    /// Other servers to bridge to.
+    pub bridges: Vec<Bridge>,
     /// What all clients together may use.
     pub bounds: Bounds,
     /// The certificate to serve with: [`crate::pki::Pki::tls_config`].
@@ -145,6 +149,11 @@ impl BrokerHandle {
         self.command(Command::Listeners(listeners));
     }
 
+    /// Bridges to other servers. Those that stay as they are go on undisturbed.
+    pub fn set_bridges(&self, bridges: Vec<Bridge>) {
+        self.command(Command::Bridges(bridges));
+    }
+
     /// Serves new connections with another certificate; those of now go on.
     pub fn set_tls(&self, tls: Arc<ServerConfig>) {
         self.command(Command::Tls(tls));
@@ -189,5 +198,14 @@ impl BrokerHandle {
 impl Drop for BrokerHandle {
     fn drop(&mut self) {
         self.join();
+    }
+}
+
+/// The protocol's name as people write it.
+pub(crate) const fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::V31 => "3.1",
+        Version::V311 => "3.1.1",
+        Version::V5 => "5.0",
     }
 }

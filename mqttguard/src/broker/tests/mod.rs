@@ -153,6 +153,7 @@ impl Rig {
         let (sender, events) = sync_channel(4096);
         let handle = start(Startup {
             listeners: listeners(),
+            bridges: Vec::new(),
             bounds,
             tls: pki.tls_config(),
             directory,
