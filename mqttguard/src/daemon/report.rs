@@ -97,7 +97,7 @@ fn broker(daemon: &Daemon) -> Value {
         json!({
             "name": &*listener.name,
             "kind": listener.kind.name(),
-            "address": listener.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            "addresses": listener.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "up": listener.errors.is_empty(),
             "detail": listener.errors.join("; "),
             "connections": listener.connections,

@@ -99,6 +99,7 @@ impl Broker {
         }
         let mut next = CERTIFICATE_EVERY;
         if let Err(error) = self.pki.renew(&names) {
+            self.pki.make_rsa_key();
             log::error!("certificate: {error}");
             next = RETRY;
         }
