@@ -10,6 +10,7 @@
 
 pub mod bpf;
 pub mod bus;
+pub mod conformance;
 pub mod frames;
 pub mod generate;
 pub mod house;
