@@ -91,7 +91,10 @@ fn section(text: &mut String, standard: &str, statements: &str, mut covers: Cove
         writeln!(rows, "| MQTT-{id} | {binds} | {what} | {last} |")?;
     }
     if let Some((id, tests)) = covers.first_key_value() {
-        bail!("there is no statement {id}, which {} covers", tests.join(", "));
+        bail!(
+            "there is no statement {id}, which {} covers",
+            tests.join(", ")
+        );
     }
     let all = statements.len();
     writeln!(
@@ -99,7 +102,10 @@ fn section(text: &mut String, standard: &str, statements: &str, mut covers: Cove
         "\n## MQTT {standard}\n\n{all} statements. {server} bind the server, of which \
          {server_covered} are covered by tests; of all, {covered} are.\n"
     )?;
-    writeln!(text, "| statement | binds | what it asks for | covered by |")?;
+    writeln!(
+        text,
+        "| statement | binds | what it asks for | covered by |"
+    )?;
     writeln!(text, "|---|---|---|---|")?;
     text.push_str(&rows);
     Ok(())
@@ -134,7 +140,9 @@ fn read_tests(path: &Path, found: &mut [Covers; 2]) -> Result<()> {
         let entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path()));
         let mut entries = entries.collect::<Result<Vec<_>>>()?;
         entries.sort();
-        return entries.iter().try_for_each(|entry| read_tests(entry, found));
+        return entries
+            .iter()
+            .try_for_each(|entry| read_tests(entry, found));
     }
     if path.extension().is_none_or(|extension| extension != "rs") {
         return Ok(());
@@ -158,7 +166,10 @@ fn place(path: &Path) -> String {
         Some(format!("{to}{rest}"))
     });
     let found = found.unwrap_or(path.into_owned());
-    found.trim_end_matches("/main").replace("tests/", "").replace('/', "::")
+    found
+        .trim_end_matches("/main")
+        .replace("tests/", "")
+        .replace('/', "::")
 }
 
 fn read_source(text: &str, place: &str, found: &mut [Covers; 2]) -> Result<()> {

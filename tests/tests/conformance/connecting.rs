@@ -103,24 +103,38 @@ fn a_client_that_connects_again_ends_its_old_connection() {
     }
 }
 
-/// v5: [MQTT-3.1.3-8] [MQTT-3.1.4-2] [MQTT-3.1.4-6] [MQTT-3.2.2-6] [MQTT-3.2.2-7] [MQTT-4.12.0-1]
-/// [MQTT-4.12.0-4] [MQTT-3.14.0-1]
+/// v5: [MQTT-4.12.0-1] [MQTT-4.12.0-4]
+#[test]
+fn an_unknown_authentication_method_ends_the_connection() {
+    let method = string(props::AUTHENTICATION_METHOD, "there is none such");
+    let connect = Connect::new(Version::V5, "unknown-method").with(method);
+    assert_eq!(
+        Client::refused(open_broker().plain, &connect),
+        End::ConnAck(0x8C)
+    );
+}
+
+/// v5: [MQTT-3.1.3-8] [MQTT-3.1.4-2] [MQTT-3.1.4-6] [MQTT-3.2.2-6] [MQTT-3.2.2-7] [MQTT-3.14.0-1]
 /// v3: [MQTT-3.1.4-5] [MQTT-3.2.2-4] [MQTT-3.2.2-5] [MQTT-3.1.3-8] [MQTT-3.1.3-9]
 #[test]
 fn nothing_after_a_refused_connect_is_processed() {
-    let method = string(props::AUTHENTICATION_METHOD, "there is none such");
+    let mut unknown = Connect::new(Version::V5, "refused").bytes();
+    unknown[8] = 6;
     let refused = [
-        (Connect::new(Version::V311, "").resume(), 0x02),
-        (Connect::new(Version::V31, ""), 0x02),
-        (Connect::new(Version::V5, "refused").with(method), 0x8C),
+        (
+            Version::V311,
+            Connect::new(Version::V311, "").resume().bytes(),
+            0x02,
+        ),
+        (Version::V31, Connect::new(Version::V31, "").bytes(), 0x02),
+        (Version::V5, unknown, 0x84),
     ];
     let mut watcher = client(Version::V5, "refused-watcher");
     watcher.subscribe("refused/#", 0);
-    for (connect, code) in refused {
-        let version = connect.version();
+    for (version, connect, code) in refused {
         let mut stranger = Client::open(open_broker().plain, version);
         let message = Publish::new("refused/t", "x").retain().bytes(version);
-        stranger.send([connect.bytes(), message].concat());
+        stranger.send([connect, message].concat());
         assert_eq!(stranger.end(), End::ConnAck(code), "{version:?}");
     }
     watcher.quiet();
