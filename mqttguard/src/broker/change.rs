@@ -8,6 +8,7 @@ use std::time::Duration;
 use mqttguard_broker::{ConnId, Kick, Time};
 use rustls::ServerConfig;
 
+use super::Logins;
 use super::auth;
 use super::event::Denial;
 use super::reactor::Reactor;
@@ -21,6 +22,7 @@ const STOP: Duration = Duration::from_millis(500);
 /// A call of [`super::BrokerHandle`].
 pub(super) enum Command {
     Directory(Arc<Directory>),
+    Logins(Arc<Logins>),
     Listeners(Vec<Listener>),
     Tls(Arc<ServerConfig>),
     Stats(SyncSender<BrokerStats>),
@@ -32,6 +34,7 @@ impl Reactor {
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::Directory(directory) => self.set_directory(now, directory),
+                Command::Logins(logins) => self.logins = logins,
                 Command::Listeners(listeners) => self.set_listeners(now, listeners),
                 Command::Tls(tls) => self.tls = tls,
                 Command::Stats(reply) => {

@@ -11,6 +11,7 @@ use mqttguard_common::Mac;
 use zeroize::Zeroize;
 
 use super::peers::Origin;
+use super::scram::Exchange;
 use super::tls::{Received, Session};
 use crate::config::ListenerKind;
 
@@ -61,6 +62,8 @@ pub(super) struct Conn {
     pub(super) kind: ListenerKind,
     pub(super) mac: Option<Mac>,
     pub(super) login: Option<Box<Login>>,
+    /// Enhanced authentication between two of its steps.
+    pub(super) exchange: Option<Box<Exchange>>,
     pub(super) reading: Reading,
     /// The socket may have bytes.
     pub(super) readable: bool,
@@ -113,6 +116,7 @@ impl Conn {
             listener,
             mac,
             login: None,
+            exchange: None,
             reading: Reading::Wanted,
             readable: true,
             read_closed: false,

@@ -105,8 +105,20 @@ pub enum Denial {
     Changed,
     /// A client of another identity uses this client identifier.
     ClientIdInUse,
+    /// The Authentication Method is not supported.
+    UnknownMethod,
+    /// The client insists on SCRAM with channel binding.
+    ChannelBinding,
+    /// An Authentication Data is not as its method has it.
+    BadExchange,
+    /// The client names two users, or asks to act as another.
+    OtherUser,
+    /// There is no SCRAM verifier for the user: the credential is older than they are.
+    NoVerifier,
     /// Too many logins wait already.
     Busy,
+    /// The system has no random numbers.
+    NoRandom,
     /// The hash stored for the user is damaged.
     DamagedHash,
 }
@@ -127,7 +139,15 @@ impl Denial {
             Denial::PlaintextNotAllowed => "the device may not use the plaintext listener",
             Denial::Changed => "the credential was changed meanwhile",
             Denial::ClientIdInUse => "the client identifier is in use by another user",
+            Denial::UnknownMethod => "the authentication method is not supported",
+            Denial::ChannelBinding => "SCRAM with channel binding is not supported",
+            Denial::BadExchange => "the authentication data is malformed",
+            Denial::OtherUser => "it names two different users",
+            Denial::NoVerifier => {
+                "the credential is of a time before SCRAM; enrol the device again to use it"
+            }
             Denial::Busy => "too many logins at once",
+            Denial::NoRandom => "the router has no random numbers yet",
             Denial::DamagedHash => "the stored password hash is damaged",
         }
     }
@@ -136,7 +156,11 @@ impl Denial {
     pub const fn is_guess(self) -> bool {
         matches!(
             self,
-            Denial::NoCredentials | Denial::UnknownUser | Denial::WrongPassword
+            Denial::NoCredentials
+                | Denial::UnknownUser
+                | Denial::WrongPassword
+                | Denial::BadExchange
+                | Denial::OtherUser
         )
     }
 }

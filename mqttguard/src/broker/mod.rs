@@ -10,6 +10,7 @@
 mod admission;
 mod auth;
 mod change;
+mod checker;
 mod closing;
 mod conn;
 mod conns;
@@ -22,6 +23,8 @@ pub mod password;
 mod peers;
 mod reactor;
 mod report;
+pub mod scram;
+pub mod secret;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -37,6 +40,7 @@ use mio::Waker;
 use mqttguard_broker::Config;
 use mqttguard_common::Mac;
 use rustls::ServerConfig;
+use zeroize::Zeroizing;
 
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
 pub use listen::ListenerStatus;
@@ -86,6 +90,13 @@ impl Default for Bounds {
     }
 }
 
+/// How clients prove who they are, beside the passwords of the [`Directory`].
+#[derive(Default)]
+pub struct Logins {
+    /// What the salts of users that do not exist are made of, so that they stay the same.
+    pub secret: Zeroizing<[u8; 32]>,
+}
+
 /// What a broker starts with.
 pub struct Startup {
     /// Where to listen.
@@ -96,6 +107,8 @@ pub struct Startup {
     pub tls: Arc<ServerConfig>,
     /// Who may in.
     pub directory: Arc<Directory>,
+    /// How they prove who they are, beside the passwords in it.
+    pub logins: Arc<Logins>,
     /// How to find a peer's MAC address.
     pub resolve: Box<Resolve>,
     /// Where to tell what happens. When it is full, events are counted as lost.
@@ -137,6 +150,11 @@ impl BrokerHandle {
     /// quarantine or blocked, are cut off; changed rights and limits hold at once.
     pub fn set_directory(&self, directory: Arc<Directory>) {
         self.command(Command::Directory(directory));
+    }
+
+    /// Has later logins checked in another way.
+    pub fn set_logins(&self, logins: Arc<Logins>) {
+        self.command(Command::Logins(logins));
     }
 
     /// Listens elsewhere. Sockets of addresses that stay are kept, and so are the clients of

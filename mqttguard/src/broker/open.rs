@@ -66,6 +66,7 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
         },
         tls: open.certificate,
         directory: Arc::new(Directory::default()),
+        logins: Arc::default(),
         resolve: Box::new(|_| None),
         events: events.into(),
     };

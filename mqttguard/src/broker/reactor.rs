@@ -20,7 +20,7 @@ use super::event::{BrokerEventKind, Events};
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
 use super::tls::MAX_PARTIAL;
-use super::{Bounds, Resolve, Startup};
+use super::{Bounds, Logins, Resolve, Startup};
 use crate::registry::Directory;
 
 const WAKER: Token = Token(usize::MAX);
@@ -52,6 +52,7 @@ pub(super) struct Reactor {
     #[cfg(feature = "open")]
     pub(super) everybody: Option<mqttguard_broker::Decision>,
     pub(super) directory: Arc<Directory>,
+    pub(super) logins: Arc<Logins>,
     pub(super) tls: Arc<ServerConfig>,
     pub(super) resolve: Arc<Resolve>,
     pub(super) events: Events,
@@ -103,6 +104,7 @@ impl Reactor {
             everybody: None,
             login: auth::Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
             directory: startup.directory,
+            logins: startup.logins,
             tls: startup.tls,
             resolve,
             events: Events::new(startup.events),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
 
-use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats};
+use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats, Logins, secret};
 use crate::config::Settings;
 use crate::discovery;
 use crate::outlet::Outlet;
@@ -53,6 +53,7 @@ impl Broker {
             bounds: broker::Bounds::default(),
             tls: pki.tls_config(),
             directory: Arc::new(directory),
+            logins: Arc::new(logins(settings)?),
             resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
             events,
         })
@@ -101,6 +102,14 @@ impl Broker {
         self.stats = self.handle.ask_stats();
         connected
     }
+}
+
+/// How clients prove who they are.
+fn logins(settings: &Settings) -> Result<Logins, String> {
+    let secret = secret::load_or_create(&settings.main.data_dir);
+    Ok(Logins {
+        secret: secret.map_err(|error| error.to_string())?,
+    })
 }
 
 /// What clients on the LAN call the router. Its public addresses stay out of the certificate:

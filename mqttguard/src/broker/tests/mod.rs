@@ -18,6 +18,7 @@ use mqttguard_broker::Limits;
 use mqttguard_common::Mac;
 
 use super::password::Hash;
+use super::scram::{Mechanism, Verifier};
 use super::*;
 use crate::config::{ListenerKind, Profile};
 use crate::pki::{Names, Pki};
@@ -74,6 +75,16 @@ fn limits() -> Limits {
 /// One hash for all, as another salt would make it another credential.
 static HASH: LazyLock<String> = LazyLock::new(|| hash(PASSWORD));
 
+static SCRAM: LazyLock<Vec<String>> = LazyLock::new(|| scram(PASSWORD));
+
+fn scram(password: &str) -> Vec<String> {
+    let few = NonZeroU32::new(101).unwrap();
+    let of = |mechanism| Verifier::new(mechanism, password.as_bytes(), few).unwrap();
+    Mechanism::ALL
+        .map(|mechanism| of(mechanism).to_string())
+        .to_vec()
+}
+
 fn hash(password: &str) -> String {
     let few = NonZeroU32::new(101).unwrap();
     Hash::new(password.as_bytes(), few).unwrap().to_string()
@@ -85,6 +96,7 @@ fn account(username: &str, mac: Mac) -> Account {
         mac,
         device: username.into(),
         hash: HASH.clone(),
+        scram: SCRAM.clone(),
         roaming: false,
         plaintext: false,
         profile_name: "default".into(),
@@ -156,6 +168,7 @@ impl Rig {
             bounds,
             tls: pki.tls_config(),
             directory,
+            logins: Arc::default(),
             resolve: Box::new(move |address| macs.get(&address).copied()),
             events: sender.into(),
         })
