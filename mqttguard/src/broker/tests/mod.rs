@@ -5,6 +5,7 @@ mod client;
 mod hostile;
 mod logins;
 mod running;
+mod scram;
 mod sessions;
 
 use std::collections::{BTreeMap, HashMap};
@@ -75,10 +76,11 @@ fn limits() -> Limits {
 /// One hash for all, as another salt would make it another credential.
 static HASH: LazyLock<String> = LazyLock::new(|| hash(PASSWORD));
 
-static SCRAM: LazyLock<Vec<String>> = LazyLock::new(|| scram(PASSWORD));
+static SCRAM: LazyLock<Vec<String>> = LazyLock::new(|| verifiers(PASSWORD));
 
-fn scram(password: &str) -> Vec<String> {
-    let few = NonZeroU32::new(101).unwrap();
+fn verifiers(password: &str) -> Vec<String> {
+    // The fewest that clients take.
+    let few = NonZeroU32::new(4096).unwrap();
     let of = |mechanism| Verifier::new(mechanism, password.as_bytes(), few).unwrap();
     Mechanism::ALL
         .map(|mechanism| of(mechanism).to_string())
