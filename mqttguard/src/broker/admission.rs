@@ -168,10 +168,14 @@ impl Reactor {
             }
         };
         let id = verdict.conn;
-        if let (Ok(Proof::Continue { exchange, .. }), Some(conn)) =
-            (verdict.proof, self.conns.get_mut(id))
-        {
-            conn.exchange = Some(exchange);
+        match verdict.proof {
+            Ok(Proof::Continue { exchange, .. }) => {
+                if let Some(conn) = self.conns.get_mut(id) {
+                    conn.exchange = Some(exchange);
+                }
+            }
+            Ok(Proof::Proven(proven)) => self.expire_at(now, id, proven.until),
+            Err(_) => {}
         }
         self.core.decide(now, id, decision);
     }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
+use std::time::SystemTime;
 
 use mio::Waker;
 use mqttguard_broker::{AuthRequest, ConnId, Decision, Refusal};
@@ -63,6 +64,19 @@ pub(super) struct Proven {
     pub(super) account: Arc<Account>,
     /// What the server ends the exchange with.
     pub(super) data: Option<Vec<u8>>,
+    /// How long it holds, if not for good.
+    pub(super) until: Option<SystemTime>,
+}
+
+impl Proven {
+    /// Whoever has this account's password.
+    pub(super) fn as_account(account: &Arc<Account>) -> Proven {
+        Proven {
+            account: Arc::clone(account),
+            data: None,
+            until: None,
+        }
+    }
 }
 
 impl Verdict {
@@ -204,6 +218,11 @@ pub(super) fn refusal(denial: Denial) -> Refusal {
         | Denial::BadExchange
         | Denial::OtherUser
         | Denial::NoVerifier
+        | Denial::BadToken
+        | Denial::TokenExpired
+        | Denial::TokenTooEarly
+        | Denial::TokenForOthers
+        | Denial::TokenNamesNobody
         | Denial::OtherDevice
         | Denial::UnknownDevice
         | Denial::PlaintextNotAllowed
@@ -211,7 +230,9 @@ pub(super) fn refusal(denial: Denial) -> Refusal {
         Denial::Quarantined | Denial::Blocked => Refusal::Banned,
         Denial::ClientIdInUse => Refusal::NotAuthorized,
         Denial::UnknownMethod | Denial::ChannelBinding => Refusal::BadMethod,
-        Denial::Busy | Denial::DamagedHash | Denial::NoRandom => Refusal::Unavailable,
+        Denial::Busy | Denial::DamagedHash | Denial::NoRandom | Denial::NoTokenKey => {
+            Refusal::Unavailable
+        }
     }
 }
 
@@ -228,10 +249,9 @@ mod tests {
             client_id: "c".into(),
             address: IpAddr::from([127, 0, 0, 1]),
             mac,
-            proof: Ok(Proof::Proven(Proven {
-                account: Arc::new(account.clone()),
-                data: None,
-            })),
+            proof: Ok(Proof::Proven(Proven::as_account(&Arc::new(
+                account.clone(),
+            )))),
         }
     }
 

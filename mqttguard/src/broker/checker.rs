@@ -15,6 +15,7 @@ use super::auth::{Job, Proof, Proven, Verdict, standing};
 use super::event::Denial;
 use super::password::{self, Hash};
 use super::scram::{ClientFirst, Exchange, Failure, Mechanism, Verifier};
+use super::token::{self, Tokens};
 use crate::registry::Account;
 
 /// Passwords remembered as good; devices that reconnect after an outage cost no PBKDF2 then.
@@ -27,6 +28,7 @@ pub(super) struct Checker {
     nobody: Hash,
     key: hmac::Key,
     good: HashMap<Arc<str>, hmac::Tag>,
+    tokens: Option<Tokens>,
 }
 
 impl Checker {
@@ -39,6 +41,7 @@ impl Checker {
             nobody,
             key,
             good: HashMap::new(),
+            tokens: None,
         })
     }
 
@@ -55,12 +58,19 @@ impl Checker {
         // Before the costly part: whoever is in quarantine gets no more of the worker's time.
         standing(&job.directory, mac)?;
         match job.request.method.as_deref() {
-            None => self.password(job, mac).map(|account| {
-                Proof::Proven(Proven {
-                    account,
-                    data: None,
-                })
-            }),
+            None => match given_token(job) {
+                Some(token) => self.token(job, &token),
+                None => self.password(job, mac),
+            },
+            Some(token::METHOD) if job.logins.jwt.is_some() => {
+                let data = job.request.data.take().unwrap_or_default();
+                let (token, authzid) = token::bearer(&data).ok_or(Denial::BadExchange)?;
+                let proof = self.token(job, token.as_bytes())?;
+                match authzid.is_some_and(|name| job.request.username.as_deref() != Some(name)) {
+                    true => Err(Denial::OtherUser),
+                    false => Ok(proof),
+                }
+            }
             Some(method) => {
                 let mechanism = Mechanism::named(method).ok_or(Denial::UnknownMethod)?;
                 scram(job, mechanism)
@@ -68,7 +78,27 @@ impl Checker {
         }
     }
 
-    fn password(&mut self, job: &Job, mac: Option<Mac>) -> Result<Arc<Account>, Denial> {
+    /// A token stands for the account that it names.
+    fn token(&mut self, job: &mut Job, token: &[u8]) -> Result<Proof, Denial> {
+        let jwt = job.logins.jwt.as_ref().ok_or(Denial::BadToken)?;
+        let known = self.tokens.take().filter(|tokens| tokens.are_by(jwt));
+        let tokens = self
+            .tokens
+            .insert(known.unwrap_or_else(|| Tokens::new(jwt.clone())));
+        let claims = tokens.check(token)?;
+        let given = job.request.username.replace(claims.username.clone());
+        if given.is_some_and(|given| !given.is_empty() && given != claims.username) {
+            return Err(Denial::OtherUser);
+        }
+        let account = job.directory.accounts.get(&claims.username);
+        let account = account.ok_or(Denial::TokenNamesNobody)?;
+        Ok(Proof::Proven(Proven {
+            until: Some(claims.until),
+            ..Proven::as_account(account)
+        }))
+    }
+
+    fn password(&mut self, job: &Job, mac: Option<Mac>) -> Result<Proof, Denial> {
         let (Some(username), Some(password)) = (&job.request.username, &job.request.password)
         else {
             return Err(Denial::NoCredentials);
@@ -91,7 +121,7 @@ impl Checker {
             && let Some(tag) = self.good.get(username.as_str())
             && hmac::verify(&self.key, &message, tag.as_ref()).is_ok()
         {
-            return Ok(Arc::clone(account));
+            return Ok(Proof::Proven(Proven::as_account(account)));
         }
         let hash: Hash = account.hash.parse().map_err(|_| Denial::DamagedHash)?;
         if !hash.verify(password) {
@@ -102,8 +132,15 @@ impl Checker {
         }
         let tag = hmac::sign(&self.key, &message);
         self.good.insert(Arc::clone(&account.username), tag);
-        Ok(Arc::clone(account))
+        Ok(Proof::Proven(Proven::as_account(account)))
     }
+}
+
+/// The password, if it is to be checked as a token.
+fn given_token(job: &mut Job) -> Option<Zeroizing<Vec<u8>>> {
+    let password = job.request.password.as_ref()?;
+    let is_one = job.logins.jwt.is_some() && token::looks_like_one(password);
+    job.request.password.take_if(|_| is_one)
 }
 
 /// One message of a SCRAM exchange.
@@ -117,8 +154,8 @@ fn scram(job: &mut Job, mechanism: Mechanism) -> Result<Proof, Denial> {
         let done = exchange.finish(&data);
         return match (done, account) {
             (Ok(last), Some(account)) => Ok(Proof::Proven(Proven {
-                account: Arc::clone(account),
                 data: Some(last.into_bytes()),
+                ..Proven::as_account(account)
             })),
             (Err(Failure::Proof) | Ok(_), None) => Err(Denial::UnknownUser),
             (Err(Failure::Proof), Some(_)) if !has_verifier => Err(Denial::NoVerifier),

@@ -64,6 +64,8 @@ pub(super) struct Conn {
     pub(super) login: Option<Box<Login>>,
     /// Enhanced authentication between two of its steps.
     pub(super) exchange: Option<Box<Exchange>>,
+    /// When what the client has proven itself with expires.
+    pub(super) until: Option<Time>,
     pub(super) reading: Reading,
     /// The socket may have bytes.
     pub(super) readable: bool,
@@ -117,6 +119,7 @@ impl Conn {
             mac,
             login: None,
             exchange: None,
+            until: None,
             reading: Reading::Wanted,
             readable: true,
             read_closed: false,

@@ -115,6 +115,18 @@ pub enum Denial {
     OtherUser,
     /// There is no SCRAM verifier for the user: the credential is older than they are.
     NoVerifier,
+    /// A token that is none, or that nobody trusted has signed.
+    BadToken,
+    /// The token is no longer good.
+    TokenExpired,
+    /// The token is not good yet.
+    TokenTooEarly,
+    /// The token has another audience or issuer.
+    TokenForOthers,
+    /// The token has not the claim that names the account, or no device has that account.
+    TokenNamesNobody,
+    /// The keys that tokens are checked with cannot be read.
+    NoTokenKey,
     /// Too many logins wait already.
     Busy,
     /// The system has no random numbers.
@@ -146,6 +158,14 @@ impl Denial {
             Denial::NoVerifier => {
                 "the credential is of a time before SCRAM; enrol the device again to use it"
             }
+            Denial::BadToken => "the token is not one that a trusted key has signed",
+            Denial::TokenExpired => "the token has expired",
+            Denial::TokenTooEarly => "the token is not good yet; is the router's clock right?",
+            Denial::TokenForOthers => {
+                "the token is meant for another service, or of another issuer"
+            }
+            Denial::TokenNamesNobody => "the token names no enrolled device",
+            Denial::NoTokenKey => "the key file for tokens cannot be read",
             Denial::Busy => "too many logins at once",
             Denial::NoRandom => "the router has no random numbers yet",
             Denial::DamagedHash => "the stored password hash is damaged",
@@ -161,6 +181,7 @@ impl Denial {
                 | Denial::WrongPassword
                 | Denial::BadExchange
                 | Denial::OtherUser
+                | Denial::BadToken
         )
     }
 }

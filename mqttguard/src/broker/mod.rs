@@ -15,6 +15,7 @@ mod closing;
 mod conn;
 mod conns;
 mod event;
+mod expiry;
 mod grants;
 mod listen;
 #[cfg(feature = "open")]
@@ -28,6 +29,7 @@ pub mod secret;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod token;
 
 use std::io;
 use std::net::IpAddr;
@@ -46,7 +48,7 @@ pub use event::{BrokerEvent, BrokerEventKind, Denial};
 pub use listen::ListenerStatus;
 pub use report::{BrokerStats, ClientStatus};
 
-use crate::config::Listener;
+use crate::config::{self, Listener};
 use crate::outlet::Outlet;
 use crate::registry::Directory;
 use change::Command;
@@ -95,6 +97,8 @@ impl Default for Bounds {
 pub struct Logins {
     /// What the salts of users that do not exist are made of, so that they stay the same.
     pub secret: Zeroizing<[u8; 32]>,
+    /// Tokens as passwords.
+    pub jwt: Option<config::Jwt>,
 }
 
 /// What a broker starts with.

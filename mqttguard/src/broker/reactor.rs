@@ -1,7 +1,7 @@
 //! The broker's thread: polls sockets, reads, feeds the core, and writes what it gives.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -61,6 +61,8 @@ pub(super) struct Reactor {
     /// apart.
     pub(super) answers: BTreeMap<(Time, u64), Verdict>,
     pub(super) answered: u64,
+    /// Connections by when they expire: time, slot and serial.
+    pub(super) expiries: BTreeSet<(Time, u32, u32)>,
     pub(super) accepted: Vec<Accepted>,
     /// Until when the clients have time to hear that the broker stops.
     pub(super) stop_by: Option<Time>,
@@ -111,6 +113,7 @@ impl Reactor {
             commands,
             answers: BTreeMap::new(),
             answered: 0,
+            expiries: BTreeSet::new(),
             accepted: Vec::new(),
             stop_by: None,
             started: Instant::now(),
@@ -182,6 +185,7 @@ impl Reactor {
             self.core.deadline(),
             self.resume.peek().map(|Reverse((time, ..))| *time),
             self.answers.first_key_value().map(|((time, _), _)| *time),
+            self.expiries.first().map(|(time, ..)| *time),
             self.listeners.deadline(),
             self.sweep_at,
             self.stop_by,
@@ -213,6 +217,7 @@ impl Reactor {
             self.wanted(ConnId { slot, serial });
         }
         self.give_answers(now);
+        self.expire(now);
         if self.sweep_at.is_some_and(|at| at <= now) {
             self.sweep(now);
         }

@@ -123,6 +123,20 @@ pub(super) const HOSTNAME: Text = Text {
     what: "a host name of letters, digits, '-' and '.', such as openwrt.lan",
 };
 
+/// A value of a claim in a token, often a URL.
+pub(super) const TOKEN_TEXT: Text = Text {
+    max: 200,
+    allowed: |text| !text.chars().any(char::is_control),
+    what: "a text without control characters",
+};
+
+/// The name of a claim in a token.
+pub(super) const CLAIM: Text = Text {
+    max: 64,
+    allowed: |text| text.bytes().all(|b| b.is_ascii_graphic()),
+    what: "the name of a claim such as sub",
+};
+
 /// An absolute path without detours.
 pub(super) struct Path;
 

@@ -25,6 +25,8 @@ pub struct Settings {
     pub exceptions: Vec<Exception>,
     /// The owner's word on single devices.
     pub devices: BTreeMap<Mac, DeviceOverride>,
+    /// JSON Web Tokens as passwords. None: they are not taken.
+    pub jwt: Option<Jwt>,
 }
 
 impl Settings {
@@ -156,6 +158,30 @@ pub struct Profile {
     pub subscribe: Vec<String>,
     /// Name of the [`Limits`]; `default` if the profile names none.
     pub limits: String,
+}
+
+/// The `jwt` section: what a JSON Web Token has to be for its bearer to be let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jwt {
+    /// What it is signed with.
+    pub keys: JwtKeys,
+    /// One of these has to be in its `aud`.
+    pub audience: Vec<String>,
+    /// Its `iss`, if that matters.
+    pub issuer: Option<String>,
+    /// The claim that is the user name.
+    pub claim: String,
+    /// How wrong a clock may be, for `exp` and `nbf`.
+    pub leeway: Duration,
+}
+
+/// Where the keys are that tokens are checked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JwtKeys {
+    /// One public key in PEM.
+    Pem(PathBuf),
+    /// A JSON Web Key Set.
+    Jwks(PathBuf),
 }
 
 /// A `limits` section.

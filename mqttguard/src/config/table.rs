@@ -33,6 +33,7 @@ pub(super) static SECTIONS: &[&Section] = &[
     &LIMITS,
     &EXCEPTION,
     &DEVICE_SECTION,
+    &JWT,
 ];
 
 pub(super) static MAIN: Section = Section {
@@ -283,4 +284,43 @@ options! {
     DEVICE_ROAMING: Bool = one "roaming" Bool, Absent::Is("0"),
         "Its credential is accepted from any MAC address, for hosts behind a repeater that \
          hides them.";
+}
+
+pub(super) static JWT: Section = Section {
+    kind: "jwt",
+    naming: Naming::Only("jwt"),
+    max: 1,
+    help: "JSON Web Tokens as passwords, signed with RS256, ES256 or EdDSA. Without this section \
+           none is taken. A password that looks like a token is only ever checked as one; the \
+           account that it names has to be enrolled, and is bound to its device as with a \
+           password. The session ends when the token expires; a client that gives its token by \
+           the Authentication Method `OAUTHBEARER` of MQTT 5 may give the next one in time.",
+    options: &[
+        &JWT_KEY,
+        &JWT_JWKS,
+        &JWT_AUDIENCE,
+        &JWT_ISSUER,
+        &JWT_CLAIM,
+        &JWT_LEEWAY,
+    ],
+};
+
+options! {
+    JWT_KEY: Path = one "key" Path, Absent::Means("`jwks` is given"),
+        "A file with the public key in PEM that tokens are checked with: RSA, P-256 or Ed25519, \
+         which decides the algorithm. Read again when it changes; while it cannot be read, tokens \
+         are refused.";
+    JWT_JWKS: Path = one "jwks" Path, Absent::Means("`key` is given"),
+        "A file with a JSON Web Key Set instead, for keys that come and go. The token's `kid` \
+         chooses.";
+    JWT_AUDIENCE: Text = many "audience" TOKEN_TEXT, Absent::Mistake,
+        "What this broker is called in a token's `aud`: one of these has to be there, or a token \
+         made for another service would open this one.";
+    JWT_ISSUER: Text = one "issuer" TOKEN_TEXT, Absent::Means("any that has the key"),
+        "What has to be in a token's `iss`.";
+    JWT_CLAIM: Text = one "claim" CLAIM, Absent::Is("sub"),
+        "The claim that is the user name of the enrolled device. A user name in CONNECT has to be \
+         the same.";
+    JWT_LEEWAY: Time = one "leeway" Time { min: Duration::ZERO, max: MINUTE.saturating_mul(10) },
+        Absent::Is("30s"), "How far the clocks of router and issuer may be apart, for `exp` and `nbf`.";
 }

@@ -366,3 +366,34 @@ fn mutated_files_neither_panic_nor_pass_half() {
     }
     assert!(good > 50 && bad > 500, "{good} good, {bad} bad");
 }
+
+#[test]
+fn tokens_are_taken_where_a_section_says_what_they_are() {
+    assert_eq!(read("").jwt, None);
+    let settings = read(
+        "config jwt 'jwt'\n\toption key '/etc/mqttguard/issuer.pem'\n\tlist audience 'mqtt'\n",
+    );
+    let jwt = settings.jwt.unwrap();
+    assert_eq!(jwt.keys, JwtKeys::Pem("/etc/mqttguard/issuer.pem".into()));
+    assert_eq!(
+        (jwt.audience.as_slice(), jwt.claim.as_str()),
+        (&["mqtt".to_owned()][..], "sub")
+    );
+    assert_eq!((jwt.issuer, jwt.leeway), (None, Duration::from_secs(30)));
+    let both = "\toption key '/k'\n\toption jwks '/j'\n";
+    for (options, said) in [
+        (
+            "",
+            "jwt 'jwt': found neither key nor jwks, expected one of them",
+        ),
+        (
+            both,
+            "jwt 'jwt': found both key and jwks, expected one of them",
+        ),
+    ] {
+        let found = mistakes(&format!("config jwt 'jwt'\n\tlist audience 'a'\n{options}"));
+        assert!(found.len() == 1 && found[0].ends_with(said), "{found:?}");
+    }
+    let found = mistakes("config jwt 'jwt'\n\toption key '/k'\n");
+    assert!(found[0].contains("option audience"), "{found:?}");
+}

@@ -66,6 +66,14 @@ impl Broker {
         })
     }
 
+    /// Has later logins checked as the configuration has it now.
+    pub(super) fn follow_logins(&self, settings: &Settings) {
+        match logins(settings) {
+            Ok(logins) => self.handle.set_logins(Arc::new(logins)),
+            Err(error) => log::error!("logins: {error}"),
+        }
+    }
+
     /// Keeps the certificate in step with the router's name and addresses.
     pub(super) fn certify(&mut self, settings: &Settings, addresses: &[IpAddr]) {
         let names = names(settings, addresses);
@@ -109,6 +117,7 @@ fn logins(settings: &Settings) -> Result<Logins, String> {
     let secret = secret::load_or_create(&settings.main.data_dir);
     Ok(Logins {
         secret: secret.map_err(|error| error.to_string())?,
+        jwt: settings.jwt.clone(),
     })
 }
 

@@ -235,7 +235,10 @@ impl Daemon {
     /// Opens or closes the broker, as the configuration has it.
     fn switch_broker(&mut self, settings: &Settings) {
         match (settings.main.enabled, &self.broker) {
-            (true, Ok(broker)) => broker.handle.set_listeners(settings.listeners.clone()),
+            (true, Ok(broker)) => {
+                broker.follow_logins(settings);
+                broker.handle.set_listeners(settings.listeners.clone());
+            }
             (false, Ok(_)) | (true, Err(_)) => {
                 self.broker_retry = Instant::now() + RETRY;
                 self.broker = self.start_broker(settings);

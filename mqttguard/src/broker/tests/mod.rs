@@ -7,6 +7,7 @@ mod logins;
 mod running;
 mod scram;
 mod sessions;
+mod tokens;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -190,6 +191,13 @@ impl Rig {
             handle,
             events,
         }
+    }
+
+    /// Has later logins checked this way.
+    fn login_by(&self, logins: Logins) {
+        self.handle.set_logins(Arc::new(logins));
+        // Commands are taken in order.
+        self.handle.stats().unwrap();
     }
 
     /// The first event that `wanted` takes, within five seconds.
