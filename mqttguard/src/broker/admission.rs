@@ -101,6 +101,7 @@ impl Reactor {
             conn: id,
             request,
             address: conn.peer,
+            listener: Arc::clone(&conn.listener),
             directory: Arc::clone(&self.directory),
             logins: Arc::clone(&self.logins),
             exchange: conn.exchange.take(),

@@ -15,6 +15,7 @@ use mqttguard_common::Mac;
 use super::checker::Checker;
 use super::event::Denial;
 use super::grants::{self, Names};
+use super::http_auth;
 use super::scram::Exchange;
 use super::{Logins, Resolve};
 use crate::config::ListenerKind;
@@ -29,6 +30,8 @@ pub(super) struct Job {
     pub(super) conn: ConnId,
     pub(super) request: AuthRequest,
     pub(super) address: IpAddr,
+    /// The listener that it came in by.
+    pub(super) listener: Arc<str>,
     pub(super) directory: Arc<Directory>,
     pub(super) logins: Arc<Logins>,
     /// What an AUTH continues.
@@ -66,6 +69,8 @@ pub(super) struct Proven {
     pub(super) data: Option<Vec<u8>>,
     /// How long it holds, if not for good.
     pub(super) until: Option<SystemTime>,
+    /// Somebody whom the registry does not know.
+    pub(super) is_external: bool,
 }
 
 impl Proven {
@@ -75,6 +80,7 @@ impl Proven {
             account: Arc::clone(account),
             data: None,
             until: None,
+            is_external: false,
         }
     }
 }
@@ -109,12 +115,15 @@ impl Worker {
     pub(super) fn start(resolve: Arc<Resolve>, waker: Arc<Waker>) -> io::Result<Worker> {
         let (jobs, todo) = sync_channel::<Job>(QUEUE);
         let (done, verdicts) = sync_channel(QUEUE);
-        let mut checker = Checker::new()?;
+        let mut checker = Checker::new(done.clone(), Arc::clone(&waker))?;
         thread::Builder::new()
             .name("broker-login".into())
             .spawn(move || {
                 for job in todo {
-                    let verdict = checker.check(job, &*resolve);
+                    // None: another thread has it, and answers.
+                    let Some(verdict) = checker.check(job, &*resolve) else {
+                        continue;
+                    };
                     if done.send(verdict).is_err() {
                         return;
                     }
@@ -183,11 +192,14 @@ pub(super) fn decide(
         }
         Err(denial) => return Err(*denial),
     };
-    let account = directory
-        .accounts
-        .get(&*proven.account.username)
-        .filter(|account| account.hash == proven.account.hash)
-        .ok_or(Denial::Changed)?;
+    let account = match proven.is_external {
+        true => &proven.account,
+        false => directory
+            .accounts
+            .get(&*proven.account.username)
+            .filter(|account| account.hash == proven.account.hash)
+            .ok_or(Denial::Changed)?,
+    };
     admit(directory, account, verdict.mac, listener)?;
     Ok(Decision::Accept {
         identity: Arc::clone(&account.username),
@@ -201,7 +213,10 @@ pub(super) fn decide(
 pub(super) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker::Grants {
     let names = Names {
         device: &account.device,
-        username: &account.username,
+        username: account
+            .username
+            .strip_prefix(http_auth::PREFIX)
+            .unwrap_or(&account.username),
         client_id,
     };
     grants::expand(&account.profile, names)
@@ -219,6 +234,7 @@ pub(super) fn refusal(denial: Denial) -> Refusal {
         | Denial::OtherUser
         | Denial::NoVerifier
         | Denial::BadToken
+        | Denial::CheckDenied
         | Denial::TokenExpired
         | Denial::TokenTooEarly
         | Denial::TokenForOthers
@@ -230,9 +246,11 @@ pub(super) fn refusal(denial: Denial) -> Refusal {
         Denial::Quarantined | Denial::Blocked => Refusal::Banned,
         Denial::ClientIdInUse => Refusal::NotAuthorized,
         Denial::UnknownMethod | Denial::ChannelBinding => Refusal::BadMethod,
-        Denial::Busy | Denial::DamagedHash | Denial::NoRandom | Denial::NoTokenKey => {
-            Refusal::Unavailable
-        }
+        Denial::Busy
+        | Denial::DamagedHash
+        | Denial::NoRandom
+        | Denial::NoTokenKey
+        | Denial::CheckFailed => Refusal::Unavailable,
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 
+use mio::Waker;
 use mqttguard_broker::Stage;
 use mqttguard_common::Mac;
 use ring::hmac;
@@ -13,6 +15,7 @@ use zeroize::Zeroizing;
 use super::Resolve;
 use super::auth::{Job, Proof, Proven, Verdict, standing};
 use super::event::Denial;
+use super::http_auth::{Asker, HttpLogin};
 use super::password::{self, Hash};
 use super::scram::{ClientFirst, Exchange, Failure, Mechanism, Verifier};
 use super::token::{self, Tokens};
@@ -20,6 +23,19 @@ use crate::registry::Account;
 
 /// Passwords remembered as good; devices that reconnect after an outage cost no PBKDF2 then.
 const REMEMBERED: usize = 1024;
+
+/// Why there is no proof.
+enum Unproven {
+    Denied(Denial),
+    /// Somebody else is to be asked.
+    Elsewhere(Arc<HttpLogin>),
+}
+
+impl From<Denial> for Unproven {
+    fn from(denial: Denial) -> Unproven {
+        Unproven::Denied(denial)
+    }
+}
 
 /// Checks passwords, and remembers in memory which were good: an HMAC under a key of this
 /// process over stored hash and password, so that a changed hash is forgotten with it.
@@ -29,10 +45,14 @@ pub(super) struct Checker {
     key: hmac::Key,
     good: HashMap<Arc<str>, hmac::Tag>,
     tokens: Option<Tokens>,
+    /// From the first login on that needs it.
+    asker: Option<Asker>,
+    done: SyncSender<Verdict>,
+    waker: Arc<Waker>,
 }
 
 impl Checker {
-    pub(super) fn new() -> io::Result<Checker> {
+    pub(super) fn new(done: SyncSender<Verdict>, waker: Arc<Waker>) -> io::Result<Checker> {
         let random = SystemRandom::new();
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &random)
             .map_err(|_| io::Error::other(password::NoRandom))?;
@@ -42,24 +62,46 @@ impl Checker {
             key,
             good: HashMap::new(),
             tokens: None,
+            asker: None,
+            done,
+            waker,
         })
     }
 
-    pub(super) fn check(&mut self, mut job: Job, resolve: &Resolve) -> Verdict {
+    /// The verdict, unless another thread is to give it.
+    pub(super) fn check(&mut self, mut job: Job, resolve: &Resolve) -> Option<Verdict> {
         let mac = resolve(job.address);
-        let proof = self.prove(&mut job, mac);
-        Verdict {
+        let proof = match self.prove(&mut job, mac) {
+            Ok(proof) => Ok(proof),
+            Err(Unproven::Denied(denial)) => Err(denial),
+            Err(Unproven::Elsewhere(http)) => match self.asker() {
+                Ok(asker) => return asker.submit(job, http, mac),
+                Err(error) => {
+                    log::error!("http_auth: {error}");
+                    Err(Denial::CheckFailed)
+                }
+            },
+        };
+        Some(Verdict {
             mac,
             ..Verdict::unchecked(job, proof)
-        }
+        })
     }
 
-    fn prove(&mut self, job: &mut Job, mac: Option<Mac>) -> Result<Proof, Denial> {
+    fn asker(&mut self) -> io::Result<&Asker> {
+        let asker = match self.asker.take() {
+            Some(asker) => asker,
+            None => Asker::start(&self.done, &self.waker)?,
+        };
+        Ok(self.asker.insert(asker))
+    }
+
+    fn prove(&mut self, job: &mut Job, mac: Option<Mac>) -> Result<Proof, Unproven> {
         // Before the costly part: whoever is in quarantine gets no more of the worker's time.
         standing(&job.directory, mac)?;
         match job.request.method.as_deref() {
             None => match given_token(job) {
-                Some(token) => self.token(job, &token),
+                Some(token) => Ok(self.token(job, &token)?),
                 None => self.password(job, mac),
             },
             Some(token::METHOD) if job.logins.jwt.is_some() => {
@@ -67,13 +109,13 @@ impl Checker {
                 let (token, authzid) = token::bearer(&data).ok_or(Denial::BadExchange)?;
                 let proof = self.token(job, token.as_bytes())?;
                 match authzid.is_some_and(|name| job.request.username.as_deref() != Some(name)) {
-                    true => Err(Denial::OtherUser),
+                    true => Err(Denial::OtherUser.into()),
                     false => Ok(proof),
                 }
             }
             Some(method) => {
                 let mechanism = Mechanism::named(method).ok_or(Denial::UnknownMethod)?;
-                scram(job, mechanism)
+                Ok(scram(job, mechanism)?)
             }
         }
     }
@@ -98,17 +140,20 @@ impl Checker {
         }))
     }
 
-    fn password(&mut self, job: &Job, mac: Option<Mac>) -> Result<Proof, Denial> {
+    fn password(&mut self, job: &Job, mac: Option<Mac>) -> Result<Proof, Unproven> {
         let (Some(username), Some(password)) = (&job.request.username, &job.request.password)
         else {
-            return Err(Denial::NoCredentials);
+            return Err(Denial::NoCredentials.into());
         };
         if password.len() > password::MAX_PASSWORD {
-            return Err(Denial::WrongPassword);
+            return Err(Denial::WrongPassword.into());
         }
         let Some(account) = job.directory.accounts.get(username) else {
+            if let Some(http) = &job.logins.http {
+                return Err(Unproven::Elsewhere(Arc::clone(http)));
+            }
             self.nobody.verify(password);
-            return Err(Denial::UnknownUser);
+            return Err(Denial::UnknownUser.into());
         };
         let mut message =
             Zeroizing::new(Vec::with_capacity(account.hash.len() + password.len() + 1));
@@ -125,7 +170,7 @@ impl Checker {
         }
         let hash: Hash = account.hash.parse().map_err(|_| Denial::DamagedHash)?;
         if !hash.verify(password) {
-            return Err(Denial::WrongPassword);
+            return Err(Denial::WrongPassword.into());
         }
         if self.good.len() >= REMEMBERED {
             self.good.clear();

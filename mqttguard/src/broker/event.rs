@@ -127,6 +127,10 @@ pub enum Denial {
     TokenNamesNobody,
     /// The keys that tokens are checked with cannot be read.
     NoTokenKey,
+    /// The external check says no.
+    CheckDenied,
+    /// The external check gives no answer, or none that can be used.
+    CheckFailed,
     /// Too many logins wait already.
     Busy,
     /// The system has no random numbers.
@@ -166,6 +170,8 @@ impl Denial {
             }
             Denial::TokenNamesNobody => "the token names no enrolled device",
             Denial::NoTokenKey => "the key file for tokens cannot be read",
+            Denial::CheckDenied => "unknown user name, and the external check denies it",
+            Denial::CheckFailed => "unknown user name, and the external check gives no answer",
             Denial::Busy => "too many logins at once",
             Denial::NoRandom => "the router has no random numbers yet",
             Denial::DamagedHash => "the stored password hash is damaged",
@@ -182,6 +188,7 @@ impl Denial {
                 | Denial::BadExchange
                 | Denial::OtherUser
                 | Denial::BadToken
+                | Denial::CheckDenied
         )
     }
 }

@@ -17,6 +17,8 @@ mod conns;
 mod event;
 mod expiry;
 mod grants;
+mod http;
+mod http_auth;
 mod listen;
 #[cfg(feature = "open")]
 pub mod open;
@@ -45,6 +47,7 @@ use rustls::ServerConfig;
 use zeroize::Zeroizing;
 
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
+pub use http_auth::HttpLogin;
 pub use listen::ListenerStatus;
 pub use report::{BrokerStats, ClientStatus};
 
@@ -99,6 +102,8 @@ pub struct Logins {
     pub secret: Zeroizing<[u8; 32]>,
     /// Tokens as passwords.
     pub jwt: Option<config::Jwt>,
+    /// The external check of users that the directory does not have.
+    pub http: Option<Arc<HttpLogin>>,
 }
 
 /// What a broker starts with.

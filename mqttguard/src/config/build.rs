@@ -37,6 +37,11 @@ pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Setti
         None => None,
         Some(jwt) => Some(jwt?),
     };
+    let http_auth = of(HTTP_AUTH.kind).next().map(http_auth);
+    let http_auth = match http_auth {
+        None => None,
+        Some(http_auth) => Some(http_auth?),
+    };
     let limits = limits?;
     Some(Settings {
         main: main?,
@@ -47,6 +52,7 @@ pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Setti
         exceptions: exceptions?,
         devices: devices?,
         jwt,
+        http_auth,
     })
 }
 
@@ -195,6 +201,18 @@ fn jwt(place: &Place, errors: &mut ConfigError) -> Option<Jwt> {
         issuer: JWT_ISSUER.one(raw),
         claim: JWT_CLAIM.one(raw)?,
         leeway: JWT_LEEWAY.one(raw)?,
+    })
+}
+
+fn http_auth(place: &Place) -> Option<HttpAuth> {
+    let raw = &place.raw;
+    Some(HttpAuth {
+        url: HTTP_URL.one(raw)?,
+        timeout: HTTP_TIMEOUT.one(raw)?,
+        cache: HTTP_CACHE.one(raw)?,
+        ca_file: HTTP_CA_FILE.one(raw)?,
+        profile: HTTP_PROFILE.one(raw),
+        limits: HTTP_LIMITS.one(raw)?,
     })
 }
 

@@ -34,6 +34,7 @@ pub(super) static SECTIONS: &[&Section] = &[
     &EXCEPTION,
     &DEVICE_SECTION,
     &JWT,
+    &HTTP_AUTH,
 ];
 
 pub(super) static MAIN: Section = Section {
@@ -323,4 +324,43 @@ options! {
          the same.";
     JWT_LEEWAY: Time = one "leeway" Time { min: Duration::ZERO, max: MINUTE.saturating_mul(10) },
         Absent::Is("30s"), "How far the clocks of router and issuer may be apart, for `exp` and `nbf`.";
+}
+
+pub(super) static HTTP_AUTH: Section = Section {
+    kind: "http_auth",
+    naming: Naming::Only("http_auth"),
+    max: 1,
+    help: "An external check of user names that no enrolled device has. Names of enrolled devices \
+           are never asked about, nor are tokens. The broker posts JSON with `username`, \
+           `password`, `client_id`, `address`, `mac` (or null), `listener` and `protocol`, and \
+           expects status 200 and JSON with `decision` (`allow` or `deny`) and, as far as wanted, \
+           `publish` and `subscribe` (arrays of topic patterns in place of the profile's) and `ttl` \
+           (seconds for which the answer may be remembered). Without a good answer nobody gets in. \
+           Such a user is bound to no device, comes in by TLS only, and in patterns `%d` \
+           grants it nothing.",
+    options: &[
+        &HTTP_URL,
+        &HTTP_TIMEOUT,
+        &HTTP_CACHE,
+        &HTTP_CA_FILE,
+        &HTTP_PROFILE,
+        &HTTP_LIMITS,
+    ],
+};
+
+options! {
+    HTTP_URL: HttpUrl = one "url" HttpUrl, Absent::Mistake,
+        "Where to ask. `http://` only to this router itself (127.0.0.1, ::1 or localhost), as it \
+         is told passwords.";
+    HTTP_TIMEOUT: Time = one "timeout" Time { min: Duration::from_secs(1), max: Duration::from_secs(30) },
+        Absent::Is("3s"), "How long an answer may take, after which the login fails. A login waits for \
+        its turn for as long again at most.";
+    HTTP_CACHE: Time = one "cache" Time { min: Duration::ZERO, max: DAY }, Absent::Is("60s"),
+        "How long `allow` is remembered for the same question; `0s` for never. `deny` never is.";
+    HTTP_CA_FILE: Path = one "ca_file" Path, Absent::Is("/etc/ssl/certs/ca-certificates.crt"),
+        "Certificates in PEM that may have signed the server's. The default is that of the package \
+         `ca-bundle`.";
+    HTTP_PROFILE: Ref = one "profile" Ref("profile"), Absent::Means("nothing but what the answer grants"),
+        "What those may do whose answer does not say it.";
+    HTTP_LIMITS: Ref = one "limits" Ref("limits"), Absent::Is("default"), "The limits of each of them.";
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
 
-use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats, Logins, secret};
+use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats, HttpLogin, Logins, secret};
 use crate::config::Settings;
 use crate::discovery;
 use crate::outlet::Outlet;
@@ -118,6 +118,15 @@ fn logins(settings: &Settings) -> Result<Logins, String> {
     Ok(Logins {
         secret: secret.map_err(|error| error.to_string())?,
         jwt: settings.jwt.clone(),
+        http: settings.http_auth.as_ref().map(|http| {
+            let profile = http.profile.as_ref();
+            let profile = profile.and_then(|name| settings.profiles.get(name));
+            Arc::new(HttpLogin {
+                settings: http.clone(),
+                profile: profile.cloned().unwrap_or_default(),
+                limits: settings.limits(Some(&http.limits)).broker.clone(),
+            })
+        }),
     })
 }
 

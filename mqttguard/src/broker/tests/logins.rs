@@ -251,6 +251,7 @@ fn a_full_login_queue_refuses_and_does_not_wait() {
             conn: id,
             request,
             address: LAMP_IP.into(),
+            listener: "tls".into(),
             directory: Arc::clone(&house),
             logins: Arc::default(),
             exchange: None,

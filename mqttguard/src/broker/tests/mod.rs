@@ -2,6 +2,7 @@
 //! byte. Peers are told apart by source address (127.0.0.0/8 is all ours).
 
 mod client;
+mod external;
 mod hostile;
 mod logins;
 mod running;

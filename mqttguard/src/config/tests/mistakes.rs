@@ -70,7 +70,7 @@ fn each_mistake_is_told_in_full() {
         ),
         (
             "config profiles 'x'",
-            "1: section type 'profiles': unknown, expected one of: mqttguard, listener, profile, limits, exception, device, jwt (did you mean 'profile'?)",
+            "1: section type 'profiles': unknown, expected one of: mqttguard, listener, profile, limits, exception, device, jwt, http_auth (did you mean 'profile'?)",
         ),
         (
             "config profile 'x'\n\tlist publish 'a/#/b'",
