@@ -1,6 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::reason::Reason;
+use crate::topic;
 use zeroize::Zeroizing;
 
 /// The protocol a client speaks, by the level in its CONNECT.
@@ -15,13 +17,41 @@ pub enum Version {
 }
 
 /// What a client may do: topic filters, already expanded for this client. Nothing that no
-/// filter covers is allowed.
+/// filter of the first two covers is allowed, nor what [`Grants::deny`] takes out again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     /// A PUBLISH (and a will) is allowed if one of these filters matches its topic.
     pub publish: Vec<String>,
     /// A SUBSCRIBE is allowed if its filter is no wider than one of these.
     pub subscribe: Vec<String>,
+    /// Topics out of reach all the same. A PUBLISH or will to one is refused, and so is a
+    /// SUBSCRIBE that lies within one of these; what a wider subscription brings of them is
+    /// withheld.
+    pub deny: Vec<String>,
+}
+
+impl Grants {
+    pub(crate) fn may_publish(&self, name: &str) -> bool {
+        !topic::is_reserved(name)
+            && topic::any_matches(&self.publish, name)
+            && !topic::any_matches(&self.deny, name)
+    }
+
+    pub(crate) fn may_read(&self, name: &str) -> bool {
+        topic::any_matches(&self.subscribe, name) && !topic::any_matches(&self.deny, name)
+    }
+
+    /// Whether a filter, without the share name, may be subscribed to. Where an exception
+    /// stands against it the client is not told that it is one (0x80, unspecified error).
+    pub(crate) fn may_subscribe(&self, filter: &str) -> Result<(), Reason> {
+        if topic::any_covers(&self.deny, filter) {
+            return Err(Reason::UNSPECIFIED_ERROR);
+        }
+        if topic::any_covers(&self.subscribe, filter) {
+            return Ok(());
+        }
+        Err(Reason::NOT_AUTHORIZED)
+    }
 }
 
 /// The most that one identity may make the broker hold or do.

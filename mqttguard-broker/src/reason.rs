@@ -9,6 +9,7 @@ impl Reason {
     pub(crate) const NO_SUBSCRIPTION_EXISTED: Reason = Reason(0x11);
     pub(crate) const CONTINUE_AUTHENTICATION: Reason = Reason(0x18);
     pub(crate) const REAUTHENTICATE: Reason = Reason(0x19);
+    pub(crate) const UNSPECIFIED_ERROR: Reason = Reason(0x80);
     pub(crate) const MALFORMED_PACKET: Reason = Reason(0x81);
     pub(crate) const PROTOCOL_ERROR: Reason = Reason(0x82);
     pub(crate) const UNSUPPORTED_PROTOCOL_VERSION: Reason = Reason(0x84);

@@ -58,6 +58,7 @@ pub(super) fn grants(publish: &[&str], subscribe: &[&str]) -> Grants {
     Grants {
         publish: own(publish),
         subscribe: own(subscribe),
+        deny: Vec::new(),
     }
 }
 

@@ -29,6 +29,8 @@ const QUEUE: usize = 256;
 pub(super) struct Job {
     pub(super) conn: ConnId,
     pub(super) request: AuthRequest,
+    /// Whom a verified certificate names, or why that does not count. None: there is none.
+    pub(super) certificate: Option<Result<String, Denial>>,
     pub(super) address: IpAddr,
     /// The listener that it came in by.
     pub(super) listener: Arc<str>,
@@ -69,8 +71,18 @@ pub(super) struct Proven {
     pub(super) data: Option<Vec<u8>>,
     /// How long it holds, if not for good.
     pub(super) until: Option<SystemTime>,
-    /// Somebody whom the registry does not know.
-    pub(super) is_external: bool,
+    pub(super) by: By,
+}
+
+/// What somebody has shown who he is by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// A password, a proof of one, or a token.
+    Secret,
+    /// A client certificate.
+    Certificate,
+    /// The word of the external check: the registry does not know him.
+    Check,
 }
 
 impl Proven {
@@ -80,7 +92,7 @@ impl Proven {
             account: Arc::clone(account),
             data: None,
             until: None,
-            is_external: false,
+            by: By::Secret,
         }
     }
 }
@@ -175,7 +187,7 @@ pub(super) fn admit(
     }
     match listener {
         ListenerKind::Plain if !account.plaintext => Err(Denial::PlaintextNotAllowed),
-        ListenerKind::Plain | ListenerKind::Tls => Ok(()),
+        ListenerKind::Plain | ListenerKind::Tls | ListenerKind::Wss => Ok(()),
     }
 }
 
@@ -192,9 +204,9 @@ pub(super) fn decide(
         }
         Err(denial) => return Err(*denial),
     };
-    let account = match proven.is_external {
-        true => &proven.account,
-        false => directory
+    let account = match proven.by {
+        By::Check => &proven.account,
+        By::Secret | By::Certificate => directory
             .accounts
             .get(&*proven.account.username)
             .filter(|account| account.hash == proven.account.hash)
@@ -218,6 +230,7 @@ pub(super) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker:
             .strip_prefix(http_auth::PREFIX)
             .unwrap_or(&account.username),
         client_id,
+        mac: account.mac,
     };
     grants::expand(&account.profile, names)
 }
@@ -225,7 +238,14 @@ pub(super) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker:
 /// How a denial looks to the client. Whoever has the right password and may not use it is answered
 /// as if it were wrong: a thief on the LAN is not to learn that it is right. The owner reads the
 /// difference in the event.
-pub(super) fn refusal(denial: Denial) -> Refusal {
+pub(super) fn refusal(verdict: &Verdict, denial: Denial) -> Refusal {
+    match &verdict.proof {
+        Ok(Proof::Proven(proven)) if proven.by != By::Certificate => Refusal::BadCredentials,
+        _ => plain_refusal(denial),
+    }
+}
+
+fn plain_refusal(denial: Denial) -> Refusal {
     match denial {
         Denial::NoCredentials
         | Denial::UnknownUser
@@ -238,13 +258,22 @@ pub(super) fn refusal(denial: Denial) -> Refusal {
         | Denial::TokenExpired
         | Denial::TokenTooEarly
         | Denial::TokenForOthers
-        | Denial::TokenNamesNobody
-        | Denial::OtherDevice
+        | Denial::TokenNamesNobody => Refusal::BadCredentials,
+        Denial::OtherDevice
         | Denial::UnknownDevice
         | Denial::PlaintextNotAllowed
-        | Denial::Changed => Refusal::BadCredentials,
+        | Denial::Changed
+        | Denial::NoCertificate
+        | Denial::CertificateNoAccount
+        | Denial::CertificateOfAnother
+        | Denial::CertificateUnnamed
+        | Denial::CertificateRevoked
+        | Denial::CertificateUnlisted
+        | Denial::CertificateExpired
+        | Denial::CertificateNotYetValid
+        | Denial::CertificateUnknownIssuer
+        | Denial::CertificateRefused => Refusal::NotAuthorized,
         Denial::Quarantined | Denial::Blocked => Refusal::Banned,
-        Denial::ClientIdInUse => Refusal::NotAuthorized,
         Denial::UnknownMethod | Denial::ChannelBinding => Refusal::BadMethod,
         Denial::Busy
         | Denial::DamagedHash

@@ -13,7 +13,8 @@ use ring::rand::SystemRandom;
 use zeroize::Zeroizing;
 
 use super::Resolve;
-use super::auth::{Job, Proof, Proven, Verdict, standing};
+use super::auth::{By, Job, Proof, Proven, Verdict, standing};
+use super::certificate;
 use super::event::Denial;
 use super::http_auth::{Asker, HttpLogin};
 use super::password::{self, Hash};
@@ -71,6 +72,12 @@ impl Checker {
     /// The verdict, unless another thread is to give it.
     pub(super) fn check(&mut self, mut job: Job, resolve: &Resolve) -> Option<Verdict> {
         let mac = resolve(job.address);
+        // Whoever a certificate names need not say so.
+        if let (None, None, Some(Ok(named))) =
+            (&job.request.method, &job.request.username, &job.certificate)
+        {
+            job.request.username = Some(named.clone());
+        }
         let proof = match self.prove(&mut job, mac) {
             Ok(proof) => Ok(proof),
             Err(Unproven::Denied(denial)) => Err(denial),
@@ -99,6 +106,27 @@ impl Checker {
     fn prove(&mut self, job: &mut Job, mac: Option<Mac>) -> Result<Proof, Unproven> {
         // Before the costly part: whoever is in quarantine gets no more of the worker's time.
         standing(&job.directory, mac)?;
+        let named = match &job.certificate {
+            None => return self.prove_by_secret(job, mac),
+            Some(certificate) => certificate.clone()?,
+        };
+        if job.request.method.is_none() {
+            let given = job.request.username.as_deref();
+            let account = certificate::account(&job.directory, &named, given)?;
+            return Ok(Proof::Proven(Proven {
+                by: By::Certificate,
+                ..Proven::as_account(&account)
+            }));
+        }
+        // A certificate and more: both have to be of the same account.
+        let proof = self.prove_by_secret(job, mac)?;
+        match &job.request.username {
+            Some(username) if *username != named => Err(Denial::CertificateOfAnother.into()),
+            _ => Ok(proof),
+        }
+    }
+
+    fn prove_by_secret(&mut self, job: &mut Job, mac: Option<Mac>) -> Result<Proof, Unproven> {
         match job.request.method.as_deref() {
             None => match given_token(job) {
                 Some(token) => Ok(self.token(job, &token)?),

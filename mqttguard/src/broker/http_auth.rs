@@ -18,7 +18,7 @@ use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::auth::{Job, Proof, Proven, Verdict};
+use super::auth::{By, Job, Proof, Proven, Verdict};
 use super::event::Denial;
 use super::http;
 use super::password::NoRandom;
@@ -251,7 +251,7 @@ fn admitted(job: &Job, http: &HttpLogin, rights: Rights) -> Proof {
         limits: Arc::new(http.limits.clone()),
     };
     Proof::Proven(Proven {
-        is_external: true,
+        by: By::Check,
         ..Proven::as_account(&Arc::new(account))
     })
 }

@@ -148,7 +148,7 @@ impl Rig {
 #[test]
 fn who_is_not_known_here_is_asked_about_over_https() {
     let rig = Rig::new();
-    let server = Server::new(Some(rig.pki.tls_config()), guest_only);
+    let server = Server::new(Some(rig.pki.tls_config(16_384, None).unwrap()), guest_only);
     rig.ask(settings(&rig, server.port, true));
     let (mut guest, code) = rig.guest("g", "gu\"est");
     assert_eq!(code, 0);
@@ -237,7 +237,7 @@ fn without_a_good_answer_nobody_gets_in() {
     // Somebody there who is not whom the certificates say.
     let elsewhere = tempfile::tempdir().unwrap();
     let other = Pki::open_or_create(elsewhere.path(), &names("router.lan")).unwrap();
-    let server = Server::new(Some(other.tls_config()), guest_only);
+    let server = Server::new(Some(other.tls_config(16_384, None).unwrap()), guest_only);
     rig.ask(settings(&rig, server.port, true));
     assert_eq!(rig.guest("g", "gu\"est").1, 0x88);
     assert!(server.asked().is_empty());

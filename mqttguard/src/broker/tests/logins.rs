@@ -250,6 +250,7 @@ fn a_full_login_queue_refuses_and_does_not_wait() {
         let job = auth::Job {
             conn: id,
             request,
+            certificate: None,
             address: LAMP_IP.into(),
             listener: "tls".into(),
             directory: Arc::clone(&house),
@@ -257,14 +258,12 @@ fn a_full_login_queue_refuses_and_does_not_wait() {
             exchange: None,
         };
         if let Some(verdict) = worker.submit(job) {
+            let refusal = auth::refusal(&verdict, Denial::Busy);
+            assert_eq!(refusal, mqttguard_broker::Refusal::Unavailable);
             assert_eq!(verdict.proof.err(), Some(Denial::Busy));
             busy += 1;
         }
     }
     assert!(busy > 0 && busy < 60, "{busy}");
-    assert_eq!(
-        auth::refusal(Denial::Busy),
-        mqttguard_broker::Refusal::Unavailable
-    );
     drop(release);
 }

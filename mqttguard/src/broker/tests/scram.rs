@@ -42,7 +42,7 @@ impl Rig {
         output
     }
 
-    fn denial(&self) -> (Denial, Option<String>) {
+    fn refused_login(&self) -> (Denial, Option<String>) {
         self.event(|event| match &event.kind {
             BrokerEventKind::LoginRefused { username, why } => Some((*why, username.clone())),
             _ => None,
@@ -93,7 +93,7 @@ fn a_wrong_password_a_stranger_and_an_old_credential_look_alike() {
     ] {
         let output = rig.scramp("SCRAM-SHA-256", username, &[password]);
         assert_eq!(lines(&output), ["AUTH 0x18", "CONNACK 0x86"], "{username}");
-        assert_eq!(rig.denial(), (why, Some(username.to_owned())));
+        assert_eq!(rig.refused_login(), (why, Some(username.to_owned())));
     }
 }
 
@@ -103,7 +103,7 @@ fn a_failed_re_authentication_ends_the_session_and_counts_as_a_guess() {
     let output = rig.scramp("SCRAM-SHA-512", "lamp", &[PASSWORD, "wrong"]);
     let all = ["AUTH 0x18", "CONNACK 0x0", "AUTH 0x18", "DISCONNECT 0x87"];
     assert_eq!(lines(&output), all);
-    let (why, username) = rig.denial();
+    let (why, username) = rig.refused_login();
     assert_eq!(
         (why, username.as_deref()),
         (Denial::WrongPassword, Some("lamp"))
@@ -117,7 +117,7 @@ fn a_right_proof_from_another_device_is_refused_like_a_wrong_one() {
     let rig = Rig::with(directory([account("lamp", CAMERA)]), bounds(10_000));
     let output = rig.scramp("SCRAM-SHA-256", "lamp", &[PASSWORD]);
     assert_eq!(lines(&output), ["AUTH 0x18", "CONNACK 0x86"]);
-    assert_eq!(rig.denial().0, Denial::OtherDevice);
+    assert_eq!(rig.refused_login().0, Denial::OtherDevice);
 }
 
 #[test]
@@ -181,5 +181,5 @@ fn a_proof_cannot_be_played_again() {
     let (kind, body) = client.receive().unwrap();
     assert_eq!((kind, body[1]), (0x20, 0x86));
     client.expect_end();
-    assert_eq!(rig.denial().0, Denial::BadExchange);
+    assert_eq!(rig.refused_login().0, Denial::BadExchange);
 }
