@@ -256,6 +256,17 @@ pub(super) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker:
     grants::expand(&account.profile, names)
 }
 
+/// What a client may do and use whose session was restored.
+pub(super) fn rights_of(
+    directory: &Directory,
+    identity: &str,
+    client_id: &str,
+) -> Option<(Arc<mqttguard_broker::Grants>, Arc<mqttguard_broker::Limits>)> {
+    let account = directory.accounts.get(identity)?;
+    let grants = Arc::new(grants_of(account, client_id));
+    Some((grants, Arc::clone(&account.limits)))
+}
+
 /// How a denial looks in the CONNACK.
 pub(super) fn refusal(denial: Denial) -> Refusal {
     match denial {

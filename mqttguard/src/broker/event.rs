@@ -11,7 +11,8 @@ use crate::outlet::Outlet;
 pub struct BrokerEvent {
     /// The peer's MAC address, if the kernel knew it.
     pub mac: Option<Mac>,
-    /// The peer's address. None only for [`BrokerEventKind::Listening`].
+    /// The peer's address. None only for [`BrokerEventKind::Listening`] and
+    /// [`BrokerEventKind::Journal`].
     pub address: Option<IpAddr>,
     /// Who the client is, once it is let in: the user name.
     pub identity: Option<Arc<str>>,
@@ -69,6 +70,13 @@ pub enum BrokerEventKind {
         packet: &'static str,
         /// What was wrong.
         what: String,
+    },
+    /// What is acknowledged outlives a crash, or does not; or what was restored after one.
+    Journal {
+        /// Whether all is well.
+        well: bool,
+        /// In words.
+        detail: String,
     },
     /// A listener came up or went down.
     Listening {
@@ -170,6 +178,17 @@ impl Events {
                 up,
                 detail,
             },
+        });
+    }
+
+    pub(super) fn journal(&mut self, well: bool, detail: String) {
+        self.tell(BrokerEvent {
+            mac: None,
+            address: None,
+            identity: None,
+            client_id: None,
+            suppressed: 0,
+            kind: BrokerEventKind::Journal { well, detail },
         });
     }
 

@@ -15,6 +15,7 @@ mod conn;
 mod conns;
 mod event;
 mod grants;
+mod journal;
 mod listen;
 #[cfg(feature = "open")]
 pub mod open;
@@ -40,6 +41,7 @@ use mqttguard_common::Mac;
 use rustls::ServerConfig;
 
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
+pub use journal::{JournalStatus, Place};
 pub use listen::ListenerStatus;
 pub use report::{BrokerStats, ClientStatus};
 
@@ -110,6 +112,8 @@ pub struct Startup {
     pub bounds: Bounds,
     /// Who may in.
     pub directory: Arc<Directory>,
+    /// Where what is acknowledged is kept for the case of a crash; None: nowhere.
+    pub journal: Option<Place>,
     /// How to find a peer's MAC address.
     pub resolve: Box<Resolve>,
     /// Where to tell what happens. When it is full, events are counted as lost.
@@ -127,7 +131,10 @@ pub struct BrokerHandle {
 /// [`BrokerEventKind::Listening`], tried again every few seconds, and the others work.
 pub fn start(startup: Startup) -> io::Result<BrokerHandle> {
     let (commands, todo) = sync_channel(COMMANDS);
-    let (reactor, waker) = Reactor::new(startup, todo)?;
+    let directory = Arc::clone(&startup.directory);
+    let (reactor, waker) = Reactor::new(startup, todo, |identity, client_id| {
+        auth::rights_of(&directory, identity, client_id)
+    })?;
     launch(reactor, commands, waker)
 }
 

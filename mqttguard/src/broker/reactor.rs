@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Poll, Token, Waker};
-use mqttguard_broker::{Broker, ConnId, Flow, Time, Transmit};
+use mqttguard_broker::{Broker, ConnId, Flow, Grants, Limits, Time, Transmit};
 
 use super::auth::{self, Verdict};
 use super::change::Command;
 use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
 use super::conns::Conns;
 use super::event::{BrokerEventKind, Events};
+use super::journal::{self, Journal, SteadyClock};
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
 use super::tls::MAX_PARTIAL;
@@ -61,7 +62,8 @@ pub(super) struct Reactor {
     pub(super) accepted: Vec<Accepted>,
     /// Until when the clients have time to hear that the broker stops.
     pub(super) stop_by: Option<Time>,
-    started: Instant,
+    clock: SteadyClock,
+    pub(super) journal: Option<Journal>,
     /// Clients to be read.
     readable: VecDeque<ConnId>,
     /// Connections to be read that nobody has logged in on.
@@ -86,12 +88,19 @@ impl Reactor {
     pub(super) fn new(
         startup: Startup,
         commands: Receiver<Command>,
+        rights: impl FnMut(&str, &str) -> Option<(Arc<Grants>, Arc<Limits>)>,
     ) -> io::Result<(Reactor, Arc<Waker>)> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let resolve: Arc<Resolve> = startup.resolve.into();
+        let started = journal::start(
+            startup.journal,
+            startup.bounds.core.clone(),
+            Arc::clone(&waker),
+            rights,
+        );
         let mut reactor = Reactor {
-            core: Broker::new(startup.bounds.core.clone()),
+            core: started.core,
             conns: Conns::default(),
             listeners: Listeners::new(poll.registry().try_clone()?),
             poll,
@@ -108,7 +117,8 @@ impl Reactor {
             answered: 0,
             accepted: Vec::new(),
             stop_by: None,
-            started: Instant::now(),
+            clock: started.clock,
+            journal: started.journal,
             readable: VecDeque::new(),
             strangers: VecDeque::new(),
             unfinished: Vec::new(),
@@ -120,6 +130,9 @@ impl Reactor {
             wire: Vec::new(),
         };
         let now = reactor.now();
+        for (well, detail) in started.news {
+            reactor.events.journal(well, detail);
+        }
         reactor
             .listeners
             .set(now, startup.listeners, startup.tls, &mut reactor.events);
@@ -145,6 +158,7 @@ impl Reactor {
                     WAKER => {
                         self.take_commands(now);
                         self.take_verdicts(now);
+                        self.journal_done(now);
                     }
                     token if token.0 >= FIRST_TOKEN => self.listeners.ready(token),
                     Token(slot) => self.socket_event(now, slot, event),
@@ -157,17 +171,20 @@ impl Reactor {
             for id in std::mem::take(&mut self.unfinished) {
                 self.serve(now, id);
             }
+            self.commit(now);
             self.shrink();
         }
+        self.close_journal();
     }
 
-    fn now(&self) -> Time {
-        Time(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    pub(super) fn now(&self) -> Time {
+        self.clock.now()
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let busy = !self.readable.is_empty()
-            || !self.strangers.is_empty()
+        let reads = !self.readable.is_empty() || !self.strangers.is_empty();
+        let busy = (reads && !self.holds_reading())
+            || self.journal_waits()
             || !self.unfinished.is_empty()
             || self.listeners.is_ready();
         if busy {
@@ -180,6 +197,7 @@ impl Reactor {
             self.listeners.deadline(),
             self.sweep_at,
             self.stop_by,
+            self.journal.as_ref().and_then(Journal::deadline),
         ];
         let now = self.now();
         // One more, as the clock shows whole milliseconds: no turn is for nothing.
@@ -256,10 +274,16 @@ impl Reactor {
     fn read_all(&mut self, now: Time) {
         let (mut taken, mut unwritten) = (0usize, 0usize);
         for _ in 0..self.readable.len() {
+            if self.holds_reading() {
+                return;
+            }
             let Some(id) = self.readable.pop_front() else {
                 break;
             };
             let found = self.read(now, id);
+            if let Some(journal) = &mut self.journal {
+                journal.has_read(found);
+            }
             unwritten = unwritten.saturating_add(found);
             if unwritten >= FLUSH_AFTER {
                 self.settle(now);
@@ -337,6 +361,12 @@ impl Reactor {
                 self.request(now, id, request);
             }
             self.report(now);
+            if self.is_gated() {
+                self.commit(now);
+                if self.is_gated() {
+                    return;
+                }
+            }
             let Some(id) = self.core.next_ready() else {
                 break;
             };
@@ -348,6 +378,7 @@ impl Reactor {
                 self.serve(now, id);
             }
         }
+        self.commit(now);
     }
 
     /// Writes what waits for a connection, then what the core has for it.
@@ -364,7 +395,10 @@ impl Reactor {
         };
         conn.flush(now)?;
         for _ in 0..SENDS {
-            if !conn.named || !conn.writable {
+            if !conn.named || !conn.writable || conn.staged {
+                break;
+            }
+            if self.journal.as_mut().is_some_and(Journal::passes_over) {
                 break;
             }
             self.plain.clear();
@@ -376,14 +410,34 @@ impl Reactor {
                     conn.end(now);
                 }
             }
-            conn.send(now, &self.plain, &mut self.wire)?;
+            match &mut self.journal {
+                // What came with changes waits until they are written.
+                Some(journal) if self.core.journal_len() > 0 => {
+                    if !self.plain.is_empty() {
+                        conn.staged = true;
+                        journal.stage(id, &self.plain);
+                    }
+                }
+                _ => conn.send(now, &self.plain, &mut self.wire)?,
+            }
+        }
+        self.conclude(now, id);
+        Ok(())
+    }
+
+    /// After something was written for a connection: ends it, or lets it have another turn.
+    pub(super) fn conclude(&mut self, now: Time, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
+        if conn.staged {
+            return;
         }
         if conn.closing && !conn.named && conn.is_flushed() {
             self.finish(now, id);
-        } else if conn.named && conn.writable {
+        } else if conn.named && conn.writable && !self.is_gated() {
             self.unfinished.push(id);
         }
-        Ok(())
     }
 
     fn shrink(&mut self) {

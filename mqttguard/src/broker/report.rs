@@ -10,6 +10,7 @@ use mqttguard_common::Mac;
 
 use super::conn::Login;
 use super::event::{BrokerEvent, BrokerEventKind, Denial};
+use super::journal::{Journal, JournalStatus};
 use super::listen::ListenerStatus;
 use super::peers::Origin;
 use super::reactor::Reactor;
@@ -24,6 +25,8 @@ pub struct BrokerStats {
     pub listeners: Vec<ListenerStatus>,
     /// All clients that are in.
     pub clients: Vec<ClientStatus>,
+    /// How the journal is, if there is one.
+    pub journal: Option<JournalStatus>,
     /// Events that found their channel full, since the start.
     pub events_lost: u64,
 }
@@ -199,6 +202,7 @@ impl Reactor {
             core: self.core.stats(),
             listeners: self.listeners.status(),
             clients: clients.collect(),
+            journal: self.journal.as_ref().map(Journal::status),
             events_lost: self.events.lost(),
         }
     }

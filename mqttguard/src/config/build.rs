@@ -66,6 +66,8 @@ fn main(place: &Place) -> Option<Main> {
         flood_seconds: FLOOD_SECONDS.one(raw).filter(|seconds| *seconds > 0),
         forget_after: FORGET_AFTER.one(raw)?,
         data_dir: DATA_DIR.one(raw)?,
+        run_dir: RUN_DIR.one(raw)?,
+        persist: PERSIST.one(raw),
         bpf_dir: BPF_DIR.one(raw)?,
         lease_file: LEASE_FILE.one(raw)?,
         hostname: MAIN_HOSTNAME.one(raw)?,

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use mqttguard_common::Mac;
 use serde_json::{Value, json};
 
-use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats, ListenerTls, TlsByListener};
+use crate::broker::{
+    self, BrokerEvent, BrokerHandle, BrokerStats, ListenerTls, Place, TlsByListener,
+};
 use crate::config::{Listener, Settings};
 use crate::discovery;
 use crate::outlet::Outlet;
@@ -55,6 +57,7 @@ impl Broker {
             bounds: broker::Bounds::default(),
             tls: tls(&pki, &settings.listeners),
             directory: Arc::new(directory),
+            journal: Some(place(settings)),
             resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
             events,
         })
@@ -130,6 +133,20 @@ fn tls(pki: &Pki, listeners: &[Listener]) -> TlsByListener {
     encrypted
         .map(|listener| (listener.name.clone(), serve(listener)))
         .collect()
+}
+
+/// Where the journal is.
+fn place(settings: &Settings) -> Place {
+    match &settings.main.persist {
+        Some(directory) => Place {
+            directory: directory.clone(),
+            disk: true,
+        },
+        None => Place {
+            directory: settings.main.run_dir.clone(),
+            disk: false,
+        },
+    }
 }
 
 /// What clients on the LAN call the router. Its public addresses stay out of the certificate:

@@ -9,7 +9,7 @@ use crate::events::EventKind;
 
 /// The event in the words of the one stream.
 pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
-    // Every event but `Listening` is about a peer.
+    // Every event but `Listening` and `Journal` is about a peer.
     let address = event.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let client_id = event.client_id.as_deref().unwrap_or_default().to_owned();
     match event.kind {
@@ -55,6 +55,7 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             packet,
             what,
         },
+        BrokerEventKind::Journal { well, detail } => EventKind::Journal { well, detail },
         BrokerEventKind::Listening {
             listener,
             up,

@@ -125,6 +125,7 @@ impl EventKind {
             }
             EventKind::ConfigLoaded { file } => put("file", json!(file)),
             EventKind::ConfigRefused { errors } => put("errors", json!(errors)),
+            EventKind::Journal { well: _, detail } => put("detail", json!(detail)),
             EventKind::Listening {
                 listener,
                 up,

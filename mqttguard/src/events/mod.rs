@@ -148,6 +148,13 @@ pub enum EventKind {
         /// One line a mistake: file, section, option, found, expected.
         errors: Vec<String>,
     },
+    /// What the broker has acknowledged outlives a crash, or does not; or what it has restored.
+    Journal {
+        /// Whether all is well.
+        well: bool,
+        /// In plain words.
+        detail: String,
+    },
     /// The broker opened or lost a listener.
     Listening {
         /// The listener's section name.
@@ -201,6 +208,8 @@ impl EventKind {
             EventKind::SourceChanged { .. } => "source-changed",
             EventKind::ConfigLoaded { .. } => "config-loaded",
             EventKind::ConfigRefused { .. } => "config-refused",
+            EventKind::Journal { well: true, .. } => "journal",
+            EventKind::Journal { well: false, .. } => "journal-trouble",
             EventKind::Listening { .. } => "listening",
         }
     }
@@ -219,6 +228,7 @@ impl EventKind {
                 to: "quarantined" | "blocked",
                 ..
             }
+            | EventKind::Journal { well: false, .. }
             | EventKind::Listening { up: false, .. } => Severity::Warning,
             EventKind::DeviceSeen { .. }
             | EventKind::StateChanged { .. }
@@ -229,6 +239,7 @@ impl EventKind {
             | EventKind::Connected { .. }
             | EventKind::Disconnected { .. }
             | EventKind::SourceChanged { .. }
+            | EventKind::Journal { .. }
             | EventKind::Listening { .. } => Severity::Info,
         }
     }

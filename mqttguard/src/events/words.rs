@@ -104,6 +104,7 @@ impl EventKind {
                 "configuration refused, the last good one stays in force: {}",
                 errors.join("; ")
             ),
+            EventKind::Journal { well: _, detail } => detail.clone(),
             EventKind::Listening {
                 listener,
                 up: true,

@@ -172,6 +172,7 @@ impl Rig {
             bounds,
             tls: tls_of(&pki, &listeners()),
             directory,
+            journal: None,
             resolve: Box::new(move |address| macs.get(&address).copied()),
             events: sender.into(),
         })
