@@ -15,6 +15,10 @@ mod publish;
 mod route;
 mod subscribe;
 mod transmit;
+mod view;
+
+pub(crate) use notices::shorten;
+pub use view::SessionView;
 
 use std::collections::VecDeque;
 
@@ -105,16 +109,38 @@ pub struct Stats {
     pub connections: u64,
     /// Sessions now, connected or not.
     pub sessions: u64,
+    /// Sessions with a connection now, and the most there were at the same time.
+    pub connected: u64,
+    /// See [`Stats::connected`].
+    pub connected_max: u64,
+    /// Sessions that came to their end without a connection.
+    pub sessions_expired: u64,
+    /// Connections opened.
+    pub opened: u64,
+    /// CONNECT packets received.
+    pub connects: u64,
     /// Subscriptions now.
     pub subscriptions: u64,
-    /// Retained messages now.
+    /// Shared subscriptions among them, each member counted.
+    pub subscriptions_shared: u64,
+    /// Retained messages now, without the broker's own ([`Broker::publish_internal`]).
     pub retained: u64,
+    /// Messages held now: retained, and queued or in flight, those once for each session.
+    pub stored: u64,
     /// Bytes of messages held now, queued or retained.
     pub held_bytes: u64,
     /// PUBLISH packets received.
     pub messages_in: u64,
     /// PUBLISH packets sent.
     pub messages_out: u64,
+    /// Bytes of the payloads received in them.
+    pub payload_in: u64,
+    /// Bytes of the payloads sent in them.
+    pub payload_out: u64,
+    /// Packets of any type received.
+    pub packets_in: u64,
+    /// Packets of any type sent.
+    pub packets_out: u64,
     /// Bytes received.
     pub bytes_in: u64,
     /// Bytes sent.
@@ -226,6 +252,7 @@ impl Broker {
         if self.connections.len() >= self.config.connections as usize {
             return Err(Full);
         }
+        self.stats.opened += 1;
         self.serial = self.serial.wrapping_add(1);
         let serial = self.serial;
         let id = ConnId {
@@ -285,7 +312,9 @@ impl Broker {
             connections: self.connections.len() as u64,
             sessions: self.sessions.len() as u64,
             subscriptions: self.subscriptions.count(),
-            retained: self.retained.len() as u64,
+            subscriptions_shared: self.subscriptions.shared(),
+            retained: self.retained.of_clients() as u64,
+            stored: self.held.saturating_add(self.retained.len() as u64),
             held_bytes: self.held_bytes(),
             ..self.stats
         }
@@ -331,6 +360,8 @@ impl Broker {
             let len = conn.outbox.len().saturating_sub(before);
             if len > conn.maximum_packet_size as usize {
                 conn.outbox.truncate(before);
+            } else {
+                self.stats.packets_out += 1;
             }
             if !conn.ready {
                 conn.ready = true;

@@ -28,6 +28,7 @@
 //!   session belongs to an identity, and quotas are counted there.
 //! - `journal`, `restore`: what outlives a crash, to bytes and back.
 //! - `broker`: what happens on each packet, and the order in which it does.
+//! - [`bridge`]: a wire between a session here and one of another server; a client of both.
 //!
 //! # What is promised
 //!
@@ -40,11 +41,13 @@
 //!   MQTT 3 is cut off with its message unacknowledged.
 //! - An identity may leave twice as many sessions as it may have connections; the one abandoned
 //!   first makes way for a new one.
-//! - Client identifiers are an identity's own. While one is in use by a connection, another
-//!   identity is refused it.
+//! - Client identifiers are an identity's own: a session is named by both together. Who comes
+//!   with another identity's client identifier neither takes its session over nor keeps it out,
+//!   connected or not (`MQTT-3.1.4-3` holds within an identity).
 #![forbid(unsafe_code)]
 
 mod access;
+pub mod bridge;
 mod broker;
 mod bucket;
 mod codec;
@@ -68,7 +71,7 @@ mod topic;
 mod tests;
 
 pub use access::{AuthRequest, Decision, Grants, Limits, Refusal, Stage, Version};
-pub use broker::{Broker, Config, ConnId, Flow, Full, Kick, Stats, Transmit};
+pub use broker::{Broker, Config, ConnId, Flow, Full, Kick, SessionView, Stats, Transmit};
 pub use journal::{Boot, Clock};
 pub use notice::{Access, Notice, NoticeKind};
 pub use restore::{Outcome, Restore, Segment};

@@ -11,8 +11,9 @@ use crate::subscriptions::Share;
 
 /// An emptied queue gives its memory back above this many entries.
 const KEEP: usize = 16;
-/// Packet identifiers are 1 to 65,535.
-const PACKET_IDS: usize = 65_535;
+/// Packet identifiers are 1 to 65,534. The last one there is stays free: a bridge passes ours on
+/// as its own, and has packets of its own to send.
+const PACKET_IDS: usize = 65_534;
 
 /// The subscription identifiers of one delivery.
 #[derive(Clone, Debug, Default)]
@@ -519,7 +520,7 @@ impl Outbound {
         *self = Outbound::default();
     }
 
-    /// Entries that count in [`Held`].
+    /// Messages that wait or were sent and not acknowledged: the entries that count in [`Held`].
     pub(crate) fn held(&self) -> u64 {
         let in_flight = self
             .window

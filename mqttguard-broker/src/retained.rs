@@ -48,6 +48,14 @@ pub(crate) struct Source {
     pub(crate) session: u64,
 }
 
+impl Source {
+    /// The broker itself: counts for nobody, and is no session's own.
+    pub(crate) const BROKER: Source = Source {
+        owner: u32::MAX,
+        session: 0,
+    };
+}
+
 /// What was taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Removed {
@@ -59,6 +67,8 @@ pub(crate) struct Removed {
 #[derive(Default)]
 pub(crate) struct Retained {
     messages: BTreeMap<ByTopic, Source>,
+    /// How many of them are the broker's own.
+    own: usize,
 }
 
 /// Where a search for matches stands. The messages may change between one step and the next.
@@ -81,6 +91,11 @@ impl Retained {
         self.messages.len()
     }
 
+    /// Without the broker's own.
+    pub(crate) fn of_clients(&self) -> usize {
+        self.messages.len().saturating_sub(self.own)
+    }
+
     /// The owner and size of what is retained for a topic name.
     pub(crate) fn get(&self, name: &str) -> Option<Removed> {
         let (message, source) = self.messages.get_key_value(name)?;
@@ -93,12 +108,16 @@ impl Retained {
     /// Retains a message in the place of the one of before.
     pub(crate) fn set(&mut self, message: Arc<Message>, source: Source) {
         // The key is the message: an insert alone would keep the old one.
-        self.messages.remove(message.topic());
+        self.remove(message.topic());
+        self.own += usize::from(source == Source::BROKER);
         self.messages.insert(ByTopic(message), source);
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<Removed> {
         let (message, source) = self.messages.remove_entry(name)?;
+        self.own = self
+            .own
+            .saturating_sub(usize::from(source == Source::BROKER));
         Some(Removed {
             owner: source.owner,
             size: message.0.size(),

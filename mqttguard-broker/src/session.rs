@@ -207,10 +207,11 @@ impl Session {
     }
 }
 
-/// All sessions, by index and by client identifier.
+/// All sessions, by index, and by identity and client identifier: equal client identifiers of two
+/// identities name two sessions, which never meet.
 pub(crate) struct Sessions {
     sessions: Slots<Session>,
-    by_client_id: HashTable<u32>,
+    by_name: HashTable<u32>,
     keys: RandomState,
     serial: u64,
 }
@@ -219,7 +220,7 @@ impl Sessions {
     pub(crate) fn new() -> Sessions {
         Sessions {
             sessions: Slots::new(),
-            by_client_id: HashTable::new(),
+            by_name: HashTable::new(),
             keys: RandomState::new(),
             serial: 0,
         }
@@ -264,34 +265,38 @@ impl Sessions {
     }
 
     fn put(&mut self, session: Session) -> u32 {
-        let hash = self.keys.hash_one(&*session.client_id);
+        let hash = self.hash(session.identity, &session.client_id);
         let index = self.sessions.insert(session);
         let (sessions, keys) = (&self.sessions, &self.keys);
-        self.by_client_id.insert_unique(hash, index, |&index| {
-            sessions
-                .get(index)
-                .map_or(0, |session| keys.hash_one(&*session.client_id))
+        self.by_name.insert_unique(hash, index, |&index| {
+            sessions.get(index).map_or(0, |session| {
+                keys.hash_one((session.identity, &*session.client_id))
+            })
         });
         index
     }
 
     pub(crate) fn remove(&mut self, index: u32) -> Option<Session> {
         let session = self.sessions.remove(index)?;
-        let hash = self.keys.hash_one(&*session.client_id);
-        if let Ok(entry) = self.by_client_id.find_entry(hash, |&found| found == index) {
+        let hash = self.hash(session.identity, &session.client_id);
+        if let Ok(entry) = self.by_name.find_entry(hash, |&found| found == index) {
             entry.remove();
         }
         Some(session)
     }
 
-    /// The session of this client identifier that `wanted` accepts.
-    pub(crate) fn find(&self, client_id: &str, wanted: impl Fn(&Session) -> bool) -> Option<u32> {
-        let hash = self.keys.hash_one(client_id);
-        let found = self.by_client_id.find(hash, |&index| {
-            self.sessions
-                .get(index)
-                .is_some_and(|session| *session.client_id == *client_id && wanted(session))
+    /// The session of this identity's client identifier.
+    pub(crate) fn find(&self, identity: u32, client_id: &str) -> Option<u32> {
+        let hash = self.hash(identity, client_id);
+        let found = self.by_name.find(hash, |&index| {
+            self.sessions.get(index).is_some_and(|session| {
+                session.identity == identity && *session.client_id == *client_id
+            })
         });
         found.copied()
+    }
+
+    fn hash(&self, identity: u32, client_id: &str) -> u64 {
+        self.keys.hash_one((identity, client_id))
     }
 }

@@ -77,6 +77,8 @@ pub(crate) struct Subscriptions {
     children: HashTable<u32>,
     keys: RandomState,
     count: u64,
+    /// How many of them are shared.
+    shared: u64,
     /// Work of one match, kept to spare the allocation: nodes and how far their level reaches.
     path: Vec<(u32, usize)>,
 }
@@ -103,6 +105,7 @@ impl Subscriptions {
             children: HashTable::new(),
             keys: RandomState::new(),
             count: 0,
+            shared: 0,
             path: Vec::new(),
         }
     }
@@ -110,6 +113,11 @@ impl Subscriptions {
     /// Subscriptions now.
     pub(crate) fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Shared subscriptions among them.
+    pub(crate) fn shared(&self) -> u64 {
+        self.shared
     }
 
     /// Nodes of the tree, its root included.
@@ -232,6 +240,7 @@ impl Subscriptions {
         }
         list.push(subscriber);
         self.count += 1;
+        self.shared += u64::from(key.is_shared());
     }
 
     /// Replaces the options of a subscription (`MQTT-3.8.4-3`).
@@ -254,6 +263,7 @@ impl Subscriptions {
         list.remove(place);
         let empty = list.is_empty();
         self.count = self.count.saturating_sub(1);
+        self.shared = self.shared.saturating_sub(u64::from(key.is_shared()));
         if empty && key.is_shared() {
             self.groups.remove(key.group);
             if let Some(node) = self.nodes.get_mut(key.node) {

@@ -110,16 +110,9 @@ impl Broker {
             return Err((Reason::RETAIN_NOT_SUPPORTED, kind));
         }
         let client_id = &*pending.client_id;
-        let in_use = |session: &Session| session.identity != owner && session.connected;
-        if self.sessions.find(client_id, in_use).is_some() {
-            return Err((
-                Reason::CLIENT_IDENTIFIER_NOT_VALID,
-                NoticeKind::TakeoverRefused,
-            ));
-        }
         let own = self
             .sessions
-            .find(client_id, |session| session.identity == owner)
+            .find(owner, client_id)
             .and_then(|session| self.sessions.get(session));
         let takes_over = own.is_some_and(|session| session.connected);
         let identity = self.identities.get(owner);
@@ -165,7 +158,7 @@ impl Broker {
         let mut client_id = pending.client_id.clone();
         let assigned = client_id.is_empty();
         if assigned {
-            client_id = self.assign_client_id();
+            client_id = self.assign_client_id(owner);
         }
         let (session, present) =
             self.find_session(now, client_id, owner, pending.clean_start, &grants, &limits);
@@ -192,6 +185,8 @@ impl Broker {
         if let Some(identity) = self.identities.get_mut(owner) {
             identity.connections = identity.connections.saturating_add(1);
         }
+        self.stats.connected += 1;
+        self.stats.connected_max = self.stats.connected_max.max(self.stats.connected);
         let Some(connection) = self.connections.get_mut(conn.slot) else {
             return;
         };
@@ -249,8 +244,7 @@ impl Broker {
         grants: &Arc<Grants>,
         limits: &Arc<Limits>,
     ) -> (u32, bool) {
-        let own = |session: &Session| session.identity == owner;
-        if let Some(session) = self.sessions.find(&client_id, own) {
+        if let Some(session) = self.sessions.find(owner, &client_id) {
             let old = self
                 .sessions
                 .get(session)
@@ -267,7 +261,7 @@ impl Broker {
                 );
             }
             // The session may have ended with its connection.
-            if self.sessions.find(&client_id, own) == Some(session) {
+            if self.sessions.find(owner, &client_id) == Some(session) {
                 let ghost = self.discharge(session);
                 if !clean_start && !ghost {
                     return (session, true);
@@ -283,11 +277,11 @@ impl Broker {
         (self.sessions.insert(session), false)
     }
 
-    fn assign_client_id(&mut self) -> Arc<str> {
+    fn assign_client_id(&mut self, owner: u32) -> Arc<str> {
         loop {
             self.assigned = self.assigned.wrapping_add(1);
             let id = format!("auto-{:08x}", self.assigned);
-            if self.sessions.find(&id, |_| true).is_none() {
+            if self.sessions.find(owner, &id).is_none() {
                 return id.into();
             }
         }

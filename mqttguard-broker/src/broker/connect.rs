@@ -14,6 +14,7 @@ use crate::{AuthRequest, Stage, Time, Version};
 impl Broker {
     /// CONNECT as the first packet.
     pub(super) fn connect(&mut self, slot: u32, fixed: Fixed, body: &[u8]) -> Result<(), Fault> {
+        self.stats.connects += 1;
         let mut packet = Reader::new(body);
         let version = match connect::protocol(&mut packet)? {
             Protocol::Known(version) => version,

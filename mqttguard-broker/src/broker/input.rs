@@ -279,6 +279,7 @@ impl Broker {
             return Ok(());
         };
         conn.heard = now;
+        self.stats.packets_in += 1;
         self.journal.boundary();
         let session = match conn.state {
             State::AwaitingConnect => return self.connect(slot, fixed, body),

@@ -45,6 +45,7 @@ impl Broker {
                     let fits = conn.maximum_packet_size as usize >= text.len() + 8;
                     let text = if fits { text } else { "" };
                     control::encode_disconnect(&mut conn.outbox, reason, text);
+                    self.stats.packets_out += 1;
                 }
                 self.abandon(slot);
                 self.tell(session, NoticeKind::Disconnected { why, by_client });
@@ -78,6 +79,7 @@ impl Broker {
         };
         session.connected = false;
         session.left = now;
+        self.stats.connected = self.stats.connected.saturating_sub(1);
         let identity = session.identity;
         if let Some(identity) = self.identities.get_mut(identity) {
             identity.connections = identity.connections.saturating_sub(1);
@@ -107,6 +109,7 @@ impl Broker {
             return;
         }
         if session.expires() <= now {
+            self.stats.sessions_expired += 1;
             self.end_session(now, index);
             return;
         }

@@ -44,6 +44,7 @@ impl Broker {
         conn.messages.charge(now, 1, session.limits.messages_per_s);
         let version = conn.version;
         let publish = publish::decode(version, qos, body)?;
+        self.stats.payload_in += publish.content.payload.len() as u64;
         if retain && session.limits.retained_messages == 0 && version == Version::V5 {
             // MQTT-3.2.2-14: it was told so in the CONNACK.
             return Err(Malformed::with(
@@ -204,7 +205,20 @@ impl Broker {
         Ok(())
     }
 
-    /// Retains and routes a message that was permitted.
+    /// Publishes a message of the broker's own at QoS 0, on a topic that starts with `$` and that
+    /// clients cannot publish to. It counts for nobody's quota. An empty payload retained takes
+    /// back what was retained before.
+    pub fn publish_internal(&mut self, now: Time, topic: &str, payload: &[u8], retain: bool) {
+        let content = Content {
+            topic,
+            payload,
+            ..Content::default()
+        };
+        self.distribute(now, None, topic, &content, QoS::AtMostOnce, retain);
+    }
+
+    /// Retains and routes a message that was permitted. Without a publisher it is the broker's
+    /// own.
     fn distribute(
         &mut self,
         now: Time,
@@ -226,7 +240,9 @@ impl Broker {
         if retain && !keeps {
             // MQTT-3.3.1-6
             if let Some(old) = self.retained.remove(topic) {
-                self.journal.clear(topic);
+                if publisher.is_some() {
+                    self.journal.clear(topic);
+                }
                 self.identities.retain_less(old.owner, old.size);
             }
         }
@@ -247,12 +263,15 @@ impl Broker {
 
     /// Replaces what is retained for the topic (`MQTT-3.3.1-5`).
     fn retain(&mut self, now: Time, publisher: Option<u32>, message: Arc<Message>) {
-        let Some(session) = publisher.and_then(|index| self.sessions.get(index)) else {
-            return;
-        };
-        let source = Source {
-            owner: session.identity,
-            session: session.serial,
+        let source = match publisher {
+            None => Source::BROKER,
+            Some(index) => match self.sessions.get(index) {
+                None => return,
+                Some(session) => Source {
+                    owner: session.identity,
+                    session: session.serial,
+                },
+            },
         };
         let size = message.size();
         if message.expires().is_some() {

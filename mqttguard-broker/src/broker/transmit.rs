@@ -56,10 +56,14 @@ impl Broker {
                 held: &mut self.held,
                 journal: &mut self.journal,
                 published: 0,
+                payload: 0,
+                packets: 0,
                 dropped: 0,
             };
             sent = pump.run(out, limit);
             self.stats.messages_out += pump.published;
+            self.stats.payload_out += pump.payload;
+            self.stats.packets_out += pump.packets + pump.published;
             self.stats.messages_dropped += pump.dropped;
         }
         self.stats.bytes_out += out.len().saturating_sub(before) as u64;
@@ -107,6 +111,10 @@ struct Pump<'a> {
     held: &'a mut Held,
     journal: &'a mut Journal,
     published: u64,
+    /// Bytes of the payloads published.
+    payload: u64,
+    /// Packets beside those published.
+    packets: u64,
     dropped: u64,
 }
 
@@ -166,6 +174,7 @@ impl Pump<'_> {
         let size = self.connection.maximum_packet_size;
         if publish::encode(out, self.now, version, size, &publish) {
             self.published += 1;
+            self.payload += message.payload().len() as u64;
         } else {
             // MQTT-3.1.2-25: as if it had been sent.
             self.dropped += 1;
@@ -188,6 +197,7 @@ impl Pump<'_> {
                     packet_id,
                     reason: Reason::SUCCESS,
                 };
+                self.packets += 1;
                 ack::encode(out, self.connection.version, ack::PUBREL, ack);
             }
         }

@@ -4,9 +4,12 @@
 mod access;
 mod authenticating;
 mod bounds;
+mod bridge;
+mod bridge_hostile;
 mod connecting;
 mod faithful;
 mod fuzz;
+mod internal;
 mod journal;
 mod malformed;
 mod malformed_connect;

@@ -96,10 +96,12 @@ impl Reactor {
             self.core.decide(now, id, everybody.clone());
             return;
         }
+        let certificate = self.certified(id);
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let job = Job::new(id, request, conn.peer, Arc::clone(&self.directory));
+        let mut job = Job::new(id, request, conn.peer, Arc::clone(&self.directory));
+        job.certificate = certificate;
         if let Some(verdict) = self.login.submit(job) {
             self.answer(now, verdict);
         }

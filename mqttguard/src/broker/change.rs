@@ -22,6 +22,7 @@ const STOP: Duration = Duration::from_millis(500);
 pub(super) enum Command {
     Directory(Arc<Directory>),
     Listeners(Vec<Listener>, TlsByListener),
+    SysInterval(Duration),
     Stats(SyncSender<BrokerStats>),
     Stop,
 }
@@ -32,6 +33,9 @@ impl Reactor {
             match command {
                 Command::Directory(directory) => self.set_directory(now, directory),
                 Command::Listeners(listeners, tls) => self.set_listeners(now, listeners, tls),
+                Command::SysInterval(interval) => {
+                    self.sys.set_interval(now, interval, &mut self.core);
+                }
                 Command::Stats(reply) => {
                     // Whoever asked has stopped waiting.
                     let _ = reply.try_send(self.stats(now));
@@ -96,7 +100,7 @@ impl Reactor {
     }
 
     /// Has the core cut a client off; one that does not listen is cut off all the same.
-    fn kick(&mut self, now: Time, identity: &str, why: Kick) {
+    pub(super) fn kick(&mut self, now: Time, identity: &str, why: Kick) {
         self.core.kick(now, identity, why);
         let mut any = false;
         for conn in self.conns.iter_mut() {
@@ -115,6 +119,7 @@ impl Reactor {
     }
 
     fn set_listeners(&mut self, now: Time, listeners: Vec<Listener>, tls: TlsByListener) {
+        let verifiers = self.listeners.verifiers();
         self.listeners.set(now, listeners, tls, &mut self.events);
         let orphans: Vec<ConnId> = self
             .conns
@@ -128,6 +133,7 @@ impl Reactor {
         for id in orphans {
             self.finish(now, id);
         }
+        self.check_certificates(now, &verifiers);
     }
 
     fn stop(&mut self, now: Time) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mqttguard_broker::{ConnId, Time, Version};
 use mqttguard_common::Mac;
+use rustls_pki_types::CertificateDer;
 use zeroize::Zeroize;
 
 use super::peers::Origin;
@@ -128,6 +129,16 @@ impl Conn {
 
     pub(super) fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
+    }
+
+    /// The certificates that the client has shown, its own first.
+    pub(super) fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
+        self.tls.as_ref()?.certificates()
+    }
+
+    /// Whether its TLS goes on with the secrets and certificates of an earlier session.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.tls.as_ref().is_some_and(Session::is_resumed)
     }
 
     /// Whether a read makes sense now.

@@ -9,6 +9,7 @@
 
 mod admission;
 mod auth;
+mod certificate;
 mod change;
 mod closing;
 mod conn;
@@ -23,6 +24,7 @@ pub mod password;
 mod peers;
 mod reactor;
 mod report;
+mod sys;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -47,6 +49,7 @@ pub use report::{BrokerStats, ClientStatus};
 
 use crate::config::Listener;
 use crate::outlet::Outlet;
+use crate::pki::ClientVerifier;
 use crate::registry::Directory;
 use change::Command;
 use reactor::Reactor;
@@ -94,6 +97,9 @@ impl Default for Bounds {
 pub struct ListenerTls {
     /// As [`crate::pki::Pki::tls_config`] makes it.
     pub config: Arc<ServerConfig>,
+    /// Who verifies the certificates of clients, in `config` too; None: they are not asked for
+    /// any.
+    pub clients: Option<Arc<ClientVerifier>>,
     /// What is not as it should be, though it works; told in [`ListenerStatus::errors`].
     pub problem: Option<String>,
 }
@@ -110,6 +116,8 @@ pub struct Startup {
     pub tls: TlsByListener,
     /// What all clients together may use.
     pub bounds: Bounds,
+    /// How often the topics below `$SYS/broker/` are brought up to date; zero for never.
+    pub sys_interval: Duration,
     /// Who may in.
     pub directory: Arc<Directory>,
     /// Where what is acknowledged is kept for the case of a crash; None: nowhere.
@@ -161,9 +169,15 @@ impl BrokerHandle {
     }
 
     /// Listens elsewhere, and serves new connections with other TLS. Sockets of addresses that
-    /// stay are kept, and so are the clients of listeners that keep their name and kind.
+    /// stay are kept, and so are the clients of listeners that keep their name and kind; but for
+    /// those whose certificates would not be taken any more.
     pub fn set_listeners(&self, listeners: Vec<Listener>, tls: TlsByListener) {
         self.command(Command::Listeners(listeners, tls));
+    }
+
+    /// Brings the topics below `$SYS/broker/` up to date this often; zero takes them away.
+    pub fn set_sys_interval(&self, interval: Duration) {
+        self.command(Command::SysInterval(interval));
     }
 
     /// Counters, listeners and clients; None if the broker has stopped or does not answer.

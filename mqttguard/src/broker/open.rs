@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use mqttguard_broker::{Config, Decision, Grants, Limits};
 use rustls::ServerConfig;
@@ -20,6 +21,8 @@ const CONNECTIONS: u32 = 16 * 1024;
 const IN_FLIGHT: u16 = 20;
 /// What a client of MQTT 5 is told to keep alive by at most; the Paho suite expects this.
 const KEEP_ALIVE_S: u16 = 60;
+/// As in the daemon's configuration.
+const SYS_INTERVAL: Duration = Duration::from_secs(10);
 /// Events are nobody's concern here; what does not fit is counted as lost.
 const EVENTS: usize = 16;
 
@@ -62,6 +65,7 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
     ];
     let serving = ListenerTls {
         config: open.certificate,
+        clients: None,
         problem: None,
     };
     let tls = HashMap::from([(ListenerKind::Tls.name().to_owned(), Ok(serving))]);
@@ -77,6 +81,7 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
             connections_per_device: CONNECTIONS,
         },
         tls,
+        sys_interval: SYS_INTERVAL,
         directory: Arc::new(Directory::default()),
         journal: open.journal,
         resolve: Box::new(|_| None),

@@ -15,10 +15,11 @@ use super::auth::{self, Verdict};
 use super::change::Command;
 use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
 use super::conns::Conns;
-use super::event::{BrokerEventKind, Events};
+use super::event::Events;
 use super::journal::{self, Journal, SteadyClock};
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
+use super::sys::Sys;
 use super::tls::MAX_PARTIAL;
 use super::{Bounds, Resolve, Startup};
 use crate::registry::Directory;
@@ -55,6 +56,7 @@ pub(super) struct Reactor {
     pub(super) resolve: Arc<Resolve>,
     pub(super) events: Events,
     pub(super) commands: Receiver<Command>,
+    pub(super) sys: Sys,
     /// Answers to logins held back, by when they are due; the number tells those of one time
     /// apart.
     pub(super) answers: BTreeMap<(Time, u64), Verdict>,
@@ -113,6 +115,7 @@ impl Reactor {
             resolve,
             events: Events::new(startup.events),
             commands,
+            sys: Sys::default(),
             answers: BTreeMap::new(),
             answered: 0,
             accepted: Vec::new(),
@@ -133,6 +136,8 @@ impl Reactor {
         for (well, detail) in started.news {
             reactor.events.journal(well, detail);
         }
+        let interval = startup.sys_interval;
+        reactor.sys.set_interval(now, interval, &mut reactor.core);
         reactor
             .listeners
             .set(now, startup.listeners, startup.tls, &mut reactor.events);
@@ -198,6 +203,7 @@ impl Reactor {
             self.sweep_at,
             self.stop_by,
             self.journal.as_ref().and_then(Journal::deadline),
+            self.sys.deadline(),
         ];
         let now = self.now();
         // One more, as the clock shows whole milliseconds: no turn is for nothing.
@@ -218,6 +224,7 @@ impl Reactor {
         if self.core.deadline().is_some_and(|deadline| deadline <= now) {
             self.core.tick(now);
         }
+        self.sys.publish(now, &mut self.core);
         self.listeners.retry(now, &mut self.events);
         while let Some(Reverse((time, slot, serial))) = self.resume.peek().copied()
             && time <= now
@@ -338,15 +345,8 @@ impl Reactor {
             Ok(Input::End) if flow == Flow::Close => {}
             Ok(Input::End) | Err(_) => self.lose(now, id),
             Ok(Input::BadTls(error)) => {
-                let what = error.to_string();
-                self.tell_peer(
-                    now,
-                    id,
-                    BrokerEventKind::ProtocolError {
-                        packet: "TLS",
-                        what,
-                    },
-                );
+                let kind = self.tls_failure(id, &error);
+                self.tell_peer(now, id, kind);
                 self.finish(now, id);
             }
         }

@@ -65,6 +65,7 @@ fn main(place: &Place) -> Option<Main> {
         login_failures: LOGIN_FAILURES.one(raw)?,
         flood_seconds: FLOOD_SECONDS.one(raw).filter(|seconds| *seconds > 0),
         forget_after: FORGET_AFTER.one(raw)?,
+        sys_interval: SYS_INTERVAL.one(raw)?,
         data_dir: DATA_DIR.one(raw)?,
         run_dir: RUN_DIR.one(raw)?,
         persist: PERSIST.one(raw),

@@ -79,6 +79,8 @@ pub struct Main {
     pub flood_seconds: Option<u32>,
     /// A device not seen for this long is gone.
     pub forget_after: Duration,
+    /// How often the broker's topics below `$SYS/broker/` are brought up to date; zero: never.
+    pub sys_interval: Duration,
     /// Certificates, keys and the registry: kept over reboots and upgrades.
     pub data_dir: PathBuf,
     /// What outlives a crash of the daemon but not of the router, in memory.

@@ -55,6 +55,7 @@ pub(super) static MAIN: Section = Section {
         &FLOOD_SECONDS,
         &FORGET_AFTER,
         &MAIN_HOSTNAME,
+        &SYS_INTERVAL,
         &DATA_DIR,
         &RUN_DIR,
         &PERSIST,
@@ -104,6 +105,10 @@ options! {
     MAIN_HOSTNAME: Text = one "hostname" HOSTNAME, Absent::Is("openwrt.lan"),
         "The name under which devices reach this router. It goes into the broker's certificate, \
          beside the router's addresses, and into what `enrol` hands out.";
+    SYS_INTERVAL: Time = one "sys_interval" Time { min: Duration::ZERO, max: MINUTE.saturating_mul(60) },
+        Absent::Is("10s"),
+        "How often the broker brings its state up to date in the topics `$SYS/broker/...`, which have \
+         mosquitto's names; `0s` for never. Only profiles that grant `$SYS/...` read them.";
     DATA_DIR: Path = one "data_dir" Path, Absent::Is("/etc/mqttguard"),
         "Certificates, keys and the registry of devices. Must survive a reboot. A change takes force \
          with the next start.";
@@ -133,6 +138,9 @@ pub(super) static LISTENER: Section = Section {
         &LISTENER_PORT,
         &LISTENER_CONNECTIONS,
         &RECORD_SIZE_OPTION,
+        &CLIENT_CA,
+        &CLIENT_CRL,
+        &CLIENT_CERTIFICATE,
     ],
 };
 
@@ -163,7 +171,7 @@ options! {
          name in the CONNECT has to be the same.";
     CLIENT_CRL: Path = many "client_crl" Path, Absent::Means("no certificate is revoked"),
         "PEM files with revocation lists. If there is any, every CA in a client's chain needs one: \
-         what cannot be looked up is refused. One past its next update still counts, and is logged.";
+         what cannot be looked up is refused. One past its next update still counts.";
     CLIENT_CERTIFICATE: Choice<bool> = one "client_certificate"
         Choice(&[("optional", false), ("required", true)]), Absent::Is("optional"),
         "With `required`, clients without a certificate are refused, whatever password they have.";

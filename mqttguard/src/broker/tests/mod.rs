@@ -3,10 +3,12 @@
 
 mod certificates;
 mod client;
+mod client_certificates;
 mod hostile;
 mod logins;
 mod running;
 mod sessions;
+mod sys;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -131,8 +133,14 @@ fn listener(name: &str, kind: ListenerKind, address: Ipv4Addr, port: u16) -> Lis
 /// The same TLS for all that do any.
 fn tls_of(pki: &Pki, listeners: &[Listener]) -> TlsByListener {
     let serve = |listener: &Listener| {
+        let clients = listener.tls.clients.as_ref();
+        let clients = clients.map(ClientVerifier::load).transpose();
+        let clients = clients.map_err(|error| error.to_string())?.map(Arc::new);
         Ok(ListenerTls {
-            config: pki.tls_config(listener.tls.record_size).unwrap(),
+            config: pki
+                .tls_config(listener.tls.record_size, clients.as_ref())
+                .unwrap(),
+            clients,
             problem: None,
         })
     };
@@ -171,6 +179,7 @@ impl Rig {
             listeners: listeners(),
             bounds,
             tls: tls_of(&pki, &listeners()),
+            sys_interval: Duration::ZERO,
             directory,
             journal: None,
             resolve: Box::new(move |address| macs.get(&address).copied()),
