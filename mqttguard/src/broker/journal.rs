@@ -255,3 +255,6 @@ impl Journal {
 
 /// Wakes the broker's thread.
 pub(super) type Wake = Arc<Waker>;
+
+#[cfg(test)]
+mod tests;
