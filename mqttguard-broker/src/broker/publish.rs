@@ -240,7 +240,9 @@ impl Broker {
         if retain && !keeps {
             // MQTT-3.3.1-6
             if let Some(old) = self.retained.remove(topic) {
-                self.journal.clear(topic);
+                if publisher.is_some() {
+                    self.journal.clear(topic);
+                }
                 self.identities.retain_less(old.owner, old.size);
             }
         }

@@ -81,6 +81,8 @@ pub(super) struct Conn {
     pub(super) queued: bool,
     /// Whether the core has something to say.
     pub(super) named: bool,
+    /// Whether something for it waits for the journal.
+    pub(super) staged: bool,
     /// Whether it ends once what waits is written.
     pub(super) closing: bool,
     waiting: Vec<u8>,
@@ -140,6 +142,7 @@ impl Conn {
             writable: true,
             queued: false,
             named: false,
+            staged: false,
             closing: false,
             waiting: Vec::new(),
             blocked_since: None,
@@ -168,7 +171,7 @@ impl Conn {
 
     /// Whether nothing waits for the socket.
     pub(super) fn is_flushed(&self) -> bool {
-        self.waiting.is_empty()
+        self.waiting.is_empty() && !self.staged
     }
 
     /// Reads once and hands plaintext to `deliver`. `input` and `wire` are scratch.

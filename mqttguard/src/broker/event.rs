@@ -87,6 +87,13 @@ pub enum BrokerEventKind {
         /// What, in words; may hold hostile text.
         detail: String,
     },
+    /// What is acknowledged outlives a crash, or does not; or what was restored after one.
+    Journal {
+        /// Whether all is well.
+        well: bool,
+        /// In words.
+        detail: String,
+    },
     /// A listener came up or went down.
     Listening {
         /// The listener's section name.
@@ -266,6 +273,17 @@ impl Events {
                 up,
                 detail,
             },
+        });
+    }
+
+    pub(super) fn journal(&mut self, well: bool, detail: String) {
+        self.tell(BrokerEvent {
+            mac: None,
+            address: None,
+            identity: None,
+            client_id: None,
+            suppressed: 0,
+            kind: BrokerEventKind::Journal { well, detail },
         });
     }
 

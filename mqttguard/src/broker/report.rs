@@ -11,6 +11,7 @@ use mqttguard_common::Mac;
 use super::bridge::BridgeStatus;
 use super::conn::Login;
 use super::event::{BrokerEvent, BrokerEventKind};
+use super::journal::{Journal, JournalStatus};
 use super::listen::ListenerStatus;
 use super::peers::Origin;
 use super::reactor::Reactor;
@@ -27,6 +28,8 @@ pub struct BrokerStats {
     pub clients: Vec<ClientStatus>,
     /// All bridges.
     pub bridges: Vec<BridgeStatus>,
+    /// How the journal is, if there is one.
+    pub journal: Option<JournalStatus>,
     /// Events that found their channel full, since the start.
     pub events_lost: u64,
 }
@@ -203,6 +206,7 @@ impl Reactor {
             listeners: self.listeners.status(),
             clients: clients.collect(),
             bridges: self.bridge_status(now),
+            journal: self.journal.as_ref().map(Journal::status),
             events_lost: self.events.lost(),
         }
     }

@@ -64,6 +64,7 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             bridge: bridge.to_string(),
             detail,
         },
+        BrokerEventKind::Journal { well, detail } => EventKind::Journal { well, detail },
         BrokerEventKind::Listening {
             listener,
             up,
