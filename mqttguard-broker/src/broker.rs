@@ -1,11 +1,13 @@
 mod admin;
 mod admit;
+mod authenticate;
 #[cfg(test)]
 mod check;
 mod connect;
 mod input;
 mod lifecycle;
 mod notices;
+mod partial;
 mod publish;
 mod route;
 mod subscribe;
@@ -40,9 +42,10 @@ pub struct ConnId {
 pub struct Config {
     /// Connections at the same time, in all.
     pub connections: u32,
-    /// Time from [`Broker::open`] to a complete CONNECT, in milliseconds.
+    /// Time from [`Broker::open`] to a complete CONNECT, and for all that the client has to say in
+    /// enhanced authentication before its CONNACK, in milliseconds.
     pub connect_timeout_ms: u64,
-    /// Largest CONNECT packet, in bytes.
+    /// Largest CONNECT packet, and AUTH packet before the CONNACK, in bytes.
     pub connect_size: u32,
     /// Sessions, connected or not, in all.
     pub sessions: u32,
@@ -87,6 +90,8 @@ pub enum Kick {
     Revoked,
     /// The broker stops (0x8B).
     ShuttingDown,
+    /// What the client proved itself with has expired (0xA0, maximum connect time).
+    Expired,
 }
 
 /// Counters since the start and levels of now.
@@ -261,7 +266,7 @@ impl Broker {
         }
     }
 
-    /// The next CONNECT that waits for [`Broker::decide`].
+    /// The next CONNECT or AUTH that waits for [`Broker::decide`].
     pub fn next_request(&mut self) -> Option<(ConnId, AuthRequest)> {
         loop {
             let (id, request) = self.requests.pop_front()?;

@@ -7,8 +7,8 @@
 //!
 //! 1. [`Broker::open`] when a transport connection was accepted.
 //! 2. [`Broker::receive`] with bytes as they come, in pieces of any size.
-//! 3. After any call: [`Broker::next_request`] for CONNECTs to decide on (answer with
-//!    [`Broker::decide`], at once or later), [`Broker::next_ready`] for connections that have
+//! 3. After any call: [`Broker::next_request`] for CONNECTs and AUTHs to decide on (answer
+//!    with [`Broker::decide`], at once or later), [`Broker::next_ready`] for connections that have
 //!    something to say (fetch it with [`Broker::transmit`]), [`Broker::next_notice`] for what is
 //!    worth telling.
 //! 4. [`Broker::tick`] no later than [`Broker::deadline`].
@@ -65,7 +65,7 @@ mod topic;
 #[cfg(test)]
 mod tests;
 
-pub use access::{AuthRequest, Decision, Grants, Limits, Refusal, Version};
+pub use access::{AuthRequest, Decision, Grants, Limits, Refusal, Stage, Version};
 pub use broker::{Broker, Config, ConnId, Flow, Full, Kick, Stats, Transmit};
 pub use notice::{Access, Notice, NoticeKind};
 pub use time::Time;

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::notices::shorten;
 use super::{Broker, ConnId};
 use crate::codec::connect::{self, Accepted, AcceptedProperties};
@@ -15,19 +17,23 @@ impl Broker {
         let Some(found) = self.connection(conn) else {
             return;
         };
-        if !matches!(found.state, State::AwaitingDecision(_)) {
-            return;
+        match found.state {
+            State::AwaitingDecision(_) => {}
+            State::Connected(session) => return self.decide_again(now, conn, session, decision),
+            State::AwaitingConnect | State::AwaitingAuth(_) | State::Closing => return,
         }
         let state = std::mem::replace(&mut found.state, State::AwaitingConnect);
         let State::AwaitingDecision(pending) = state else {
             return;
         };
-        let (identity, grants, limits) = match decision {
+        let (identity, grants, limits, data) = match decision {
             Decision::Accept {
                 identity,
                 grants,
                 limits,
-            } => (identity, grants, limits),
+                data,
+            } => (identity, grants, limits, data),
+            Decision::Continue { data } => return self.challenge(now, conn.slot, pending, &data),
             Decision::Refuse(refusal) => {
                 self.turn_away(
                     conn.slot,
@@ -36,6 +42,7 @@ impl Broker {
                         Refusal::NotAuthorized => Reason::NOT_AUTHORIZED,
                         Refusal::Banned => Reason::BANNED,
                         Refusal::Unavailable => Reason::SERVER_UNAVAILABLE,
+                        Refusal::BadMethod => Reason::BAD_AUTHENTICATION_METHOD,
                     },
                 );
                 return;
@@ -43,7 +50,14 @@ impl Broker {
         };
         let owner = self.identities.pin(&identity);
         match self.examine(now, &pending, owner, &grants, &limits) {
-            Ok(()) => self.admit(now, conn, *pending, owner, grants, limits),
+            Ok(()) => self.admit(
+                now,
+                conn,
+                *pending,
+                owner,
+                (grants, limits),
+                data.as_deref(),
+            ),
             Err((reason, kind)) => {
                 let client_id = Some(pending.client_id);
                 self.tell_stranger(conn, Some(identity), client_id, kind);
@@ -137,8 +151,8 @@ impl Broker {
         conn: ConnId,
         pending: Pending,
         owner: u32,
-        grants: Arc<Grants>,
-        limits: Arc<Limits>,
+        (grants, limits): (Arc<Grants>, Arc<Limits>),
+        data: Option<&[u8]>,
     ) {
         let mut client_id = pending.client_id.clone();
         let assigned = client_id.is_empty();
@@ -176,7 +190,10 @@ impl Broker {
             .server_keep_alive
             .then_some(connection.keep_alive_ms / 1500);
         let keep_alive_s = keep_alive_s.and_then(|seconds| u16::try_from(seconds).ok());
-        let early = self.take_partial(conn.slot);
+        // MQTT-4.12.0-5, MQTT-4.12.0-6
+        let method = connection.authentication.as_deref();
+        let method = method.map(|authentication| authentication.method.clone());
+        let early = Zeroizing::new(self.take_partial(conn.slot));
         self.watch_silence(conn.slot);
         let properties = AcceptedProperties {
             session_expiry_s: (expiry_s != pending.session_expiry_s).then_some(expiry_s),
@@ -186,6 +203,7 @@ impl Broker {
             assigned_client_id: assigned.then_some(&*client_id),
             topic_alias_maximum: ALIASES,
             keep_alive_s,
+            authentication: method.as_deref().map(|method| (method, data)),
         };
         let connack = Accepted {
             session_present: present,

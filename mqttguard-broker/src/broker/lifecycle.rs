@@ -49,7 +49,7 @@ impl Broker {
                 self.tell(session, NoticeKind::Disconnected { why, by_client });
                 self.detach(now, session);
             }
-            State::AwaitingConnect | State::AwaitingDecision(_) => {
+            State::AwaitingConnect | State::AwaitingDecision(_) | State::AwaitingAuth(_) => {
                 if let Some((reason, _)) = reason {
                     self.answer_fault(slot, reason);
                 }
@@ -60,7 +60,7 @@ impl Broker {
 
     /// Reads no more from a connection; what is left is sent.
     pub(super) fn abandon(&mut self, slot: u32) {
-        self.take_partial(slot);
+        self.drop_partial(slot);
         if let Some(conn) = self.connections.get_mut(slot) {
             conn.state = State::Closing;
             conn.aliases = None;
@@ -193,7 +193,7 @@ impl Broker {
         };
         conn.timer = Time::NEVER;
         match conn.state {
-            State::AwaitingConnect => {
+            State::AwaitingConnect | State::AwaitingAuth(_) => {
                 let id = conn.id;
                 let allowed = self.config.connect_timeout_ms;
                 let kind = NoticeKind::Limit {

@@ -1,7 +1,7 @@
 //! Properties (MQTT 5 section 2.2.2): each at most once, each only where it belongs.
 
 use super::reader::Reader;
-use super::{Decoded, Malformed};
+use super::{Decoded, Malformed, writer};
 use crate::topic;
 
 pub(crate) const PAYLOAD_FORMAT: u8 = 0x01;
@@ -98,6 +98,7 @@ pub(crate) enum Property<'a> {
     SubscriptionId(u32),
     SessionExpiry(u32),
     AuthenticationMethod(&'a str),
+    AuthenticationData(&'a [u8]),
     WillDelay(u32),
     ReceiveMaximum(u16),
     TopicAliasMaximum(u16),
@@ -169,11 +170,6 @@ impl<'a> Properties<'a> {
         Ok(())
     }
 
-    /// Whether the property was there, among those read.
-    pub(crate) fn has(&self, id: u8) -> bool {
-        self.seen & (1 << id) != 0
-    }
-
     fn value(&mut self, id: u8) -> Decoded<Property<'a>> {
         let left = &mut self.left;
         Ok(match id {
@@ -211,8 +207,7 @@ impl<'a> Properties<'a> {
                 Property::AuthenticationMethod(left.text("Authentication Method")?)
             }
             AUTHENTICATION_DATA => {
-                left.binary("Authentication Data")?;
-                Property::Other
+                Property::AuthenticationData(left.binary("Authentication Data")?)
             }
             REQUEST_PROBLEM_INFORMATION => {
                 flag(left, "Request Problem Information")?;
@@ -249,6 +244,16 @@ impl<'a> Properties<'a> {
             },
             _ => return Err(Malformed::packet("property identifier", "unknown")),
         })
+    }
+}
+
+/// Appends Authentication Method and Authentication Data.
+pub(crate) fn authentication(out: &mut Vec<u8>, method: &str, data: Option<&[u8]>) {
+    out.push(AUTHENTICATION_METHOD);
+    writer::binary(out, method.as_bytes());
+    if let Some(data) = data {
+        out.push(AUTHENTICATION_DATA);
+        writer::binary(out, data);
     }
 }
 

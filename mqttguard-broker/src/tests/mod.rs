@@ -2,6 +2,7 @@
 //! statements of MQTT 5 where there is one.
 
 mod access;
+mod authenticating;
 mod bounds;
 mod connecting;
 mod faithful;

@@ -67,6 +67,7 @@ pub(super) fn accept(identity: &str, grants: Grants, limits: Limits) -> Decision
         identity: identity.into(),
         grants: Arc::new(grants),
         limits: Arc::new(limits),
+        data: None,
     }
 }
 

@@ -48,7 +48,7 @@ impl Job {
         Job {
             conn,
             username: request.username,
-            password: request.password.map(Zeroizing::new),
+            password: request.password,
             client_id: request.client_id,
             address,
             directory,
@@ -220,7 +220,7 @@ pub(super) fn admit(
     }
     match listener {
         ListenerKind::Plain if !account.plaintext => Err(Denial::PlaintextNotAllowed),
-        ListenerKind::Plain | ListenerKind::Tls => Ok(()),
+        ListenerKind::Plain | ListenerKind::Tls | ListenerKind::Wss => Ok(()),
     }
 }
 
@@ -241,6 +241,7 @@ pub(super) fn decide(
         identity: Arc::clone(&account.username),
         grants: Arc::new(grants_of(account, &verdict.client_id)),
         limits: Arc::clone(&account.limits),
+        data: None,
     })
 }
 

@@ -6,8 +6,8 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use mqttguard_broker::{ConnId, Kick, Time};
-use rustls::ServerConfig;
 
+use super::TlsByListener;
 use super::auth;
 use super::event::Denial;
 use super::reactor::Reactor;
@@ -21,8 +21,7 @@ const STOP: Duration = Duration::from_millis(500);
 /// A call of [`super::BrokerHandle`].
 pub(super) enum Command {
     Directory(Arc<Directory>),
-    Listeners(Vec<Listener>),
-    Tls(Arc<ServerConfig>),
+    Listeners(Vec<Listener>, TlsByListener),
     SysInterval(Duration),
     Stats(SyncSender<BrokerStats>),
     Stop,
@@ -33,8 +32,7 @@ impl Reactor {
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::Directory(directory) => self.set_directory(now, directory),
-                Command::Listeners(listeners) => self.set_listeners(now, listeners),
-                Command::Tls(tls) => self.tls = tls,
+                Command::Listeners(listeners, tls) => self.set_listeners(now, listeners, tls),
                 Command::SysInterval(interval) => {
                     self.sys.set_interval(now, interval, &mut self.core);
                 }
@@ -120,8 +118,8 @@ impl Reactor {
         }
     }
 
-    fn set_listeners(&mut self, now: Time, listeners: Vec<Listener>) {
-        self.listeners.set(now, listeners, &mut self.events);
+    fn set_listeners(&mut self, now: Time, listeners: Vec<Listener>, tls: TlsByListener) {
+        self.listeners.set(now, listeners, tls, &mut self.events);
         let orphans: Vec<ConnId> = self
             .conns
             .iter()
@@ -138,7 +136,8 @@ impl Reactor {
 
     fn stop(&mut self, now: Time) {
         self.stop_by = Some(now + STOP);
-        self.listeners.set(now, Vec::new(), &mut self.events);
+        self.listeners
+            .set(now, Vec::new(), TlsByListener::new(), &mut self.events);
         let mut identities = HashSet::new();
         let mut strangers = Vec::new();
         for conn in self.conns.iter() {

@@ -97,16 +97,13 @@ impl Conn {
         stream: TcpStream,
         tls: Option<Session>,
         peer: (IpAddr, Option<Mac>),
-        listener: Arc<str>,
+        (listener, kind): (Arc<str>, ListenerKind),
     ) -> Conn {
         let (peer, mac) = peer;
         Conn {
             id,
             stream,
-            kind: match tls {
-                Some(_) => ListenerKind::Tls,
-                None => ListenerKind::Plain,
-            },
+            kind,
             tls,
             peer,
             origin: Origin::of(peer, mac),

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::event::Events;
+use super::{ListenerTls, TlsByListener};
 use crate::config::{Listener, ListenerKind};
 
 /// Tokens from here on are listening sockets'; below are connections' slots.
@@ -41,6 +42,7 @@ pub(super) struct Entry {
     pub(super) name: Arc<str>,
     pub(super) config: Listener,
     pub(super) connections: u32,
+    tls: Option<Result<ListenerTls, String>>,
     sockets: Vec<Socket>,
 }
 
@@ -75,7 +77,7 @@ pub struct ListenerStatus {
     pub kind: ListenerKind,
     /// Where it listens.
     pub addresses: Vec<SocketAddr>,
-    /// One line for each address that it cannot listen on.
+    /// One line for each address that it cannot listen on, and for what is wrong with its TLS.
     pub errors: Vec<String>,
     /// Connections now.
     pub connections: u32,
@@ -102,7 +104,13 @@ impl Listeners {
     }
 
     /// Listens as `configs` say. Sockets of addresses that stay are kept.
-    pub(super) fn set(&mut self, now: Time, configs: Vec<Listener>, events: &mut Events) {
+    pub(super) fn set(
+        &mut self,
+        now: Time,
+        configs: Vec<Listener>,
+        mut tls: TlsByListener,
+        events: &mut Events,
+    ) {
         let mut open: HashMap<SocketAddr, State> = HashMap::new();
         let mut connections: HashMap<Arc<str>, u32> = HashMap::new();
         let mut names: HashMap<SocketAddr, Arc<str>> = HashMap::new();
@@ -118,8 +126,14 @@ impl Listeners {
         for config in configs {
             let name: Arc<str> = config.name.as_str().into();
             let mut sockets = Vec::new();
+            let tls = config.kind.is_encrypted().then(|| {
+                let missing = || Err("it has no certificate".to_owned());
+                tls.remove(&config.name).unwrap_or_else(missing)
+            });
             for address in addresses(&config) {
-                let state = open.remove(&address);
+                // Without TLS it stays unclaimed, and is closed.
+                let usable = !matches!(tls, Some(Err(_)));
+                let state = usable.then(|| open.remove(&address)).flatten();
                 let state = state.unwrap_or_else(|| State::Failed(String::new()));
                 if matches!(state, State::Open { .. }) && names.get(&address) != Some(&name) {
                     events.listening(&name, true, address.to_string());
@@ -130,6 +144,7 @@ impl Listeners {
                 connections: connections.get(&name).copied().unwrap_or_default(),
                 name,
                 config,
+                tls,
                 sockets,
             });
         }
@@ -168,6 +183,14 @@ impl Listeners {
                 let State::Failed(told) = &socket.state else {
                     return true;
                 };
+                if let Some(Err(error)) = &entry.tls {
+                    let error = format!("not listening on {}: {error}", socket.address);
+                    if *told != error {
+                        events.listening(&entry.name, false, error.clone());
+                    }
+                    socket.state = State::Failed(error);
+                    return true;
+                }
                 let token = Token(FIRST_TOKEN.saturating_add(self.next_token));
                 self.next_token = self.next_token.wrapping_add(1) % TOKENS;
                 match listen(socket.address, &self.registry, token) {
@@ -275,6 +298,11 @@ impl Listeners {
 }
 
 impl Entry {
+    /// What its connections do TLS with; None if they do none.
+    pub(super) fn tls(&self) -> Option<&ListenerTls> {
+        self.tls.as_ref()?.as_ref().ok()
+    }
+
     fn status(&self) -> ListenerStatus {
         let mut status = ListenerStatus {
             name: Arc::clone(&self.name),
@@ -283,6 +311,9 @@ impl Entry {
             errors: Vec::new(),
             connections: self.connections,
         };
+        status
+            .errors
+            .extend(self.tls().and_then(|tls| tls.problem.clone()));
         for socket in &self.sockets {
             match &socket.state {
                 State::Open { socket: open, .. } => status

@@ -27,6 +27,7 @@ mod sys;
 mod tests;
 mod tls;
 
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -87,14 +88,27 @@ impl Default for Bounds {
     }
 }
 
+/// What a listener's TLS is made with.
+#[derive(Clone, Debug)]
+pub struct ListenerTls {
+    /// As [`crate::pki::Pki::tls_config`] makes it.
+    pub config: Arc<ServerConfig>,
+    /// What is not as it should be, though it works; told in [`ListenerStatus::errors`].
+    pub problem: Option<String>,
+}
+
+/// The TLS of listeners, by their names. One that needs it and has none, or has an error for it,
+/// is not opened.
+pub type TlsByListener = HashMap<String, Result<ListenerTls, String>>;
+
 /// What a broker starts with.
 pub struct Startup {
     /// Where to listen.
     pub listeners: Vec<Listener>,
+    /// What those that do TLS serve with.
+    pub tls: TlsByListener,
     /// What all clients together may use.
     pub bounds: Bounds,
-    /// The certificate to serve with: [`crate::pki::Pki::tls_config`].
-    pub tls: Arc<ServerConfig>,
     /// How often the topics below `$SYS/broker/` are brought up to date; zero for never.
     pub sys_interval: Duration,
     /// Who may in.
@@ -142,15 +156,10 @@ impl BrokerHandle {
         self.command(Command::Directory(directory));
     }
 
-    /// Listens elsewhere. Sockets of addresses that stay are kept, and so are the clients of
-    /// listeners that keep their name and kind.
-    pub fn set_listeners(&self, listeners: Vec<Listener>) {
-        self.command(Command::Listeners(listeners));
-    }
-
-    /// Serves new connections with another certificate; those of now go on.
-    pub fn set_tls(&self, tls: Arc<ServerConfig>) {
-        self.command(Command::Tls(tls));
+    /// Listens elsewhere, and serves new connections with other TLS. Sockets of addresses that
+    /// stay are kept, and so are the clients of listeners that keep their name and kind.
+    pub fn set_listeners(&self, listeners: Vec<Listener>, tls: TlsByListener) {
+        self.command(Command::Listeners(listeners, tls));
     }
 
     /// Brings the topics below `$SYS/broker/` up to date this often; zero takes them away.

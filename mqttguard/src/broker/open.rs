@@ -1,6 +1,7 @@
 //! A broker that lets everybody in, for interoperability suites and load generators. It is
 //! compiled in by the feature `open` alone, which the daemon is never built with.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use std::time::Duration;
 use mqttguard_broker::{Config, Decision, Grants, Limits};
 use rustls::ServerConfig;
 
-use super::{Bounds, BrokerHandle, COMMANDS, Reactor, Startup, launch};
-use crate::config::{Listener, ListenerKind};
+use super::{Bounds, BrokerHandle, COMMANDS, ListenerTls, Reactor, Startup, launch};
+use crate::config::{Listener, ListenerKind, TlsOptions};
 use crate::registry::Directory;
 
 /// Connections at the same time. Load generators open thousands.
@@ -47,17 +48,24 @@ pub struct Open {
 pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
     let listener = |kind, port: Option<u16>| {
         port.map(|port| Listener {
-            name: format!("{kind:?}").to_lowercase(),
+            name: ListenerKind::name(kind).to_owned(),
             kind,
             addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             port,
             connections: CONNECTIONS,
+            tls: TlsOptions::default(),
+            origins: Vec::new(),
         })
     };
     let listeners = [
         listener(ListenerKind::Plain, open.plain),
         listener(ListenerKind::Tls, open.tls),
     ];
+    let serving = ListenerTls {
+        config: open.certificate,
+        problem: None,
+    };
+    let tls = HashMap::from([(ListenerKind::Tls.name().to_owned(), Ok(serving))]);
     let (events, _nobody) = sync_channel(EVENTS);
     let startup = Startup {
         listeners: listeners.into_iter().flatten().collect(),
@@ -69,7 +77,7 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
             },
             connections_per_device: CONNECTIONS,
         },
-        tls: open.certificate,
+        tls,
         sys_interval: SYS_INTERVAL,
         directory: Arc::new(Directory::default()),
         resolve: Box::new(|_| None),
@@ -111,5 +119,6 @@ fn everybody(subscribe: Vec<String>, deny: Vec<String>) -> Decision {
             retained_bytes: 8 * 1024 * 1024,
             session_expiry_s: u32::MAX,
         }),
+        data: None,
     }
 }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Poll, Token, Waker};
 use mqttguard_broker::{Broker, ConnId, Flow, Time, Transmit};
-use rustls::ServerConfig;
 
 use super::auth::{self, Verdict};
 use super::change::Command;
@@ -53,7 +52,6 @@ pub(super) struct Reactor {
     #[cfg(feature = "open")]
     pub(super) everybody: Option<mqttguard_broker::Decision>,
     pub(super) directory: Arc<Directory>,
-    pub(super) tls: Arc<ServerConfig>,
     pub(super) resolve: Arc<Resolve>,
     pub(super) events: Events,
     pub(super) commands: Receiver<Command>,
@@ -105,7 +103,6 @@ impl Reactor {
             everybody: None,
             login: auth::Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
             directory: startup.directory,
-            tls: startup.tls,
             resolve,
             events: Events::new(startup.events),
             commands,
@@ -130,7 +127,7 @@ impl Reactor {
         reactor.sys.set_interval(now, interval, &mut reactor.core);
         reactor
             .listeners
-            .set(now, startup.listeners, &mut reactor.events);
+            .set(now, startup.listeners, startup.tls, &mut reactor.events);
         Ok((reactor, waker))
     }
 

@@ -107,6 +107,23 @@ pub(super) const DEVICE: Text = Text {
     what: "the name of a Linux network device such as br-lan",
 };
 
+/// A web page's origin as browsers write it: RFC 6454 section 6.2.
+pub(super) const ORIGIN: Text = Text {
+    max: 267,
+    allowed: |text| {
+        let host = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        text == "*"
+            || host.is_some_and(|host| {
+                let allowed =
+                    |b: u8| b.is_ascii_digit() || b.is_ascii_lowercase() || b"-.:[]_".contains(&b);
+                !host.is_empty() && host.bytes().all(allowed)
+            })
+    },
+    what: "an origin such as https://ha.lan:8123, in lower case and without a path, or *",
+};
+
 /// A DNS host name (RFC 1123 section 2.1).
 pub(super) const HOSTNAME: Text = Text {
     max: 253,

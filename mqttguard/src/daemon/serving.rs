@@ -7,9 +7,10 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
+use serde_json::{Value, json};
 
-use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats};
-use crate::config::Settings;
+use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats, ListenerTls, TlsByListener};
+use crate::config::{Listener, Settings};
 use crate::discovery;
 use crate::outlet::Outlet;
 use crate::pki::{Names, Pki};
@@ -46,12 +47,13 @@ impl Broker {
             return Err("switched off in the configuration".to_owned());
         }
         let names = names(settings, addresses);
-        let pki = Pki::open_or_create(&settings.main.data_dir, &names)
+        let mut pki = Pki::open_or_create(&settings.main.data_dir, &names)
             .map_err(|error| error.to_string())?;
+        pki.make_rsa_key();
         let handle = broker::start(broker::Startup {
             listeners: settings.listeners.clone(),
             bounds: broker::Bounds::default(),
-            tls: pki.tls_config(),
+            tls: tls(&pki, &settings.listeners),
             sys_interval: settings.main.sys_interval,
             directory: Arc::new(directory),
             resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
@@ -66,21 +68,29 @@ impl Broker {
         })
     }
 
+    /// Listens as the configuration says.
+    pub(super) fn listen(&mut self, settings: &Settings) {
+        let tls = tls(&self.pki, &settings.listeners);
+        self.handle.set_listeners(settings.listeners.clone(), tls);
+    }
+
+    /// SHA-256 of the certificates, as `status` shows them.
+    pub(super) fn certificates(&self) -> Value {
+        let (ecdsa, rsa) = self.pki.fingerprints();
+        json!({ "ca": self.pki.ca_fingerprint(), "ecdsa": ecdsa, "rsa": rsa })
+    }
+
     /// Keeps the certificate in step with the router's name and addresses.
     pub(super) fn certify(&mut self, settings: &Settings, addresses: &[IpAddr]) {
         let names = names(settings, addresses);
         let now = Instant::now();
-        if names == self.certified.0 && now < self.certified.1 {
+        if names == self.certified.0 && now < self.certified.1 && !self.pki.has_new_key() {
             return;
         }
         let mut next = CERTIFICATE_EVERY;
-        match self.pki.renew(&names) {
-            Ok(false) => {}
-            Ok(true) => self.handle.set_tls(self.pki.tls_config()),
-            Err(error) => {
-                log::error!("certificate: {error}");
-                next = RETRY;
-            }
+        if let Err(error) = self.pki.renew(&names) {
+            log::error!("certificate: {error}");
+            next = RETRY;
         }
         self.certified = (names, now + next);
     }
@@ -102,6 +112,25 @@ impl Broker {
         self.stats = self.handle.ask_stats();
         connected
     }
+}
+
+/// What each listener does TLS with.
+fn tls(pki: &Pki, listeners: &[Listener]) -> TlsByListener {
+    let encrypted = listeners
+        .iter()
+        .filter(|listener| listener.kind.is_encrypted());
+    let serve = |listener: &Listener| {
+        let config = pki
+            .tls_config(listener.tls.record_size)
+            .map_err(|error| error.to_string())?;
+        Ok(ListenerTls {
+            config,
+            problem: None,
+        })
+    };
+    encrypted
+        .map(|listener| (listener.name.clone(), serve(listener)))
+        .collect()
 }
 
 /// What clients on the LAN call the router. Its public addresses stay out of the certificate:

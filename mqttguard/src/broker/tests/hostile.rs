@@ -142,7 +142,7 @@ fn a_listener_has_no_more_than_its_connections() {
     let rig = Rig::new();
     let mut small = listeners();
     small[0].connections = 2;
-    rig.handle.set_listeners(small);
+    rig.set_listeners(small);
     rig.handle.stats().unwrap();
     let _one = rig.member("lamp", "l", false);
     let two = rig.member("lamp", "m", false);

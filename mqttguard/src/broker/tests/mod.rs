@@ -1,6 +1,7 @@
 //! A real broker on loopback, with real clients: mosquitto's, and a bare one that sees every
 //! byte. Peers are told apart by source address (127.0.0.0/8 is all ours).
 
+mod certificates;
 mod client;
 mod hostile;
 mod logins;
@@ -20,7 +21,7 @@ use mqttguard_common::Mac;
 
 use super::password::Hash;
 use super::*;
-use crate::config::{ListenerKind, Profile};
+use crate::config::{ListenerKind, Profile, TlsOptions};
 use crate::pki::{Names, Pki};
 use crate::registry::{Account, Standing};
 
@@ -123,7 +124,21 @@ fn listener(name: &str, kind: ListenerKind, address: Ipv4Addr, port: u16) -> Lis
         addresses: vec![address.into()],
         port,
         connections: 500,
+        tls: TlsOptions::default(),
+        origins: Vec::new(),
     }
+}
+
+/// The same TLS for all that do any.
+fn tls_of(pki: &Pki, listeners: &[Listener]) -> TlsByListener {
+    let serve = |listener: &Listener| {
+        Ok(ListenerTls {
+            config: pki.tls_config(listener.tls.record_size).unwrap(),
+            problem: None,
+        })
+    };
+    let named = |listener: &Listener| (listener.name.clone(), serve(listener));
+    listeners.iter().map(named).collect()
 }
 
 fn listeners() -> Vec<Listener> {
@@ -156,7 +171,7 @@ impl Rig {
         let handle = start(Startup {
             listeners: listeners(),
             bounds,
-            tls: pki.tls_config(),
+            tls: tls_of(&pki, &listeners()),
             sys_interval: Duration::ZERO,
             directory,
             resolve: Box::new(move |address| macs.get(&address).copied()),
@@ -178,6 +193,11 @@ impl Rig {
             handle,
             events,
         }
+    }
+
+    fn set_listeners(&self, listeners: Vec<Listener>) {
+        let tls = tls_of(&self.pki, &listeners);
+        self.handle.set_listeners(listeners, tls);
     }
 
     /// The first event that `wanted` takes, within five seconds.
