@@ -128,6 +128,7 @@ fn keep_will(will: &connect::Will<'_>) -> Will {
             topic: will.content.topic.into(),
             properties: properties.into(),
             payload: will.content.payload.into(),
+            user_properties: will.content.user_properties,
             expiry_s: will.content.expiry_s,
             qos: will.qos,
             retain: will.retain,

@@ -15,6 +15,7 @@ impl Broker {
         }
         self.shut(now, conn.slot, None, "connection lost", false);
         if let Some(mut gone) = self.connections.remove(conn.slot) {
+            self.outboxes = self.outboxes.saturating_sub(gone.outbox.len() as u64);
             self.timers
                 .set(Timer::Connection(conn.slot), &mut gone.timer, Time::NEVER);
         }
@@ -42,7 +43,9 @@ impl Broker {
                     // MQTT-3.14.2-3: the text may not make the packet too large.
                     let fits = conn.maximum_packet_size as usize >= text.len() + 8;
                     let text = if fits { text } else { "" };
+                    let before = conn.outbox.len();
                     control::encode_disconnect(&mut conn.outbox, reason, text);
+                    self.outboxes += conn.outbox.len().saturating_sub(before) as u64;
                     self.stats.packets_out += 1;
                 }
                 self.abandon(slot);
@@ -63,7 +66,8 @@ impl Broker {
         self.drop_partial(slot);
         if let Some(conn) = self.connections.get_mut(slot) {
             conn.state = State::Closing;
-            conn.aliases = None;
+            let aliases = conn.aliases.take().map_or(0, |aliases| aliases.bytes());
+            self.aliases = self.aliases.saturating_sub(aliases);
             self.timers
                 .set(Timer::Connection(slot), &mut conn.timer, Time::NEVER);
         }
@@ -87,6 +91,10 @@ impl Broker {
             return;
         }
         session.replays.clear();
+        self.sessions.weigh(index);
+        let Some(session) = self.sessions.get_mut(index) else {
+            return;
+        };
         // QoS 0 is not kept for a client that is away.
         session
             .out
@@ -183,6 +191,7 @@ impl Broker {
                     self.session_due(now, index);
                 }
                 Timer::Sweep => self.sweep(now),
+                Timer::Memory => self.memory_due(now),
             }
         }
     }

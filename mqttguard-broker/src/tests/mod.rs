@@ -3,6 +3,7 @@
 
 mod access;
 mod authenticating;
+mod bound;
 mod bounds;
 mod connecting;
 mod faithful;
@@ -10,6 +11,7 @@ mod fuzz;
 mod internal;
 mod malformed;
 mod malformed_connect;
+mod memory;
 mod packets;
 mod publishing;
 mod retaining;
