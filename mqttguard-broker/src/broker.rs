@@ -4,7 +4,10 @@ mod authenticate;
 #[cfg(test)]
 mod check;
 mod connect;
+#[cfg(test)]
+mod durable;
 mod input;
+mod journal;
 mod lifecycle;
 mod memory;
 mod notices;
@@ -13,6 +16,10 @@ mod publish;
 mod route;
 mod subscribe;
 mod transmit;
+mod view;
+
+pub(crate) use notices::shorten;
+pub use view::SessionView;
 
 use std::collections::VecDeque;
 
@@ -23,6 +30,7 @@ use crate::bound::Met;
 use crate::codec::Malformed;
 use crate::connection::{Connection, State};
 use crate::identity::Identities;
+use crate::journal::Journal;
 use crate::message::Gauge;
 use crate::outbound::{Delivery, Held};
 use crate::reason::Reason;
@@ -165,15 +173,16 @@ pub struct Broker {
     connections: Slots<Connection>,
     /// Of the last connection.
     serial: u32,
-    sessions: Sessions,
-    identities: Identities,
-    subscriptions: Subscriptions,
-    retained: Retained,
+    pub(crate) sessions: Sessions,
+    pub(crate) identities: Identities,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) retained: Retained,
     timers: Timers,
     /// When expired retained messages are next cleared away.
     sweep: Time,
     gauge: Gauge,
-    held: Held,
+    pub(crate) held: Held,
+    pub(crate) journal: Journal,
     /// Bytes kept of packets that are not yet whole.
     partial: u64,
     ready: VecDeque<ConnId>,
@@ -223,8 +232,13 @@ impl From<Malformed> for Fault {
 }
 
 impl Broker {
-    /// An empty broker.
+    /// An empty broker. It keeps no journal: [`crate::Restore`] makes one that does.
     pub fn new(config: Config) -> Broker {
+        Broker::over(config, Gauge::default())
+    }
+
+    /// With messages that are there already.
+    pub(crate) fn over(config: Config, gauge: Gauge) -> Broker {
         Broker {
             config,
             keep_alive_max_s: 0,
@@ -236,8 +250,9 @@ impl Broker {
             retained: Retained::default(),
             timers: Timers::default(),
             sweep: Time::NEVER,
-            gauge: Gauge::default(),
+            gauge,
             held: 0,
+            journal: Journal::default(),
             partial: 0,
             ready: VecDeque::new(),
             unfinished: Vec::new(),

@@ -26,7 +26,9 @@
 //! - `outbound`: the queues and the window of one session.
 //! - `session`, `connection`, `identity`: what outlives what: a connection serves a session, a
 //!   session belongs to an identity, and quotas are counted there.
+//! - `journal`, `restore`: what outlives a crash, to bytes and back.
 //! - `broker`: what happens on each packet, and the order in which it does.
+//! - [`bridge`]: a wire between a session here and one of another server; a client of both.
 //!
 //! # What is promised
 //!
@@ -46,15 +48,18 @@
 
 mod access;
 mod bound;
+pub mod bridge;
 mod broker;
 mod bucket;
 mod codec;
 mod connection;
 mod identity;
+mod journal;
 mod message;
 mod notice;
 mod outbound;
 mod reason;
+mod restore;
 mod retained;
 mod session;
 mod slots;
@@ -68,6 +73,10 @@ mod tests;
 
 pub use access::{AuthRequest, Decision, Grants, Limits, OverRate, Refusal, Stage, Version};
 pub use bound::{BOUNDS, Bound};
-pub use broker::{Broker, Config, ConnId, Flow, Full, Kick, Pressure, Stats, Transmit};
+pub use broker::{
+    Broker, Config, ConnId, Flow, Full, Kick, Pressure, SessionView, Stats, Transmit,
+};
+pub use journal::{Boot, Clock};
 pub use notice::{Access, Notice, NoticeKind};
+pub use restore::{Outcome, Restore, Segment};
 pub use time::Time;

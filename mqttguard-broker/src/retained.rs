@@ -145,17 +145,15 @@ impl Retained {
         &mut self,
         now: Time,
         owner: Option<u32>,
-        mut removed: impl FnMut(Removed),
+        mut removed: impl FnMut(&Message, Removed),
     ) {
         let bytes = &mut self.bytes;
         self.messages.retain(|message, source| {
             let gone = message.0.is_expired(now) || owner == Some(source.owner);
             if gone {
-                *bytes = bytes.saturating_sub(message.0.size() as u64);
-                removed(Removed {
-                    owner: source.owner,
-                    size: message.0.size(),
-                });
+                let (owner, size) = (source.owner, message.0.size());
+                *bytes = bytes.saturating_sub(size as u64);
+                removed(&message.0, Removed { owner, size });
             }
             !gone
         });
@@ -164,6 +162,13 @@ impl Retained {
     #[cfg(test)]
     pub(crate) fn sizes(&self) -> impl Iterator<Item = usize> {
         self.messages.keys().map(|message| message.0.size())
+    }
+
+    /// The first message behind this topic, or the first of all.
+    pub(crate) fn after(&self, topic: Option<&str>) -> Option<(&Arc<Message>, Source)> {
+        let from = topic.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.messages.range::<str, _>((from, Bound::Unbounded));
+        rest.next().map(|(message, source)| (&message.0, *source))
     }
 
     /// Whether any message expires at all.

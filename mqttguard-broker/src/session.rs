@@ -26,8 +26,12 @@ pub(crate) struct Session {
     pub(crate) grants: Arc<Grants>,
     pub(crate) exceptions: Exceptions,
     pub(crate) limits: Arc<Limits>,
-    /// Tells sessions of the same index apart.
+    /// Tells sessions of the same index apart, and names it in the journal.
     pub(crate) serial: u64,
+    /// What the journal has of it.
+    pub(crate) kept: Kept,
+    /// It ended with its connection in a crash; only its will is left.
+    pub(crate) ghost: bool,
     /// The connection of now, or the last one.
     pub(crate) conn: ConnId,
     pub(crate) connected: bool,
@@ -54,6 +58,15 @@ pub(crate) struct Session {
     pub(crate) route: (u32, u32),
 }
 
+/// What the journal has of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    No,
+    /// Its will: the rest ends with its connection.
+    Will,
+    Whole,
+}
+
 /// The grants again, if they deny anything: a delivery to somebody without exceptions does not
 /// look at them.
 pub(crate) struct Exceptions(Option<Arc<Grants>>);
@@ -74,6 +87,8 @@ impl Exceptions {
 pub(crate) struct Will {
     pub(crate) message: WillMessage,
     pub(crate) delay_s: u32,
+    /// Of a connection that a crash has ended: not published if the client comes back.
+    pub(crate) orphan: bool,
 }
 
 /// Kept as parts, because its expiry runs from when it is published.
@@ -148,6 +163,8 @@ impl Session {
             grants,
             limits,
             serial: 0,
+            kept: Kept::No,
+            ghost: false,
             conn: ConnId {
                 slot: u32::MAX,
                 serial: 0,
@@ -256,13 +273,31 @@ impl Sessions {
         self.sessions.iter()
     }
 
+    /// The session that has this index, or the first one after it.
+    pub(crate) fn at_or_after(&self, index: u32) -> Option<(u32, &Session)> {
+        self.sessions.at_or_after(index)
+    }
+
     pub(crate) fn insert(&mut self, session: Session) -> u32 {
         self.serial += 1;
+        let serial = self.serial;
+        self.put(Session { serial, ..session })
+    }
+
+    /// A session that has its serial from an earlier run.
+    pub(crate) fn restore(&mut self, session: Session) -> u32 {
+        self.serial = self.serial.max(session.serial);
+        self.put(session)
+    }
+
+    /// No session from here on has this serial or a lower one.
+    pub(crate) fn skip_serials(&mut self, last: u64) {
+        self.serial = self.serial.max(last);
+    }
+
+    fn put(&mut self, session: Session) -> u32 {
         let hash = self.hash(session.identity, &session.client_id);
-        let index = self.sessions.insert(Session {
-            serial: self.serial,
-            ..session
-        });
+        let index = self.sessions.insert(session);
         let (sessions, keys) = (&self.sessions, &self.keys);
         self.by_name.insert_unique(hash, index, |&index| {
             sessions.get(index).map_or(0, |session| {

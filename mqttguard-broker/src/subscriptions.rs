@@ -62,6 +62,7 @@ pub(crate) struct Share {
 /// The members of a shared subscription (section 4.8.2).
 struct Group {
     serial: u32,
+    node: u32,
     name: Box<str>,
     members: Vec<Subscriber>,
     /// Whose turn it is.
@@ -198,6 +199,7 @@ impl Subscriptions {
         self.tree += group_bytes(name);
         let group = self.groups.insert(Group {
             serial: self.serial,
+            node,
             name: name.into(),
             members: Vec::new(),
             turn: 0,
@@ -285,6 +287,44 @@ impl Subscriptions {
         if empty {
             self.prune(key.node);
         }
+    }
+
+    /// The whole text of a filter, `$share` and all.
+    pub(crate) fn filter(&self, key: Key) -> String {
+        let path = self.path(key);
+        match self.groups.get(key.group) {
+            Some(group) if key.is_shared() => format!("$share/{}/{path}", group.name),
+            _ => path,
+        }
+    }
+
+    /// The filter of a shared subscription, if it is still there.
+    pub(crate) fn share_filter(&self, share: Share) -> Option<String> {
+        let group = self.groups.get(share.group)?;
+        let key = Key {
+            node: group.node,
+            group: share.group,
+        };
+        (group.serial == share.serial).then(|| self.filter(key))
+    }
+
+    /// Names a shared subscription by its filter.
+    pub(crate) fn share(&self, filter: &str) -> Option<Share> {
+        let key = self.find(filter).filter(|key| key.is_shared())?;
+        Some(Share {
+            group: key.group,
+            serial: self.groups.get(key.group)?.serial,
+        })
+    }
+
+    /// A session's subscription.
+    pub(crate) fn of(&self, key: Key, session: u32) -> Option<&Subscriber> {
+        let list = if key.is_shared() {
+            &self.groups.get(key.group)?.members
+        } else {
+            &self.nodes.get(key.node)?.subscribers
+        };
+        list.iter().find(|found| found.session == session)
     }
 
     /// The members of a shared subscription, if it is still there, and whose turn it is.

@@ -64,7 +64,7 @@ fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
     let broker = start_open(Open {
         plain: args.plain,
         tls: args.tls,
-        certificate: pki.tls_config(4096)?,
+        certificate: pki.tls_config(4096, None)?,
         subscribe: args.subscribe,
         deny: args.deny,
     })?;

@@ -32,10 +32,13 @@ impl Broker {
         limits: Arc<Limits>,
     ) {
         if let Some(session) = self.sessions.get_mut(index) {
-            session.expiry_s = session.expiry_s.min(limits.session_expiry_s);
+            if !session.ghost {
+                session.expiry_s = session.expiry_s.min(limits.session_expiry_s);
+            }
             session.receive_maximum = session.receive_maximum.min(limits.in_flight).max(1);
             session.set_rights(grants, limits);
         }
+        self.record_session(index);
         self.reconcile(index);
         self.session_due(now, index);
     }
@@ -65,7 +68,8 @@ impl Broker {
         }
         // A will may just have been retained.
         if let Some(owner) = self.identities.find(identity) {
-            self.retained.purge(now, Some(owner), |gone| {
+            self.retained.purge(now, Some(owner), |message, gone| {
+                self.journal.clear(message.topic());
                 self.identities.retain_less(gone.owner, gone.size);
             });
         }

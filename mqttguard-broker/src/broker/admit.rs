@@ -48,6 +48,7 @@ impl Broker {
                 return;
             }
         };
+        self.journal.boundary();
         let owner = self.identities.pin(&identity);
         match self.examine(now, &pending, owner, &grants, &limits) {
             Ok(()) => self.admit(
@@ -187,6 +188,9 @@ impl Broker {
         found.out.restart();
         let expiry_s = found.expiry_s;
         self.sessions.weigh(session);
+        if !self.record_session(session) {
+            self.record_will(session);
+        }
         let Some(found) = self.sessions.get(session) else {
             return;
         };
@@ -271,7 +275,8 @@ impl Broker {
             }
             // The session may have ended with its connection.
             if self.sessions.find(owner, &client_id) == Some(session) {
-                if !clean_start {
+                let ghost = self.discharge(session);
+                if !clean_start && !ghost {
                     return (session, true);
                 }
                 // MQTT-3.1.2-4

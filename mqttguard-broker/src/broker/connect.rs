@@ -124,6 +124,7 @@ fn keep_will(will: &connect::Will<'_>) -> Will {
     will.content.forward_properties(&mut properties);
     Will {
         delay_s: will.delay_s,
+        orphan: false,
         message: WillMessage {
             topic: will.content.topic.into(),
             properties: properties.into(),

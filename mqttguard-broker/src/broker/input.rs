@@ -283,6 +283,7 @@ impl Broker {
         };
         conn.heard = now;
         self.stats.packets_in += 1;
+        self.journal.boundary();
         let session = match conn.state {
             State::AwaitingConnect => return self.connect(slot, fixed, body),
             State::AwaitingAuth(_) => {
@@ -342,9 +343,24 @@ impl Broker {
             },
         };
         let acked = match first {
-            ack::PUBACK => found.out.puback(id, &mut self.held),
+            ack::PUBACK => {
+                let acked = found.out.puback(id, &mut self.held);
+                if acked == Acked::Yes {
+                    self.journal.of(found).acked(id);
+                }
+                acked
+            }
             ack::PUBREC => {
-                let acked = found.out.pubrec(id, ack.reason.is_error(), &mut self.held);
+                let failed = ack.reason.is_error();
+                let acked = found.out.pubrec(id, failed, &mut self.held);
+                if acked == Acked::Yes {
+                    let mut log = self.journal.of(found);
+                    if failed {
+                        log.acked(id)
+                    } else {
+                        log.released(id)
+                    }
+                }
                 if acked != Acked::Wrong && !ack.reason.is_error() {
                     self.answer(slot, |out, version| {
                         ack::encode(out, version, ack::PUBREL, answer(acked));
@@ -356,6 +372,7 @@ impl Broker {
                 let acked = match found.unreleased.binary_search(&id) {
                     Ok(place) => {
                         found.unreleased.remove(place);
+                        self.journal.of(found).forgotten(id);
                         Acked::Yes
                     }
                     Err(_) => Acked::Unknown,
@@ -368,7 +385,13 @@ impl Broker {
                 });
                 acked
             }
-            _ => found.out.pubcomp(id, &mut self.held),
+            _ => {
+                let acked = found.out.pubcomp(id, &mut self.held);
+                if acked == Acked::Yes {
+                    self.journal.of(found).acked(id);
+                }
+                acked
+            }
         };
         if acked == Acked::Wrong {
             let what = "the message is at another step of its delivery";
@@ -403,6 +426,10 @@ impl Broker {
         if packet.reason == Reason::SUCCESS {
             // MQTT-3.14.4-3
             found.will = None;
+        }
+        // Before the session may end with its connection.
+        if !self.record_session(session) {
+            self.record_will(session);
         }
         self.shut(now, slot, None, "DISCONNECT", true);
         Ok(())

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use super::{Broker, ConnId};
-use crate::codec::{QoS, control};
+use crate::codec::control;
 use crate::connection::State;
+use crate::outbound::Delivery;
 use crate::reason::Reason;
 use crate::timers::Timer;
 use crate::{NoticeKind, Time, Version};
@@ -13,6 +14,7 @@ impl Broker {
         if self.connection(conn).is_none() {
             return;
         }
+        self.journal.boundary();
         self.shut(now, conn.slot, None, "connection lost", false);
         if let Some(mut gone) = self.connections.remove(conn.slot) {
             self.outboxes = self.outboxes.saturating_sub(gone.outbox.len() as u64);
@@ -95,11 +97,13 @@ impl Broker {
         let Some(session) = self.sessions.get_mut(index) else {
             return;
         };
+        let mut log = self.journal.of(session);
         // QoS 0 is not kept for a client that is away.
         session
             .out
-            .retain(&mut self.held, |delivery| delivery.qos != QoS::AtMostOnce);
-        let shared = session.out.take_shared(false, &mut self.held);
+            .retain(&mut self.held, &mut log, Delivery::is_assured);
+        let shared = session.out.take_shared(false, &mut self.held, &mut log);
+        self.record_session(index);
         self.hand_over(now, index, false, shared);
         self.session_due(now, index);
     }
@@ -121,14 +125,19 @@ impl Broker {
         if session.will_due() <= now
             && let Some(will) = session.will.take()
         {
+            self.record_will(index);
             self.publish_will(now, index, &will.message);
         }
-        let Some(session) = self.sessions.get_mut(index) else {
-            return;
-        };
-        let due = session.expires().min(session.will_due());
-        self.timers
-            .set(Timer::Session(index), &mut session.timer, due);
+        self.watch_session(index);
+    }
+
+    /// Sets the timer of a session without a connection.
+    pub(crate) fn watch_session(&mut self, index: u32) {
+        if let Some(session) = self.sessions.get_mut(index) {
+            let due = session.expires().min(session.will_due());
+            self.timers
+                .set(Timer::Session(index), &mut session.timer, due);
+        }
     }
 
     /// Ends a session: its will goes out now at the latest (section 3.1.3.2.2), everything it
@@ -138,6 +147,7 @@ impl Broker {
             .sessions
             .get_mut(index)
             .and_then(|session| session.will.take());
+        self.record_end(index);
         if let Some(will) = will {
             self.publish_will(now, index, &will.message);
         }
@@ -145,7 +155,8 @@ impl Broker {
             return;
         };
         let identity = session.identity;
-        let shared = session.out.take_shared(true, &mut self.held);
+        let mut log = self.journal.of(session);
+        let shared = session.out.take_shared(true, &mut self.held, &mut log);
         session.out.clear(&mut self.held);
         self.timers
             .set(Timer::Session(index), &mut session.timer, Time::NEVER);
@@ -182,6 +193,7 @@ impl Broker {
             }
         }
         while let Some(timer) = self.timers.pop(now) {
+            self.journal.boundary();
             match timer {
                 Timer::Connection(slot) => self.connection_due(now, slot),
                 Timer::Session(index) => {

@@ -132,6 +132,7 @@ impl Broker {
             && let Some(session) = self.sessions.get_mut(index)
         {
             session.unreleased.insert(place, packet_id);
+            self.journal.of(session).received(packet_id);
         }
         self.acknowledge_publish(slot, qos, packet_id, reason);
         Ok(())
@@ -286,6 +287,9 @@ impl Broker {
         if retain && !keeps {
             // MQTT-3.3.1-6
             if let Some(old) = self.retained.remove(topic) {
+                if publisher.is_some() {
+                    self.journal.clear(topic);
+                }
                 self.identities.retain_less(old.owner, old.size);
             }
         }
@@ -317,10 +321,11 @@ impl Broker {
             },
         };
         let size = message.size();
-        if message.expires().is_some() && self.sweep == Time::NEVER {
-            self.timers.set(Timer::Sweep, &mut self.sweep, now + SWEEP);
+        if message.expires().is_some() {
+            self.sweep_later(now);
         }
         let old = self.retained.get(message.topic());
+        self.record_retained(&message, source);
         self.retained.set(message, source);
         self.identities.retain_more(source.owner, size);
         if let Some(old) = old {
@@ -328,11 +333,19 @@ impl Broker {
         }
     }
 
+    /// Some retained message expires.
+    pub(crate) fn sweep_later(&mut self, now: Time) {
+        if self.sweep == Time::NEVER {
+            self.timers.set(Timer::Sweep, &mut self.sweep, now + SWEEP);
+        }
+    }
+
     /// Clears expired retained messages away.
     pub(super) fn sweep(&mut self, now: Time) {
         self.sweep = Time::NEVER;
-        self.retained.purge(now, None, |gone| {
-            self.identities.retain_less(gone.owner, gone.size)
+        self.retained.purge(now, None, |message, gone| {
+            self.journal.clear(message.topic());
+            self.identities.retain_less(gone.owner, gone.size);
         });
         if self.retained.any_expires() {
             self.timers.set(Timer::Sweep, &mut self.sweep, now + SWEEP);

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::Broker;
 use crate::Time;
@@ -171,12 +172,17 @@ impl Broker {
                 Some((*subscriber, Ids::Shared(share, subscriber.id)))
             });
             if let Some((subscriber, ids)) = found {
+                // The journal may have had nobody for it until now.
+                delivery.message.generation.store(0, Relaxed);
                 let options = subscriber.options;
                 let retain = options.retain_as_published && delivery.message.retain;
                 let qos = qos.min(options.qos);
                 let delivery = Delivery::new(delivery.message, ids, qos, retain);
                 self.enqueue(now, subscriber.session, delivery);
             } else if let Some(session) = self.sessions.get_mut(index) {
+                let share = delivery.share();
+                let share = share.and_then(|share| self.subscriptions.share_filter(share));
+                self.journal.of(session).queued(&delivery, share.as_deref());
                 session.out.put_back(delivery, &mut self.held);
             }
         }
@@ -191,11 +197,23 @@ impl Broker {
             return;
         }
         let room = session.room();
+        let assured = delivery.is_assured();
         let mut pushed = session.out.push(delivery, room, &mut self.held);
         if let Err((_, back)) = pushed {
             // Room may be taken by what nobody wants any more.
-            session.out.expire(now, &mut self.held);
+            let mut log = self.journal.of(session);
+            session.out.expire(now, &mut self.held, &mut log);
             pushed = session.out.push(back, room, &mut self.held);
+        }
+        let mut log = self.journal.of(session);
+        if assured
+            && pushed.is_ok()
+            && log.is_on()
+            && let Some(delivery) = session.out.newest()
+        {
+            let share = delivery.share();
+            let share = share.and_then(|share| self.subscriptions.share_filter(share));
+            log.queued(delivery, share.as_deref());
         }
         let wake = session.connected && session.out.is_ready(session.receive_maximum);
         let slot = session.conn.slot;

@@ -2,9 +2,10 @@ use std::sync::Arc;
 
 use super::{Broker, Fault, Pressure};
 use crate::codec::subscribe::{self, Options, RetainHandling};
+use crate::journal::record::Record;
 use crate::reason::Reason;
 use crate::retained::Cursor;
-use crate::session::Replay;
+use crate::session::{Kept, Replay};
 use crate::subscriptions::{Key, Subscriber};
 use crate::{Access, Time, topic};
 
@@ -99,6 +100,17 @@ impl Broker {
                 key
             }
         };
+        if let Some(session) = self.sessions.get(index)
+            && session.kept == Kept::Whole
+        {
+            let session = session.serial;
+            self.journal.put(&Record::Subscribed {
+                session,
+                filter,
+                id,
+                options,
+            });
+        }
         let replay = match options.retain_handling {
             RetainHandling::Send => true,
             RetainHandling::SendIfNew => !held,
@@ -162,10 +174,17 @@ impl Broker {
 
     /// Removes one subscription of a session.
     pub(super) fn drop_subscription(&mut self, index: u32, key: Key) {
-        self.subscriptions.remove(key, index);
         let Some(session) = self.sessions.get_mut(index) else {
             return;
         };
+        if session.kept == Kept::Whole {
+            let filter = self.subscriptions.filter(key);
+            self.journal.put(&Record::Unsubscribed {
+                session: session.serial,
+                filter: &filter,
+            });
+        }
+        self.subscriptions.remove(key, index);
         if let Ok(place) = session.subscriptions.binary_search(&key) {
             session.subscriptions.remove(place);
         }
@@ -189,7 +208,8 @@ impl Broker {
             self.drop_subscription(index, key);
         }
         if let Some(session) = self.sessions.get_mut(index) {
-            session.out.retain(&mut self.held, |delivery| {
+            let mut log = self.journal.of(session);
+            session.out.retain(&mut self.held, &mut log, |delivery| {
                 grants.may_read(delivery.message.topic())
             });
         }

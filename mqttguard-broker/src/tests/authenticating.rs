@@ -225,8 +225,8 @@ fn mqtt_3_15_1_1_and_3_15_2_1_an_auth_is_read_strictly() {
         (0x82, auth(CONTINUE, &[&named, &named])),
         // Section 3.15.2.2.3
         (0x82, auth(CONTINUE, &[&named, &data("2"), &data("2")])),
-        // Section 3.15.2.2: no other properties.
-        (0x82, auth(CONTINUE, &[&named, &[0x21, 0, 1]])),
+        // Section 3.15.2.2: no other properties (section 2.2.2.2).
+        (0x81, auth(CONTINUE, &[&named, &[0x21, 0, 1]])),
         (0x81, packets::packet(0xF0, &[CONTINUE])),
         (0x81, [auth(CONTINUE, &[&named]), vec![0]].concat()),
     ];

@@ -1,5 +1,6 @@
 //! How clients come in: accepted, asked for their password, decided on.
 
+use std::cmp::Reverse;
 use std::io;
 use std::sync::Arc;
 
@@ -7,7 +8,10 @@ use mio::{Interest, Token};
 use mqttguard_broker::{AuthRequest, ConnId, Decision, Refusal, Time};
 
 use super::auth::{self, Job, Verdict};
-use super::conn::Conn;
+use super::conn::{Conn, Reading};
+use super::door::{
+    CONNECTIONS_OF_LISTENER, CONNECTIONS_PER_DEVICE, CONNECTIONS_TOTAL, CONNECTS_PER_S,
+};
 use super::event::{BrokerEvent, BrokerEventKind, Denial};
 use super::listen::Accepted;
 use super::peers::Origin;
@@ -41,18 +45,26 @@ impl Reactor {
         let (kind, limit) = (listener.config.kind, listener.config.connections);
         let tls = listener.tls().map(|tls| Arc::clone(&tls.config));
         if listener.connections >= limit {
-            return self.tell_full(now, (peer, mac), "connections of the listener", limit);
+            return self.tell_full(now, (peer, mac), CONNECTIONS_OF_LISTENER, limit);
         }
         let limit = self.bounds.connections_per_device;
         if !self.peers.connect(now, origin, limit) {
-            return self.tell_full(now, (peer, mac), "connections of one device", limit);
+            return self.tell_full(now, (peer, mac), CONNECTIONS_PER_DEVICE, limit);
         }
+        let turn = self.peers.pace(now, origin, &self.bounds);
+        if turn != Ok(None) {
+            let allowed = self.bounds.connects_per_s;
+            self.tell_full(now, (peer, mac), CONNECTS_PER_S, allowed);
+        }
+        let Ok(turn) = turn else {
+            return self.peers.disconnect(now, origin);
+        };
         let Ok(id) = self.core.open(now) else {
             self.peers.disconnect(now, origin);
             return self.tell_full(
                 now,
                 (peer, mac),
-                "connections",
+                CONNECTIONS_TOTAL,
                 self.bounds.core.connections,
             );
         };
@@ -73,8 +85,13 @@ impl Reactor {
                     listener.connections = listener.connections.saturating_add(1);
                 }
                 let listener = (accepted.listener, kind);
-                let conn = Conn::new(id, accepted.stream, tls, (peer, mac), listener);
+                let mut conn = Conn::new(id, accepted.stream, tls, (peer, mac), listener);
+                if let Some(turn) = turn {
+                    conn.reading = Reading::Until(turn);
+                    self.resume.push(Reverse((turn, id.slot, id.serial)));
+                }
                 self.conns.insert(conn);
+                self.recount(id);
                 self.enqueue(id);
             }
             Err(error) => {
@@ -96,10 +113,12 @@ impl Reactor {
             self.core.decide(now, id, everybody.clone());
             return;
         }
+        let certificate = self.certified(id);
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let job = Job::new(id, request, conn.peer, Arc::clone(&self.directory));
+        let mut job = Job::new(id, request, conn.peer, Arc::clone(&self.directory));
+        job.certificate = certificate;
         if let Some(verdict) = self.login.submit(job) {
             self.answer(now, verdict);
         }

@@ -16,6 +16,7 @@ use ring::rand::SystemRandom;
 use zeroize::Zeroizing;
 
 use super::Resolve;
+use super::certificate;
 use super::event::Denial;
 use super::grants::{self, Names};
 use super::password::{self, Hash};
@@ -33,6 +34,8 @@ pub(super) struct Job {
     conn: ConnId,
     username: Option<String>,
     password: Option<Zeroizing<Vec<u8>>>,
+    /// Whom a verified certificate names, or why that does not count. None: there is none.
+    pub(super) certificate: Option<Result<String, Denial>>,
     client_id: String,
     address: IpAddr,
     directory: Arc<Directory>,
@@ -49,6 +52,7 @@ impl Job {
             conn,
             username: request.username,
             password: request.password,
+            certificate: None,
             client_id: request.client_id,
             address,
             directory,
@@ -149,9 +153,11 @@ impl Checker {
     fn check(&mut self, job: Job, resolve: &Resolve) -> Verdict {
         let mac = resolve(job.address);
         let proof = self.prove(&job, mac);
+        // Whoever a certificate names need not say so.
+        let named = job.certificate.and_then(Result::ok);
         Verdict {
             conn: job.conn,
-            username: job.username,
+            username: job.username.or(named),
             client_id: job.client_id,
             address: job.address,
             mac,
@@ -162,6 +168,10 @@ impl Checker {
     fn prove(&mut self, job: &Job, mac: Option<Mac>) -> Result<Arc<Account>, Denial> {
         // Before the costly part: whoever is in quarantine gets no more of the worker's time.
         standing(&job.directory, mac)?;
+        if let Some(certificate) = &job.certificate {
+            let name = certificate.as_deref().map_err(|denial| *denial)?;
+            return certificate::account(&job.directory, name, job.username.as_deref());
+        }
         let (Some(username), Some(password)) = (&job.username, &job.password) else {
             return Err(Denial::NoCredentials);
         };
@@ -266,7 +276,17 @@ pub(super) fn refusal(denial: Denial) -> Refusal {
         Denial::OtherDevice
         | Denial::UnknownDevice
         | Denial::PlaintextNotAllowed
-        | Denial::Changed => Refusal::NotAuthorized,
+        | Denial::Changed
+        | Denial::NoCertificate
+        | Denial::CertificateNoAccount
+        | Denial::CertificateOfAnother
+        | Denial::CertificateUnnamed
+        | Denial::CertificateRevoked
+        | Denial::CertificateUnlisted
+        | Denial::CertificateExpired
+        | Denial::CertificateNotYetValid
+        | Denial::CertificateUnknownIssuer
+        | Denial::CertificateRefused => Refusal::NotAuthorized,
         Denial::Busy | Denial::DamagedHash => Refusal::Unavailable,
     }
 }
@@ -311,10 +331,14 @@ mod tests {
                 packet_size: 1,
                 messages_per_s: 1,
                 bytes_per_s: 1,
+                over_rate: Default::default(),
                 burst_ms: 1,
                 connections: 1,
                 subscriptions: 1,
+                topic_length: 1,
                 topic_levels: 1,
+                user_properties: 1,
+                will_size: 1,
                 in_flight: 1,
                 queue_messages: 1,
                 queue_bytes: 1,

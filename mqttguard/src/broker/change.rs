@@ -100,7 +100,7 @@ impl Reactor {
     }
 
     /// Has the core cut a client off; one that does not listen is cut off all the same.
-    fn kick(&mut self, now: Time, identity: &str, why: Kick) {
+    pub(super) fn kick(&mut self, now: Time, identity: &str, why: Kick) {
         self.core.kick(now, identity, why);
         let mut any = false;
         for conn in self.conns.iter_mut() {
@@ -119,6 +119,7 @@ impl Reactor {
     }
 
     fn set_listeners(&mut self, now: Time, listeners: Vec<Listener>, tls: TlsByListener) {
+        let verifiers = self.listeners.verifiers();
         self.listeners.set(now, listeners, tls, &mut self.events);
         let orphans: Vec<ConnId> = self
             .conns
@@ -132,6 +133,7 @@ impl Reactor {
         for id in orphans {
             self.finish(now, id);
         }
+        self.check_certificates(now, &verifiers);
     }
 
     fn stop(&mut self, now: Time) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mqttguard_broker::{ConnId, Time, Version};
 use mqttguard_common::Mac;
+use rustls_pki_types::CertificateDer;
 use zeroize::Zeroize;
 
 use super::peers::Origin;
@@ -74,6 +75,8 @@ pub(super) struct Conn {
     pub(super) named: bool,
     /// Whether it ends once what waits is written.
     pub(super) closing: bool,
+    /// What its buffers were last counted for.
+    pub(super) counted: u64,
     waiting: Vec<u8>,
     blocked_since: Option<Time>,
     close_by: Option<Time>,
@@ -117,6 +120,7 @@ impl Conn {
             queued: false,
             named: false,
             closing: false,
+            counted: 0,
             waiting: Vec::new(),
             blocked_since: None,
             close_by: None,
@@ -127,9 +131,26 @@ impl Conn {
         &mut self.stream
     }
 
+    /// The certificates that the client has shown, its own first.
+    pub(super) fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
+        self.tls.as_ref()?.certificates()
+    }
+
+    /// Whether its TLS goes on with the secrets and certificates of an earlier session.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.tls.as_ref().is_some_and(Session::is_resumed)
+    }
+
     /// Whether a read makes sense now.
     pub(super) fn wants_read(&self) -> bool {
         self.readable && self.reading == Reading::Wanted
+    }
+
+    /// Bytes that it takes, what the socket has not taken and the unfinished TLS record included.
+    pub(super) fn buffers(&self) -> u64 {
+        let partial = self.tls.as_ref().map_or(0, Session::kept);
+        let bytes = size_of::<Conn>().saturating_add(self.waiting.capacity());
+        bytes.saturating_add(partial) as u64
     }
 
     /// Whether nothing waits for the socket.

@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mqttguard_broker::{Access, Version};
+use mqttguard_broker::{Access, Pressure, Version};
 use mqttguard_common::Mac;
 
 use crate::outlet::Outlet;
@@ -11,7 +11,8 @@ use crate::outlet::Outlet;
 pub struct BrokerEvent {
     /// The peer's MAC address, if the kernel knew it.
     pub mac: Option<Mac>,
-    /// The peer's address. None only for [`BrokerEventKind::Listening`].
+    /// The peer's address. None only for [`BrokerEventKind::Listening`] and
+    /// [`BrokerEventKind::Memory`].
     pub address: Option<IpAddr>,
     /// Who the client is, once it is let in: the user name.
     pub identity: Option<Arc<str>>,
@@ -55,6 +56,15 @@ pub enum BrokerEventKind {
         topic: String,
         /// The profile that lacks it.
         profile: String,
+    },
+    /// Memory has become short, or is no longer.
+    Memory {
+        /// How short it is now.
+        pressure: Pressure,
+        /// Bytes held.
+        used: u64,
+        /// The most that is allowed.
+        allowed: u64,
     },
     /// A limit was met.
     LimitMet {
@@ -107,6 +117,26 @@ pub enum Denial {
     Busy,
     /// The hash stored for the user is damaged.
     DamagedHash,
+    /// The client has no certificate and the listener requires one.
+    NoCertificate,
+    /// No account has the user name that the certificate's common name is.
+    CertificateNoAccount,
+    /// The CONNECT has another user name than the certificate.
+    CertificateOfAnother,
+    /// The certificate's subject has no common name, or several.
+    CertificateUnnamed,
+    /// A revocation list has the certificate, or one of its CAs.
+    CertificateRevoked,
+    /// There are revocation lists, but none of the certificate's CA.
+    CertificateUnlisted,
+    /// The certificate, or one of its CAs, has expired.
+    CertificateExpired,
+    /// The certificate begins later than the router's clock.
+    CertificateNotYetValid,
+    /// No CA of the listener has issued the certificate.
+    CertificateUnknownIssuer,
+    /// The certificate is damaged, not for clients, or its signature is wrong.
+    CertificateRefused,
 }
 
 impl Denial {
@@ -126,6 +156,16 @@ impl Denial {
             Denial::Changed => "the credential was changed meanwhile",
             Denial::Busy => "too many logins at once",
             Denial::DamagedHash => "the stored password hash is damaged",
+            Denial::NoCertificate => "no certificate, and the listener requires one",
+            Denial::CertificateNoAccount => "no account has the certificate's common name",
+            Denial::CertificateOfAnother => "the user name is not the certificate's common name",
+            Denial::CertificateUnnamed => "the certificate has no common name, or several",
+            Denial::CertificateRevoked => "the certificate is revoked",
+            Denial::CertificateUnlisted => "no revocation list of the certificate's CA",
+            Denial::CertificateExpired => "the certificate has expired",
+            Denial::CertificateNotYetValid => "the certificate is not valid yet",
+            Denial::CertificateUnknownIssuer => "no CA of the listener has issued the certificate",
+            Denial::CertificateRefused => "the certificate is damaged or not for clients",
         }
     }
 

@@ -15,6 +15,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use super::event::Events;
 use super::{ListenerTls, TlsByListener};
 use crate::config::{Listener, ListenerKind};
+use crate::pki::ClientVerifier;
 
 /// Tokens from here on are listening sockets'; below are connections' slots.
 pub(super) const FIRST_TOKEN: usize = 1 << 28;
@@ -290,6 +291,15 @@ impl Listeners {
 
     pub(super) fn get(&self, name: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| *entry.name == *name)
+    }
+
+    /// Who verifies certificates on which listener.
+    pub(super) fn verifiers(&self) -> HashMap<Arc<str>, Arc<ClientVerifier>> {
+        let verifier = |entry: &Entry| Some(Arc::clone(entry.tls()?.clients.as_ref()?));
+        let entries = self.entries.iter();
+        entries
+            .filter_map(|entry| Some((Arc::clone(&entry.name), verifier(entry)?)))
+            .collect()
     }
 
     pub(super) fn status(&self) -> Vec<ListenerStatus> {

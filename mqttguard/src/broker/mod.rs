@@ -9,10 +9,12 @@
 
 mod admission;
 mod auth;
+mod certificate;
 mod change;
 mod closing;
 mod conn;
 mod conns;
+mod door;
 mod event;
 mod grants;
 mod listen;
@@ -40,12 +42,14 @@ use mqttguard_broker::Config;
 use mqttguard_common::Mac;
 use rustls::ServerConfig;
 
+pub use door::DOOR;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
 pub use listen::ListenerStatus;
 pub use report::{BrokerStats, ClientStatus};
 
 use crate::config::Listener;
 use crate::outlet::Outlet;
+use crate::pki::ClientVerifier;
 use crate::registry::Directory;
 use change::Command;
 use reactor::Reactor;
@@ -67,6 +71,10 @@ pub struct Bounds {
     /// Connections at the same time from one device, or from one address where the device is not
     /// known. Leaves room for one that is many (Home Assistant and its add-ons).
     pub connections_per_device: u32,
+    /// New connections a second from one device, or from one address likewise, in the long run.
+    pub connects_per_s: u32,
+    /// New connections at once, after a quiet time.
+    pub connects_burst: u32,
 }
 
 /// What a router of 128 MB can afford and a house of a hundred devices does not reach.
@@ -81,9 +89,17 @@ impl Default for Bounds {
                 // seldom more than a word.
                 connect_size: 64 * 1024,
                 sessions: 1000,
+                // Home Assistant with 500 devices; twice that in other things.
+                retained_messages_total: 20_000,
+                retained_bytes_total: 8 * 1024 * 1024,
                 memory: 16 * 1024 * 1024,
             },
             connections_per_device: 64,
+            // A handshake takes a small router a hundredth of a second, so that a reconnect loop
+            // costs it a fiftieth of its time. All that is behind one repeater comes back at once
+            // after an outage.
+            connects_per_s: 2,
+            connects_burst: 100,
         }
     }
 }
@@ -93,6 +109,9 @@ impl Default for Bounds {
 pub struct ListenerTls {
     /// As [`crate::pki::Pki::tls_config`] makes it.
     pub config: Arc<ServerConfig>,
+    /// Who verifies the certificates of clients, in `config` too; None: they are not asked for
+    /// any.
+    pub clients: Option<Arc<ClientVerifier>>,
     /// What is not as it should be, though it works; told in [`ListenerStatus::errors`].
     pub problem: Option<String>,
 }
@@ -157,7 +176,8 @@ impl BrokerHandle {
     }
 
     /// Listens elsewhere, and serves new connections with other TLS. Sockets of addresses that
-    /// stay are kept, and so are the clients of listeners that keep their name and kind.
+    /// stay are kept, and so are the clients of listeners that keep their name and kind; but for
+    /// those whose certificates would not be taken any more.
     pub fn set_listeners(&self, listeners: Vec<Listener>, tls: TlsByListener) {
         self.command(Command::Listeners(listeners, tls));
     }

@@ -24,6 +24,8 @@ pub struct BrokerStats {
     pub listeners: Vec<ListenerStatus>,
     /// All clients that are in.
     pub clients: Vec<ClientStatus>,
+    /// How often each bound was met: those of [`mqttguard_broker::BOUNDS`] and of [`super::DOOR`].
+    pub limits_met: Vec<(&'static str, u64)>,
     /// Events that found their channel full, since the start.
     pub events_lost: u64,
 }
@@ -101,6 +103,15 @@ impl Reactor {
                     profile: account.map_or_else(String::new, |a| a.profile_name.clone()),
                 }
             }
+            NoticeKind::Memory {
+                pressure,
+                used,
+                allowed,
+            } => BrokerEventKind::Memory {
+                pressure,
+                used,
+                allowed,
+            },
             NoticeKind::Limit { limit, allowed } => BrokerEventKind::LimitMet { limit, allowed },
         };
         let (mac, address) = self.whereabouts(id);
@@ -139,7 +150,7 @@ impl Reactor {
         }
     }
 
-    /// Tells that a connection was closed at once, for want of room.
+    /// Tells that a connection was closed at once, for want of room, or has to wait its turn.
     pub(super) fn tell_full(
         &mut self,
         now: Time,
@@ -147,6 +158,7 @@ impl Reactor {
         limit: &'static str,
         allowed: u32,
     ) {
+        self.met.count(limit);
         let Some(suppressed) = self.peers.may_tell(now, Origin::of(address, mac)) else {
             return;
         };
@@ -192,6 +204,7 @@ impl Reactor {
             core: self.core.stats(),
             listeners: self.listeners.status(),
             clients: clients.collect(),
+            limits_met: self.core.limits_met().chain(self.met.iter()).collect(),
             events_lost: self.events.lost(),
         }
     }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use mqttguard_common::Mac;
 use serde_json::{Value, json};
 
-use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats, ListenerTls, TlsByListener};
-use crate::config::{Listener, Settings};
+use super::listener_tls::Serving;
+use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats};
+use crate::config::Settings;
 use crate::discovery;
 use crate::outlet::Outlet;
 use crate::pki::{Names, Pki};
@@ -25,6 +26,7 @@ const RETRY: Duration = Duration::from_secs(60);
 pub(super) struct Broker {
     pub(super) handle: BrokerHandle,
     pki: Pki,
+    serving: Serving,
     /// The names that the certificate was last held against, and when it is again.
     certified: (Names, Instant),
     /// An answer that is on its way.
@@ -50,10 +52,11 @@ impl Broker {
         let mut pki = Pki::open_or_create(&settings.main.data_dir, &names)
             .map_err(|error| error.to_string())?;
         pki.make_rsa_key();
+        let mut serving = Serving::default();
         let handle = broker::start(broker::Startup {
             listeners: settings.listeners.clone(),
             bounds: broker::Bounds::default(),
-            tls: tls(&pki, &settings.listeners),
+            tls: serving.follow(&pki, &settings.listeners),
             sys_interval: settings.main.sys_interval,
             directory: Arc::new(directory),
             resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
@@ -63,6 +66,7 @@ impl Broker {
         Ok(Broker {
             handle,
             pki,
+            serving,
             certified: (names, Instant::now() + CERTIFICATE_EVERY),
             stats: None,
         })
@@ -70,7 +74,7 @@ impl Broker {
 
     /// Listens as the configuration says.
     pub(super) fn listen(&mut self, settings: &Settings) {
-        let tls = tls(&self.pki, &settings.listeners);
+        let tls = self.serving.follow(&self.pki, &settings.listeners);
         self.handle.set_listeners(settings.listeners.clone(), tls);
     }
 
@@ -112,25 +116,6 @@ impl Broker {
         self.stats = self.handle.ask_stats();
         connected
     }
-}
-
-/// What each listener does TLS with.
-fn tls(pki: &Pki, listeners: &[Listener]) -> TlsByListener {
-    let encrypted = listeners
-        .iter()
-        .filter(|listener| listener.kind.is_encrypted());
-    let serve = |listener: &Listener| {
-        let config = pki
-            .tls_config(listener.tls.record_size)
-            .map_err(|error| error.to_string())?;
-        Ok(ListenerTls {
-            config,
-            problem: None,
-        })
-    };
-    encrypted
-        .map(|listener| (listener.name.clone(), serve(listener)))
-        .collect()
 }
 
 /// What clients on the LAN call the router. Its public addresses stay out of the certificate:

@@ -2,14 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use mqttguard_broker::{Access, Version};
+use mqttguard_broker::{Access, Pressure, Version};
 
 use crate::broker::{BrokerEvent, BrokerEventKind};
 use crate::events::EventKind;
 
 /// The event in the words of the one stream.
 pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
-    // Every event but `Listening` is about a peer.
+    // Every event but `Listening` and `Memory` is about a peer.
     let address = event.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let client_id = event.client_id.as_deref().unwrap_or_default().to_owned();
     match event.kind {
@@ -45,6 +45,15 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             profile,
             suppressed: event.suppressed,
         },
+        BrokerEventKind::Memory {
+            pressure,
+            used,
+            allowed,
+        } => EventKind::Memory {
+            pressure: memory_pressure(pressure),
+            used,
+            allowed,
+        },
         BrokerEventKind::LimitMet { limit, allowed } => EventKind::LimitMet {
             client_id: event.client_id.as_deref().map(str::to_owned),
             limit,
@@ -64,6 +73,15 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             up,
             detail,
         },
+    }
+}
+
+/// How short the broker's memory is, in a word.
+pub(super) const fn memory_pressure(pressure: Pressure) -> &'static str {
+    match pressure {
+        Pressure::None => "none",
+        Pressure::High => "high",
+        Pressure::Critical => "critical",
     }
 }
 

@@ -24,6 +24,7 @@
 //! A damaged or missing CA is never replaced by a new one: every client would have to be visited.
 
 mod authority;
+mod clients;
 mod rsa_key;
 mod serve;
 mod store;
@@ -40,6 +41,8 @@ use std::time::SystemTime;
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring as provider};
 use rustls::server::ProducesTickets;
+
+pub use clients::{ClientVerifier, common_name};
 
 use authority::{Authority, KeyKind};
 use rsa_key::RsaKey;
@@ -78,6 +81,14 @@ pub enum PkiError {
         /// What is wrong with it.
         what: String,
     },
+    /// A file that the owner brings is not what it should be.
+    #[error("{path}: {what}")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The host name cannot stand in a certificate.
     #[error("hostname {0:?}: expected a DNS name such as mqttguard.lan")]
     Hostname(String),
@@ -104,6 +115,13 @@ impl PkiError {
         PkiError::Damaged {
             path: path.to_owned(),
             what: what.into(),
+        }
+    }
+
+    fn unusable(path: &Path, what: impl fmt::Display) -> PkiError {
+        PkiError::Unusable {
+            path: path.to_owned(),
+            what: what.to_string(),
         }
     }
 
@@ -182,13 +200,17 @@ impl Pki {
 
     /// What a listener serves with: TLS 1.2 and 1.3, sessions resumed by stateless tickets, and
     /// whatever certificates [`Pki::renew`] left last. No TLS record is longer than `record_size`
-    /// bytes, from 512 to 16384.
+    /// bytes, from 512 to 16384. Clients are asked for a certificate if there is a verifier.
     ///
     /// # Errors
     ///
     /// When the library takes no such configuration.
-    pub fn tls_config(&self, record_size: u32) -> Result<Arc<ServerConfig>, PkiError> {
-        serve::config(&self.leaves, &self.tickets, record_size)
+    pub fn tls_config(
+        &self,
+        record_size: u32,
+        clients: Option<&Arc<ClientVerifier>>,
+    ) -> Result<Arc<ServerConfig>, PkiError> {
+        serve::config(&self.leaves, &self.tickets, record_size, clients)
     }
 
     /// The CA's certificate in PEM, for clients.

@@ -8,7 +8,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, Resol
 use rustls::sign::CertifiedKey;
 use rustls::{NamedGroup, ServerConfig};
 
-use super::{PkiError, crypto_provider, fingerprint};
+use super::{ClientVerifier, PkiError, crypto_provider, fingerprint};
 
 /// What encryption adds to a record at most: with AES-GCM in TLS 1.2 an explicit nonce of 8
 /// bytes and a tag of 16 (RFC 5288 section 3).
@@ -83,13 +83,17 @@ pub(super) fn config(
     leaves: &Arc<Leaves>,
     tickets: &Arc<dyn ProducesTickets>,
     record_size: u32,
+    clients: Option<&Arc<ClientVerifier>>,
 ) -> Result<Arc<ServerConfig>, PkiError> {
     let provider: Arc<CryptoProvider> = crypto_provider();
-    let mut config = ServerConfig::builder_with_provider(provider)
+    let builder = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| PkiError::crypto("a TLS configuration", error))?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::clone(leaves) as _);
+        .map_err(|error| PkiError::crypto("a TLS configuration", error))?;
+    let builder = match clients {
+        Some(clients) => builder.with_client_cert_verifier(Arc::clone(clients) as _),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(Arc::clone(leaves) as _);
     config.ticketer = Arc::clone(tickets);
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 1;

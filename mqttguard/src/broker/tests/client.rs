@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketType};
+use rustls::client::WantsClientCert;
 use rustls::{
-    CipherSuite, ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    CipherSuite, ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, StreamOwned,
     SupportedProtocolVersion,
 };
 use rustls_pki_types::pem::PemObject;
@@ -46,6 +47,15 @@ pub(super) fn tls_config_of(
     versions: &[&'static SupportedProtocolVersion],
     suite: Option<CipherSuite>,
 ) -> Arc<ClientConfig> {
+    Arc::new(tls_builder(ca_pem, versions, suite).with_no_client_auth())
+}
+
+/// The same, but for the client's own certificate.
+pub(super) fn tls_builder(
+    ca_pem: &str,
+    versions: &[&'static SupportedProtocolVersion],
+    suite: Option<CipherSuite>,
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let mut roots = RootCertStore::empty();
     let ca = CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap();
     roots.add(ca).unwrap();
@@ -53,12 +63,10 @@ pub(super) fn tls_config_of(
     if let Some(only) = suite {
         provider.cipher_suites.retain(|suite| suite.suite() == only);
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(provider))
+    ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    Arc::new(config)
 }
 
 pub(super) fn tls(

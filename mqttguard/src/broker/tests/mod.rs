@@ -3,6 +3,7 @@
 
 mod certificates;
 mod client;
+mod client_certificates;
 mod hostile;
 mod logins;
 mod running;
@@ -60,10 +61,14 @@ fn limits() -> Limits {
         packet_size: 256 * 1024,
         messages_per_s: 100_000,
         bytes_per_s: 100_000_000,
+        over_rate: mqttguard_broker::OverRate::Pace,
         burst_ms: 1000,
         connections: 8,
         subscriptions: 16,
+        topic_length: 512,
         topic_levels: 8,
+        user_properties: 32,
+        will_size: 4096,
         in_flight: 20,
         queue_messages: 1000,
         queue_bytes: 256 * 1024,
@@ -132,8 +137,14 @@ fn listener(name: &str, kind: ListenerKind, address: Ipv4Addr, port: u16) -> Lis
 /// The same TLS for all that do any.
 fn tls_of(pki: &Pki, listeners: &[Listener]) -> TlsByListener {
     let serve = |listener: &Listener| {
+        let clients = listener.tls.clients.as_ref();
+        let clients = clients.map(ClientVerifier::load).transpose();
+        let clients = clients.map_err(|error| error.to_string())?.map(Arc::new);
         Ok(ListenerTls {
-            config: pki.tls_config(listener.tls.record_size).unwrap(),
+            config: pki
+                .tls_config(listener.tls.record_size, clients.as_ref())
+                .unwrap(),
+            clients,
             problem: None,
         })
     };
@@ -151,6 +162,8 @@ fn listeners() -> Vec<Listener> {
 fn bounds(connect_timeout_ms: u64) -> Bounds {
     let mut bounds = Bounds::default();
     bounds.core.connect_timeout_ms = connect_timeout_ms;
+    // Tests connect far more often than devices do; those that are about it say so.
+    bounds.connects_burst = 10_000;
     bounds
 }
 

@@ -61,6 +61,18 @@ fn each_mistake_is_told_in_full() {
             "1: mqttguard 'first': name: found 'first', expected the only one, 'main'",
         ),
         (
+            "config listener 'tls'\n\toption client_certificate 'required'",
+            "2: listener 'tls': option client_certificate: found 'required', expected option client_ca beside it",
+        ),
+        (
+            "config listener 'x'\n\toption kind 'plain'\n\toption record_size '1k'",
+            "3: listener 'x': option record_size: found '1k', expected kind 'tls' or 'wss'",
+        ),
+        (
+            "config listener 'tls'\n\toption record_size '511'",
+            "2: listener 'tls': option record_size: found '511', expected a number of bytes such as 512, 16k or 1M, from 512 to 16k",
+        ),
+        (
             "config listener",
             "1: listener @listener[0]: name: found nothing, expected a name",
         ),
