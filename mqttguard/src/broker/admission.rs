@@ -17,6 +17,8 @@ use super::listen::Accepted;
 use super::peers::Origin;
 use super::reactor::Reactor;
 use super::tls::Session;
+use super::websocket::WebSocket;
+use crate::config::ListenerKind;
 
 impl Reactor {
     /// Accepts connections that wait, up to the limits.
@@ -44,6 +46,7 @@ impl Reactor {
         };
         let (kind, limit) = (listener.config.kind, listener.config.connections);
         let tls = listener.tls().map(|tls| Arc::clone(&tls.config));
+        let origins = (kind == ListenerKind::Wss).then(|| Arc::clone(&listener.origins));
         if listener.connections >= limit {
             return self.tell_full(now, (peer, mac), CONNECTIONS_OF_LISTENER, limit);
         }
@@ -85,7 +88,11 @@ impl Reactor {
                     listener.connections = listener.connections.saturating_add(1);
                 }
                 let listener = (accepted.listener, kind);
-                let mut conn = Conn::new(id, accepted.stream, tls, (peer, mac), listener);
+                let layers = (
+                    tls,
+                    origins.map(|origins| Box::new(WebSocket::new(origins))),
+                );
+                let mut conn = Conn::new(id, accepted.stream, layers, (peer, mac), listener);
                 if let Some(turn) = turn {
                     conn.reading = Reading::Until(turn);
                     self.resume.push(Reverse((turn, id.slot, id.serial)));
@@ -104,6 +111,10 @@ impl Reactor {
 
     /// A CONNECT has come: has its password checked.
     pub(super) fn request(&mut self, now: Time, id: ConnId, request: AuthRequest) {
+        if let Some(decision) = self.bridges.decide(id, &request) {
+            self.core.decide(now, id, decision);
+            return;
+        }
         if request.method.is_some() {
             let refusal = Decision::Refuse(Refusal::BadMethod);
             return self.core.decide(now, id, refusal);

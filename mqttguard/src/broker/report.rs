@@ -8,6 +8,7 @@ use std::time::Duration;
 use mqttguard_broker::{ConnId, Notice, NoticeKind, Stats, Time, Version};
 use mqttguard_common::Mac;
 
+use super::bridge::BridgeStatus;
 use super::conn::Login;
 use super::event::{BrokerEvent, BrokerEventKind};
 use super::listen::ListenerStatus;
@@ -26,6 +27,8 @@ pub struct BrokerStats {
     pub clients: Vec<ClientStatus>,
     /// How often each bound was met: those of [`mqttguard_broker::BOUNDS`] and of [`super::DOOR`].
     pub limits_met: Vec<(&'static str, u64)>,
+    /// All bridges.
+    pub bridges: Vec<BridgeStatus>,
     /// Events that found their channel full, since the start.
     pub events_lost: u64,
 }
@@ -65,6 +68,9 @@ impl Reactor {
     }
 
     fn tell_notice(&mut self, now: Time, notice: Notice) {
+        if self.bridge_noticed(&notice) {
+            return;
+        }
         let id = notice.conn;
         if let NoticeKind::Connected { version, .. } = notice.kind
             && let Some(conn) = self.conns.get_mut(id)
@@ -205,6 +211,7 @@ impl Reactor {
             listeners: self.listeners.status(),
             clients: clients.collect(),
             limits_met: self.core.limits_met().chain(self.met.iter()).collect(),
+            bridges: self.bridge_status(now),
             events_lost: self.events.lost(),
         }
     }

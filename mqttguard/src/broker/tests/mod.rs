@@ -4,11 +4,13 @@
 mod certificates;
 mod client;
 mod client_certificates;
+mod costs;
 mod hostile;
 mod logins;
 mod running;
 mod sessions;
 mod sys;
+mod websocket;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -183,6 +185,7 @@ impl Rig {
         let (sender, events) = sync_channel(4096);
         let handle = start(Startup {
             listeners: listeners(),
+            bridges: Vec::new(),
             bounds,
             tls: tls_of(&pki, &listeners()),
             sys_interval: Duration::ZERO,
