@@ -67,8 +67,8 @@ pub struct Config {
     /// Bytes of them.
     pub retained_bytes_total: u64,
     /// Bytes in all: of messages, queued or retained, and of the sessions, subscriptions and
-    /// connections themselves with their buffers. Packets that have come in part take a quarter of
-    /// it at most. See [`Pressure`] for what happens before it is reached.
+    /// connections themselves with their buffers. Packets that have come in part and
+    /// CONNECTs not decided on take a quarter of it at most. See [`Pressure`] for what happens before it is reached.
     pub memory: u64,
 }
 
@@ -199,6 +199,8 @@ pub struct Broker {
     relieve_at: Time,
     /// Bytes of answers not fetched.
     outboxes: u64,
+    /// Bytes of CONNECTs that wait for their decisions.
+    undecided: Gauge,
     /// Bytes of topic aliases.
     aliases: u64,
     /// [`Broker::set_outside_memory`].
@@ -264,6 +266,7 @@ impl Broker {
             look_at: Time::NEVER,
             relieve_at: Time(0),
             outboxes: 0,
+            undecided: Gauge::default(),
             aliases: 0,
             outside: 0,
             assigned: 0,

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use crate::broker::ALLOCATION;
 use crate::bucket::Bucket;
 use crate::codec::publish::Alias;
+use crate::message::Hold;
 use crate::session::Will;
 use crate::{ConnId, Limits, OverRate, Time, Version};
 
@@ -32,6 +33,8 @@ pub(crate) struct Pending {
     pub(crate) session_expiry_s: u32,
     pub(crate) receive_maximum: u16,
     pub(crate) will: Option<Box<Will>>,
+    /// What it takes in memory, with the caller's copy.
+    pub(crate) _hold: Hold,
     /// When the time to CONNECT is over.
     pub(crate) deadline: Time,
 }

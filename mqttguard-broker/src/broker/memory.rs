@@ -54,6 +54,7 @@ impl Broker {
             self.subscriptions.bytes(),
             connections,
             self.partial,
+            self.undecided.bytes() as u64,
             self.outboxes,
             self.aliases,
             self.outside,

@@ -270,3 +270,36 @@ fn everything_counts_and_is_given_back() {
     rig.lose(conn);
     assert_eq!(used(&rig), nothing);
 }
+
+/// A flood of large CONNECTs while passwords are checked: each waits here and with the caller.
+#[test]
+fn logins_that_wait_to_be_decided_are_bounded_together() {
+    let mut rig = rig();
+    let nothing = used(&rig);
+    let large = Connect::new(5, &"x".repeat(4_000)).bytes();
+    let mut conns = Vec::new();
+    for _ in 0..100 {
+        let conn = rig.open();
+        rig.broker.receive(rig.now, conn, &large);
+        conns.push(conn);
+    }
+    let mut waiting = 0;
+    while rig.broker.next_request().is_some() {
+        waiting += 1;
+    }
+    assert!((25..=31).contains(&waiting), "{waiting}");
+    assert!(used(&rig) - nothing < MEMORY / 4 + 100 * 2_000);
+    rig.pump();
+    assert_eq!(
+        rig.got(conns[99]),
+        [In::ConnAck {
+            present: false,
+            code: 0x89,
+            props: vec![]
+        }]
+    );
+    for conn in conns {
+        rig.lose(conn);
+    }
+    assert_eq!(used(&rig), nothing);
+}
