@@ -64,6 +64,7 @@ impl Reactor {
         let conn = self.conns.remove(id)?;
         self.buffers = self.buffers.saturating_sub(conn.counted);
         self.core.set_outside_memory(self.buffers);
+        self.forget_expiry(id, conn.until);
         self.peers.disconnect(now, conn.origin);
         if let Some(listener) = self.listeners.get_mut(&conn.listener) {
             listener.connections = listener.connections.saturating_sub(1);
