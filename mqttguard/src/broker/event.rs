@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mqttguard_broker::{Access, Version};
+use mqttguard_broker::{Access, Pressure, Version};
 use mqttguard_common::Mac;
 
 use crate::outlet::Outlet;
@@ -55,6 +55,15 @@ pub enum BrokerEventKind {
         topic: String,
         /// The profile that lacks it.
         profile: String,
+    },
+    /// Memory has become short, or is no longer.
+    Memory {
+        /// How short it is now.
+        pressure: Pressure,
+        /// Bytes held.
+        used: u64,
+        /// The most that is allowed.
+        allowed: u64,
     },
     /// A limit was met.
     LimitMet {

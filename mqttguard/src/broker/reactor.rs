@@ -16,6 +16,7 @@ use super::bridge::{self, Bridges};
 use super::change::Command;
 use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
 use super::conns::Conns;
+use super::door::Met;
 use super::event::{BrokerEventKind, Events};
 use super::journal::{self, Journal, SteadyClock};
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
@@ -61,6 +62,10 @@ pub(super) struct Reactor {
     pub(super) events: Events,
     pub(super) commands: Receiver<Command>,
     pub(super) sys: Sys,
+    /// Bounds met before the core was asked.
+    pub(super) met: Met,
+    /// Bytes of all connections' buffers.
+    pub(super) buffers: u64,
     /// Answers to logins held back, by when they are due; the number tells those of one time
     /// apart.
     pub(super) answers: BTreeMap<(Time, u64), Verdict>,
@@ -79,7 +84,7 @@ pub(super) struct Reactor {
     /// Connections whose turn of writing was over before they were done.
     unfinished: Vec<ConnId>,
     /// When connections above their rate may be read again.
-    resume: BinaryHeap<Reverse<(Time, u32, u32)>>,
+    pub(super) resume: BinaryHeap<Reverse<(Time, u32, u32)>>,
     /// Closed sockets that wait for their peers to close, and until when.
     pub(super) lingering: VecDeque<(Time, TcpStream)>,
     /// When connections that wait for their end are looked at.
@@ -125,6 +130,8 @@ impl Reactor {
             events: Events::new(startup.events),
             commands,
             sys: Sys::default(),
+            met: Met::default(),
+            buffers: 0,
             answers: BTreeMap::new(),
             answered: 0,
             expiries: BTreeSet::new(),

@@ -26,6 +26,8 @@ pub struct BrokerStats {
     pub listeners: Vec<ListenerStatus>,
     /// All clients that are in.
     pub clients: Vec<ClientStatus>,
+    /// How often each bound was met: those of [`mqttguard_broker::BOUNDS`] and of [`super::DOOR`].
+    pub limits_met: Vec<(&'static str, u64)>,
     /// All bridges.
     pub bridges: Vec<BridgeStatus>,
     /// How the journal is, if there is one.
@@ -114,6 +116,15 @@ impl Reactor {
                     },
                 }
             }
+            NoticeKind::Memory {
+                pressure,
+                used,
+                allowed,
+            } => BrokerEventKind::Memory {
+                pressure,
+                used,
+                allowed,
+            },
             NoticeKind::Limit { limit, allowed } => BrokerEventKind::LimitMet { limit, allowed },
         };
         let (mac, address) = self.whereabouts(id);
@@ -152,7 +163,7 @@ impl Reactor {
         }
     }
 
-    /// Tells that a connection was closed at once, for want of room.
+    /// Tells that a connection was closed at once, for want of room, or has to wait its turn.
     pub(super) fn tell_full(
         &mut self,
         now: Time,
@@ -160,6 +171,7 @@ impl Reactor {
         limit: &'static str,
         allowed: u32,
     ) {
+        self.met.count(limit);
         let Some(suppressed) = self.peers.may_tell(now, Origin::of(address, mac)) else {
             return;
         };
@@ -205,6 +217,7 @@ impl Reactor {
             core: self.core.stats(),
             listeners: self.listeners.status(),
             clients: clients.collect(),
+            limits_met: self.core.limits_met().chain(self.met.iter()).collect(),
             bridges: self.bridge_status(now),
             journal: self.journal.as_ref().map(Journal::status),
             events_lost: self.events.lost(),

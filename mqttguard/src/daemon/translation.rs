@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use mqttguard_broker::Access;
+use mqttguard_broker::{Access, Pressure};
 
 use crate::broker::{BrokerEvent, BrokerEventKind, protocol};
 use crate::events::EventKind;
@@ -45,6 +45,15 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             profile,
             suppressed: event.suppressed,
         },
+        BrokerEventKind::Memory {
+            pressure,
+            used,
+            allowed,
+        } => EventKind::Memory {
+            pressure: memory_pressure(pressure),
+            used,
+            allowed,
+        },
         BrokerEventKind::LimitMet { limit, allowed } => EventKind::LimitMet {
             client_id: event.client_id.as_deref().map(str::to_owned),
             limit,
@@ -74,5 +83,14 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             up,
             detail,
         },
+    }
+}
+
+/// How short the broker's memory is, in a word.
+pub(super) const fn memory_pressure(pressure: Pressure) -> &'static str {
+    match pressure {
+        Pressure::None => "none",
+        Pressure::High => "high",
+        Pressure::Critical => "critical",
     }
 }

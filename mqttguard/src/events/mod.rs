@@ -102,6 +102,15 @@ pub enum EventKind {
         /// Refusals left out since the last one.
         suppressed: u32,
     },
+    /// The broker's memory has become short, or is no longer.
+    Memory {
+        /// `none`, `high` (80 % of what is allowed) or `critical` (95 %).
+        pressure: &'static str,
+        /// Bytes held.
+        used: u64,
+        /// The most that is allowed, in bytes.
+        allowed: u64,
+    },
     /// A client met a limit of the broker.
     LimitMet {
         /// The client identifier, if known.
@@ -220,6 +229,7 @@ impl EventKind {
             EventKind::LoginRefused { .. } => "login-refused",
             EventKind::TopicRefused { .. } => "topic-refused",
             EventKind::LimitMet { .. } => "limit-met",
+            EventKind::Memory { .. } => "memory",
             EventKind::ProtocolError { .. } => "protocol-error",
             EventKind::Enforcement { .. } => "enforcement",
             EventKind::SourceChanged { .. } => "source-changed",
@@ -241,6 +251,10 @@ impl EventKind {
             | EventKind::LoginRefused { .. }
             | EventKind::TopicRefused { .. }
             | EventKind::LimitMet { .. }
+            | EventKind::Memory {
+                pressure: "high" | "critical",
+                ..
+            }
             | EventKind::ProtocolError { .. }
             | EventKind::ConfigRefused { .. }
             | EventKind::Enforcement { what: "failed", .. }
@@ -255,6 +269,7 @@ impl EventKind {
             EventKind::DeviceSeen { .. }
             | EventKind::StateChanged { .. }
             | EventKind::Enrolled { .. }
+            | EventKind::Memory { .. }
             | EventKind::Enforcement { .. }
             | EventKind::ConfigLoaded { .. }
             | EventKind::BridgeLink { up: true, .. } => Severity::Notice,
