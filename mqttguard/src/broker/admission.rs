@@ -6,13 +6,14 @@ use std::sync::Arc;
 use mio::{Interest, Token};
 use mqttguard_broker::{AuthRequest, ConnId, Decision, Time};
 
-use super::auth::{self, Job, Proof, Verdict};
+use super::auth::{self, Job, Proof, Proven, Verdict};
 use super::conn::Conn;
 use super::event::{BrokerEvent, BrokerEventKind, Denial};
 use super::listen::Accepted;
 use super::peers::Origin;
 use super::reactor::Reactor;
 use super::tls::Session;
+use crate::registry::Verifiers;
 
 impl Reactor {
     /// Accepts connections that wait, up to the limits.
@@ -158,7 +159,16 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(verdict.conn) else {
             return;
         };
-        let decision = match auth::decide(&self.directory, &verdict, conn.kind) {
+        // Whoever proves himself again has to be the same one.
+        let is_other = match (&conn.login, &verdict.proof) {
+            (Some(login), Ok(Proof::Proven(proven))) => login.identity != proven.account.username,
+            _ => false,
+        };
+        let decided = match is_other {
+            true => Err(Denial::OtherUser),
+            false => auth::decide(&self.directory, &verdict, conn.kind),
+        };
+        let decision = match decided {
             Ok(decision) => decision,
             Err(denial) => {
                 if verdict.proof.is_ok() {
@@ -177,10 +187,32 @@ impl Reactor {
                     conn.exchange = Some(exchange);
                 }
             }
-            Ok(Proof::Proven(proven)) => self.expire_at(now, id, proven.until),
+            Ok(Proof::Proven(proven)) => {
+                self.expire_at(now, id, proven.until);
+                if !proven.verifiers.is_empty() && matches!(decision, Decision::Accept { .. }) {
+                    self.hand_on(proven);
+                }
+            }
             Err(_) => {}
         }
         self.core.decide(now, id, decision);
+    }
+
+    /// Gives what a password has shown to who keeps it. If it is lost, the next login shows it too.
+    fn hand_on(&mut self, proven: Proven) {
+        self.events.tell(BrokerEvent {
+            mac: None,
+            address: None,
+            identity: Some(Arc::clone(&proven.account.username)),
+            client_id: None,
+            suppressed: 0,
+            kind: BrokerEventKind::Verified {
+                verifiers: Verifiers {
+                    hash: proven.account.hash.clone(),
+                    scram: proven.verifiers,
+                },
+            },
+        });
     }
 
     /// Guesses are each worth telling: somebody counts them. Their delays bound them.
@@ -199,7 +231,7 @@ impl Reactor {
     }
 
     fn tell_denial(&mut self, now: Time, verdict: &Verdict, why: Denial) {
-        if why.is_guess() {
+        if why.is_guess() && verdict.proof.is_err() {
             // Told when it was found out.
             return;
         }

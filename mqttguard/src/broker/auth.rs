@@ -72,6 +72,8 @@ pub(super) struct Proven {
     /// How long it holds, if not for good.
     pub(super) until: Option<SystemTime>,
     pub(super) by: By,
+    /// SCRAM verifiers of the password, where the account has none yet.
+    pub(super) verifiers: Vec<String>,
 }
 
 /// What somebody has shown who he is by.
@@ -93,6 +95,7 @@ impl Proven {
             data: None,
             until: None,
             by: By::Secret,
+            verifiers: Vec::new(),
         }
     }
 }

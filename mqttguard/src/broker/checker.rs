@@ -18,7 +18,7 @@ use super::certificate;
 use super::event::Denial;
 use super::http_auth::{Asker, HttpLogin};
 use super::password::{self, Hash};
-use super::scram::{ClientFirst, Exchange, Failure, Mechanism, Verifier};
+use super::scram::{ClientFirst, Exchange, Failure, Mechanism, Verifier, verifiers};
 use super::token::{self, Tokens};
 use crate::registry::Account;
 
@@ -205,7 +205,18 @@ impl Checker {
         }
         let tag = hmac::sign(&self.key, &message);
         self.good.insert(Arc::clone(&account.username), tag);
-        Ok(Proof::Proven(Proven::as_account(account)))
+        Ok(Proof::Proven(Proven {
+            verifiers: missing_verifiers(account, password),
+            ..Proven::as_account(account)
+        }))
+    }
+}
+
+/// What lets the account log in by SCRAM from now on, if it is older than that.
+fn missing_verifiers(account: &Account, password: &[u8]) -> Vec<String> {
+    match std::str::from_utf8(password) {
+        Ok(password) if account.scram.is_empty() => verifiers(password).unwrap_or_default(),
+        _ => Vec::new(),
     }
 }
 

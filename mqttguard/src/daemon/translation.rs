@@ -7,12 +7,13 @@ use mqttguard_broker::{Access, Version};
 use crate::broker::{BrokerEvent, BrokerEventKind};
 use crate::events::EventKind;
 
-/// The event in the words of the one stream.
-pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
+/// The event in the words of the one stream; None if it is not to be told.
+pub(super) fn event_kind(event: BrokerEvent) -> Option<EventKind> {
     // Every event but `Listening` is about a peer.
     let address = event.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let client_id = event.client_id.as_deref().unwrap_or_default().to_owned();
-    match event.kind {
+    Some(match event.kind {
+        BrokerEventKind::Verified { .. } => return None,
         BrokerEventKind::Connected {
             version,
             session_present: _,
@@ -64,7 +65,7 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             up,
             detail,
         },
-    }
+    })
 }
 
 /// The protocol's name as people write it.
