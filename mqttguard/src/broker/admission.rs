@@ -13,6 +13,8 @@ use super::listen::Accepted;
 use super::peers::Origin;
 use super::reactor::Reactor;
 use super::tls::Session;
+use super::websocket::WebSocket;
+use crate::config::ListenerKind;
 use crate::registry::Verifiers;
 
 impl Reactor {
@@ -41,6 +43,7 @@ impl Reactor {
         };
         let (kind, limit) = (listener.config.kind, listener.config.connections);
         let tls = listener.tls().map(|tls| Arc::clone(&tls.config));
+        let origins = (kind == ListenerKind::Wss).then(|| Arc::clone(&listener.origins));
         if listener.connections >= limit {
             return self.tell_full(now, (peer, mac), "connections of the listener", limit);
         }
@@ -74,7 +77,11 @@ impl Reactor {
                     listener.connections = listener.connections.saturating_add(1);
                 }
                 let listener = (accepted.listener, kind);
-                let conn = Conn::new(id, accepted.stream, tls, (peer, mac), listener);
+                let layers = (
+                    tls,
+                    origins.map(|origins| Box::new(WebSocket::new(origins))),
+                );
+                let conn = Conn::new(id, accepted.stream, layers, (peer, mac), listener);
                 self.conns.insert(conn);
                 self.enqueue(id);
             }
@@ -88,6 +95,10 @@ impl Reactor {
 
     /// A CONNECT or AUTH has come: has what is in it checked.
     pub(super) fn request(&mut self, now: Time, id: ConnId, request: AuthRequest) {
+        if let Some(decision) = self.bridges.decide(id, &request) {
+            self.core.decide(now, id, decision);
+            return;
+        }
         #[cfg(feature = "open")]
         if let Some(everybody) = &self.everybody {
             let decision = match request.method {

@@ -12,7 +12,7 @@ use crate::registry::Verifiers;
 pub struct BrokerEvent {
     /// The peer's MAC address, if the kernel knew it.
     pub mac: Option<Mac>,
-    /// The peer's address. None only for [`BrokerEventKind::Listening`].
+    /// The peer's address. None only for what is about no peer.
     pub address: Option<IpAddr>,
     /// Who the client is, once it is let in: the user name.
     pub identity: Option<Arc<str>>,
@@ -70,12 +70,29 @@ pub enum BrokerEventKind {
         /// The most that is allowed.
         allowed: u64,
     },
-    /// A peer broke MQTT or TLS.
+    /// A peer broke MQTT, TLS or WebSocket.
     ProtocolError {
-        /// The MQTT packet's name, or `TLS`.
+        /// The MQTT packet's name, `TLS` or `WebSocket`.
         packet: &'static str,
         /// What was wrong.
         what: String,
+    },
+    /// A bridge to another server came up or went down.
+    BridgeLink {
+        /// The bridge's section name.
+        bridge: Arc<str>,
+        /// Whether messages pass.
+        up: bool,
+        /// The server, and why not; may hold hostile text.
+        detail: String,
+    },
+    /// A bridge could not do all it was to: a message was dropped, a subscription refused, a limit
+    /// met.
+    BridgeTrouble {
+        /// The bridge's section name.
+        bridge: Arc<str>,
+        /// What, in words; may hold hostile text.
+        detail: String,
     },
     /// A listener came up or went down.
     Listening {

@@ -9,6 +9,7 @@
 
 mod admission;
 mod auth;
+mod bridge;
 mod certificate;
 mod change;
 mod checker;
@@ -34,6 +35,7 @@ mod sys;
 mod tests;
 mod tls;
 mod token;
+mod websocket;
 
 use std::collections::HashMap;
 use std::io;
@@ -44,17 +46,18 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use mio::Waker;
-use mqttguard_broker::Config;
+use mqttguard_broker::{Config, Version};
 use mqttguard_common::Mac;
 use rustls::ServerConfig;
 use zeroize::Zeroizing;
 
+pub use bridge::BridgeStatus;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
 pub use http_auth::HttpLogin;
 pub use listen::ListenerStatus;
 pub use report::{BrokerStats, ClientStatus};
 
-use crate::config::{self, Listener};
+use crate::config::{self, Bridge, Listener};
 use crate::outlet::Outlet;
 use crate::pki::ClientVerifier;
 use crate::registry::Directory;
@@ -132,6 +135,8 @@ pub struct Startup {
     pub listeners: Vec<Listener>,
     /// What those that do TLS serve with.
     pub tls: TlsByListener,
+    /// Other servers to bridge to.
+    pub bridges: Vec<Bridge>,
     /// What all clients together may use.
     pub bounds: Bounds,
     /// How often the topics below `$SYS/broker/` are brought up to date; zero for never.
@@ -200,6 +205,11 @@ impl BrokerHandle {
         self.command(Command::SysInterval(interval));
     }
 
+    /// Bridges to other servers. Those that stay as they are go on undisturbed.
+    pub fn set_bridges(&self, bridges: Vec<Bridge>) {
+        self.command(Command::Bridges(bridges));
+    }
+
     /// Counters, listeners and clients; None if the broker has stopped or does not answer.
     pub fn stats(&self) -> Option<BrokerStats> {
         self.ask_stats()?.recv_timeout(PATIENCE).ok()
@@ -239,5 +249,14 @@ impl BrokerHandle {
 impl Drop for BrokerHandle {
     fn drop(&mut self) {
         self.join();
+    }
+}
+
+/// The protocol's name as people write it.
+pub(crate) const fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::V31 => "3.1",
+        Version::V311 => "3.1.1",
+        Version::V5 => "5.0",
     }
 }

@@ -12,10 +12,11 @@ use mio::{Poll, Token, Waker};
 use mqttguard_broker::{Broker, ConnId, Flow, Time, Transmit};
 
 use super::auth::{self, Verdict};
+use super::bridge::{self, Bridges};
 use super::change::Command;
 use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
 use super::conns::Conns;
-use super::event::Events;
+use super::event::{BrokerEventKind, Events};
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
 use super::sys::Sys;
@@ -45,6 +46,8 @@ pub(super) struct Reactor {
     pub(super) core: Broker,
     pub(super) conns: Conns,
     pub(super) listeners: Listeners,
+    pub(super) bridges: Bridges,
+    pub(super) waker: Arc<Waker>,
     pub(super) peers: Peers,
     pub(super) bounds: Bounds,
     pub(super) login: auth::Worker,
@@ -82,7 +85,7 @@ pub(super) struct Reactor {
     /// Scratch: what was read.
     pub(super) input: Vec<u8>,
     /// Scratch: what the core sends.
-    plain: Vec<u8>,
+    pub(super) plain: Vec<u8>,
     /// Scratch: what TLS sends.
     pub(super) wire: Vec<u8>,
 }
@@ -100,6 +103,8 @@ impl Reactor {
             conns: Conns::default(),
             listeners: Listeners::new(poll.registry().try_clone()?),
             poll,
+            bridges: Bridges::default(),
+            waker: Arc::clone(&waker),
             peers: Peers::default(),
             bounds: startup.bounds,
             #[cfg(feature = "open")]
@@ -133,6 +138,7 @@ impl Reactor {
         reactor
             .listeners
             .set(now, startup.listeners, startup.tls, &mut reactor.events);
+        reactor.set_bridges(now, startup.bridges);
         Ok((reactor, waker))
     }
 
@@ -155,8 +161,10 @@ impl Reactor {
                     WAKER => {
                         self.take_commands(now);
                         self.take_verdicts(now);
+                        self.take_dialled(now);
                     }
                     token if token.0 >= FIRST_TOKEN => self.listeners.ready(token),
+                    token if token.0 >= bridge::FIRST_TOKEN => self.bridge_event(now, event),
                     Token(slot) => self.socket_event(now, slot, event),
                 }
             }
@@ -192,6 +200,7 @@ impl Reactor {
             self.sweep_at,
             self.stop_by,
             self.sys.deadline(),
+            self.bridges.deadline(),
         ];
         let now = self.now();
         // One more, as the clock shows whole milliseconds: no turn is for nothing.
@@ -222,6 +231,7 @@ impl Reactor {
         }
         self.give_answers(now);
         self.expire(now);
+        self.bridges_due(now);
         if self.sweep_at.is_some_and(|at| at <= now) {
             self.sweep(now);
         }
@@ -325,8 +335,14 @@ impl Reactor {
         match found {
             Ok(Input::Some | Input::Nothing) => self.enqueue(id),
             // What came before the end may be answered yet, if only by a DISCONNECT.
-            Ok(Input::End) if flow == Flow::Close => {}
+            Ok(Input::End | Input::Goodbye) if flow == Flow::Close => {}
             Ok(Input::End) | Err(_) => self.lose(now, id),
+            Ok(Input::Goodbye) => self.finish(now, id),
+            Ok(Input::BadWebSocket(what)) => {
+                let packet = "WebSocket";
+                self.tell_peer(now, id, BrokerEventKind::ProtocolError { packet, what });
+                self.finish(now, id);
+            }
             Ok(Input::BadTls(error)) => {
                 let kind = self.tls_failure(id, &error);
                 self.tell_peer(now, id, kind);
@@ -353,6 +369,8 @@ impl Reactor {
                     self.wanted(id);
                 }
                 self.serve(now, id);
+            } else {
+                self.bridge_named(now, id);
             }
         }
     }

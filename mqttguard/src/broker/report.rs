@@ -8,8 +8,10 @@ use std::time::Duration;
 use mqttguard_broker::{ConnId, Notice, NoticeKind, Stats, Time, Version};
 use mqttguard_common::Mac;
 
+use super::bridge::BridgeStatus;
 use super::conn::Login;
 use super::event::{BrokerEvent, BrokerEventKind};
+use super::http_auth;
 use super::listen::ListenerStatus;
 use super::peers::Origin;
 use super::reactor::Reactor;
@@ -24,6 +26,8 @@ pub struct BrokerStats {
     pub listeners: Vec<ListenerStatus>,
     /// All clients that are in.
     pub clients: Vec<ClientStatus>,
+    /// All bridges.
+    pub bridges: Vec<BridgeStatus>,
     /// Events that found their channel full, since the start.
     pub events_lost: u64,
 }
@@ -63,6 +67,9 @@ impl Reactor {
     }
 
     fn tell_notice(&mut self, now: Time, notice: Notice) {
+        if self.bridge_noticed(&notice) {
+            return;
+        }
         let id = notice.conn;
         if let NoticeKind::Connected { version, .. } = notice.kind
             && let Some(conn) = self.conns.get_mut(id)
@@ -100,8 +107,14 @@ impl Reactor {
                     topic,
                     profile: match account {
                         Some(account) => account.profile_name.clone(),
-                        // Whom the directory does not have is of the external check.
-                        None => "http_auth".to_owned(),
+                        // Whom the directory does not have is of the external check, or a bridge.
+                        None => {
+                            let name = notice.identity.as_deref().unwrap_or_default();
+                            match name.starts_with(http_auth::PREFIX) {
+                                true => "http_auth".to_owned(),
+                                false => String::new(),
+                            }
+                        }
                     },
                 }
             }
@@ -196,6 +209,7 @@ impl Reactor {
             core: self.core.stats(),
             listeners: self.listeners.status(),
             clients: clients.collect(),
+            bridges: self.bridge_status(now),
             events_lost: self.events.lost(),
         }
     }

@@ -7,6 +7,7 @@
 //! - `check`, `build`: the file held against the table, and made into [`Settings`].
 //! - `reference`: `docs/configuration.md`, written from the table.
 
+mod bridges;
 mod build;
 mod check;
 mod kinds;
@@ -42,7 +43,11 @@ const BUILTIN: &str = include_str!("builtin.uci");
 
 /// Whether a text can stand as `publish` or, with `$SYS` and the like, `subscribe` in a profile.
 pub fn is_pattern(text: &str, dollar: bool) -> bool {
-    kinds::Kind::read(&names::Pattern { dollar }, text).is_some()
+    let pattern = names::Pattern {
+        dollar,
+        variables: true,
+    };
+    kinds::Kind::read(&pattern, text).is_some()
 }
 
 /// Reads and validates a file.

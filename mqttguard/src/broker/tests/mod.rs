@@ -12,6 +12,7 @@ mod scram;
 mod sessions;
 mod sys;
 mod tokens;
+mod websocket;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -193,6 +194,7 @@ impl Rig {
         let (sender, events) = sync_channel(4096);
         let handle = start(Startup {
             listeners: listeners(),
+            bridges: Vec::new(),
             bounds,
             tls: tls_of(&pki, &listeners()),
             sys_interval: Duration::ZERO,
