@@ -187,6 +187,8 @@ impl Reactor {
                     let origin = Origin::of(verdict.address, verdict.mac);
                     self.peers.failed(now, origin);
                 }
+                let refused = &mut self.login_stats.refused;
+                *refused = refused.saturating_add(1);
                 self.tell_denial(now, &verdict, denial);
                 Decision::Refuse(auth::refusal(&verdict, denial))
             }
@@ -200,7 +202,8 @@ impl Reactor {
             }
             Ok(Proof::Proven(proven)) => {
                 self.expire_at(now, id, proven.until);
-                if !proven.verifiers.is_empty() && matches!(decision, Decision::Accept { .. }) {
+                if matches!(decision, Decision::Accept { .. }) {
+                    self.login_stats.accept(proven.by);
                     self.hand_on(proven);
                 }
             }
@@ -211,6 +214,9 @@ impl Reactor {
 
     /// Gives what a password has shown to who keeps it. If it is lost, the next login shows it too.
     fn hand_on(&mut self, proven: Proven) {
+        if proven.verifiers.is_empty() {
+            return;
+        }
         self.events.tell(BrokerEvent {
             mac: None,
             address: None,

@@ -164,6 +164,7 @@ impl Checker {
         let account = account.ok_or(Denial::TokenNamesNobody)?;
         Ok(Proof::Proven(Proven {
             until: Some(claims.until),
+            by: By::Token,
             ..Proven::as_account(account)
         }))
     }
@@ -239,6 +240,7 @@ fn scram(job: &mut Job, mechanism: Mechanism) -> Result<Proof, Denial> {
         return match (done, account) {
             (Ok(last), Some(account)) => Ok(Proof::Proven(Proven {
                 data: Some(last.into_bytes()),
+                by: By::Scram,
                 ..Proven::as_account(account)
             })),
             (Err(Failure::Proof) | Ok(_), None) => Err(Denial::UnknownUser),

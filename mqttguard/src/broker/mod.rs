@@ -51,6 +51,7 @@ use mqttguard_common::Mac;
 use rustls::ServerConfig;
 use zeroize::Zeroizing;
 
+pub use auth::LoginStats;
 pub use bridge::BridgeStatus;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
 pub use http_auth::HttpLogin;

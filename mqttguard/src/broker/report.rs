@@ -8,6 +8,7 @@ use std::time::Duration;
 use mqttguard_broker::{ConnId, Notice, NoticeKind, Stats, Time, Version};
 use mqttguard_common::Mac;
 
+use super::auth::LoginStats;
 use super::bridge::BridgeStatus;
 use super::conn::Login;
 use super::event::{BrokerEvent, BrokerEventKind};
@@ -28,6 +29,8 @@ pub struct BrokerStats {
     pub clients: Vec<ClientStatus>,
     /// All bridges.
     pub bridges: Vec<BridgeStatus>,
+    /// Logins, by what they were let in for.
+    pub logins: LoginStats,
     /// Events that found their channel full, since the start.
     pub events_lost: u64,
 }
@@ -210,6 +213,7 @@ impl Reactor {
             listeners: self.listeners.status(),
             clients: clients.collect(),
             bridges: self.bridge_status(now),
+            logins: self.login_stats,
             events_lost: self.events.lost(),
         }
     }

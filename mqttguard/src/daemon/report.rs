@@ -93,6 +93,16 @@ fn broker(daemon: &Daemon) -> Value {
         Err(error) => return json!({ "error": error, "listeners": [] }),
     };
     let mut out = core(&stats);
+    let logins = &stats.logins;
+    let logins = json!({
+        "password": logins.password,
+        "scram": logins.scram,
+        "token": logins.token,
+        "certificate": logins.certificate,
+        "http": logins.http,
+        "refused": logins.refused,
+    });
+    out.insert("logins".to_owned(), logins);
     let listeners = stats.listeners.iter().map(|listener| {
         json!({
             "name": &*listener.name,

@@ -77,6 +77,8 @@ fn scramps_client_logs_in_and_again_and_the_server_proves_itself() {
         });
         assert_eq!(identity.as_deref(), Some("lamp"));
     }
+    let logins = rig.handle.stats().unwrap().logins;
+    assert_eq!((logins.scram, logins.password, logins.refused), (6, 0, 0));
 }
 
 #[test]
