@@ -495,8 +495,8 @@ impl House {
             bounds: Bounds::default(),
             tls: TlsByListener::new(),
             sys_interval: Duration::ZERO,
-            logins: Arc::default(),
             directory: Arc::new(directory()),
+            logins: Arc::default(),
             resolve: Box::new(|_| Some(MAC)),
             events: sender.into(),
         })

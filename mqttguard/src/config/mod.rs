@@ -43,11 +43,14 @@ const BUILTIN: &str = include_str!("builtin.uci");
 
 /// Whether a text can stand as `publish` or, with `$SYS` and the like, `subscribe` in a profile.
 pub fn is_pattern(text: &str, dollar: bool) -> bool {
-    let pattern = names::Pattern {
-        dollar,
-        variables: true,
-    };
-    kinds::Kind::read(&pattern, text).is_some()
+    kinds::Kind::read(
+        &names::Pattern {
+            dollar,
+            variables: true,
+        },
+        text,
+    )
+    .is_some()
 }
 
 /// Reads and validates a file.

@@ -141,6 +141,56 @@ pub(super) const HOSTNAME: Text = Text {
     what: "a host name of letters, digits, '-' and '.', such as openwrt.lan",
 };
 
+/// The user name on another MQTT server.
+pub(super) const USERNAME: Text = Text {
+    max: 1024,
+    allowed: |text| !text.chars().any(char::is_control),
+    what: "a user name without control characters",
+};
+
+/// The client identifier on another MQTT server.
+pub(super) const CLIENT_ID: Text = Text {
+    max: 256,
+    allowed: |text| !text.chars().any(char::is_control),
+    what: "a client identifier without control characters",
+};
+
+/// The first part of a topic name.
+pub(super) const LOCAL_PREFIX: Text = Text {
+    max: 128,
+    allowed: |text| !text.starts_with('$') && is_prefix(text),
+    what: "the beginning of topics such as cloud/, that end with '/', without '+', '#' and a '$' in front",
+};
+
+/// The same on another server, where `$` may have a meaning.
+pub(super) const REMOTE_PREFIX: Text = Text {
+    max: 128,
+    allowed: |text| !text.starts_with("$share/") && is_prefix(text),
+    what: "the beginning of topics such as home/ that end with '/', without '+' and '#'",
+};
+
+/// Whole levels: anything else would make a level of two halves, which no pattern can match.
+fn is_prefix(text: &str) -> bool {
+    text.ends_with('/') && !text.contains(['+', '#']) && !text.chars().any(char::is_control)
+}
+
+/// A host name or an IP address.
+pub(super) struct Host;
+
+impl Kind for Host {
+    type Value = String;
+    fn read(&self, text: &str) -> Option<String> {
+        let address = text.parse::<IpAddr>();
+        match address.is_ok_and(|address| !address.is_multicast()) {
+            true => Some(text.to_owned()),
+            false => HOSTNAME.read(text),
+        }
+    }
+    fn expected(&self) -> String {
+        "a host name such as mqtt.example.org, or an IPv4 or IPv6 address".into()
+    }
+}
+
 /// A value of a claim in a token, often a URL.
 pub(super) const TOKEN_TEXT: Text = Text {
     max: 200,
@@ -213,56 +263,6 @@ impl Kind for HttpUrl {
         "a URL such as https://auth.example/mqtt or http://127.0.0.1:8080/mqtt; http only to this \
          router itself"
             .into()
-    }
-}
-
-/// The user name on another MQTT server.
-pub(super) const USERNAME: Text = Text {
-    max: 1024,
-    allowed: |text| !text.chars().any(char::is_control),
-    what: "a user name without control characters",
-};
-
-/// The client identifier on another MQTT server.
-pub(super) const CLIENT_ID: Text = Text {
-    max: 256,
-    allowed: |text| !text.chars().any(char::is_control),
-    what: "a client identifier without control characters",
-};
-
-/// The first part of a topic name.
-pub(super) const LOCAL_PREFIX: Text = Text {
-    max: 128,
-    allowed: |text| !text.starts_with('$') && is_prefix(text),
-    what: "the beginning of topics such as cloud/, that end with '/', without '+', '#' and a '$' in front",
-};
-
-/// The same on another server, where `$` may have a meaning.
-pub(super) const REMOTE_PREFIX: Text = Text {
-    max: 128,
-    allowed: |text| !text.starts_with("$share/") && is_prefix(text),
-    what: "the beginning of topics such as home/ that end with '/', without '+' and '#'",
-};
-
-/// Whole levels: anything else would make a level of two halves, which no pattern can match.
-fn is_prefix(text: &str) -> bool {
-    text.ends_with('/') && !text.contains(['+', '#']) && !text.chars().any(char::is_control)
-}
-
-/// A host name or an IP address.
-pub(super) struct Host;
-
-impl Kind for Host {
-    type Value = String;
-    fn read(&self, text: &str) -> Option<String> {
-        let address = text.parse::<IpAddr>();
-        match address.is_ok_and(|address| !address.is_multicast()) {
-            true => Some(text.to_owned()),
-            false => HOSTNAME.read(text),
-        }
-    }
-    fn expected(&self) -> String {
-        "a host name such as mqtt.example.org, or an IPv4 or IPv6 address".into()
     }
 }
 

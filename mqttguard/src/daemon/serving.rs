@@ -77,12 +77,17 @@ impl Broker {
         })
     }
 
-    /// Has it listen, bridge and check logins as configured.
-    pub(super) fn configure(&mut self, settings: &Settings) {
+    /// Has later logins checked as the configuration has it now.
+    fn follow_logins(&self, settings: &Settings) {
         match logins(settings) {
             Ok(logins) => self.handle.set_logins(Arc::new(logins)),
             Err(error) => log::error!("logins: {error}"),
         }
+    }
+
+    /// Has it listen and bridge as configured.
+    pub(super) fn configure(&mut self, settings: &Settings) {
+        self.follow_logins(settings);
         let tls = self.serving.follow(&self.pki, &settings.listeners);
         self.handle.set_listeners(settings.listeners.clone(), tls);
         self.handle.set_bridges(bridges(settings, &self.pki));
@@ -130,6 +135,22 @@ impl Broker {
     }
 }
 
+/// The bridges, each with a client identifier: unless it is configured, one that no other router
+/// has, and that stays as long as the router's own CA does. Two clients of one identifier would
+/// throw each other out again and again.
+fn bridges(settings: &Settings, pki: &Pki) -> Vec<Bridge> {
+    let fingerprint = pki.ca_fingerprint().replace(':', "").to_lowercase();
+    let router = fingerprint.get(..ROUTER_DIGITS).unwrap_or_default();
+    let named = |bridge: &Bridge| Bridge {
+        client_id: Some(match &bridge.client_id {
+            Some(own) => own.clone(),
+            None => format!("mqttguard-{router}-{}", bridge.name),
+        }),
+        ..bridge.clone()
+    };
+    settings.bridges.iter().map(named).collect()
+}
+
 /// How clients prove who they are.
 fn logins(settings: &Settings) -> Result<Logins, String> {
     let secret = secret::load_or_create(&settings.main.data_dir);
@@ -146,22 +167,6 @@ fn logins(settings: &Settings) -> Result<Logins, String> {
             })
         }),
     })
-}
-
-/// The bridges, each with a client identifier: unless it is configured, one that no other router
-/// has, and that stays as long as the router's own CA does. Two clients of one identifier would
-/// throw each other out again and again.
-fn bridges(settings: &Settings, pki: &Pki) -> Vec<Bridge> {
-    let fingerprint = pki.ca_fingerprint().replace(':', "").to_lowercase();
-    let router = fingerprint.get(..ROUTER_DIGITS).unwrap_or_default();
-    let named = |bridge: &Bridge| Bridge {
-        client_id: Some(match &bridge.client_id {
-            Some(own) => own.clone(),
-            None => format!("mqttguard-{router}-{}", bridge.name),
-        }),
-        ..bridge.clone()
-    };
-    settings.bridges.iter().map(named).collect()
 }
 
 /// What clients on the LAN call the router. Its public addresses stay out of the certificate:
