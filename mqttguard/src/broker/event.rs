@@ -5,6 +5,7 @@ use mqttguard_broker::{Access, Pressure, Version};
 use mqttguard_common::Mac;
 
 use crate::outlet::Outlet;
+use crate::registry::Verifiers;
 
 /// Something the broker has to tell, and whom it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,12 @@ pub enum BrokerEventKind {
         why: &'static str,
         /// Whether it said so itself.
         by_client: bool,
+    },
+    /// A client that was let in has shown the password of an account without SCRAM verifiers. To be
+    /// kept, not told.
+    Verified {
+        /// Those of its password, and the hash that they go with.
+        verifiers: Verifiers,
     },
     /// A login was refused.
     LoginRefused {
@@ -210,7 +217,7 @@ impl Denial {
             Denial::BadExchange => "the authentication data is malformed",
             Denial::OtherUser => "it names two different users",
             Denial::NoVerifier => {
-                "the credential is of a time before SCRAM; enrol the device again to use it"
+                "the credential is of a time before SCRAM; one login by password makes it fit"
             }
             Denial::BadToken => "the token is not one that a trusted key has signed",
             Denial::TokenExpired => "the token has expired",

@@ -53,6 +53,7 @@ use mqttguard_common::Mac;
 use rustls::ServerConfig;
 use zeroize::Zeroizing;
 
+pub use auth::LoginStats;
 pub use bridge::BridgeStatus;
 pub use door::DOOR;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};

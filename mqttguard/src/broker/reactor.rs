@@ -53,6 +53,7 @@ pub(super) struct Reactor {
     pub(super) peers: Peers,
     pub(super) bounds: Bounds,
     pub(super) login: auth::Worker,
+    pub(super) login_stats: auth::LoginStats,
     /// What everybody is let in with, unasked.
     #[cfg(feature = "open")]
     pub(super) everybody: Option<mqttguard_broker::Decision>,
@@ -123,6 +124,7 @@ impl Reactor {
             bounds: startup.bounds,
             #[cfg(feature = "open")]
             everybody: None,
+            login_stats: auth::LoginStats::default(),
             login: auth::Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
             directory: startup.directory,
             logins: startup.logins,

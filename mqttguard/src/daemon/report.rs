@@ -105,6 +105,16 @@ fn broker(daemon: &Daemon) -> Value {
     let met = stats.limits_met.iter();
     let met = met.map(|(name, count)| ((*name).to_owned(), json!(count)));
     out.insert("limits_met".to_owned(), Value::Object(met.collect()));
+    let logins = &stats.logins;
+    let logins = json!({
+        "password": logins.password,
+        "scram": logins.scram,
+        "token": logins.token,
+        "certificate": logins.certificate,
+        "http": logins.http,
+        "refused": logins.refused,
+    });
+    out.insert("logins".to_owned(), logins);
     let listeners = stats.listeners.iter().map(|listener| {
         json!({
             "name": &*listener.name,
