@@ -94,6 +94,10 @@ impl Reactor {
 
     /// A CONNECT has come: has its password checked.
     pub(super) fn request(&mut self, now: Time, id: ConnId, request: AuthRequest) {
+        if let Some(decision) = self.bridges.decide(id, &request) {
+            self.core.decide(now, id, decision);
+            return;
+        }
         if request.method.is_some() {
             let refusal = Decision::Refuse(Refusal::BadMethod);
             return self.core.decide(now, id, refusal);

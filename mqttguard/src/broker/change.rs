@@ -12,7 +12,7 @@ use super::auth;
 use super::event::Denial;
 use super::reactor::Reactor;
 use super::report::BrokerStats;
-use crate::config::Listener;
+use crate::config::{Bridge, Listener};
 use crate::registry::{Account, Directory};
 
 /// How long clients have to hear that the broker stops.
@@ -23,6 +23,7 @@ pub(super) enum Command {
     Directory(Arc<Directory>),
     Listeners(Vec<Listener>, TlsByListener),
     SysInterval(Duration),
+    Bridges(Vec<Bridge>),
     Stats(SyncSender<BrokerStats>),
     Stop,
 }
@@ -36,6 +37,7 @@ impl Reactor {
                 Command::SysInterval(interval) => {
                     self.sys.set_interval(now, interval, &mut self.core);
                 }
+                Command::Bridges(bridges) => self.set_bridges(now, bridges),
                 Command::Stats(reply) => {
                     // Whoever asked has stopped waiting.
                     let _ = reply.try_send(self.stats(now));
@@ -138,6 +140,7 @@ impl Reactor {
 
     fn stop(&mut self, now: Time) {
         self.stop_by = Some(now + STOP);
+        self.stop_bridges(now);
         self.listeners
             .set(now, Vec::new(), TlsByListener::new(), &mut self.events);
         let mut identities = HashSet::new();

@@ -11,7 +11,7 @@ use crate::outlet::Outlet;
 pub struct BrokerEvent {
     /// The peer's MAC address, if the kernel knew it.
     pub mac: Option<Mac>,
-    /// The peer's address. None only for [`BrokerEventKind::Listening`].
+    /// The peer's address. None only for what is about no peer.
     pub address: Option<IpAddr>,
     /// Who the client is, once it is let in: the user name.
     pub identity: Option<Arc<str>>,
@@ -69,6 +69,23 @@ pub enum BrokerEventKind {
         packet: &'static str,
         /// What was wrong.
         what: String,
+    },
+    /// A bridge to another server came up or went down.
+    BridgeLink {
+        /// The bridge's section name.
+        bridge: Arc<str>,
+        /// Whether messages pass.
+        up: bool,
+        /// The server, and why not; may hold hostile text.
+        detail: String,
+    },
+    /// A bridge could not do all it was to: a message was dropped, a subscription refused, a limit
+    /// met.
+    BridgeTrouble {
+        /// The bridge's section name.
+        bridge: Arc<str>,
+        /// What, in words; may hold hostile text.
+        detail: String,
     },
     /// A listener came up or went down.
     Listening {

@@ -9,6 +9,7 @@
 
 mod admission;
 mod auth;
+mod bridge;
 mod certificate;
 mod change;
 mod closing;
@@ -38,15 +39,16 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use mio::Waker;
-use mqttguard_broker::Config;
+use mqttguard_broker::{Config, Version};
 use mqttguard_common::Mac;
 use rustls::ServerConfig;
 
+pub use bridge::BridgeStatus;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
 pub use listen::ListenerStatus;
 pub use report::{BrokerStats, ClientStatus};
 
-use crate::config::Listener;
+use crate::config::{Bridge, Listener};
 use crate::outlet::Outlet;
 use crate::pki::ClientVerifier;
 use crate::registry::Directory;
@@ -113,6 +115,8 @@ pub struct Startup {
     pub listeners: Vec<Listener>,
     /// What those that do TLS serve with.
     pub tls: TlsByListener,
+    /// Other servers to bridge to.
+    pub bridges: Vec<Bridge>,
     /// What all clients together may use.
     pub bounds: Bounds,
     /// How often the topics below `$SYS/broker/` are brought up to date; zero for never.
@@ -174,6 +178,11 @@ impl BrokerHandle {
         self.command(Command::SysInterval(interval));
     }
 
+    /// Bridges to other servers. Those that stay as they are go on undisturbed.
+    pub fn set_bridges(&self, bridges: Vec<Bridge>) {
+        self.command(Command::Bridges(bridges));
+    }
+
     /// Counters, listeners and clients; None if the broker has stopped or does not answer.
     pub fn stats(&self) -> Option<BrokerStats> {
         self.ask_stats()?.recv_timeout(PATIENCE).ok()
@@ -213,5 +222,14 @@ impl BrokerHandle {
 impl Drop for BrokerHandle {
     fn drop(&mut self) {
         self.join();
+    }
+}
+
+/// The protocol's name as people write it.
+pub(crate) const fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::V31 => "3.1",
+        Version::V311 => "3.1.1",
+        Version::V5 => "5.0",
     }
 }

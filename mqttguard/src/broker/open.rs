@@ -74,6 +74,7 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
     let (events, _nobody) = sync_channel(EVENTS);
     let startup = Startup {
         listeners: listeners.into_iter().flatten().collect(),
+        bridges: Vec::new(),
         bounds: Bounds {
             core: Config {
                 connections: CONNECTIONS,

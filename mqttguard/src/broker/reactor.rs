@@ -12,6 +12,7 @@ use mio::{Poll, Token, Waker};
 use mqttguard_broker::{Broker, ConnId, Flow, Time, Transmit};
 
 use super::auth::{self, Verdict};
+use super::bridge::{self, Bridges};
 use super::change::Command;
 use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
 use super::conns::Conns;
@@ -45,6 +46,8 @@ pub(super) struct Reactor {
     pub(super) core: Broker,
     pub(super) conns: Conns,
     pub(super) listeners: Listeners,
+    pub(super) bridges: Bridges,
+    pub(super) waker: Arc<Waker>,
     pub(super) peers: Peers,
     pub(super) bounds: Bounds,
     pub(super) login: auth::Worker,
@@ -79,7 +82,7 @@ pub(super) struct Reactor {
     /// Scratch: what was read.
     pub(super) input: Vec<u8>,
     /// Scratch: what the core sends.
-    plain: Vec<u8>,
+    pub(super) plain: Vec<u8>,
     /// Scratch: what TLS sends.
     pub(super) wire: Vec<u8>,
 }
@@ -97,6 +100,8 @@ impl Reactor {
             conns: Conns::default(),
             listeners: Listeners::new(poll.registry().try_clone()?),
             poll,
+            bridges: Bridges::default(),
+            waker: Arc::clone(&waker),
             peers: Peers::default(),
             bounds: startup.bounds,
             #[cfg(feature = "open")]
@@ -128,6 +133,7 @@ impl Reactor {
         reactor
             .listeners
             .set(now, startup.listeners, startup.tls, &mut reactor.events);
+        reactor.set_bridges(now, startup.bridges);
         Ok((reactor, waker))
     }
 
@@ -150,8 +156,10 @@ impl Reactor {
                     WAKER => {
                         self.take_commands(now);
                         self.take_verdicts(now);
+                        self.take_dialled(now);
                     }
                     token if token.0 >= FIRST_TOKEN => self.listeners.ready(token),
+                    token if token.0 >= bridge::FIRST_TOKEN => self.bridge_event(now, event),
                     Token(slot) => self.socket_event(now, slot, event),
                 }
             }
@@ -186,6 +194,7 @@ impl Reactor {
             self.sweep_at,
             self.stop_by,
             self.sys.deadline(),
+            self.bridges.deadline(),
         ];
         let now = self.now();
         // One more, as the clock shows whole milliseconds: no turn is for nothing.
@@ -215,6 +224,7 @@ impl Reactor {
             self.wanted(ConnId { slot, serial });
         }
         self.give_answers(now);
+        self.bridges_due(now);
         if self.sweep_at.is_some_and(|at| at <= now) {
             self.sweep(now);
         }
@@ -352,6 +362,8 @@ impl Reactor {
                     self.wanted(id);
                 }
                 self.serve(now, id);
+            } else {
+                self.bridge_named(now, id);
             }
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mqttguard_common::{MAX_EXCEPTIONS, Mac};
 
+use super::bridges;
 use super::check::{Checked, Place};
 use super::kinds::size;
 use super::mistake::{ConfigError, found};
@@ -33,6 +34,7 @@ pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Setti
     let exceptions = exceptions(of(EXCEPTION.kind), errors);
     let devices = devices(of(DEVICE_SECTION.kind), errors);
     let limits = limits?;
+    let bridges = bridges::bridges(of(BRIDGE.kind), &limits, errors);
     Some(Settings {
         main: main?,
         listeners: listeners?,
@@ -40,6 +42,7 @@ pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Setti
         default_limits: limits.get("default")?.clone(),
         limits,
         exceptions: exceptions?,
+        bridges: bridges?,
         devices: devices?,
     })
 }

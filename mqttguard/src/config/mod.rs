@@ -7,6 +7,7 @@
 //! - `check`, `build`: the file held against the table, and made into [`Settings`].
 //! - `reference`: `docs/configuration.md`, written from the table.
 
+mod bridges;
 mod build;
 mod check;
 mod kinds;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::kinds::*;
 use super::names::*;
 use super::schema::{Absent, Naming, Opt, Section};
-use super::settings::{Hook, ListenerKind, Mode};
+use super::settings::{BridgeProtocol, Hook, ListenerKind, Mode};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -32,6 +32,7 @@ pub(super) static SECTIONS: &[&Section] = &[
     &PROFILE,
     &LIMITS,
     &EXCEPTION,
+    &BRIDGE,
     &DEVICE_SECTION,
 ];
 
@@ -186,11 +187,11 @@ pub(super) static PROFILE: Section = Section {
 };
 
 options! {
-    PUBLISH: Pattern = many "publish" Pattern { dollar: false }, Absent::Means("nothing"),
+    PUBLISH: Pattern = many "publish" Pattern { dollar: false, variables: true }, Absent::Means("nothing"),
         "Topics the device may publish to.";
-    SUBSCRIBE: Pattern = many "subscribe" Pattern { dollar: true }, Absent::Means("nothing"),
+    SUBSCRIBE: Pattern = many "subscribe" Pattern { dollar: true, variables: true }, Absent::Means("nothing"),
         "Topics the device may subscribe to. A wider subscription is refused.";
-    DENY: Pattern = many "deny" Pattern { dollar: true }, Absent::Means("nothing"),
+    DENY: Pattern = many "deny" Pattern { dollar: true, variables: true }, Absent::Means("nothing"),
         "Topics out of reach although the patterns above cover them: not to be published to, and \
          left out of what a wider subscription brings.";
     PROFILE_LIMITS: Ref = one "limits" Ref("limits"), Absent::Is("default"),
@@ -287,6 +288,78 @@ options! {
         "The only device that may.";
     EXCEPTION_PORT: Port = one "port" Port("TCP or UDP"), Absent::Means("every port"),
         "The only destination port.";
+}
+
+pub(super) static BRIDGE: Section = Section {
+    kind: "bridge",
+    naming: Naming::Named,
+    max: 8,
+    help: "Another MQTT server that topics go to and come from. What cannot go now waits, at QoS 1 \
+           and 2, as `limits` has it.",
+    options: &[
+        &BRIDGE_ENABLED,
+        &BRIDGE_HOST,
+        &BRIDGE_PORT,
+        &BRIDGE_TLS,
+        &BRIDGE_CA,
+        &BRIDGE_CERTIFICATE,
+        &BRIDGE_KEY,
+        &BRIDGE_USERNAME,
+        &BRIDGE_PASSWORD_FILE,
+        &BRIDGE_CLIENT_ID,
+        &BRIDGE_PROTOCOL,
+        &BRIDGE_KEEPALIVE,
+        &BRIDGE_OUT,
+        &BRIDGE_IN,
+        &BRIDGE_LOCAL_PREFIX,
+        &BRIDGE_REMOTE_PREFIX,
+        &BRIDGE_QOS,
+        &BRIDGE_LIMITS,
+    ],
+};
+
+options! {
+    BRIDGE_ENABLED: Bool = one "enabled" Bool, Absent::Is("1"),
+        "Off: as if it were not there; what waits for it is given up.";
+    BRIDGE_HOST: Host = one "host" Host, Absent::Mistake,
+        "The server's name or address. Its certificate has to be for it.";
+    BRIDGE_PORT: Port = one "port" Port("TCP"), Absent::Means("8883, or 1883 without TLS"),
+        "The server's port.";
+    BRIDGE_TLS: Bool = one "tls" Bool, Absent::Is("1"),
+        "Off: everything, the password too, crosses the network in the clear.";
+    BRIDGE_CA: Path = one "ca" Path, Absent::Is("/etc/ssl/certs/ca-certificates.crt"),
+        "Certificates of the authorities that the server's certificate may come from, in PEM. The \
+         default is that of the package `ca-bundle`.";
+    BRIDGE_CERTIFICATE: Path = one "certificate" Path, Absent::Means("none"),
+        "The router's own certificate for this server, with its chain, in PEM.";
+    BRIDGE_KEY: Path = one "key" Path, Absent::Means("none"),
+        "The private key of `certificate`, in PEM. Nobody but root may be able to read the file.";
+    BRIDGE_USERNAME: Text = one "username" USERNAME, Absent::Means("none"),
+        "The user name on the server.";
+    BRIDGE_PASSWORD_FILE: Path = one "password_file" Path, Absent::Means("no password"),
+        "A file with the password and nothing else. Nobody but root may be able to read it.";
+    BRIDGE_CLIENT_ID: Text = one "client_id" CLIENT_ID,
+        Absent::Means("one of this router and bridge alone"),
+        "The client identifier on the server.";
+    BRIDGE_PROTOCOL: Choice<BridgeProtocol> = one "protocol"
+        Choice(&[("5", BridgeProtocol::V5), ("3.1.1", BridgeProtocol::V311)]), Absent::Is("5"),
+        "The version of MQTT to begin with. A server that does not speak 5 is asked in 3.1.1.";
+    BRIDGE_KEEPALIVE: Time = one "keepalive"
+        Time { min: Duration::from_secs(10), max: MINUTE.saturating_mul(60) }, Absent::Is("60s"),
+        "Longest silence before the server is asked for a sign of life.";
+    BRIDGE_OUT: Pattern = many "out" Pattern { dollar: false, variables: false },
+        Absent::Means("nothing"), "Topics that go to the server, without `local_prefix`.";
+    BRIDGE_IN: Pattern = many "in" Pattern { dollar: false, variables: false },
+        Absent::Means("nothing"), "Topics that come from the server, without `remote_prefix`.";
+    BRIDGE_LOCAL_PREFIX: Text = one "local_prefix" LOCAL_PREFIX, Absent::Means("none"),
+        "What bridged topics begin with here, as `cloud/`. The server does not see it.";
+    BRIDGE_REMOTE_PREFIX: Text = one "remote_prefix" REMOTE_PREFIX, Absent::Means("none"),
+        "What bridged topics begin with on the server, as `home/`. Clients here do not see it.";
+    BRIDGE_QOS: Number = one "qos" Number { min: 0, max: 2, of: "QoS" }, Absent::Is("1"),
+        "The highest QoS, in both directions. Messages published at QoS 0 do not wait for a server \
+         that is away.";
+    BRIDGE_LIMITS: Ref = one "limits" Ref("limits"), Absent::Is("bridge"),
+        "What the bridge may use here.";
 }
 
 pub(super) static DEVICE_SECTION: Section = Section {

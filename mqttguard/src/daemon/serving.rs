@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::listener_tls::Serving;
 use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats};
-use crate::config::Settings;
+use crate::config::{Bridge, Settings};
 use crate::discovery;
 use crate::outlet::Outlet;
 use crate::pki::{Names, Pki};
@@ -21,6 +21,9 @@ use crate::registry::Directory;
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// How long until a certificate that could not be renewed is tried again.
 const RETRY: Duration = Duration::from_secs(60);
+
+/// Hexadecimal digits of the CA's fingerprint that tell routers apart.
+const ROUTER_DIGITS: usize = 8;
 
 /// The running broker and the certificate it serves with.
 pub(super) struct Broker {
@@ -55,6 +58,7 @@ impl Broker {
         let mut serving = Serving::default();
         let handle = broker::start(broker::Startup {
             listeners: settings.listeners.clone(),
+            bridges: bridges(settings, &pki),
             bounds: broker::Bounds::default(),
             tls: serving.follow(&pki, &settings.listeners),
             sys_interval: settings.main.sys_interval,
@@ -72,10 +76,12 @@ impl Broker {
         })
     }
 
-    /// Listens as the configuration says.
-    pub(super) fn listen(&mut self, settings: &Settings) {
+    /// Has it listen and bridge as configured.
+    pub(super) fn configure(&mut self, settings: &Settings) {
         let tls = self.serving.follow(&self.pki, &settings.listeners);
         self.handle.set_listeners(settings.listeners.clone(), tls);
+        self.handle.set_bridges(bridges(settings, &self.pki));
+        self.handle.set_sys_interval(settings.main.sys_interval);
     }
 
     /// SHA-256 of the certificates, as `status` shows them.
@@ -117,6 +123,22 @@ impl Broker {
         self.stats = self.handle.ask_stats();
         connected
     }
+}
+
+/// The bridges, each with a client identifier: unless it is configured, one that no other router
+/// has, and that stays as long as the router's own CA does. Two clients of one identifier would
+/// throw each other out again and again.
+fn bridges(settings: &Settings, pki: &Pki) -> Vec<Bridge> {
+    let fingerprint = pki.ca_fingerprint().replace(':', "").to_lowercase();
+    let router = fingerprint.get(..ROUTER_DIGITS).unwrap_or_default();
+    let named = |bridge: &Bridge| Bridge {
+        client_id: Some(match &bridge.client_id {
+            Some(own) => own.clone(),
+            None => format!("mqttguard-{router}-{}", bridge.name),
+        }),
+        ..bridge.clone()
+    };
+    settings.bridges.iter().map(named).collect()
 }
 
 /// What clients on the LAN call the router. Its public addresses stay out of the certificate:

@@ -178,6 +178,7 @@ impl Rig {
         let (sender, events) = sync_channel(4096);
         let handle = start(Startup {
             listeners: listeners(),
+            bridges: Vec::new(),
             bounds,
             tls: tls_of(&pki, &listeners()),
             sys_interval: Duration::ZERO,

@@ -50,6 +50,8 @@ fn fed(input: &[u8]) -> (Vec<u8>, Vec<u8>, Received) {
 }
 
 /// RFC 6455's own example.
+/// v5: [MQTT-6.0.0-4]
+/// v3: [MQTT-6.0.0-4]
 #[test]
 fn the_request_is_answered_as_in_the_standard() {
     let expected = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
@@ -72,6 +74,8 @@ fn the_request_is_answered_as_in_the_standard() {
     assert_eq!(mqtt, b"mqtt");
 }
 
+/// v5: [MQTT-6.0.0-3]
+/// v3: [MQTT-6.0.0-3]
 #[test]
 fn other_requests_are_refused_with_a_reason() {
     let with = |header: &str| format!("{REQUEST}{header}\r\n\r\n");
@@ -155,6 +159,8 @@ fn pages_of_the_same_host_and_named_ones_may_connect() {
     assert!(reply.starts_with(b"HTTP/1.1 101 "));
 }
 
+/// v5: [MQTT-6.0.0-2]
+/// v3: [MQTT-6.0.0-2]
 #[test]
 fn mqtt_comes_out_as_it_went_in_however_it_is_cut() {
     let long = vec![7; 70_000];
@@ -178,6 +184,8 @@ fn mqtt_comes_out_as_it_went_in_however_it_is_cut() {
     assert_eq!(fed(&masked(0x88, b"")).1, b"\x88\x00");
 }
 
+/// v5: [MQTT-6.0.0-1]
+/// v3: [MQTT-6.0.0-1]
 #[test]
 fn what_the_standard_forbids_ends_it_with_a_code() {
     let unmasked = b"\x82\x01x".to_vec();
