@@ -61,18 +61,23 @@ impl Reactor {
             };
             if let Err(error) = checked {
                 let why = denial(&error).unwrap_or(Denial::CertificateRefused);
-                let identity = conn.login.as_ref().map(|login| Arc::clone(&login.identity));
                 let name = chain.first().and_then(common_name);
-                refused.push((conn.id, identity, name, why));
+                refused.push((conn.id, conn.login.is_some(), name, why));
             }
         }
-        for (id, identity, name, why) in refused {
+        for (id, is_in, name, why) in refused {
             let username = name.map(|name| clip(&name).into_owned());
             self.tell_of(id, 0, BrokerEventKind::LoginRefused { username, why });
-            match identity {
-                Some(identity) => self.kick(now, &identity, Kick::Revoked),
+            if is_in {
+                // Others with this identity may be in by a password or another certificate.
+                self.core.expel(now, id, Kick::Revoked);
+                if let Some(conn) = self.conns.get_mut(id) {
+                    conn.hurry(now);
+                }
+                self.sweep_soon(now);
+            } else {
                 // On its way in by what is not true any more.
-                None => self.finish(now, id),
+                self.finish(now, id);
             }
         }
     }

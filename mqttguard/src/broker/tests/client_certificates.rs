@@ -261,6 +261,7 @@ fn a_new_list_cuts_off_who_is_in_and_who_resumes() {
         let config = ca.client(&rig, &[version], ("lamp", 1, YEARS));
         let mut lamp = rig.with_certificate(LAMP_IP, &config);
         assert_eq!(lamp.login("l", None), 0);
+        let mut by_password = rig.member("lamp", "p", true);
         // Its handshake is done, and so would be the look at its certificate.
         let mut waiting = rig.with_certificate(CAMERA_IP, &config);
         let mut hub = rig.with_certificate(CAMERA_IP, &tls_config(rig.pki.ca_pem(), ALL));
@@ -279,6 +280,7 @@ fn a_new_list_cuts_off_who_is_in_and_who_resumes() {
         let why = rig.denial().1;
         assert_eq!(why, Denial::CertificateRevoked);
         // Nobody else has noticed.
+        assert_eq!(by_password.subscribe("lamp/x"), 0);
         assert_eq!(hub.subscribe("hub/x"), 0);
     }
 }
