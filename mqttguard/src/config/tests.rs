@@ -315,6 +315,16 @@ fn a_section_changes_only_what_it_says() {
 }
 
 #[test]
+fn devices_are_sent_where_a_password_is_enough() {
+    let text = "config listener 'a'\n\toption kind 'wss'\n\
+                config listener 'tls'\n\toption client_ca '/etc/ca.crt'\n\
+                \toption client_certificate 'required'\n\
+                config listener 'b'\n\toption port '8885'\n\toption client_ca '/etc/ca.crt'\n";
+    let settings = parse("test", text).unwrap();
+    assert_eq!(settings.tls_listener().unwrap().name, "b");
+}
+
+#[test]
 fn listeners_may_share_a_port_on_different_addresses() {
     let text = |second: &str| {
         format!(
