@@ -152,9 +152,10 @@ fn a_wire_cut_in_mid_traffic_loses_nothing_and_doubles_nothing_at_qos_2() {
         let there = server.client().subscribe("home/tele/#", 2);
         let here = house.client().subscribe("cmnd/#", 2);
         let mut cuts = 0;
-        for round in 0..6 {
+        // Each cut doubles the wait for the next connection.
+        for round in 0..4 {
             house.wait_up();
-            wire.cut_after(2_000 + 1_777 * round);
+            wire.cut_after(3_000 + 2_777 * round);
             let batch = u32::try_from(round).unwrap() * 100;
             house
                 .client()
@@ -166,13 +167,13 @@ fn a_wire_cut_in_mid_traffic_loses_nothing_and_doubles_nothing_at_qos_2() {
             cuts += u32::from(wire.is_cut());
             wire.cut_after(i64::MAX);
         }
-        let all: Vec<u32> = (0..600).collect();
+        let all: Vec<u32> = (0..400).collect();
         wait("all out", || there.numbers().len() >= all.len());
         wait("all in", || here.numbers().len() >= all.len());
         std::thread::sleep(Duration::from_millis(500));
         assert_eq!(there.numbers(), all, "out, {protocol}");
         assert_eq!(here.numbers(), all, "in, {protocol}");
-        assert!(cuts >= 4, "{cuts}");
+        assert!(cuts >= 3, "{cuts}");
         assert_eq!(house.bridge().queued, 0);
     }
 }
