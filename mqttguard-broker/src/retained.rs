@@ -48,6 +48,14 @@ pub(crate) struct Source {
     pub(crate) session: u64,
 }
 
+impl Source {
+    /// The broker itself: counts for nobody, and is no session's own.
+    pub(crate) const BROKER: Source = Source {
+        owner: u32::MAX,
+        session: 0,
+    };
+}
+
 /// What was taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Removed {
@@ -59,6 +67,8 @@ pub(crate) struct Removed {
 #[derive(Default)]
 pub(crate) struct Retained {
     messages: BTreeMap<ByTopic, Source>,
+    /// How many of them are the broker's own.
+    own: usize,
 }
 
 /// Where a search for matches stands. The messages may change between one step and the next.
@@ -81,6 +91,11 @@ impl Retained {
         self.messages.len()
     }
 
+    /// Without the broker's own.
+    pub(crate) fn of_clients(&self) -> usize {
+        self.messages.len().saturating_sub(self.own)
+    }
+
     /// The owner and size of what is retained for a topic name.
     pub(crate) fn get(&self, name: &str) -> Option<Removed> {
         let (message, source) = self.messages.get_key_value(name)?;
@@ -93,12 +108,16 @@ impl Retained {
     /// Retains a message in the place of the one of before.
     pub(crate) fn set(&mut self, message: Arc<Message>, source: Source) {
         // The key is the message: an insert alone would keep the old one.
-        self.messages.remove(message.topic());
+        self.remove(message.topic());
+        self.own += usize::from(source == Source::BROKER);
         self.messages.insert(ByTopic(message), source);
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<Removed> {
         let (message, source) = self.messages.remove_entry(name)?;
+        self.own = self
+            .own
+            .saturating_sub(usize::from(source == Source::BROKER));
         Some(Removed {
             owner: source.owner,
             size: message.0.size(),
@@ -110,18 +129,23 @@ impl Retained {
         &mut self,
         now: Time,
         owner: Option<u32>,
-        mut removed: impl FnMut(Removed),
+        mut removed: impl FnMut(&Message, Removed),
     ) {
         self.messages.retain(|message, source| {
             let gone = message.0.is_expired(now) || owner == Some(source.owner);
             if gone {
-                removed(Removed {
-                    owner: source.owner,
-                    size: message.0.size(),
-                });
+                let (owner, size) = (source.owner, message.0.size());
+                removed(&message.0, Removed { owner, size });
             }
             !gone
         });
+    }
+
+    /// The first message behind this topic, or the first of all.
+    pub(crate) fn after(&self, topic: Option<&str>) -> Option<(&Arc<Message>, Source)> {
+        let from = topic.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.messages.range::<str, _>((from, Bound::Unbounded));
+        rest.next().map(|(message, source)| (&message.0, *source))
     }
 
     /// Whether any message expires at all.

@@ -14,10 +14,10 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, Instant};
 
 use mqttguard::broker::{
-    self, Bounds, BridgeStatus, BrokerEvent, BrokerEventKind, BrokerHandle, Startup, password,
+    self, Bounds, BridgeStatus, BrokerEvent, BrokerEventKind, BrokerHandle, Startup, TlsByListener,
+    password,
 };
-use mqttguard::config::{self, Listener, ListenerKind, Profile};
-use mqttguard::pki::{Names, Pki};
+use mqttguard::config::{self, Listener, ListenerKind, Profile, TlsOptions};
 use mqttguard::registry::{Account, Directory};
 use mqttguard_broker::Limits;
 use mqttguard_common::Mac;
@@ -465,7 +465,6 @@ impl Subscription {
 
 /// The broker of a house with bridges.
 pub struct House {
-    _dir: TempDir,
     /// The running broker.
     pub handle: BrokerHandle,
     events: Receiver<BrokerEvent>,
@@ -481,12 +480,6 @@ pub fn bridges(sections: &str) -> Vec<config::Bridge> {
 impl House {
     /// With these `bridge` sections.
     pub fn new(sections: &str) -> House {
-        let dir = tempfile::tempdir().unwrap();
-        let names = Names {
-            hostname: "router.lan".into(),
-            addresses: Vec::new(),
-        };
-        let pki = Pki::open_or_create(dir.path(), &names).unwrap();
         let (sender, events) = sync_channel(4096);
         let handle = broker::start(Startup {
             listeners: vec![Listener {
@@ -495,10 +488,13 @@ impl House {
                 addresses: vec![Ipv4Addr::LOCALHOST.into()],
                 port: 0,
                 connections: 100,
+                tls: TlsOptions::default(),
+                origins: Vec::new(),
             }],
             bridges: bridges(sections),
             bounds: Bounds::default(),
-            tls: pki.tls_config(),
+            tls: TlsByListener::new(),
+            sys_interval: Duration::ZERO,
             directory: Arc::new(directory()),
             resolve: Box::new(|_| Some(MAC)),
             events: sender.into(),
@@ -506,7 +502,6 @@ impl House {
         .unwrap();
         let port = handle.stats().unwrap().listeners[0].addresses[0].port();
         House {
-            _dir: dir,
             handle,
             events,
             port,
@@ -570,6 +565,7 @@ fn directory() -> Directory {
         profile: Arc::new(Profile {
             publish: vec!["#".into()],
             subscribe: vec!["#".into()],
+            deny: Vec::new(),
             limits: "default".into(),
         }),
         limits: Arc::new(Limits {

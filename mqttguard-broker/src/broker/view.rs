@@ -13,8 +13,7 @@ impl Broker {
     /// Looks at a session; `None` if there is none of this client identifier and identity.
     pub fn session(&self, identity: &str, client_id: &str) -> Option<SessionView> {
         let owner = self.identities.find(identity)?;
-        let own = |session: &crate::session::Session| session.identity == owner;
-        let session = self.sessions.get(self.sessions.find(client_id, own)?)?;
+        let session = self.sessions.get(self.sessions.find(owner, client_id)?)?;
         Some(SessionView {
             queued: session.out.held(),
             unreleased: session.unreleased.clone(),

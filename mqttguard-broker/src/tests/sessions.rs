@@ -1,6 +1,6 @@
 use super::packets::{self, Connect, In};
 use super::rig::{Rig, brief, config, limits};
-use crate::{Limits, NoticeKind};
+use crate::Limits;
 
 #[test]
 fn mqtt_3_1_2_5_a_session_is_resumed_with_what_it_missed() {
@@ -208,20 +208,24 @@ fn mqtt_3_1_4_3_the_same_client_takes_over() {
 }
 
 #[test]
-fn another_identity_does_not_take_over() {
+fn another_identity_neither_takes_over_nor_occupies_a_client_identifier() {
     let mut rig = Rig::new();
-    let owner = rig.connect(&Connect::new(5, "c").user("owner"));
-    assert_eq!(
-        rig.try_connect(&Connect::new(5, "c").user("thief").bytes()),
-        Some(0x85)
-    );
-    assert_eq!(
-        rig.try_connect(&Connect::new(4, "c").user("thief").bytes()),
-        Some(2)
-    );
-    assert!(!rig.is_closed(owner));
-    let refused = |k: &&NoticeKind| matches!(k, NoticeKind::TakeoverRefused);
-    assert_eq!(rig.notices.iter().filter(refused).count(), 2);
+    let connect = |user: &str| Connect::new(5, "c").resume().expiry(100).user(user);
+    let owner = rig.connect(&connect("owner"));
+    rig.subscribe(owner, &[("$share/g/a", 1), ("b", 0)]);
+    // While it is connected, while it is away, and when it comes back.
+    let (squatter, present) = rig.connect_with(&connect("squatter"));
+    assert!(!present && !rig.is_closed(owner));
+    rig.publish(squatter, 2, "a", "shared");
+    rig.publish(squatter, 0, "b", "x");
+    assert_eq!(rig.messages(owner).len(), 2);
+    rig.lose(owner);
+    let again = rig.connect(&connect("squatter"));
+    assert!(rig.is_closed(squatter));
+    let (owner, present) = rig.connect_with(&connect("owner"));
+    assert!(present && !rig.is_closed(again));
+    assert_eq!(rig.messages(owner).len(), 1, "what was in flight");
+    assert_eq!(rig.broker.stats().sessions, 2);
 }
 
 #[test]

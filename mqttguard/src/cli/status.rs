@@ -125,6 +125,13 @@ fn broker(broker: &Value, style: Style) -> String {
         ]);
     }
     shown.push_str(&table.write(2, style));
+    if let Some(certificates) = broker.get("certificates") {
+        let mut table = Table::new(["CERTIFICATE", "SHA-256 FINGERPRINT"]);
+        for name in ["ca", "ecdsa", "rsa"] {
+            table.row([name.into(), text::field(certificates, name).into()]);
+        }
+        shown.push_str(&table.write(2, style));
+    }
     let [read, sent] =
         ["bytes_in", "bytes_out"].map(|name| text::bytes(text::number(broker, name)));
     shown.push_str(&format!(

@@ -97,13 +97,16 @@ fn broker(daemon: &Daemon) -> Value {
         json!({
             "name": &*listener.name,
             "kind": listener.kind.name(),
-            "address": listener.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            "addresses": listener.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "up": listener.errors.is_empty(),
             "detail": listener.errors.join("; "),
             "connections": listener.connections,
         })
     });
     out.insert("listeners".to_owned(), listeners.collect());
+    if let Ok(broker) = &daemon.broker {
+        out.insert("certificates".to_owned(), broker.certificates());
+    }
     out.insert(
         "bridges".to_owned(),
         stats.bridges.iter().map(bridge).collect(),

@@ -234,7 +234,7 @@ impl Daemon {
 
     /// Opens or closes the broker, as the configuration has it.
     fn switch_broker(&mut self, settings: &Settings) {
-        match (settings.main.enabled, &self.broker) {
+        match (settings.main.enabled, &mut self.broker) {
             (true, Ok(broker)) => broker.configure(settings),
             (false, Ok(_)) | (true, Err(_)) => {
                 self.broker_retry = Instant::now() + RETRY;

@@ -71,6 +71,7 @@ impl Uplink {
         let grants = Grants {
             publish: wire.local_in(),
             subscribe: wire.local_out(),
+            deny: Vec::new(),
         };
         let limits = Limits {
             // Each packet grows by its prefix. A server of MQTT 3.1.1 cannot be told how many it
@@ -101,6 +102,7 @@ impl Uplink {
             identity: Arc::clone(&self.identity),
             grants: Arc::clone(&self.grants),
             limits: Arc::clone(&self.limits),
+            data: None,
         }
     }
 
