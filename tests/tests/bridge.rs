@@ -186,6 +186,10 @@ fn what_is_published_while_the_server_is_dead_waits_on_both_sides() {
     server.kill();
     let house = House::new(&section("cloud", server.tls, &certificates, &both(1, "")));
     house.wait_down("refused");
+    let state = house
+        .client()
+        .subscribe("$SYS/broker/connection/+/state", 0);
+    state.expect(1);
     house.client().publish("tele/lamp", 1, numbers(0..300));
     assert_eq!(house.bridge().queued, 300);
     server.resume();
@@ -193,6 +197,11 @@ fn what_is_published_while_the_server_is_dead_waits_on_both_sides() {
     let arrived = there.expect(300);
     assert_eq!(arrived[299], "0 home/tele/lamp 299");
     assert_eq!(there.numbers(), (0..300).collect::<Vec<_>>());
+    let topic = "$SYS/broker/connection/cloud/state";
+    assert_eq!(
+        state.expect(2),
+        [format!("1 {topic} 0"), format!("0 {topic} 1")]
+    );
     // And dead in between.
     server.stop();
     house.wait_down("localhost");
