@@ -496,6 +496,7 @@ impl House {
             tls: TlsByListener::new(),
             sys_interval: Duration::from_secs(60),
             directory: Arc::new(directory()),
+            logins: Arc::default(),
             resolve: Box::new(|_| Some(MAC)),
             events: sender.into(),
         })
@@ -559,6 +560,7 @@ fn directory() -> Directory {
         mac: MAC,
         device: USER.into(),
         hash: hash.to_string(),
+        scram: Vec::new(),
         roaming: true,
         plaintext: true,
         profile_name: "hub".into(),

@@ -12,11 +12,15 @@ mod auth;
 mod bridge;
 mod certificate;
 mod change;
+mod checker;
 mod closing;
 mod conn;
 mod conns;
 mod event;
+mod expiry;
 mod grants;
+mod http;
+mod http_auth;
 mod listen;
 #[cfg(feature = "open")]
 pub mod open;
@@ -24,10 +28,13 @@ pub mod password;
 mod peers;
 mod reactor;
 mod report;
+pub mod scram;
+pub mod secret;
 mod sys;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod token;
 mod websocket;
 
 use std::collections::HashMap;
@@ -42,13 +49,15 @@ use mio::Waker;
 use mqttguard_broker::{Config, Version};
 use mqttguard_common::Mac;
 use rustls::ServerConfig;
+use zeroize::Zeroizing;
 
 pub use bridge::BridgeStatus;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
+pub use http_auth::HttpLogin;
 pub use listen::ListenerStatus;
 pub use report::{BrokerStats, ClientStatus};
 
-use crate::config::{Bridge, Listener};
+use crate::config::{self, Bridge, Listener};
 use crate::outlet::Outlet;
 use crate::pki::ClientVerifier;
 use crate::registry::Directory;
@@ -93,6 +102,17 @@ impl Default for Bounds {
     }
 }
 
+/// How clients prove who they are, beside the passwords of the [`Directory`].
+#[derive(Default)]
+pub struct Logins {
+    /// What the salts of users that do not exist are made of, so that they stay the same.
+    pub secret: Zeroizing<[u8; 32]>,
+    /// Tokens as passwords.
+    pub jwt: Option<config::Jwt>,
+    /// The external check of users that the directory does not have.
+    pub http: Option<Arc<HttpLogin>>,
+}
+
 /// What a listener's TLS is made with.
 #[derive(Clone, Debug)]
 pub struct ListenerTls {
@@ -123,6 +143,8 @@ pub struct Startup {
     pub sys_interval: Duration,
     /// Who may in.
     pub directory: Arc<Directory>,
+    /// How they prove who they are, beside the passwords in it.
+    pub logins: Arc<Logins>,
     /// How to find a peer's MAC address.
     pub resolve: Box<Resolve>,
     /// Where to tell what happens. When it is full, events are counted as lost.
@@ -164,6 +186,11 @@ impl BrokerHandle {
     /// quarantine or blocked, are cut off; changed rights and limits hold at once.
     pub fn set_directory(&self, directory: Arc<Directory>) {
         self.command(Command::Directory(directory));
+    }
+
+    /// Has later logins checked in another way.
+    pub fn set_logins(&self, logins: Arc<Logins>) {
+        self.command(Command::Logins(logins));
     }
 
     /// Listens elsewhere, and serves new connections with other TLS. Sockets of addresses that

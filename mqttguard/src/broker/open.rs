@@ -86,6 +86,7 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
         tls,
         sys_interval: SYS_INTERVAL,
         directory: Arc::new(Directory::default()),
+        logins: Arc::default(),
         resolve: Box::new(|_| None),
         events: events.into(),
     };

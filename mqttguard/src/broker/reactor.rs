@@ -1,7 +1,7 @@
 //! The broker's thread: polls sockets, reads, feeds the core, and writes what it gives.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -21,7 +21,7 @@ use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
 use super::sys::Sys;
 use super::tls::MAX_PARTIAL;
-use super::{Bounds, Resolve, Startup};
+use super::{Bounds, Logins, Resolve, Startup};
 use crate::registry::Directory;
 
 const WAKER: Token = Token(usize::MAX);
@@ -55,6 +55,7 @@ pub(super) struct Reactor {
     #[cfg(feature = "open")]
     pub(super) everybody: Option<mqttguard_broker::Decision>,
     pub(super) directory: Arc<Directory>,
+    pub(super) logins: Arc<Logins>,
     pub(super) resolve: Arc<Resolve>,
     pub(super) events: Events,
     pub(super) commands: Receiver<Command>,
@@ -63,6 +64,8 @@ pub(super) struct Reactor {
     /// apart.
     pub(super) answers: BTreeMap<(Time, u64), Verdict>,
     pub(super) answered: u64,
+    /// Connections by when they expire: time, slot and serial.
+    pub(super) expiries: BTreeSet<(Time, u32, u32)>,
     pub(super) accepted: Vec<Accepted>,
     /// Until when the clients have time to hear that the broker stops.
     pub(super) stop_by: Option<Time>,
@@ -108,12 +111,14 @@ impl Reactor {
             everybody: None,
             login: auth::Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
             directory: startup.directory,
+            logins: startup.logins,
             resolve,
             events: Events::new(startup.events),
             commands,
             sys: Sys::default(),
             answers: BTreeMap::new(),
             answered: 0,
+            expiries: BTreeSet::new(),
             accepted: Vec::new(),
             stop_by: None,
             started: Instant::now(),
@@ -190,6 +195,7 @@ impl Reactor {
             self.core.deadline(),
             self.resume.peek().map(|Reverse((time, ..))| *time),
             self.answers.first_key_value().map(|((time, _), _)| *time),
+            self.expiries.first().map(|(time, ..)| *time),
             self.listeners.deadline(),
             self.sweep_at,
             self.stop_by,
@@ -225,6 +231,7 @@ impl Reactor {
         }
         self.give_answers(now);
         self.bridges_due(now);
+        self.expire(now);
         if self.sweep_at.is_some_and(|at| at <= now) {
             self.sweep(now);
         }

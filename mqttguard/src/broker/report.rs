@@ -104,7 +104,11 @@ impl Reactor {
                 BrokerEventKind::TopicRefused {
                     access,
                     topic,
-                    profile: account.map_or_else(String::new, |a| a.profile_name.clone()),
+                    profile: match account {
+                        Some(account) => account.profile_name.clone(),
+                        // Whom the directory does not have is of the external check.
+                        None => "http_auth".to_owned(),
+                    },
                 }
             }
             NoticeKind::Limit { limit, allowed } => BrokerEventKind::LimitMet { limit, allowed },

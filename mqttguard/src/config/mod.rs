@@ -41,6 +41,18 @@ const FILE_MAX: u64 = 1 << 20;
 /// Sections that are there without being written.
 const BUILTIN: &str = include_str!("builtin.uci");
 
+/// Whether a text can stand as `publish` or, with `$SYS` and the like, `subscribe` in a profile.
+pub fn is_pattern(text: &str, dollar: bool) -> bool {
+    kinds::Kind::read(
+        &names::Pattern {
+            dollar,
+            variables: true,
+        },
+        text,
+    )
+    .is_some()
+}
+
 /// Reads and validates a file.
 ///
 /// # Errors

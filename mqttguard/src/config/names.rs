@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use mqttguard_common::Mac;
 
-use super::kinds::Kind;
+use super::kinds::{Kind, Port};
+use super::settings::Url;
 
 /// A MAC address of a single device.
 pub(super) struct MacAddress;
@@ -187,6 +188,81 @@ impl Kind for Host {
     }
     fn expected(&self) -> String {
         "a host name such as mqtt.example.org, or an IPv4 or IPv6 address".into()
+    }
+}
+
+/// A value of a claim in a token, often a URL.
+pub(super) const TOKEN_TEXT: Text = Text {
+    max: 200,
+    allowed: |text| !text.chars().any(char::is_control),
+    what: "a text without control characters",
+};
+
+/// The name of a claim in a token.
+pub(super) const CLAIM: Text = Text {
+    max: 64,
+    allowed: |text| text.bytes().all(|b| b.is_ascii_graphic()),
+    what: "the name of a claim such as sub",
+};
+
+/// Where to ask: a URL that no password leaves the router for in the clear.
+pub(super) struct HttpUrl;
+
+impl Kind for HttpUrl {
+    type Value = Url;
+    fn read(&self, text: &str) -> Option<Url> {
+        if text.len() > 400
+            || !text
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !b"#@\\".contains(&b))
+        {
+            return None;
+        }
+        let (is_tls, rest) = match text.strip_prefix("https://") {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix("http://")?),
+        };
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end)?;
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(rest) => {
+                let (host, port) = rest.split_once(']')?;
+                host.parse::<std::net::Ipv6Addr>().ok()?;
+                (
+                    host,
+                    port.strip_prefix(':').or(port.is_empty().then_some(port))?,
+                )
+            }
+            None => authority.split_once(':').unwrap_or((authority, "")),
+        };
+        let is_address = host.parse::<IpAddr>();
+        let is_here = match &is_address {
+            Ok(address) => address.is_loopback(),
+            Err(_) => host == "localhost",
+        };
+        if (is_address.is_err() && HOSTNAME.read(host).is_none()) || !(is_tls || is_here) {
+            return None;
+        }
+        let port = match port {
+            "" if authority.ends_with(':') => return None,
+            "" if is_tls => 443,
+            "" => 80,
+            port => Port("TCP").read(port)?,
+        };
+        Some(Url {
+            is_tls,
+            host: host.to_owned(),
+            port,
+            path: match path.starts_with('/') {
+                true => path.to_owned(),
+                false => format!("/{path}"),
+            },
+        })
+    }
+    fn expected(&self) -> String {
+        "a URL such as https://auth.example/mqtt or http://127.0.0.1:8080/mqtt; http only to this \
+         router itself"
+            .into()
     }
 }
 

@@ -10,7 +10,7 @@ use mqttguard_common::Mac;
 use serde_json::{Value, json};
 
 use super::listener_tls::Serving;
-use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats};
+use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats, HttpLogin, Logins, secret};
 use crate::config::{Bridge, Settings};
 use crate::discovery;
 use crate::outlet::Outlet;
@@ -63,6 +63,7 @@ impl Broker {
             tls: serving.follow(&pki, &settings.listeners),
             sys_interval: settings.main.sys_interval,
             directory: Arc::new(directory),
+            logins: Arc::new(logins(settings)?),
             resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
             events,
         })
@@ -76,8 +77,17 @@ impl Broker {
         })
     }
 
+    /// Has later logins checked as the configuration has it now.
+    fn follow_logins(&self, settings: &Settings) {
+        match logins(settings) {
+            Ok(logins) => self.handle.set_logins(Arc::new(logins)),
+            Err(error) => log::error!("logins: {error}"),
+        }
+    }
+
     /// Has it listen and bridge as configured.
     pub(super) fn configure(&mut self, settings: &Settings) {
+        self.follow_logins(settings);
         let tls = self.serving.follow(&self.pki, &settings.listeners);
         self.handle.set_listeners(settings.listeners.clone(), tls);
         self.handle.set_bridges(bridges(settings, &self.pki));
@@ -139,6 +149,24 @@ fn bridges(settings: &Settings, pki: &Pki) -> Vec<Bridge> {
         ..bridge.clone()
     };
     settings.bridges.iter().map(named).collect()
+}
+
+/// How clients prove who they are.
+fn logins(settings: &Settings) -> Result<Logins, String> {
+    let secret = secret::load_or_create(&settings.main.data_dir);
+    Ok(Logins {
+        secret: secret.map_err(|error| error.to_string())?,
+        jwt: settings.jwt.clone(),
+        http: settings.http_auth.as_ref().map(|http| {
+            let profile = http.profile.as_ref();
+            let profile = profile.and_then(|name| settings.profiles.get(name));
+            Arc::new(HttpLogin {
+                settings: http.clone(),
+                profile: profile.cloned().unwrap_or_default(),
+                limits: settings.limits(Some(&http.limits)).broker.clone(),
+            })
+        }),
+    })
 }
 
 /// What clients on the LAN call the router. Its public addresses stay out of the certificate:
