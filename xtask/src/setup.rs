@@ -121,6 +121,10 @@ pub(crate) const HOUSE: &[Need] = &[
         name: "mosquitto_pub",
         package: "mosquitto-clients",
     },
+    Need::Program {
+        name: "nats-server",
+        package: "nats-server",
+    },
     Need::Crate(Tool::plain("ubusd", "0.5.0")),
     Need::Crate(Tool::plain("ubus-client", "0.5.0")),
 ];
@@ -311,7 +315,7 @@ fn has_subcommand(subcommand: &str) -> bool {
 }
 
 /// Installs Debian packages, with fresh package lists only if the old ones do not do.
-fn install_packages(packages: &[&str]) -> Result<()> {
+fn install_packages(packages: &[&'static str]) -> Result<()> {
     if tools::find_system("apt-get").is_none() {
         bail!("there is no apt-get here: install what these Debian packages hold by other means");
     }
@@ -336,32 +340,36 @@ fn install_packages(packages: &[&str]) -> Result<()> {
     must(&mut install()?)
 }
 
-/// Debian starts services as it installs them. The house runs its own mosquitto; nobody asked
-/// for one on this machine.
+/// Packages that are services, of the same name.
+const SERVICES: [&str; 2] = ["mosquitto", "nats-server"];
+
+/// Debian starts services as it installs them. The tests run their own; nobody asked for one on
+/// this machine.
 struct NoServices {
     policy: Option<PathBuf>,
-    mosquitto: bool,
+    services: Vec<&'static str>,
 }
 
 impl NoServices {
-    fn begin(packages: &[&str]) -> Result<Self> {
-        let mosquitto = packages.contains(&"mosquitto");
+    fn begin(packages: &[&'static str]) -> Result<Self> {
+        let is_service = |package: &&&str| SERVICES.contains(*package);
+        let services: Vec<_> = packages.iter().filter(is_service).copied().collect();
         // invoke-rc.d asks this program, if it is there, whether a service may be started.
         let policy = PathBuf::from("/usr/sbin/policy-rc.d");
-        if !mosquitto || policy.exists() {
+        if services.is_empty() || policy.exists() {
             return Ok(Self {
                 policy: None,
-                mosquitto,
+                services,
             });
         }
-        let mut write = as_root("sh", "Keeping mosquitto from being started")?;
+        let mut write = as_root("sh", "Keeping services from being started")?;
         must(write.arg("-c").arg(format!(
             "printf '#!/bin/sh\\nexit 101\\n' > {0} && chmod 755 {0}",
             policy.display()
         )))?;
         Ok(Self {
             policy: Some(policy),
-            mosquitto,
+            services,
         })
     }
 }
@@ -375,9 +383,10 @@ impl Drop for NoServices {
             eprintln!("{error:#}");
         }
         // Nor at the next boot.
-        if self.mosquitto && Path::new("/run/systemd/system").exists() {
-            let disabled = as_root("systemctl", "Keeping mosquitto from being started")
-                .and_then(|mut systemctl| must(systemctl.args(["disable", "--now", "mosquitto"])));
+        if !self.services.is_empty() && Path::new("/run/systemd/system").exists() {
+            let disable = ["disable", "--now"].iter().chain(&self.services);
+            let disabled = as_root("systemctl", "Keeping services from being started")
+                .and_then(|mut systemctl| must(systemctl.args(disable)));
             if let Err(error) = disabled {
                 eprintln!("{error:#}");
             }

@@ -1,5 +1,6 @@
 //! The configuration as a whole: what is made of a file, and what is said of a bad one.
 
+mod bridges;
 mod mistakes;
 
 use std::time::Duration;
