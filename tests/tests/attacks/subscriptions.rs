@@ -45,7 +45,7 @@ fn two_hundred_thousand_subscriptions_by_one_client() {
 #[test]
 fn thousands_of_overlapping_filters_of_twelve_levels() {
     let scene = Scene::new();
-    let topic = vec!["a"; 12].join("/");
+    let topic = ["a"; 12].join("/");
     let filters: Vec<String> = (0..4096u32)
         .map(|bits| {
             let level = |n: u32| if bits >> n & 1 == 0 { "a" } else { "+" };

@@ -148,7 +148,10 @@ fn wills() {
     for version in VERSIONS {
         let (topic, other) = (format!("{version}/will"), format!("{version}/none"));
         witness.subscribe(&topic, 1);
+        // It must not leave by itself with its first message.
         let will = [
+            "-C",
+            "1000",
             "--will-topic",
             &topic,
             "--will-payload",
