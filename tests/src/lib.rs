@@ -9,6 +9,7 @@
 )]
 
 pub mod bpf;
+pub mod bridge;
 pub mod bus;
 pub mod conformance;
 pub mod frames;

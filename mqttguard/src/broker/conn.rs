@@ -12,6 +12,7 @@ use rustls_pki_types::CertificateDer;
 use zeroize::Zeroize;
 
 use super::peers::Origin;
+use super::scram::Exchange;
 use super::tls::{Received, Session};
 use super::websocket::{self, WebSocket};
 use crate::config::ListenerKind;
@@ -65,6 +66,10 @@ pub(super) struct Conn {
     pub(super) kind: ListenerKind,
     pub(super) mac: Option<Mac>,
     pub(super) login: Option<Box<Login>>,
+    /// Enhanced authentication between two of its steps.
+    pub(super) exchange: Option<Box<Exchange>>,
+    /// When what the client has proven itself with expires.
+    pub(super) until: Option<Time>,
     pub(super) reading: Reading,
     /// The socket may have bytes.
     pub(super) readable: bool,
@@ -127,6 +132,8 @@ impl Conn {
             listener,
             mac,
             login: None,
+            exchange: None,
+            until: None,
             reading: Reading::Wanted,
             readable: true,
             read_closed: false,

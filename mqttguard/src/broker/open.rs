@@ -74,6 +74,7 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
     let (events, _nobody) = sync_channel(EVENTS);
     let startup = Startup {
         listeners: listeners.into_iter().flatten().collect(),
+        bridges: Vec::new(),
         bounds: Bounds {
             core: Config {
                 connections: CONNECTIONS,
@@ -85,6 +86,7 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
         tls,
         sys_interval: SYS_INTERVAL,
         directory: Arc::new(Directory::default()),
+        logins: Arc::default(),
         resolve: Box::new(|_| None),
         events: events.into(),
     };

@@ -1,7 +1,7 @@
 //! The broker's thread: polls sockets, reads, feeds the core, and writes what it gives.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -12,6 +12,7 @@ use mio::{Poll, Token, Waker};
 use mqttguard_broker::{Broker, ConnId, Flow, Time, Transmit};
 
 use super::auth::{self, Verdict};
+use super::bridge::{self, Bridges};
 use super::change::Command;
 use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
 use super::conns::Conns;
@@ -20,7 +21,7 @@ use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
 use super::sys::Sys;
 use super::tls::MAX_PARTIAL;
-use super::{Bounds, Resolve, Startup};
+use super::{Bounds, Logins, Resolve, Startup};
 use crate::registry::Directory;
 
 const WAKER: Token = Token(usize::MAX);
@@ -45,6 +46,8 @@ pub(super) struct Reactor {
     pub(super) core: Broker,
     pub(super) conns: Conns,
     pub(super) listeners: Listeners,
+    pub(super) bridges: Bridges,
+    pub(super) waker: Arc<Waker>,
     pub(super) peers: Peers,
     pub(super) bounds: Bounds,
     pub(super) login: auth::Worker,
@@ -52,6 +55,7 @@ pub(super) struct Reactor {
     #[cfg(feature = "open")]
     pub(super) everybody: Option<mqttguard_broker::Decision>,
     pub(super) directory: Arc<Directory>,
+    pub(super) logins: Arc<Logins>,
     pub(super) resolve: Arc<Resolve>,
     pub(super) events: Events,
     pub(super) commands: Receiver<Command>,
@@ -60,6 +64,8 @@ pub(super) struct Reactor {
     /// apart.
     pub(super) answers: BTreeMap<(Time, u64), Verdict>,
     pub(super) answered: u64,
+    /// Connections by when they expire: time, slot and serial.
+    pub(super) expiries: BTreeSet<(Time, u32, u32)>,
     pub(super) accepted: Vec<Accepted>,
     /// Until when the clients have time to hear that the broker stops.
     pub(super) stop_by: Option<Time>,
@@ -79,7 +85,7 @@ pub(super) struct Reactor {
     /// Scratch: what was read.
     pub(super) input: Vec<u8>,
     /// Scratch: what the core sends.
-    plain: Vec<u8>,
+    pub(super) plain: Vec<u8>,
     /// Scratch: what TLS sends.
     pub(super) wire: Vec<u8>,
 }
@@ -97,18 +103,22 @@ impl Reactor {
             conns: Conns::default(),
             listeners: Listeners::new(poll.registry().try_clone()?),
             poll,
+            bridges: Bridges::default(),
+            waker: Arc::clone(&waker),
             peers: Peers::default(),
             bounds: startup.bounds,
             #[cfg(feature = "open")]
             everybody: None,
             login: auth::Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
             directory: startup.directory,
+            logins: startup.logins,
             resolve,
             events: Events::new(startup.events),
             commands,
             sys: Sys::default(),
             answers: BTreeMap::new(),
             answered: 0,
+            expiries: BTreeSet::new(),
             accepted: Vec::new(),
             stop_by: None,
             started: Instant::now(),
@@ -128,6 +138,7 @@ impl Reactor {
         reactor
             .listeners
             .set(now, startup.listeners, startup.tls, &mut reactor.events);
+        reactor.set_bridges(now, startup.bridges);
         Ok((reactor, waker))
     }
 
@@ -150,8 +161,10 @@ impl Reactor {
                     WAKER => {
                         self.take_commands(now);
                         self.take_verdicts(now);
+                        self.take_dialled(now);
                     }
                     token if token.0 >= FIRST_TOKEN => self.listeners.ready(token),
+                    token if token.0 >= bridge::FIRST_TOKEN => self.bridge_event(now, event),
                     Token(slot) => self.socket_event(now, slot, event),
                 }
             }
@@ -182,10 +195,12 @@ impl Reactor {
             self.core.deadline(),
             self.resume.peek().map(|Reverse((time, ..))| *time),
             self.answers.first_key_value().map(|((time, _), _)| *time),
+            self.expiries.first().map(|(time, ..)| *time),
             self.listeners.deadline(),
             self.sweep_at,
             self.stop_by,
             self.sys.deadline(),
+            self.bridges.deadline(),
         ];
         let now = self.now();
         // One more, as the clock shows whole milliseconds: no turn is for nothing.
@@ -215,6 +230,8 @@ impl Reactor {
             self.wanted(ConnId { slot, serial });
         }
         self.give_answers(now);
+        self.bridges_due(now);
+        self.expire(now);
         if self.sweep_at.is_some_and(|at| at <= now) {
             self.sweep(now);
         }
@@ -352,6 +369,8 @@ impl Reactor {
                     self.wanted(id);
                 }
                 self.serve(now, id);
+            } else {
+                self.bridge_named(now, id);
             }
         }
     }

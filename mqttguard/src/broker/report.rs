@@ -8,6 +8,7 @@ use std::time::Duration;
 use mqttguard_broker::{ConnId, Notice, NoticeKind, Stats, Time, Version};
 use mqttguard_common::Mac;
 
+use super::bridge::BridgeStatus;
 use super::conn::Login;
 use super::event::{BrokerEvent, BrokerEventKind};
 use super::listen::ListenerStatus;
@@ -24,6 +25,8 @@ pub struct BrokerStats {
     pub listeners: Vec<ListenerStatus>,
     /// All clients that are in.
     pub clients: Vec<ClientStatus>,
+    /// All bridges.
+    pub bridges: Vec<BridgeStatus>,
     /// Events that found their channel full, since the start.
     pub events_lost: u64,
 }
@@ -63,6 +66,9 @@ impl Reactor {
     }
 
     fn tell_notice(&mut self, now: Time, notice: Notice) {
+        if self.bridge_noticed(&notice) {
+            return;
+        }
         let id = notice.conn;
         if let NoticeKind::Connected { version, .. } = notice.kind
             && let Some(conn) = self.conns.get_mut(id)
@@ -98,7 +104,11 @@ impl Reactor {
                 BrokerEventKind::TopicRefused {
                     access,
                     topic,
-                    profile: account.map_or_else(String::new, |a| a.profile_name.clone()),
+                    profile: match account {
+                        Some(account) => account.profile_name.clone(),
+                        // Whom the directory does not have is of the external check.
+                        None => "http_auth".to_owned(),
+                    },
                 }
             }
             NoticeKind::Limit { limit, allowed } => BrokerEventKind::LimitMet { limit, allowed },
@@ -192,6 +202,7 @@ impl Reactor {
             core: self.core.stats(),
             listeners: self.listeners.status(),
             clients: clients.collect(),
+            bridges: self.bridge_status(now),
             events_lost: self.events.lost(),
         }
     }

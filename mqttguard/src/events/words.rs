@@ -104,6 +104,17 @@ impl EventKind {
                 "configuration refused, the last good one stays in force: {}",
                 errors.join("; ")
             ),
+            EventKind::BridgeLink {
+                bridge,
+                up: true,
+                detail,
+            } => format!("bridge '{bridge}' is connected to {detail}"),
+            EventKind::BridgeLink {
+                bridge,
+                up: false,
+                detail,
+            } => format!("bridge '{bridge}' is not connected to {detail}"),
+            EventKind::BridgeTrouble { bridge, detail } => format!("bridge '{bridge}': {detail}"),
             EventKind::Listening {
                 listener,
                 up: true,
