@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use mqttguard_lab::tools;
 
+use crate::clients::{self, Client};
 use crate::root::as_root;
 
 #[derive(clap::Args)]
@@ -37,6 +38,8 @@ pub(crate) enum Need {
     },
     /// A program from the crate registry.
     Crate(Tool),
+    /// A client that the broker is tested with.
+    Client(Client),
 }
 
 /// A program from the crate registry, installed below the target directory.
@@ -129,6 +132,22 @@ pub(crate) const HOUSE: &[Need] = &[
     Need::Crate(Tool::plain("ubus-client", "0.5.0")),
 ];
 
+/// The clients that the broker is tested with, beside mosquitto's, and what they run on.
+pub(crate) const CLIENTS: &[Need] = &[
+    Need::Package("python3-venv"),
+    Need::Program {
+        name: "node",
+        package: "nodejs",
+    },
+    Need::Program {
+        name: "npm",
+        package: "npm",
+    },
+    Need::Client(clients::PAHO),
+    Need::Client(clients::MQTT_JS),
+    Need::Client(clients::RUMQTTC),
+];
+
 /// What the checks of the source need beside that.
 pub(crate) const CHECKS: &[Need] = &[
     Need::Component {
@@ -184,7 +203,7 @@ pub(crate) const EBPF: &[Need] = &[
 ];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let installed = ensure(&[HOUSE, CHECKS, EBPF], args.no_install)?;
+    let installed = ensure(&[HOUSE, CLIENTS, CHECKS, EBPF], args.no_install)?;
     if !installed {
         println!("Nothing is missing.");
     }
@@ -231,6 +250,7 @@ struct Missing<'a> {
     packages: Vec<&'static str>,
     components: Vec<&'static str>,
     crates: Vec<&'a Tool>,
+    clients: Vec<&'a Client>,
 }
 
 impl<'a> Missing<'a> {
@@ -247,6 +267,7 @@ impl<'a> Missing<'a> {
                     component,
                 } if !has_subcommand(subcommand) => missing.components.push(component),
                 Need::Crate(tool) if !tool.is_installed()? => missing.crates.push(tool),
+                Need::Client(client) if !client.is_installed()? => missing.clients.push(client),
                 _ => {}
             }
         }
@@ -255,7 +276,10 @@ impl<'a> Missing<'a> {
     }
 
     fn is_empty(&self) -> bool {
-        self.packages.is_empty() && self.components.is_empty() && self.crates.is_empty()
+        self.packages.is_empty()
+            && self.components.is_empty()
+            && self.crates.is_empty()
+            && self.clients.is_empty()
     }
 
     fn list(&self) -> String {
@@ -277,6 +301,13 @@ impl<'a> Missing<'a> {
                 "  programs below target/tools (cargo install): {list}"
             ));
         }
+        if !self.clients.is_empty() {
+            let names: Vec<&str> = self.clients.iter().map(|client| client.name).collect();
+            let list = names.join(" ");
+            lines.push(format!(
+                "  MQTT clients below target/tools (pip, npm, cargo): {list}"
+            ));
+        }
         lines.join("\n")
     }
 
@@ -291,6 +322,9 @@ impl<'a> Missing<'a> {
         }
         for tool in &self.crates {
             tool.install()?;
+        }
+        for client in &self.clients {
+            client.install()?;
         }
         Ok(())
     }
