@@ -46,6 +46,8 @@ pub(crate) struct Source {
     pub(crate) owner: u32,
     /// The session that published it, for No Local.
     pub(crate) session: u64,
+    /// [`Retained::age`] when it was retained.
+    pub(crate) age: u64,
 }
 
 /// What was taken out.
@@ -59,6 +61,7 @@ pub(crate) struct Removed {
 #[derive(Default)]
 pub(crate) struct Retained {
     messages: BTreeMap<ByTopic, Source>,
+    age: u64,
 }
 
 /// Where a search for matches stands. The messages may change between one step and the next.
@@ -90,8 +93,25 @@ impl Retained {
         })
     }
 
+    /// How many messages were retained so far. What is retained later is of a greater age.
+    pub(crate) fn age(&self) -> u64 {
+        self.age
+    }
+
+    /// Whether it is this message that is retained for its topic name.
+    pub(crate) fn holds(&self, message: &Arc<Message>) -> bool {
+        let found = self.messages.get_key_value(message.topic());
+        found.is_some_and(|(kept, _)| Arc::ptr_eq(&kept.0, message))
+    }
+
     /// Retains a message in the place of the one of before.
-    pub(crate) fn set(&mut self, message: Arc<Message>, source: Source) {
+    pub(crate) fn set(&mut self, message: Arc<Message>, owner: u32, session: u64) {
+        self.age += 1;
+        let source = Source {
+            owner,
+            session,
+            age: self.age,
+        };
         // The key is the message: an insert alone would keep the old one.
         self.messages.remove(message.topic());
         self.messages.insert(ByTopic(message), source);
@@ -212,13 +232,7 @@ mod tests {
                 QoS::AtMostOnce,
                 true,
             );
-            retained.set(
-                Arc::new(message),
-                Source {
-                    owner: 0,
-                    session: 0,
-                },
-            );
+            retained.set(Arc::new(message), 0, 0);
         }
         assert_eq!(retained.len(), names.len());
         for filter in [

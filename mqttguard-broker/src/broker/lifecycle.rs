@@ -84,8 +84,10 @@ impl Broker {
             self.end_session(now, index);
             return;
         }
-        session.replays.clear();
         // QoS 0 is not kept for a client that is away.
+        session
+            .replays
+            .retain(|replay| replay.qos != QoS::AtMostOnce);
         session
             .out
             .retain(&mut self.held, |delivery| delivery.qos != QoS::AtMostOnce);

@@ -8,7 +8,6 @@ use crate::codec::{Malformed, QoS};
 use crate::connection::{ALIAS_BYTES, ALIASES, Aliases, TooMany};
 use crate::message::Message;
 use crate::reason::Reason;
-use crate::retained::Source;
 use crate::session::{Session, WillMessage};
 use crate::timers::Timer;
 use crate::{Access, Time, Version, topic};
@@ -248,17 +247,14 @@ impl Broker {
         let Some(session) = publisher.and_then(|index| self.sessions.get(index)) else {
             return;
         };
-        let source = Source {
-            owner: session.identity,
-            session: session.serial,
-        };
+        let (owner, serial) = (session.identity, session.serial);
         let size = message.size();
         if message.expires().is_some() && self.sweep == Time::NEVER {
             self.timers.set(Timer::Sweep, &mut self.sweep, now + SWEEP);
         }
         let old = self.retained.get(message.topic());
-        self.retained.set(message, source);
-        self.identities.retain_more(source.owner, size);
+        self.retained.set(message, owner, serial);
+        self.identities.retain_more(owner, size);
         if let Some(old) = old {
             self.identities.retain_less(old.owner, old.size);
         }

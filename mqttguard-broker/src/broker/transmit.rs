@@ -188,7 +188,12 @@ impl Pump<'_> {
             let Some(replay) = self.session.replays.first_mut() else {
                 return Replayed::None;
             };
-            let message = match replay.found.take() {
+            // It may have been replaced, or have expired, while it waited for its turn.
+            let found = replay
+                .found
+                .take()
+                .filter(|message| self.retained.holds(message) && !message.is_expired(self.now));
+            let message = match found {
                 Some(message) => message,
                 None => {
                     match self
@@ -196,7 +201,8 @@ impl Pump<'_> {
                         .next(self.now, &replay.filter, &mut replay.cursor, budget)
                     {
                         Step::Found(_, source)
-                            if replay.no_local && source.session == self.session.serial =>
+                            if source.age > replay.age
+                                || (replay.no_local && source.session == self.session.serial) =>
                         {
                             continue;
                         }
