@@ -1,6 +1,6 @@
 mod admin;
 mod admit;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 mod check;
 mod connect;
 mod input;

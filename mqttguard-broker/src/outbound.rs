@@ -474,7 +474,7 @@ impl Outbound {
     }
 
     /// Entries that count in [`Held`].
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn held(&self) -> u64 {
         let in_flight = self
             .window
