@@ -681,6 +681,12 @@ impl Model {
             self.distribute(now, serial, &will.message);
         }
         let session = self.sessions.remove(place);
+        let room = self.setup.queue_messages as usize;
+        let full = self
+            .sessions
+            .iter()
+            .filter(|other| self.backlog(other) >= room);
+        let full: Vec<u64> = full.map(|other| other.serial).collect();
         for shared in &mut self.shared {
             let Some(own) = shared
                 .members
@@ -706,6 +712,8 @@ impl Model {
                 })
             };
             shared.optional |= at_risk || !shared.members.iter().any(left);
+            let is_full = |member: &Member| full.contains(&member.session);
+            shared.droppable |= shared.members.iter().any(is_full);
         }
         // What was sent at QoS 1 and not acknowledged goes to another member, if it came by a
         // shared subscription; by which it came is not always clear.
