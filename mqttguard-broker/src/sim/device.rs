@@ -28,6 +28,8 @@ pub(super) struct Device {
     /// QoS 2 packet identifiers received and not released.
     unreleased: Vec<u16>,
     aliases: Vec<String>,
+    /// The first link of the session that it knows.
+    session: usize,
     /// Everything that was taken in this session: QoS, topic and payload.
     pub(super) taken: Vec<(u8, String, String)>,
 }
@@ -44,6 +46,7 @@ impl Device {
             asked: Vec::new(),
             unreleased: Vec::new(),
             aliases: Vec::new(),
+            session: usize::MAX,
             taken: Vec::new(),
         }
     }
@@ -220,14 +223,11 @@ impl Device {
         Some((wire::packet(0xA2, &body), Up::Unsubscribe { id, filters }))
     }
 
-    /// Takes a packet of its connection's; answers what it says to it. `present` is whether the
-    /// broker had its session, where the protocol does not tell.
-    pub(super) fn take(&mut self, packet: Packet, present: bool) -> Vec<(Vec<u8>, Up)> {
+    /// Takes a packet of its connection's; answers what it says to it. `session` is the
+    /// first link of its session.
+    pub(super) fn take(&mut self, packet: Packet, session: usize) -> Vec<(Vec<u8>, Up)> {
         match packet {
-            Packet::ConnAck {
-                code: 0,
-                present: told,
-            } => self.resume(told || present),
+            Packet::ConnAck { code: 0, .. } => self.resume(session),
             Packet::ConnAck { .. } | Packet::Disconnect { .. } | Packet::PingResp => Vec::new(),
             Packet::Publish(publish) => {
                 let taken = (publish.qos, publish.topic, publish.payload);
@@ -277,11 +277,12 @@ impl Device {
     }
 
     /// The client is in: what is not acknowledged is sent again, if the broker has the session.
-    fn resume(&mut self, present: bool) -> Vec<(Vec<u8>, Up)> {
+    fn resume(&mut self, session: usize) -> Vec<(Vec<u8>, Up)> {
         let link = self.link;
         self.is_in = true;
-        if !present {
-            self.unacknowledged.retain(|sent| Some(sent.link) == link);
+        if self.session != session {
+            self.session = session;
+            self.unacknowledged.retain(|sent| sent.link >= session);
             self.unreleased.clear();
             self.taken.clear();
         }

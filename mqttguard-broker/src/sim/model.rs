@@ -48,7 +48,8 @@ pub(super) struct Copy {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) message: Rc<Message>,
-    pub(super) filter: &'static str,
+    /// More than one where it is not known which it came by.
+    pub(super) filters: Vec<&'static str>,
     pub(super) members: Vec<Member>,
     /// Sessions that were owed the same besides: which of the two came is not known.
     pub(super) twins: Vec<u64>,
@@ -84,6 +85,8 @@ pub(super) struct Session {
     pub(super) identity: usize,
     /// The link of its connection.
     pub(super) link: Option<usize>,
+    /// The link that it began with.
+    pub(super) first_link: usize,
     heard: u64,
     asked_expiry_s: u32,
     expiry_s: u32,
@@ -99,8 +102,6 @@ pub(super) struct Session {
     pub(super) flights: Vec<Flight>,
     /// QoS 2 from the client, not yet released.
     unreleased: Vec<u16>,
-    /// It was there before its connection of now.
-    pub(super) resumed: bool,
     /// All that was sent, but for what was sent again.
     pub(super) sent: Vec<(u8, Rc<Message>)>,
 }
@@ -212,14 +213,13 @@ impl Model {
         }
         let found = self.of_device(connect.device).map(|session| session.serial);
         let present = found.is_some() && kind.level != 3;
-        let serial = found.unwrap_or_else(|| self.create(connect.device));
+        let serial = found.unwrap_or_else(|| self.create(link, connect.device));
         let variant = self.variants[kind.identity];
         let Some(place) = self.place(serial) else {
             return false;
         };
         let session = &mut self.sessions[place];
         session.link = Some(link);
-        session.resumed = found.is_some();
         session.heard = now;
         session.asked_expiry_s = connect.expiry_s;
         session.expiry_s = connect.expiry_s.min(SESSION_EXPIRY_S);
@@ -257,7 +257,7 @@ impl Model {
         0
     }
 
-    fn create(&mut self, device: usize) -> u64 {
+    fn create(&mut self, link: usize, device: usize) -> u64 {
         let kind = &self.setup.devices[device];
         self.serial += 1;
         self.sessions.push(Session {
@@ -266,6 +266,7 @@ impl Model {
             name: kind.name,
             identity: kind.identity,
             link: None,
+            first_link: link,
             heard: 0,
             asked_expiry_s: 0,
             expiry_s: 0,
@@ -277,7 +278,6 @@ impl Model {
             replays: Vec::new(),
             flights: Vec::new(),
             unreleased: Vec::new(),
-            resumed: false,
             sent: Vec::new(),
         });
         self.serial
@@ -485,7 +485,7 @@ impl Model {
             let optional = false;
             self.shared.push(Shared {
                 message,
-                filter,
+                filters: vec![filter],
                 members,
                 twins: Vec::new(),
                 optional,
@@ -568,7 +568,7 @@ impl Model {
             for shared in self
                 .shared
                 .iter_mut()
-                .filter(|shared| shared.filter == wanted.filter)
+                .filter(|shared| shared.filters.contains(&wanted.filter))
             {
                 let member = Member::new(serial, wanted, &shared.message);
                 shared.members.push(member);
@@ -606,11 +606,9 @@ impl Model {
         session.replays.retain(|copy| copy.filter != filter);
         let before = session.subscriptions.len();
         session.subscriptions.retain(|held| held.filter != filter);
-        if session.subscriptions.len() < before {
-            0
-        } else {
-            0x11
-        }
+        let held = session.subscriptions.len() < before;
+        self.close_groups();
+        if held { 0 } else { 0x11 }
     }
 
     /// The link is gone.
@@ -707,7 +705,7 @@ impl Model {
                     let is_member = other
                         .subscriptions
                         .iter()
-                        .any(|s| s.filter == shared.filter);
+                        .any(|s| shared.filters.contains(&s.filter));
                     is_member && (other.link.is_some() || member.qos > 0)
                 })
             };
@@ -715,6 +713,7 @@ impl Model {
             let is_full = |member: &Member| full.contains(&member.session);
             shared.droppable |= shared.members.iter().any(is_full);
         }
+        self.close_groups();
         // What was sent at QoS 1 and not acknowledged goes to another member, if it came by a
         // shared subscription; by which it came is not always clear.
         for flight in session.flights.iter().filter(|flight| flight.qos == 1) {
@@ -725,6 +724,16 @@ impl Model {
                     shared.optional = true;
                 }
             }
+        }
+    }
+
+    /// A shared subscription without members ends; one of the same name is another.
+    fn close_groups(&mut self) {
+        for shared in &mut self.shared {
+            shared.filters.retain(|filter| {
+                let subscriptions = self.sessions.iter().flat_map(|s| &s.subscriptions);
+                subscriptions.into_iter().any(|held| held.filter == *filter)
+            });
         }
     }
 
@@ -838,6 +847,7 @@ impl Model {
         {
             shared.optional |= shared.members.iter().any(|member| member.session == serial);
         }
+        self.close_groups();
     }
 }
 

@@ -88,7 +88,9 @@ impl Model {
                 && (copy.qos, copy.retain) == (publish.qos, publish.retain)
                 && copy.ids == publish.ids
         };
-        if let Some(place) = session.replays.iter().position(is_it) {
+        let mut replays = session.replays.iter();
+        let firm = replays.position(|copy| is_it(copy) && !copy.optional);
+        if let Some(place) = firm.or_else(|| session.replays.iter().position(is_it)) {
             return session.replays.remove(place).message;
         }
         let live = session.live.iter().position(is_it);
@@ -125,6 +127,7 @@ impl Model {
                 // Likewise among shared subscriptions.
                 for other in self.shared.iter_mut().filter(|shared| is_shared(shared)) {
                     other.members.extend_from_slice(&found.members);
+                    other.filters.extend_from_slice(&found.filters);
                     other.optional |= found.optional;
                     other.droppable |= found.droppable;
                     other.twins.extend_from_slice(&found.twins);

@@ -24,6 +24,8 @@ struct Link {
     connect_by: Option<u64>,
     /// The client is in.
     is_in: bool,
+    /// The number of the first link of its session, by which sessions are told apart.
+    session: usize,
     /// Bytes of packets that did not come out whole.
     partial: Vec<u8>,
     aliases: HashMap<u16, String>,
@@ -218,8 +220,13 @@ impl World {
                 message.properties = b"\x01\x01\x26\0\x01n\0\x01v".to_vec();
             }
         }
-        if message.retain && c >> 5 == 7 {
-            message.payload.clear();
+        if message.retain && c >> 5 == 7 && self.devices[device].kind.level == 5 {
+            // It is unlike the others all the same.
+            let name = std::mem::take(&mut message.payload);
+            let name = name.trim_end_matches('.');
+            message.properties = b"\x26\0\x04".to_vec();
+            message.properties.extend_from_slice(name.as_bytes());
+            message.properties.extend_from_slice(b"\0\x01v");
         }
         let most = self.setup.in_flight;
         let said = self.devices[device].publish(most, message, a >> 5 < 3);
@@ -274,6 +281,8 @@ impl World {
         let mut will = None;
         if c & 3 == 3 {
             let mut message = self.message(["w/0", "w/1", "w/2", "w/3", "w/4"][device], c >> 2, b);
+            // Which of those that fall due together meets a quota depends on their order.
+            message.retain &= !self.setup.few_retained();
             let mut delay_s = 0;
             if level == 5 {
                 delay_s = [0, 0, 3, 100][usize::from(b >> 4 & 3)];
@@ -314,6 +323,7 @@ impl World {
             early: Vec::new(),
             connect_by: Some(self.now + self.setup.config().connect_timeout_ms),
             is_in: false,
+            session: usize::MAX,
             partial: Vec::new(),
             aliases: HashMap::new(),
             down: VecDeque::new(),
@@ -477,6 +487,8 @@ impl World {
         self.tell(|| format!("link {number}: decided, {is_in}"));
         self.follow();
         self.link(number).is_in = is_in;
+        let session = self.model.of_link(number).map(|session| session.first_link);
+        self.link(number).session = session.unwrap_or(usize::MAX);
         for packet in std::mem::take(&mut self.link(number).early) {
             if is_in {
                 self.model.packet(self.now, number, &packet);
@@ -607,18 +619,10 @@ impl World {
         if self.devices[device].link != Some(number) {
             return;
         }
-        // MQTT 3.1 does not tell: such a client knows by other means.
-        let level = self.devices[device].kind.level;
-        let present = level == 3 && self.link(number).is_in && self.has_history(device);
-        let said = self.devices[device].take(packet, present);
+        // MQTT 3.1 does not tell, and a CONNACK may get lost: a client knows by other means.
+        let session = self.link(number).session;
+        let said = self.devices[device].take(packet, session);
         self.say(device, &said);
-    }
-
-    /// The broker had the session of the device before its connection of now.
-    fn has_history(&self, device: usize) -> bool {
-        self.model
-            .of_device(device)
-            .is_some_and(|session| session.resumed)
     }
 
     fn lose(&mut self, number: usize) {
