@@ -106,6 +106,12 @@ impl Client {
         }
     }
 
+    /// Has the kernel acknowledge at once what comes next. A peer that leaves Nagle's algorithm on
+    /// would otherwise wait 40 ms for that in the middle of a handshake, and not work.
+    pub(crate) fn acknowledge_at_once(&self) {
+        let _ = rustix::net::sockopt::set_tcp_quickack(&self.stream, true);
+    }
+
     /// Sends what the socket takes.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         let Some(tls) = &mut self.tls else {

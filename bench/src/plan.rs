@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use rustls::ClientConfig;
 
 use crate::client::tls_config;
@@ -63,6 +63,13 @@ enum Step {
     Retained,
 }
 
+impl Step {
+    /// Whether its name has this, which is in lower case, in it.
+    fn is_called(self, part: &str) -> bool {
+        format!("{self:?}").to_ascii_lowercase().contains(part)
+    }
+}
+
 /// The first round alone counts idle clients by thousands.
 const ONCE: [Step; 2] = [Step::Idle(Via::Plain, 5_000), Step::Idle(Via::Tls, 5_000)];
 const EVERY: [Step; 16] = [
@@ -90,7 +97,7 @@ pub(crate) struct Plan {
     /// What could not be measured, and what was lost, in words.
     pub(crate) failures: Vec<String>,
     extent: Extent,
-    /// Steps without this in their name are left out.
+    /// Steps without this in their name are left out. In lower case.
     only: String,
     tls: Arc<ClientConfig>,
     once: bool,
@@ -98,6 +105,10 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(extent: Extent, only: String) -> Result<Plan> {
+        let only = only.to_ascii_lowercase();
+        if !ONCE.iter().chain(&EVERY).any(|step| step.is_called(&only)) {
+            bail!("--only {only}: no measurement has this in its name");
+        }
         Ok(Plan {
             report: Report::default(),
             failures: Vec::new(),
@@ -116,7 +127,7 @@ impl Plan {
             &[]
         };
         for step in once.iter().chain(&EVERY).copied() {
-            if !format!("{step:?}").contains(&self.only) {
+            if !step.is_called(&self.only) {
                 continue;
             }
             for contender in &mut *contenders {

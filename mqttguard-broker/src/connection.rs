@@ -16,6 +16,8 @@ pub(crate) enum State {
     AwaitingConnect,
     /// CONNECT came, the decision is the caller's.
     AwaitingDecision(Box<Pending>),
+    /// An AUTH went out, the client's is awaited: it or a DISCONNECT comes next (`MQTT-3.1.2-30`).
+    AwaitingAuth(Box<Pending>),
     /// The client is in, with the session of this index.
     Connected(u32),
     /// Nothing is read any more; what is left is sent.
@@ -29,6 +31,39 @@ pub(crate) struct Pending {
     pub(crate) session_expiry_s: u32,
     pub(crate) receive_maximum: u16,
     pub(crate) will: Option<Box<Will>>,
+    /// When the time to CONNECT is over.
+    pub(crate) deadline: Time,
+}
+
+/// Enhanced authentication on one connection (section 4.12).
+pub(crate) struct Authentication {
+    /// The one of CONNECT, for good.
+    pub(crate) method: Box<str>,
+    /// AUTH packets from the client in this exchange.
+    pub(crate) steps: u8,
+    /// Where a re-authentication is.
+    pub(crate) again: Again,
+}
+
+impl Authentication {
+    pub(crate) fn new(method: &str) -> Authentication {
+        Authentication {
+            method: method.into(),
+            steps: 0,
+            again: Again::Idle,
+        }
+    }
+}
+
+/// Where a re-authentication is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// None is under way.
+    Idle,
+    /// It is the caller's to decide.
+    AwaitingDecision,
+    /// It is the client's to answer.
+    AwaitingAuth,
 }
 
 /// One transport connection.
@@ -63,6 +98,8 @@ pub(crate) struct Connection {
     pub(crate) messages: Bucket,
     pub(crate) bytes: Bucket,
     pub(crate) aliases: Option<Box<Aliases>>,
+    /// If CONNECT had an Authentication Method.
+    pub(crate) authentication: Option<Box<Authentication>>,
 }
 
 impl Connection {
@@ -86,6 +123,7 @@ impl Connection {
             messages: Bucket::default(),
             bytes: Bucket::default(),
             aliases: None,
+            authentication: None,
         }
     }
 

@@ -67,6 +67,4 @@ pub enum NoticeKind {
         /// The most that is allowed, in the limit's own unit.
         allowed: u64,
     },
-    /// A client of another identity tried to take over a client identifier in use.
-    TakeoverRefused,
 }

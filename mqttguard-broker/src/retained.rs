@@ -46,8 +46,21 @@ pub(crate) struct Source {
     pub(crate) owner: u32,
     /// The session that published it, for No Local.
     pub(crate) session: u64,
-    /// [`Retained::age`] when it was retained.
+    /// [`Retained::age`] when it was retained; set there.
     pub(crate) age: u64,
+}
+
+impl Source {
+    /// The broker itself: counts for nobody, and is no session's own.
+    pub(crate) const BROKER: Source = Source {
+        owner: u32::MAX,
+        session: 0,
+        age: 0,
+    };
+
+    fn is_broker(self) -> bool {
+        self.owner == Source::BROKER.owner
+    }
 }
 
 /// What was taken out.
@@ -62,6 +75,8 @@ pub(crate) struct Removed {
 pub(crate) struct Retained {
     messages: BTreeMap<ByTopic, Source>,
     age: u64,
+    /// How many of them are the broker's own.
+    own: usize,
 }
 
 /// Where a search for matches stands. The messages may change between one step and the next.
@@ -82,6 +97,11 @@ pub(crate) enum Step {
 impl Retained {
     pub(crate) fn len(&self) -> usize {
         self.messages.len()
+    }
+
+    /// Without the broker's own.
+    pub(crate) fn of_clients(&self) -> usize {
+        self.messages.len().saturating_sub(self.own)
     }
 
     /// The owner and size of what is retained for a topic name.
@@ -105,20 +125,21 @@ impl Retained {
     }
 
     /// Retains a message in the place of the one of before.
-    pub(crate) fn set(&mut self, message: Arc<Message>, owner: u32, session: u64) {
+    pub(crate) fn set(&mut self, message: Arc<Message>, source: Source) {
         self.age += 1;
         let source = Source {
-            owner,
-            session,
             age: self.age,
+            ..source
         };
         // The key is the message: an insert alone would keep the old one.
-        self.messages.remove(message.topic());
+        self.remove(message.topic());
+        self.own += usize::from(source.is_broker());
         self.messages.insert(ByTopic(message), source);
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<Removed> {
         let (message, source) = self.messages.remove_entry(name)?;
+        self.own = self.own.saturating_sub(usize::from(source.is_broker()));
         Some(Removed {
             owner: source.owner,
             size: message.0.size(),
@@ -130,18 +151,23 @@ impl Retained {
         &mut self,
         now: Time,
         owner: Option<u32>,
-        mut removed: impl FnMut(Removed),
+        mut removed: impl FnMut(&Message, Removed),
     ) {
         self.messages.retain(|message, source| {
             let gone = message.0.is_expired(now) || owner == Some(source.owner);
             if gone {
-                removed(Removed {
-                    owner: source.owner,
-                    size: message.0.size(),
-                });
+                let (owner, size) = (source.owner, message.0.size());
+                removed(&message.0, Removed { owner, size });
             }
             !gone
         });
+    }
+
+    /// The first message behind this topic, or the first of all.
+    pub(crate) fn after(&self, topic: Option<&str>) -> Option<(&Arc<Message>, Source)> {
+        let from = topic.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.messages.range::<str, _>((from, Bound::Unbounded));
+        rest.next().map(|(message, source)| (&message.0, *source))
     }
 
     /// Whether any message expires at all.
@@ -232,7 +258,7 @@ mod tests {
                 QoS::AtMostOnce,
                 true,
             );
-            retained.set(Arc::new(message), 0, 0);
+            retained.set(Arc::new(message), Source::BROKER);
         }
         assert_eq!(retained.len(), names.len());
         for filter in [

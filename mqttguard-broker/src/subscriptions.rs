@@ -61,6 +61,7 @@ pub(crate) struct Share {
 /// The members of a shared subscription (section 4.8.2).
 struct Group {
     serial: u32,
+    node: u32,
     name: Box<str>,
     members: Vec<Subscriber>,
     /// Whose turn it is.
@@ -76,6 +77,8 @@ pub(crate) struct Subscriptions {
     children: HashTable<u32>,
     keys: RandomState,
     count: u64,
+    /// How many of them are shared.
+    shared: u64,
     /// Work of one match, kept to spare the allocation: nodes and how far their level reaches.
     path: Vec<(u32, usize)>,
 }
@@ -102,6 +105,7 @@ impl Subscriptions {
             children: HashTable::new(),
             keys: RandomState::new(),
             count: 0,
+            shared: 0,
             path: Vec::new(),
         }
     }
@@ -109,6 +113,11 @@ impl Subscriptions {
     /// Subscriptions now.
     pub(crate) fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Shared subscriptions among them.
+    pub(crate) fn shared(&self) -> u64 {
+        self.shared
     }
 
     /// Nodes of the tree, its root included.
@@ -179,6 +188,7 @@ impl Subscriptions {
         self.serial = self.serial.wrapping_add(1);
         let group = self.groups.insert(Group {
             serial: self.serial,
+            node,
             name: name.into(),
             members: Vec::new(),
             turn: 0,
@@ -230,6 +240,7 @@ impl Subscriptions {
         }
         list.push(subscriber);
         self.count += 1;
+        self.shared += u64::from(key.is_shared());
     }
 
     /// Replaces the options of a subscription (`MQTT-3.8.4-3`).
@@ -252,6 +263,7 @@ impl Subscriptions {
         list.remove(place);
         let empty = list.is_empty();
         self.count = self.count.saturating_sub(1);
+        self.shared = self.shared.saturating_sub(u64::from(key.is_shared()));
         if empty && key.is_shared() {
             self.groups.remove(key.group);
             if let Some(node) = self.nodes.get_mut(key.node) {
@@ -261,6 +273,44 @@ impl Subscriptions {
         if empty {
             self.prune(key.node);
         }
+    }
+
+    /// The whole text of a filter, `$share` and all.
+    pub(crate) fn filter(&self, key: Key) -> String {
+        let path = self.path(key);
+        match self.groups.get(key.group) {
+            Some(group) if key.is_shared() => format!("$share/{}/{path}", group.name),
+            _ => path,
+        }
+    }
+
+    /// The filter of a shared subscription, if it is still there.
+    pub(crate) fn share_filter(&self, share: Share) -> Option<String> {
+        let group = self.groups.get(share.group)?;
+        let key = Key {
+            node: group.node,
+            group: share.group,
+        };
+        (group.serial == share.serial).then(|| self.filter(key))
+    }
+
+    /// Names a shared subscription by its filter.
+    pub(crate) fn share(&self, filter: &str) -> Option<Share> {
+        let key = self.find(filter).filter(|key| key.is_shared())?;
+        Some(Share {
+            group: key.group,
+            serial: self.groups.get(key.group)?.serial,
+        })
+    }
+
+    /// A session's subscription.
+    pub(crate) fn of(&self, key: Key, session: u32) -> Option<&Subscriber> {
+        let list = if key.is_shared() {
+            &self.groups.get(key.group)?.members
+        } else {
+            &self.nodes.get(key.node)?.subscribers
+        };
+        list.iter().find(|found| found.session == session)
     }
 
     /// The members of a shared subscription, if it is still there, and whose turn it is.

@@ -9,17 +9,20 @@ use mqttguard::broker::open::{Open, start_open};
 use mqttguard::pki::{Names, Pki};
 
 const USAGE: &str =
-    "open_broker [--port PORT] [--tls-port PORT] [--subscribe FILTER]... --pki DIRECTORY
+    "open_broker [--port PORT] [--tls-port PORT] [--wss-port PORT] [--subscribe FILTER]... [--deny FILTER]... --pki DIRECTORY
 
 Serves MQTT on 127.0.0.1 until its standard input ends. The CA for --tls-port is made in DIRECTORY.
-Subscriptions that no --subscribe covers are refused; without any, none is.
+Subscriptions that no --subscribe covers are refused; without any, none is. Topics of --deny are out
+of reach all the same.
 ";
 
 #[derive(Default)]
 struct Args {
     plain: Option<u16>,
     tls: Option<u16>,
+    wss: Option<u16>,
     subscribe: Vec<String>,
+    deny: Vec<String>,
     pki: PathBuf,
 }
 
@@ -41,7 +44,9 @@ fn parse() -> Result<Args, Box<dyn std::error::Error>> {
         match arg {
             Long("port") => args.plain = Some(parser.value()?.parse()?),
             Long("tls-port") => args.tls = Some(parser.value()?.parse()?),
+            Long("wss-port") => args.wss = Some(parser.value()?.parse()?),
             Long("subscribe") => args.subscribe.push(parser.value()?.string()?),
+            Long("deny") => args.deny.push(parser.value()?.string()?),
             Long("pki") => args.pki = parser.value()?.into(),
             other => return Err(other.unexpected().into()),
         }
@@ -61,8 +66,10 @@ fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
     let broker = start_open(Open {
         plain: args.plain,
         tls: args.tls,
-        certificate: pki.tls_config(),
+        wss: args.wss,
+        certificate: pki.tls_config(4096, None)?,
         subscribe: args.subscribe,
+        deny: args.deny,
     })?;
     let stats = broker.stats().ok_or("the broker has stopped")?;
     for listener in &stats.listeners {

@@ -14,6 +14,7 @@ pub mod frames;
 pub mod generate;
 pub mod house;
 pub mod model;
+pub mod mqtt;
 pub mod net;
 pub mod pcap;
 pub mod random;

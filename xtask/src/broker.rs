@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// Refuse subscriptions that no such filter covers; may be given several times
     #[arg(long, value_name = "FILTER")]
     subscribe: Vec<String>,
+    /// Keep topics out of reach that such a filter matches; may be given several times
+    #[arg(long, value_name = "FILTER")]
+    deny: Vec<String>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -37,6 +40,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     for filter in &args.subscribe {
         command.args(["--subscribe", filter]);
+    }
+    for filter in &args.deny {
+        command.args(["--deny", filter]);
     }
     let mut child = command.stdin(Stdio::piped()).spawn()?;
     // It ends with its standard input, and so with this program.

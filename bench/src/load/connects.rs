@@ -78,6 +78,8 @@ pub(crate) fn run(
                 && let Some(client) = &mut lane.client
             {
                 client.notice(event);
+                // The kernel takes it back by itself after a while.
+                client.acknowledge_at_once();
                 let let_in = &mut lane.in_;
                 let result = client.flush().and_then(|()| {
                     client.read(&mut scratch, |client, heard| {

@@ -46,6 +46,7 @@ impl Broker {
             }
         }
         assert!(connections <= self.connections.len());
+        assert_eq!(self.stats.connected, connections as u64, "connected");
         if self.sessions.len() == 0 {
             assert_eq!(
                 self.subscriptions.nodes(),

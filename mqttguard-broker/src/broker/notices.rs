@@ -12,7 +12,7 @@ const NOTICES: usize = 1024;
 const TOPIC: usize = 256;
 
 /// The beginning of a topic, so that notices nobody asks for hold little.
-pub(super) fn shorten(topic: &str) -> String {
+pub(crate) fn shorten(topic: &str) -> String {
     topic
         .get(..topic.floor_char_boundary(TOPIC))
         .unwrap_or_default()

@@ -8,6 +8,7 @@ use crate::codec::{Malformed, QoS};
 use crate::connection::{ALIAS_BYTES, ALIASES, Aliases, TooMany};
 use crate::message::Message;
 use crate::reason::Reason;
+use crate::retained::Source;
 use crate::session::{Session, WillMessage};
 use crate::timers::Timer;
 use crate::{Access, Time, Version, topic};
@@ -43,6 +44,7 @@ impl Broker {
         conn.messages.charge(now, 1, session.limits.messages_per_s);
         let version = conn.version;
         let publish = publish::decode(version, qos, body)?;
+        self.stats.payload_in += publish.content.payload.len() as u64;
         if retain && session.limits.retained_messages == 0 && version == Version::V5 {
             // MQTT-3.2.2-14: it was told so in the CONNACK.
             return Err(Malformed::with(
@@ -122,6 +124,7 @@ impl Broker {
             && let Some(session) = self.sessions.get_mut(index)
         {
             session.unreleased.insert(place, packet_id);
+            self.journal.of(session).received(packet_id);
         }
         self.acknowledge_publish(slot, qos, packet_id, reason);
         Ok(())
@@ -155,7 +158,7 @@ impl Broker {
             self.tell_limit(now, index, "topic_levels", u64::from(levels));
             return Err(Denied::Policy(Reason::TOPIC_NAME_INVALID));
         }
-        if topic::is_reserved(topic) || !topic::any_matches(&session.grants.publish, topic) {
+        if !session.grants.may_publish(topic) {
             self.tell_refused(now, index, Access::Publish, topic);
             return Err(Denied::Policy(Reason::NOT_AUTHORIZED));
         }
@@ -202,7 +205,20 @@ impl Broker {
         Ok(())
     }
 
-    /// Retains and routes a message that was permitted.
+    /// Publishes a message of the broker's own at QoS 0, on a topic that starts with `$` and that
+    /// clients cannot publish to. It counts for nobody's quota. An empty payload retained takes
+    /// back what was retained before.
+    pub fn publish_internal(&mut self, now: Time, topic: &str, payload: &[u8], retain: bool) {
+        let content = Content {
+            topic,
+            payload,
+            ..Content::default()
+        };
+        self.distribute(now, None, topic, &content, QoS::AtMostOnce, retain);
+    }
+
+    /// Retains and routes a message that was permitted. Without a publisher it is the broker's
+    /// own.
     fn distribute(
         &mut self,
         now: Time,
@@ -224,6 +240,7 @@ impl Broker {
         if retain && !keeps {
             // MQTT-3.3.1-6
             if let Some(old) = self.retained.remove(topic) {
+                self.journal.clear(topic);
                 self.identities.retain_less(old.owner, old.size);
             }
         }
@@ -244,27 +261,43 @@ impl Broker {
 
     /// Replaces what is retained for the topic (`MQTT-3.3.1-5`).
     fn retain(&mut self, now: Time, publisher: Option<u32>, message: Arc<Message>) {
-        let Some(session) = publisher.and_then(|index| self.sessions.get(index)) else {
-            return;
+        let source = match publisher {
+            None => Source::BROKER,
+            Some(index) => match self.sessions.get(index) {
+                None => return,
+                Some(session) => Source {
+                    owner: session.identity,
+                    session: session.serial,
+                    age: 0,
+                },
+            },
         };
-        let (owner, serial) = (session.identity, session.serial);
         let size = message.size();
-        if message.expires().is_some() && self.sweep == Time::NEVER {
-            self.timers.set(Timer::Sweep, &mut self.sweep, now + SWEEP);
+        if message.expires().is_some() {
+            self.sweep_later(now);
         }
         let old = self.retained.get(message.topic());
-        self.retained.set(message, owner, serial);
-        self.identities.retain_more(owner, size);
+        self.record_retained(&message, source);
+        self.retained.set(message, source);
+        self.identities.retain_more(source.owner, size);
         if let Some(old) = old {
             self.identities.retain_less(old.owner, old.size);
+        }
+    }
+
+    /// Some retained message expires.
+    pub(crate) fn sweep_later(&mut self, now: Time) {
+        if self.sweep == Time::NEVER {
+            self.timers.set(Timer::Sweep, &mut self.sweep, now + SWEEP);
         }
     }
 
     /// Clears expired retained messages away.
     pub(super) fn sweep(&mut self, now: Time) {
         self.sweep = Time::NEVER;
-        self.retained.purge(now, None, |gone| {
-            self.identities.retain_less(gone.owner, gone.size)
+        self.retained.purge(now, None, |message, gone| {
+            self.journal.clear(message.topic());
+            self.identities.retain_less(gone.owner, gone.size);
         });
         if self.retained.any_expires() {
             self.timers.set(Timer::Sweep, &mut self.sweep, now + SWEEP);

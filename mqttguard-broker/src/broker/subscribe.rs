@@ -2,9 +2,10 @@ use std::sync::Arc;
 
 use super::{Broker, Fault};
 use crate::codec::subscribe::{self, Options, RetainHandling};
+use crate::journal::record::Record;
 use crate::reason::Reason;
 use crate::retained::Cursor;
-use crate::session::Replay;
+use crate::session::{Kept, Replay};
 use crate::subscriptions::{Key, Subscriber};
 use crate::{Access, Time, topic};
 
@@ -55,9 +56,9 @@ impl Broker {
             self.tell_limit(now, index, "topic_levels", u64::from(levels));
             return Reason::TOPIC_FILTER_INVALID;
         }
-        if !topic::any_covers(&session.grants.subscribe, path) {
+        if let Err(reason) = session.grants.may_subscribe(path) {
             self.tell_refused(now, index, Access::Subscribe, filter);
-            return Reason::NOT_AUTHORIZED;
+            return reason;
         }
         let known = self.subscriptions.find(filter);
         let held = known.is_some_and(|key| session.subscriptions.binary_search(&key).is_ok());
@@ -82,6 +83,17 @@ impl Broker {
                 key
             }
         };
+        if let Some(session) = self.sessions.get(index)
+            && session.kept == Kept::Whole
+        {
+            let session = session.serial;
+            self.journal.put(&Record::Subscribed {
+                session,
+                filter,
+                id,
+                options,
+            });
+        }
         let replay = match options.retain_handling {
             RetainHandling::Send => true,
             RetainHandling::SendIfNew => !held,
@@ -147,10 +159,17 @@ impl Broker {
 
     /// Removes one subscription of a session.
     pub(super) fn drop_subscription(&mut self, index: u32, key: Key) {
-        self.subscriptions.remove(key, index);
         let Some(session) = self.sessions.get_mut(index) else {
             return;
         };
+        if session.kept == Kept::Whole {
+            let filter = self.subscriptions.filter(key);
+            self.journal.put(&Record::Unsubscribed {
+                session: session.serial,
+                filter: &filter,
+            });
+        }
+        self.subscriptions.remove(key, index);
         if let Ok(place) = session.subscriptions.binary_search(&key) {
             session.subscriptions.remove(place);
         }
@@ -168,14 +187,15 @@ impl Broker {
             .subscriptions
             .iter()
             .copied()
-            .filter(|&key| !topic::any_covers(&grants.subscribe, &self.subscriptions.path(key)))
+            .filter(|&key| grants.may_subscribe(&self.subscriptions.path(key)).is_err())
             .collect();
         for key in lost {
             self.drop_subscription(index, key);
         }
         if let Some(session) = self.sessions.get_mut(index) {
-            session.out.retain(&mut self.held, |delivery| {
-                topic::any_matches(&grants.subscribe, delivery.message.topic())
+            let mut log = self.journal.of(session);
+            session.out.retain(&mut self.held, &mut log, |delivery| {
+                grants.may_read(delivery.message.topic())
             });
         }
     }

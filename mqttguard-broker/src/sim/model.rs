@@ -120,8 +120,7 @@ impl Session {
     }
 
     pub(super) fn may_read(&self, topic: &str) -> bool {
-        let (_, subscribe) = granted(self.variant);
-        subscribe.iter().any(|grant| topics::matches(grant, topic))
+        granted(self.variant).may_read(topic)
     }
 }
 
@@ -235,9 +234,8 @@ impl Model {
     fn refusal(&self, connect: &Connect) -> u8 {
         let kind = &self.setup.devices[connect.device];
         if let Some(will) = &connect.will {
-            let (publish, _) = granted(self.variants[kind.identity]);
-            let topic = &will.message.topic;
-            if !publish.iter().any(|grant| topics::matches(grant, topic)) {
+            let granted = granted(self.variants[kind.identity]);
+            if !granted.may_publish(&will.message.topic) {
                 return 0x87;
             }
         }
@@ -246,9 +244,6 @@ impl Model {
                 .iter()
                 .filter(|session| session.link.is_some())
         };
-        if connected().any(|other| other.name == kind.name && other.identity != kind.identity) {
-            return 0x85;
-        }
         let others =
             connected().filter(|other| other.identity == kind.identity && other.name != kind.name);
         if others.count() >= self.setup.connections as usize {
@@ -363,9 +358,8 @@ impl Model {
             return 0x87;
         };
         let (identity, variant) = (self.sessions[place].identity, self.sessions[place].variant);
-        let (publish, _) = granted(variant);
         let topic = &publishing.topic;
-        if topic.starts_with('$') || !publish.iter().any(|grant| topics::matches(grant, topic)) {
+        if !granted(variant).may_publish(topic) {
             return 0x87;
         }
         let keeps = publishing.retain && !publishing.payload.is_empty();
@@ -421,6 +415,10 @@ impl Model {
         let backlogs: Vec<usize> = backlogs.collect();
         let room = self.setup.queue_messages as usize;
         for (session, backlog) in self.sessions.iter_mut().zip(&backlogs) {
+            // A topic that is denied does not come by a filter that is wider.
+            if !session.may_read(&message.topic) {
+                continue;
+            }
             let matching = session.subscriptions.iter().filter(|subscription| {
                 topics::share(subscription.filter).0.is_none()
                     && topics::matches(subscription.filter, &message.topic)
@@ -466,6 +464,9 @@ impl Model {
         let mut eligible = false;
         let mut droppable = false;
         for session in &self.sessions {
+            if !session.may_read(&message.topic) {
+                continue;
+            }
             for subscription in session.subscriptions.iter().filter(|s| s.filter == filter) {
                 let member = Member::new(session.serial, subscription, message);
                 eligible |= session.link.is_some() || member.qos > 0;
@@ -549,9 +550,9 @@ impl Model {
             return 0x80;
         };
         let (share, path) = topics::share(wanted.filter);
-        let (_, grants) = granted(self.sessions[place].variant);
-        if !grants.iter().any(|grant| topics::covers(grant, path)) {
-            return if v5 { 0x87 } else { 0x80 };
+        let code = granted(self.sessions[place].variant).refuses(path);
+        if code != 0 {
+            return if v5 { code } else { 0x80 };
         }
         let session = &mut self.sessions[place];
         let held = session
@@ -589,7 +590,8 @@ impl Model {
                     qos: wanted.qos.min(message.qos),
                     retain: true,
                     ids: Vec::from_iter((wanted.id > 0).then_some(wanted.id)),
-                    optional: false,
+                    // It may be granted until its turn comes.
+                    optional: !session.may_read(&message.topic),
                     droppable: false,
                     filter: wanted.filter,
                 });
@@ -827,10 +829,10 @@ impl Model {
             return;
         };
         let session = &mut self.sessions[place];
-        let (_, grants) = granted(session.variant);
+        let granted = granted(session.variant);
         session.subscriptions.retain(|held| {
             let (_, path) = topics::share(held.filter);
-            grants.iter().any(|grant| topics::covers(grant, path))
+            granted.refuses(path) == 0
         });
         let held: Vec<&str> = session
             .subscriptions
@@ -838,7 +840,11 @@ impl Model {
             .map(|held| held.filter)
             .collect();
         session.replays.retain(|copy| held.contains(&copy.filter));
-        let readable = |topic: &str| grants.iter().any(|grant| topics::matches(grant, topic));
+        let readable = |topic: &str| granted.may_read(topic);
+        let denied = session.replays.iter_mut();
+        for copy in denied.filter(|copy| !readable(&copy.message.topic)) {
+            copy.optional = true;
+        }
         session.live.retain(|copy| readable(&copy.message.topic));
         for shared in self
             .shared

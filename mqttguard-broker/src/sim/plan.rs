@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::topics;
 use crate::{Config, Grants, Limits};
 
 /// Devices of a simulation.
@@ -111,7 +112,7 @@ pub(super) struct Kind {
 
 impl Setup {
     pub(super) fn of(bytes: &[u8; 16]) -> Setup {
-        // The last two share a client identifier, and not an identity.
+        // The first and the last share a client identifier, and not an identity.
         let names = ["one", "two", "three", "four", "one"];
         let devices = std::array::from_fn(|n| {
             let (a, b) = (bytes[4 + 2 * n], bytes[5 + 2 * n]);
@@ -179,20 +180,73 @@ impl Setup {
     }
 }
 
-/// What the variant of an identity's grants lets publish, and what subscribe.
-pub(super) fn granted(variant: usize) -> (&'static [&'static str], &'static [&'static str]) {
-    match variant {
-        0 => (&["#"], &["#"]),
-        1 => (&["a/#"], &["a/#", "+/b"]),
-        _ => (&["#"], &["+", "b//c", "a/b/+"]),
+/// What a variant of grants lets publish and subscribe, and what it denies all the same.
+pub(super) struct Granted {
+    publish: &'static [&'static str],
+    subscribe: &'static [&'static str],
+    deny: &'static [&'static str],
+}
+
+pub(super) fn granted(variant: usize) -> Granted {
+    let (publish, subscribe, deny): (&[_], &[_], &[_]) = match variant {
+        0 => (&["#"], &["#"], &[]),
+        1 => (&["a/#"], &["a/#", "+/b"], &[]),
+        2 => (&["#"], &["#"], &["a/b/c", "+"]),
+        _ => (&["#"], &["+", "b//c", "a/b/+"], &[]),
+    };
+    Granted {
+        publish,
+        subscribe,
+        deny,
+    }
+}
+
+impl Granted {
+    fn denies(&self, topic: &str) -> bool {
+        self.deny
+            .iter()
+            .any(|filter| topics::matches(filter, topic))
+    }
+
+    pub(super) fn may_publish(&self, topic: &str) -> bool {
+        let covered = self
+            .publish
+            .iter()
+            .any(|grant| topics::matches(grant, topic));
+        covered && !topic.starts_with('$') && !self.denies(topic)
+    }
+
+    pub(super) fn may_read(&self, topic: &str) -> bool {
+        let covered = self
+            .subscribe
+            .iter()
+            .any(|grant| topics::matches(grant, topic));
+        covered && !self.denies(topic)
+    }
+
+    /// The reason code that a filter is refused with, or 0.
+    pub(super) fn refuses(&self, filter: &str) -> u8 {
+        if self
+            .deny
+            .iter()
+            .any(|denied| topics::covers(denied, filter))
+        {
+            return 0x80;
+        }
+        let covered = self
+            .subscribe
+            .iter()
+            .any(|grant| topics::covers(grant, filter));
+        if covered { 0 } else { 0x87 }
     }
 }
 
 pub(super) fn grants(variant: usize) -> Arc<Grants> {
     let own = |list: &[&str]| list.iter().map(|&filter| filter.to_owned()).collect();
-    let (publish, subscribe) = granted(variant);
+    let granted = granted(variant);
     Arc::new(Grants {
-        publish: own(publish),
-        subscribe: own(subscribe),
+        publish: own(granted.publish),
+        subscribe: own(granted.subscribe),
+        deny: own(granted.deny),
     })
 }

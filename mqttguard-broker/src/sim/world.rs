@@ -139,7 +139,7 @@ impl World {
             228 if b < 128 => self.kick(usize::from(a) % 2),
             228 => {}
             229..=230 => {
-                let variant = [0, 0, 0, 0, 1, 2][usize::from(b) % 6];
+                let variant = [0, 0, 0, 1, 2, 3][usize::from(b) % 6];
                 self.regrant(usize::from(a) % 2, variant);
             }
             231 if b < 80 => self.forget(usize::from(a) % 2),
@@ -474,6 +474,7 @@ impl World {
             identity: IDENTITIES[identity].into(),
             grants: grants(self.model.variants[identity]),
             limits: self.setup.limits(),
+            data: None,
         };
         self.broker.decide(Time(self.now), conn, decision);
         // One that is gone meanwhile is not missed.
@@ -779,14 +780,11 @@ impl World {
 
     /// Connects a device, if need be in the place of others, and lets it have everything.
     fn bring_in(&mut self, device: usize) {
-        let kind = self.devices[device].kind.clone();
+        // There may be room for few only.
         for other in 0..DEVICES {
-            // Of those that share an identifier one at a time may be in; and of all, if few may.
-            let rival = &self.devices[other].kind;
-            let is_rival = rival.name == kind.name && rival.identity != kind.identity;
             if let Some(link) = self.devices[other].link
                 && self.devices[device].link.is_none()
-                && (is_rival || self.setup.connections < 3)
+                && self.setup.connections < 3
             {
                 self.lose(link);
             }

@@ -2,10 +2,15 @@
 //! statements of MQTT 5 where there is one.
 
 mod access;
+mod authenticating;
 mod bounds;
+mod bridge;
+mod bridge_hostile;
 mod connecting;
 mod faithful;
 mod fuzz;
+mod internal;
+mod journal;
 mod malformed;
 mod malformed_connect;
 mod packets;

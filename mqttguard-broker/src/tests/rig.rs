@@ -58,6 +58,7 @@ pub(super) fn grants(publish: &[&str], subscribe: &[&str]) -> Grants {
     Grants {
         publish: own(publish),
         subscribe: own(subscribe),
+        deny: Vec::new(),
     }
 }
 
@@ -66,6 +67,7 @@ pub(super) fn accept(identity: &str, grants: Grants, limits: Limits) -> Decision
         identity: identity.into(),
         grants: Arc::new(grants),
         limits: Arc::new(limits),
+        data: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use mio::{Interest, Token};
-use mqttguard_broker::{AuthRequest, ConnId, Decision, Time};
+use mqttguard_broker::{AuthRequest, ConnId, Decision, Refusal, Time};
 
 use super::auth::{self, Job, Verdict};
 use super::conn::Conn;
@@ -13,6 +13,7 @@ use super::listen::Accepted;
 use super::peers::Origin;
 use super::reactor::Reactor;
 use super::tls::Session;
+use super::websocket::WebSocket;
 use crate::config::ListenerKind;
 
 impl Reactor {
@@ -40,6 +41,8 @@ impl Reactor {
             return;
         };
         let (kind, limit) = (listener.config.kind, listener.config.connections);
+        let tls = listener.tls().map(|tls| Arc::clone(&tls.config));
+        let origins = (kind == ListenerKind::Wss).then(|| Arc::clone(&listener.origins));
         if listener.connections >= limit {
             return self.tell_full(now, (peer, mac), "connections of the listener", limit);
         }
@@ -56,14 +59,15 @@ impl Reactor {
                 self.bounds.core.connections,
             );
         };
-        let mut register = || -> io::Result<Option<Session>> {
+        let register = || -> io::Result<Option<Session>> {
             let token = Token(id.slot as usize);
             let both = Interest::READABLE | Interest::WRITABLE;
             let registry = self.poll.registry();
             registry.register(&mut accepted.stream, token, both)?;
-            match kind {
-                ListenerKind::Plain => Ok(None),
-                ListenerKind::Tls => Session::new(&self.tls).map(Some).map_err(io::Error::other),
+            match (kind.is_encrypted(), tls) {
+                (false, _) => Ok(None),
+                (true, Some(tls)) => Session::new(&tls).map(Some).map_err(io::Error::other),
+                (true, None) => Err(io::Error::other("its listener has no certificate")),
             }
         };
         match register() {
@@ -71,7 +75,12 @@ impl Reactor {
                 if let Some(listener) = self.listeners.get_mut(&accepted.listener) {
                     listener.connections = listener.connections.saturating_add(1);
                 }
-                let conn = Conn::new(id, accepted.stream, tls, (peer, mac), accepted.listener);
+                let listener = (accepted.listener, kind);
+                let layers = (
+                    tls,
+                    origins.map(|origins| Box::new(WebSocket::new(origins))),
+                );
+                let conn = Conn::new(id, accepted.stream, layers, (peer, mac), listener);
                 self.conns.insert(conn);
                 self.enqueue(id);
             }
@@ -85,15 +94,21 @@ impl Reactor {
 
     /// A CONNECT has come: has its password checked.
     pub(super) fn request(&mut self, now: Time, id: ConnId, request: AuthRequest) {
+        if request.method.is_some() {
+            let refusal = Decision::Refuse(Refusal::BadMethod);
+            return self.core.decide(now, id, refusal);
+        }
         #[cfg(feature = "open")]
         if let Some(everybody) = &self.everybody {
             self.core.decide(now, id, everybody.clone());
             return;
         }
+        let certificate = self.certified(id);
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let job = Job::new(id, request, conn.peer, Arc::clone(&self.directory));
+        let mut job = Job::new(id, request, conn.peer, Arc::clone(&self.directory));
+        job.certificate = certificate;
         if let Some(verdict) = self.login.submit(job) {
             self.answer(now, verdict);
         }

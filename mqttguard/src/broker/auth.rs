@@ -16,6 +16,7 @@ use ring::rand::SystemRandom;
 use zeroize::Zeroizing;
 
 use super::Resolve;
+use super::certificate;
 use super::event::Denial;
 use super::grants::{self, Names};
 use super::password::{self, Hash};
@@ -33,6 +34,8 @@ pub(super) struct Job {
     conn: ConnId,
     username: Option<String>,
     password: Option<Zeroizing<Vec<u8>>>,
+    /// Whom a verified certificate names, or why that does not count. None: there is none.
+    pub(super) certificate: Option<Result<String, Denial>>,
     client_id: String,
     address: IpAddr,
     directory: Arc<Directory>,
@@ -48,7 +51,8 @@ impl Job {
         Job {
             conn,
             username: request.username,
-            password: request.password.map(Zeroizing::new),
+            password: request.password,
+            certificate: None,
             client_id: request.client_id,
             address,
             directory,
@@ -149,9 +153,11 @@ impl Checker {
     fn check(&mut self, job: Job, resolve: &Resolve) -> Verdict {
         let mac = resolve(job.address);
         let proof = self.prove(&job, mac);
+        // Whoever a certificate names need not say so.
+        let named = job.certificate.and_then(Result::ok);
         Verdict {
             conn: job.conn,
-            username: job.username,
+            username: job.username.or(named),
             client_id: job.client_id,
             address: job.address,
             mac,
@@ -162,6 +168,10 @@ impl Checker {
     fn prove(&mut self, job: &Job, mac: Option<Mac>) -> Result<Arc<Account>, Denial> {
         // Before the costly part: whoever is in quarantine gets no more of the worker's time.
         standing(&job.directory, mac)?;
+        if let Some(certificate) = &job.certificate {
+            let name = certificate.as_deref().map_err(|denial| *denial)?;
+            return certificate::account(&job.directory, name, job.username.as_deref());
+        }
         let (Some(username), Some(password)) = (&job.username, &job.password) else {
             return Err(Denial::NoCredentials);
         };
@@ -220,7 +230,7 @@ pub(super) fn admit(
     }
     match listener {
         ListenerKind::Plain if !account.plaintext => Err(Denial::PlaintextNotAllowed),
-        ListenerKind::Plain | ListenerKind::Tls => Ok(()),
+        ListenerKind::Plain | ListenerKind::Tls | ListenerKind::Wss => Ok(()),
     }
 }
 
@@ -241,6 +251,7 @@ pub(super) fn decide(
         identity: Arc::clone(&account.username),
         grants: Arc::new(grants_of(account, &verdict.client_id)),
         limits: Arc::clone(&account.limits),
+        data: None,
     })
 }
 
@@ -250,6 +261,7 @@ pub(super) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker:
         device: &account.device,
         username: &account.username,
         client_id,
+        mac: account.mac,
     };
     grants::expand(&account.profile, names)
 }
@@ -265,7 +277,16 @@ pub(super) fn refusal(denial: Denial) -> Refusal {
         | Denial::UnknownDevice
         | Denial::PlaintextNotAllowed
         | Denial::Changed
-        | Denial::ClientIdInUse => Refusal::NotAuthorized,
+        | Denial::NoCertificate
+        | Denial::CertificateNoAccount
+        | Denial::CertificateOfAnother
+        | Denial::CertificateUnnamed
+        | Denial::CertificateRevoked
+        | Denial::CertificateUnlisted
+        | Denial::CertificateExpired
+        | Denial::CertificateNotYetValid
+        | Denial::CertificateUnknownIssuer
+        | Denial::CertificateRefused => Refusal::NotAuthorized,
         Denial::Busy | Denial::DamagedHash => Refusal::Unavailable,
     }
 }

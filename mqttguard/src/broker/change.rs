@@ -6,8 +6,8 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use mqttguard_broker::{ConnId, Kick, Time};
-use rustls::ServerConfig;
 
+use super::TlsByListener;
 use super::auth;
 use super::event::Denial;
 use super::reactor::Reactor;
@@ -21,8 +21,8 @@ const STOP: Duration = Duration::from_millis(500);
 /// A call of [`super::BrokerHandle`].
 pub(super) enum Command {
     Directory(Arc<Directory>),
-    Listeners(Vec<Listener>),
-    Tls(Arc<ServerConfig>),
+    Listeners(Vec<Listener>, TlsByListener),
+    SysInterval(Duration),
     Stats(SyncSender<BrokerStats>),
     Stop,
 }
@@ -32,8 +32,10 @@ impl Reactor {
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::Directory(directory) => self.set_directory(now, directory),
-                Command::Listeners(listeners) => self.set_listeners(now, listeners),
-                Command::Tls(tls) => self.tls = tls,
+                Command::Listeners(listeners, tls) => self.set_listeners(now, listeners, tls),
+                Command::SysInterval(interval) => {
+                    self.sys.set_interval(now, interval, &mut self.core);
+                }
                 Command::Stats(reply) => {
                     // Whoever asked has stopped waiting.
                     let _ = reply.try_send(self.stats(now));
@@ -98,7 +100,7 @@ impl Reactor {
     }
 
     /// Has the core cut a client off; one that does not listen is cut off all the same.
-    fn kick(&mut self, now: Time, identity: &str, why: Kick) {
+    pub(super) fn kick(&mut self, now: Time, identity: &str, why: Kick) {
         self.core.kick(now, identity, why);
         let mut any = false;
         for conn in self.conns.iter_mut() {
@@ -116,8 +118,9 @@ impl Reactor {
         }
     }
 
-    fn set_listeners(&mut self, now: Time, listeners: Vec<Listener>) {
-        self.listeners.set(now, listeners, &mut self.events);
+    fn set_listeners(&mut self, now: Time, listeners: Vec<Listener>, tls: TlsByListener) {
+        let verifiers = self.listeners.verifiers();
+        self.listeners.set(now, listeners, tls, &mut self.events);
         let orphans: Vec<ConnId> = self
             .conns
             .iter()
@@ -130,11 +133,13 @@ impl Reactor {
         for id in orphans {
             self.finish(now, id);
         }
+        self.check_certificates(now, &verifiers);
     }
 
     fn stop(&mut self, now: Time) {
         self.stop_by = Some(now + STOP);
-        self.listeners.set(now, Vec::new(), &mut self.events);
+        self.listeners
+            .set(now, Vec::new(), TlsByListener::new(), &mut self.events);
         let mut identities = HashSet::new();
         let mut strangers = Vec::new();
         for conn in self.conns.iter() {

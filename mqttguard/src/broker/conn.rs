@@ -8,10 +8,12 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mqttguard_broker::{ConnId, Time, Version};
 use mqttguard_common::Mac;
+use rustls_pki_types::CertificateDer;
 use zeroize::Zeroize;
 
 use super::peers::Origin;
 use super::tls::{Received, Session};
+use super::websocket::{self, WebSocket};
 use crate::config::ListenerKind;
 
 /// Bytes read at once from a client that is let in; a multiple of what most clients send in a
@@ -54,6 +56,8 @@ pub(super) struct Conn {
     pub(super) id: ConnId,
     stream: TcpStream,
     tls: Option<Session>,
+    /// What MQTT is wrapped in within TLS, if in anything.
+    websocket: Option<Box<WebSocket>>,
     pub(super) peer: IpAddr,
     /// Whom it is put down to, over its whole life.
     pub(super) origin: Origin,
@@ -87,27 +91,37 @@ pub(super) enum Input {
     Nothing,
     /// The end.
     End,
+    /// The end, after a goodbye that was answered.
+    Goodbye,
     /// TLS that is none.
     BadTls(rustls::Error),
+    /// A WebSocket that is none, and why.
+    BadWebSocket(String),
+}
+
+fn of_tls(received: Result<Received, rustls::Error>) -> Input {
+    match received {
+        Ok(Received::Taken) => Input::Some,
+        Ok(Received::Closed) => Input::End,
+        Err(error) => Input::BadTls(error),
+    }
 }
 
 impl Conn {
     pub(super) fn new(
         id: ConnId,
         stream: TcpStream,
-        tls: Option<Session>,
+        (tls, websocket): (Option<Session>, Option<Box<WebSocket>>),
         peer: (IpAddr, Option<Mac>),
-        listener: Arc<str>,
+        (listener, kind): (Arc<str>, ListenerKind),
     ) -> Conn {
         let (peer, mac) = peer;
         Conn {
             id,
             stream,
-            kind: match tls {
-                Some(_) => ListenerKind::Tls,
-                None => ListenerKind::Plain,
-            },
+            kind,
             tls,
+            websocket,
             peer,
             origin: Origin::of(peer, mac),
             listener,
@@ -128,6 +142,16 @@ impl Conn {
 
     pub(super) fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
+    }
+
+    /// The certificates that the client has shown, its own first.
+    pub(super) fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
+        self.tls.as_ref()?.certificates()
+    }
+
+    /// Whether its TLS goes on with the secrets and certificates of an earlier session.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.tls.as_ref().is_some_and(Session::is_resumed)
     }
 
     /// Whether a read makes sense now.
@@ -191,14 +215,31 @@ impl Conn {
             return Ok(Input::Some);
         };
         wire.clear();
-        let received = tls.receive(input, wire, deliver);
+        let Some(websocket) = &mut self.websocket else {
+            let received = tls.receive(input, wire, deliver);
+            self.wipe(input);
+            self.write(now, wire)?;
+            return Ok(of_tls(received));
+        };
+        let mut reply = Vec::new();
+        let mut unwrapped = websocket::Received::Taken;
+        let received = tls.receive(input, wire, |plain| {
+            if unwrapped == websocket::Received::Taken {
+                unwrapped = websocket.receive(plain, &mut reply, &mut deliver);
+            }
+        });
+        // Answers to pings do not pile up before a client that reads nothing.
+        let is_last = unwrapped != websocket::Received::Taken;
+        if tls.is_established() && (self.waiting.is_empty() || is_last) {
+            tls.encrypt(&reply, wire).map_err(io::Error::other)?;
+        }
         self.wipe(input);
         self.write(now, wire)?;
-        match received {
-            Ok(Received::Taken) => Ok(Input::Some),
-            Ok(Received::Closed) => Ok(Input::End),
-            Err(error) => Ok(Input::BadTls(error)),
-        }
+        Ok(match unwrapped {
+            websocket::Received::Taken => of_tls(received),
+            websocket::Received::Closed => Input::Goodbye,
+            websocket::Received::Broken(why) => Input::BadWebSocket(why),
+        })
     }
 
     /// Leaves no password in the shared buffer (TLS is decrypted in place there).
@@ -214,7 +255,15 @@ impl Conn {
             None => self.write(now, plain),
             Some(tls) if tls.is_established() => {
                 wire.clear();
-                tls.encrypt(plain, wire).map_err(io::Error::other)?;
+                let encrypted = match &self.websocket {
+                    None => tls.encrypt(plain, wire),
+                    Some(websocket) => {
+                        let mut frames = Vec::new();
+                        websocket.send(plain, &mut frames);
+                        tls.encrypt(&frames, wire)
+                    }
+                };
+                encrypted.map_err(io::Error::other)?;
                 self.write(now, wire)
             }
             // No words are possible before the handshake is done.
@@ -282,6 +331,12 @@ impl Conn {
             && tls.is_established()
         {
             wire.clear();
+            if let Some(websocket) = &mut self.websocket {
+                let mut frames = Vec::new();
+                websocket.close(&mut frames);
+                // A client to whom this cannot be said finds out by the FIN.
+                let _ = tls.encrypt(&frames, wire);
+            }
             tls.close(wire);
             let _ = self.write(now, wire);
         }

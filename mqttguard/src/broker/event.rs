@@ -63,9 +63,9 @@ pub enum BrokerEventKind {
         /// The most that is allowed.
         allowed: u64,
     },
-    /// A peer broke MQTT or TLS.
+    /// A peer broke MQTT, TLS or WebSocket.
     ProtocolError {
-        /// The MQTT packet's name, or `TLS`.
+        /// The MQTT packet's name, `TLS` or `WebSocket`.
         packet: &'static str,
         /// What was wrong.
         what: String,
@@ -103,12 +103,30 @@ pub enum Denial {
     PlaintextNotAllowed,
     /// The credential was changed while it was checked.
     Changed,
-    /// A client of another identity uses this client identifier.
-    ClientIdInUse,
     /// Too many logins wait already.
     Busy,
     /// The hash stored for the user is damaged.
     DamagedHash,
+    /// The client has no certificate and the listener requires one.
+    NoCertificate,
+    /// No account has the user name that the certificate's common name is.
+    CertificateNoAccount,
+    /// The CONNECT has another user name than the certificate.
+    CertificateOfAnother,
+    /// The certificate's subject has no common name, or several.
+    CertificateUnnamed,
+    /// A revocation list has the certificate, or one of its CAs.
+    CertificateRevoked,
+    /// There are revocation lists, but none of the certificate's CA.
+    CertificateUnlisted,
+    /// The certificate, or one of its CAs, has expired.
+    CertificateExpired,
+    /// The certificate begins later than the router's clock.
+    CertificateNotYetValid,
+    /// No CA of the listener has issued the certificate.
+    CertificateUnknownIssuer,
+    /// The certificate is damaged, not for clients, or its signature is wrong.
+    CertificateRefused,
 }
 
 impl Denial {
@@ -126,9 +144,18 @@ impl Denial {
             }
             Denial::PlaintextNotAllowed => "the device may not use the plaintext listener",
             Denial::Changed => "the credential was changed meanwhile",
-            Denial::ClientIdInUse => "the client identifier is in use by another user",
             Denial::Busy => "too many logins at once",
             Denial::DamagedHash => "the stored password hash is damaged",
+            Denial::NoCertificate => "no certificate, and the listener requires one",
+            Denial::CertificateNoAccount => "no account has the certificate's common name",
+            Denial::CertificateOfAnother => "the user name is not the certificate's common name",
+            Denial::CertificateUnnamed => "the certificate has no common name, or several",
+            Denial::CertificateRevoked => "the certificate is revoked",
+            Denial::CertificateUnlisted => "no revocation list of the certificate's CA",
+            Denial::CertificateExpired => "the certificate has expired",
+            Denial::CertificateNotYetValid => "the certificate is not valid yet",
+            Denial::CertificateUnknownIssuer => "no CA of the listener has issued the certificate",
+            Denial::CertificateRefused => "the certificate is damaged or not for clients",
         }
     }
 

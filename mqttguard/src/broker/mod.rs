@@ -9,6 +9,7 @@
 
 mod admission;
 mod auth;
+mod certificate;
 mod change;
 mod closing;
 mod conn;
@@ -22,10 +23,13 @@ pub mod password;
 mod peers;
 mod reactor;
 mod report;
+mod sys;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod websocket;
 
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -44,6 +48,7 @@ pub use report::{BrokerStats, ClientStatus};
 
 use crate::config::Listener;
 use crate::outlet::Outlet;
+use crate::pki::ClientVerifier;
 use crate::registry::Directory;
 use change::Command;
 use reactor::Reactor;
@@ -86,14 +91,32 @@ impl Default for Bounds {
     }
 }
 
+/// What a listener's TLS is made with.
+#[derive(Clone, Debug)]
+pub struct ListenerTls {
+    /// As [`crate::pki::Pki::tls_config`] makes it.
+    pub config: Arc<ServerConfig>,
+    /// Who verifies the certificates of clients, in `config` too; None: they are not asked for
+    /// any.
+    pub clients: Option<Arc<ClientVerifier>>,
+    /// What is not as it should be, though it works; told in [`ListenerStatus::errors`].
+    pub problem: Option<String>,
+}
+
+/// The TLS of listeners, by their names. One that needs it and has none, or has an error for it,
+/// is not opened.
+pub type TlsByListener = HashMap<String, Result<ListenerTls, String>>;
+
 /// What a broker starts with.
 pub struct Startup {
     /// Where to listen.
     pub listeners: Vec<Listener>,
+    /// What those that do TLS serve with.
+    pub tls: TlsByListener,
     /// What all clients together may use.
     pub bounds: Bounds,
-    /// The certificate to serve with: [`crate::pki::Pki::tls_config`].
-    pub tls: Arc<ServerConfig>,
+    /// How often the topics below `$SYS/broker/` are brought up to date; zero for never.
+    pub sys_interval: Duration,
     /// Who may in.
     pub directory: Arc<Directory>,
     /// How to find a peer's MAC address.
@@ -139,15 +162,16 @@ impl BrokerHandle {
         self.command(Command::Directory(directory));
     }
 
-    /// Listens elsewhere. Sockets of addresses that stay are kept, and so are the clients of
-    /// listeners that keep their name and kind.
-    pub fn set_listeners(&self, listeners: Vec<Listener>) {
-        self.command(Command::Listeners(listeners));
+    /// Listens elsewhere, and serves new connections with other TLS. Sockets of addresses that
+    /// stay are kept, and so are the clients of listeners that keep their name and kind; but for
+    /// those whose certificates would not be taken any more.
+    pub fn set_listeners(&self, listeners: Vec<Listener>, tls: TlsByListener) {
+        self.command(Command::Listeners(listeners, tls));
     }
 
-    /// Serves new connections with another certificate; those of now go on.
-    pub fn set_tls(&self, tls: Arc<ServerConfig>) {
-        self.command(Command::Tls(tls));
+    /// Brings the topics below `$SYS/broker/` up to date this often; zero takes them away.
+    pub fn set_sys_interval(&self, interval: Duration) {
+        self.command(Command::SysInterval(interval));
     }
 
     /// Counters, listeners and clients; None if the broker has stopped or does not answer.

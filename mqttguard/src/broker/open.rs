@@ -1,16 +1,18 @@
 //! A broker that lets everybody in, for interoperability suites and load generators. It is
 //! compiled in by the feature `open` alone, which the daemon is never built with.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use mqttguard_broker::{Config, Decision, Grants, Limits};
 use rustls::ServerConfig;
 
-use super::{Bounds, BrokerHandle, COMMANDS, Reactor, Startup, launch};
-use crate::config::{Listener, ListenerKind};
+use super::{Bounds, BrokerHandle, COMMANDS, ListenerTls, Reactor, Startup, launch};
+use crate::config::{Listener, ListenerKind, TlsOptions};
 use crate::registry::Directory;
 
 /// Connections at the same time. Load generators open thousands.
@@ -19,6 +21,8 @@ const CONNECTIONS: u32 = 16 * 1024;
 const IN_FLIGHT: u16 = 20;
 /// What a client of MQTT 5 is told to keep alive by at most; the Paho suite expects this.
 const KEEP_ALIVE_S: u16 = 60;
+/// As in the daemon's configuration.
+const SYS_INTERVAL: Duration = Duration::from_secs(10);
 /// Events are nobody's concern here; what does not fit is counted as lost.
 const EVENTS: usize = 16;
 
@@ -28,10 +32,14 @@ pub struct Open {
     pub plain: Option<u16>,
     /// The port with TLS; None: none.
     pub tls: Option<u16>,
+    /// The port with WebSocket over TLS; None: none.
+    pub wss: Option<u16>,
     /// What TLS serves with.
     pub certificate: Arc<ServerConfig>,
     /// Filters that cover every subscription allowed. Empty: all are.
     pub subscribe: Vec<String>,
+    /// Filters of topics that are out of reach all the same.
+    pub deny: Vec<String>,
 }
 
 /// Starts a broker on 127.0.0.1 that lets everybody in, as one identity and without a password.
@@ -42,17 +50,27 @@ pub struct Open {
 pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
     let listener = |kind, port: Option<u16>| {
         port.map(|port| Listener {
-            name: format!("{kind:?}").to_lowercase(),
+            name: ListenerKind::name(kind).to_owned(),
             kind,
             addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
             port,
             connections: CONNECTIONS,
+            tls: TlsOptions::default(),
+            origins: Vec::new(),
         })
     };
     let listeners = [
         listener(ListenerKind::Plain, open.plain),
         listener(ListenerKind::Tls, open.tls),
+        listener(ListenerKind::Wss, open.wss),
     ];
+    let serving = ListenerTls {
+        config: open.certificate,
+        clients: None,
+        problem: None,
+    };
+    let named = |kind: ListenerKind| (kind.name().to_owned(), Ok(serving.clone()));
+    let tls = HashMap::from([ListenerKind::Tls, ListenerKind::Wss].map(named));
     let (events, _nobody) = sync_channel(EVENTS);
     let startup = Startup {
         listeners: listeners.into_iter().flatten().collect(),
@@ -64,7 +82,8 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
             },
             connections_per_device: CONNECTIONS,
         },
-        tls: open.certificate,
+        tls,
+        sys_interval: SYS_INTERVAL,
         directory: Arc::new(Directory::default()),
         resolve: Box::new(|_| None),
         events: events.into(),
@@ -72,12 +91,12 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
     let (commands, todo) = sync_channel(COMMANDS);
     let (mut reactor, waker) = Reactor::new(startup, todo)?;
     reactor.core.set_keep_alive_max(KEEP_ALIVE_S);
-    reactor.everybody = Some(everybody(open.subscribe));
+    reactor.everybody = Some(everybody(open.subscribe, open.deny));
     launch(reactor, commands, waker)
 }
 
 /// All topics to publish to, and limits that only the memory of all clients together stands behind.
-fn everybody(subscribe: Vec<String>) -> Decision {
+fn everybody(subscribe: Vec<String>, deny: Vec<String>) -> Decision {
     let all = || vec!["#".into(), "$SYS/#".into()];
     let subscribe = match subscribe.as_slice() {
         [] => all(),
@@ -88,6 +107,7 @@ fn everybody(subscribe: Vec<String>) -> Decision {
         grants: Arc::new(Grants {
             publish: all(),
             subscribe,
+            deny,
         }),
         limits: Arc::new(Limits {
             packet_size: 1024 * 1024,
@@ -104,5 +124,6 @@ fn everybody(subscribe: Vec<String>) -> Decision {
             retained_bytes: 8 * 1024 * 1024,
             session_expiry_s: u32::MAX,
         }),
+        data: None,
     }
 }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Poll, Token, Waker};
 use mqttguard_broker::{Broker, ConnId, Flow, Time, Transmit};
-use rustls::ServerConfig;
 
 use super::auth::{self, Verdict};
 use super::change::Command;
@@ -19,6 +18,7 @@ use super::conns::Conns;
 use super::event::{BrokerEventKind, Events};
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
+use super::sys::Sys;
 use super::tls::MAX_PARTIAL;
 use super::{Bounds, Resolve, Startup};
 use crate::registry::Directory;
@@ -52,10 +52,10 @@ pub(super) struct Reactor {
     #[cfg(feature = "open")]
     pub(super) everybody: Option<mqttguard_broker::Decision>,
     pub(super) directory: Arc<Directory>,
-    pub(super) tls: Arc<ServerConfig>,
     pub(super) resolve: Arc<Resolve>,
     pub(super) events: Events,
     pub(super) commands: Receiver<Command>,
+    pub(super) sys: Sys,
     /// Answers to logins held back, by when they are due; the number tells those of one time
     /// apart.
     pub(super) answers: BTreeMap<(Time, u64), Verdict>,
@@ -103,10 +103,10 @@ impl Reactor {
             everybody: None,
             login: auth::Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
             directory: startup.directory,
-            tls: startup.tls,
             resolve,
             events: Events::new(startup.events),
             commands,
+            sys: Sys::default(),
             answers: BTreeMap::new(),
             answered: 0,
             accepted: Vec::new(),
@@ -123,9 +123,11 @@ impl Reactor {
             wire: Vec::new(),
         };
         let now = reactor.now();
+        let interval = startup.sys_interval;
+        reactor.sys.set_interval(now, interval, &mut reactor.core);
         reactor
             .listeners
-            .set(now, startup.listeners, &mut reactor.events);
+            .set(now, startup.listeners, startup.tls, &mut reactor.events);
         Ok((reactor, waker))
     }
 
@@ -183,6 +185,7 @@ impl Reactor {
             self.listeners.deadline(),
             self.sweep_at,
             self.stop_by,
+            self.sys.deadline(),
         ];
         let now = self.now();
         // One more, as the clock shows whole milliseconds: no turn is for nothing.
@@ -203,6 +206,7 @@ impl Reactor {
         if self.core.deadline().is_some_and(|deadline| deadline <= now) {
             self.core.tick(now);
         }
+        self.sys.publish(now, &mut self.core);
         self.listeners.retry(now, &mut self.events);
         while let Some(Reverse((time, slot, serial))) = self.resume.peek().copied()
             && time <= now
@@ -314,18 +318,17 @@ impl Reactor {
         match found {
             Ok(Input::Some | Input::Nothing) => self.enqueue(id),
             // What came before the end may be answered yet, if only by a DISCONNECT.
-            Ok(Input::End) if flow == Flow::Close => {}
+            Ok(Input::End | Input::Goodbye) if flow == Flow::Close => {}
             Ok(Input::End) | Err(_) => self.lose(now, id),
+            Ok(Input::Goodbye) => self.finish(now, id),
+            Ok(Input::BadWebSocket(what)) => {
+                let packet = "WebSocket";
+                self.tell_peer(now, id, BrokerEventKind::ProtocolError { packet, what });
+                self.finish(now, id);
+            }
             Ok(Input::BadTls(error)) => {
-                let what = error.to_string();
-                self.tell_peer(
-                    now,
-                    id,
-                    BrokerEventKind::ProtocolError {
-                        packet: "TLS",
-                        what,
-                    },
-                );
+                let kind = self.tls_failure(id, &error);
+                self.tell_peer(now, id, kind);
                 self.finish(now, id);
             }
         }

@@ -9,7 +9,7 @@ use mqttguard_broker::{ConnId, Notice, NoticeKind, Stats, Time, Version};
 use mqttguard_common::Mac;
 
 use super::conn::Login;
-use super::event::{BrokerEvent, BrokerEventKind, Denial};
+use super::event::{BrokerEvent, BrokerEventKind};
 use super::listen::ListenerStatus;
 use super::peers::Origin;
 use super::reactor::Reactor;
@@ -102,13 +102,6 @@ impl Reactor {
                 }
             }
             NoticeKind::Limit { limit, allowed } => BrokerEventKind::LimitMet { limit, allowed },
-            NoticeKind::TakeoverRefused => BrokerEventKind::LoginRefused {
-                username: notice
-                    .identity
-                    .as_deref()
-                    .map(|name| clip(name).into_owned()),
-                why: Denial::ClientIdInUse,
-            },
         };
         let (mac, address) = self.whereabouts(id);
         self.events.tell(BrokerEvent {

@@ -65,6 +65,7 @@ fn main(place: &Place) -> Option<Main> {
         login_failures: LOGIN_FAILURES.one(raw)?,
         flood_seconds: FLOOD_SECONDS.one(raw).filter(|seconds| *seconds > 0),
         forget_after: FORGET_AFTER.one(raw)?,
+        sys_interval: SYS_INTERVAL.one(raw)?,
         data_dir: DATA_DIR.one(raw)?,
         bpf_dir: BPF_DIR.one(raw)?,
         lease_file: LEASE_FILE.one(raw)?,
@@ -89,10 +90,14 @@ fn listeners<'a>(
             addresses: LISTENER_ADDRESSES.all(raw),
             port: LISTENER_PORT.one(raw).unwrap_or(match kind {
                 ListenerKind::Tls => 8883,
+                ListenerKind::Wss => 8884,
                 ListenerKind::Plain => 1883,
             }),
             connections: LISTENER_CONNECTIONS.one(raw)?,
+            tls: tls_options(place)?,
+            origins: ORIGINS.all(raw),
         };
+        useless_options(place, &listener, errors);
         let taken = listeners.iter().find(|other| {
             other.port == listener.port && overlap(&other.addresses, &listener.addresses)
         });
@@ -114,6 +119,45 @@ fn listeners<'a>(
     Some(listeners)
 }
 
+fn tls_options(place: &Place) -> Option<TlsOptions> {
+    let raw = &place.raw;
+    let required = CLIENT_CERTIFICATE.one(raw)?;
+    Some(TlsOptions {
+        record_size: RECORD_SIZE_OPTION.one(raw)?,
+        clients: CLIENT_CA.one(raw).map(|ca| ClientCertificates {
+            ca,
+            crls: CLIENT_CRL.all(raw),
+            required,
+        }),
+    })
+}
+
+/// Options that would do nothing are mistakes: somebody relies on them.
+fn useless_options(place: &Place, listener: &Listener, errors: &mut ConfigError) {
+    let tls = listener.kind.is_encrypted();
+    let asks = listener.tls.clients.is_some();
+    for (option, works, needs) in [
+        (RECORD_SIZE_OPTION.name, tls, "kind 'tls' or 'wss'"),
+        (CLIENT_CA.name, tls, "kind 'tls' or 'wss'"),
+        (CLIENT_CRL.name, asks, "option client_ca beside it"),
+        (CLIENT_CERTIFICATE.name, asks, "option client_ca beside it"),
+        (
+            ORIGINS.name,
+            listener.kind == ListenerKind::Wss,
+            "kind 'wss'",
+        ),
+    ] {
+        let given = place.raw.options.iter().find(|given| given.name == option);
+        if let Some(given) = given.filter(|_| !works) {
+            errors.push(
+                place.line(option),
+                format!("{}: option {option}", place.label),
+                found(&given.value, needs),
+            );
+        }
+    }
+}
+
 /// Whether two lists of addresses, where empty means all, have one in common.
 fn overlap(a: &[IpAddr], b: &[IpAddr]) -> bool {
     let all = |list: &[IpAddr]| list.is_empty() || list.iter().any(IpAddr::is_unspecified);
@@ -124,6 +168,7 @@ fn profile(place: &Place) -> Option<Profile> {
     Some(Profile {
         publish: PUBLISH.all(&place.raw),
         subscribe: SUBSCRIBE.all(&place.raw),
+        deny: DENY.all(&place.raw),
         limits: PROFILE_LIMITS.one(&place.raw)?,
     })
 }

@@ -107,6 +107,23 @@ pub(super) const DEVICE: Text = Text {
     what: "the name of a Linux network device such as br-lan",
 };
 
+/// A web page's origin as browsers write it: RFC 6454 section 6.2.
+pub(super) const ORIGIN: Text = Text {
+    max: 267,
+    allowed: |text| {
+        let host = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        text == "*"
+            || host.is_some_and(|host| {
+                let allowed =
+                    |b: u8| b.is_ascii_digit() || b.is_ascii_lowercase() || b"-.:[]_".contains(&b);
+                !host.is_empty() && host.bytes().all(allowed)
+            })
+    },
+    what: "an origin such as https://ha.lan:8123, in lower case and without a path, or *",
+};
+
 /// A DNS host name (RFC 1123 section 2.1).
 pub(super) const HOSTNAME: Text = Text {
     max: 253,
@@ -163,7 +180,7 @@ pub(super) const SECTION_NAME: Text = Text {
     what: "a section name of letters, digits and '_'",
 };
 
-/// A topic filter with `%d`, `%u` and `%c` in it (MQTT 5 section 4.7).
+/// A topic filter with `%d`, `%u`, `%c` and `%m` in it (MQTT 5 section 4.7).
 pub(super) struct Pattern {
     /// Whether topics of the server itself may be named (`$SYS/...`). Clients must not publish
     /// there (MQTT 5 section 4.7.2).
@@ -181,7 +198,7 @@ impl Kind for Pattern {
         let percent_fits = loop {
             match after_percent.next().map(|rest| rest.chars().next()) {
                 None => break true,
-                Some(Some('d' | 'u' | 'c')) => {}
+                Some(Some('d' | 'u' | 'c' | 'm')) => {}
                 // The second one of `%%` starts an empty piece.
                 Some(None) if after_percent.next().is_some() => {}
                 Some(_) => break false,
@@ -211,7 +228,7 @@ impl Kind for Pattern {
         };
         format!(
             "a topic pattern: '+' and '#' only as whole levels, '#' only as the last, '%' only \
-             in %d, %u, %c and %%, {dollar}, at most 32 levels and 256 bytes"
+             in %d, %u, %c, %m and %%, {dollar}, at most 32 levels and 256 bytes"
         )
     }
 }
@@ -221,10 +238,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_are_topic_filters_with_three_variables() {
+    fn patterns_are_topic_filters_with_four_variables() {
         let (publish, subscribe) = (Pattern { dollar: false }, Pattern { dollar: true });
         for text in [
-            "%d/#", "#", "+", "a/+/%u", "+/%c/#", "100%%", "%%%d", "/", "a//b", "käse/%d",
+            "%d/#",
+            "#",
+            "+",
+            "a/+/%u",
+            "+/%c/#",
+            "tasmota/discovery/%m/#",
+            "100%%",
+            "%%%d",
+            "/",
+            "a//b",
+            "käse/%d",
         ] {
             assert_eq!(publish.read(text).as_deref(), Some(text));
             assert_eq!(subscribe.read(text).as_deref(), Some(text));

@@ -79,6 +79,8 @@ pub struct Main {
     pub flood_seconds: Option<u32>,
     /// A device not seen for this long is gone.
     pub forget_after: Duration,
+    /// How often the broker's topics below `$SYS/broker/` are brought up to date; zero: never.
+    pub sys_interval: Duration,
     /// Certificates, keys and the registry: kept over reboots and upgrades.
     pub data_dir: PathBuf,
     /// Where maps and links are pinned, below a BPF file system.
@@ -125,6 +127,47 @@ pub struct Listener {
     pub port: u16,
     /// Connections at the same time.
     pub connections: u32,
+    /// What its TLS is like, if it has any.
+    pub tls: TlsOptions,
+    /// Origins of web pages that may connect beside those of the same host; `*` for all. Only
+    /// for [`ListenerKind::Wss`].
+    pub origins: Vec<String>,
+}
+
+/// What a listener's TLS is like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// Bytes of the longest record sent, all included.
+    pub record_size: u32,
+    /// Who may log in with a certificate; None: clients are not asked for one.
+    pub clients: Option<ClientCertificates>,
+}
+
+impl TlsOptions {
+    /// rustls does not negotiate RFC 6066's maximum fragment length, so the size has to suit the
+    /// smallest common receiver: mbedTLS builds with 4 KiB input buffers are common on ESP32.
+    /// Costs a large transfer under one percent.
+    const RECORD_SIZE: u32 = 4096;
+}
+
+impl Default for TlsOptions {
+    fn default() -> TlsOptions {
+        TlsOptions {
+            record_size: TlsOptions::RECORD_SIZE,
+            clients: None,
+        }
+    }
+}
+
+/// Whose certificates clients may log in with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// PEM file with the CAs.
+    pub ca: PathBuf,
+    /// PEM files with revocation lists.
+    pub crls: Vec<PathBuf>,
+    /// Whether clients without a certificate are refused.
+    pub required: bool,
 }
 
 impl ListenerKind {
@@ -132,7 +175,16 @@ impl ListenerKind {
     pub const fn name(self) -> &'static str {
         match self {
             ListenerKind::Tls => "tls",
+            ListenerKind::Wss => "wss",
             ListenerKind::Plain => "plain",
+        }
+    }
+
+    /// Whether everything on it goes through TLS.
+    pub const fn is_encrypted(self) -> bool {
+        match self {
+            ListenerKind::Tls | ListenerKind::Wss => true,
+            ListenerKind::Plain => false,
         }
     }
 }
@@ -142,18 +194,22 @@ impl ListenerKind {
 pub enum ListenerKind {
     /// MQTT over TLS.
     Tls,
+    /// MQTT over WebSocket over TLS.
+    Wss,
     /// MQTT in the clear, for devices on the LAN that cannot do TLS and have `plaintext` set.
     Plain,
 }
 
-/// A `profile` section: topic patterns with `%d` (device name), `%u` (user name) and `%c`
-/// (client identifier).
+/// A `profile` section: topic patterns with `%d` (device name), `%u` (user name), `%c` (client
+/// identifier) and `%m` (MAC address).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// What may be published.
     pub publish: Vec<String>,
     /// What may be subscribed to.
     pub subscribe: Vec<String>,
+    /// What is out of reach although the two above cover it.
+    pub deny: Vec<String>,
     /// Name of the [`Limits`]; `default` if the profile names none.
     pub limits: String,
 }

@@ -55,6 +55,7 @@ pub(super) static MAIN: Section = Section {
         &FLOOD_SECONDS,
         &FORGET_AFTER,
         &MAIN_HOSTNAME,
+        &SYS_INTERVAL,
         &DATA_DIR,
         &BPF_DIR,
         &LEASE_FILE,
@@ -102,6 +103,10 @@ options! {
     MAIN_HOSTNAME: Text = one "hostname" HOSTNAME, Absent::Is("openwrt.lan"),
         "The name under which devices reach this router. It goes into the broker's certificate, \
          beside the router's addresses, and into what `enrol` hands out.";
+    SYS_INTERVAL: Time = one "sys_interval" Time { min: Duration::ZERO, max: MINUTE.saturating_mul(60) },
+        Absent::Is("10s"),
+        "How often the broker brings its state up to date in the topics `$SYS/broker/...`, which have \
+         mosquitto's names; `0s` for never. Only profiles that grant `$SYS/...` read them.";
     DATA_DIR: Path = one "data_dir" Path, Absent::Is("/etc/mqttguard"),
         "Certificates, keys and the registry of devices. Must survive a reboot. A change takes force \
          with the next start.";
@@ -123,21 +128,50 @@ pub(super) static LISTENER: Section = Section {
         &LISTENER_ADDRESSES,
         &LISTENER_PORT,
         &LISTENER_CONNECTIONS,
+        &RECORD_SIZE_OPTION,
+        &CLIENT_CA,
+        &CLIENT_CRL,
+        &CLIENT_CERTIFICATE,
+        &ORIGINS,
     ],
 };
 
 options! {
     LISTENER_ENABLED: Bool = one "enabled" Bool, Absent::Is("1"), "Off: as if it were not there.";
     LISTENER_KIND: Choice<ListenerKind> = one "kind"
-        Choice(&[("tls", ListenerKind::Tls), ("plain", ListenerKind::Plain)]), Absent::Is("tls"),
-        "`plain` is MQTT in the clear, only for devices with `option plaintext '1'`.";
+        Choice(&[
+            ("tls", ListenerKind::Tls), ("wss", ListenerKind::Wss), ("plain", ListenerKind::Plain),
+        ]),
+        Absent::Is("tls"),
+        "`tls` is MQTT over TLS, `wss` MQTT over WebSocket over TLS, for browsers. `plain` is MQTT in \
+         the clear, only for devices with `option plaintext '1'`.";
     LISTENER_ADDRESSES: Address = many "address" Address, Absent::Means("all addresses"),
         "Addresses of this router to listen on.";
-    LISTENER_PORT: Port = one "port" Port("TCP"), Absent::Means("8883 for `tls`, 1883 for `plain`"),
+    LISTENER_PORT: Port = one "port" Port("TCP"),
+        Absent::Means("8883 for `tls`, 8884 for `wss`, 1883 for `plain`"),
         "The TCP port.";
     LISTENER_CONNECTIONS: Number = one "connections"
         Number { min: 1, max: 10_000, of: "connections" }, Absent::Is("500"),
         "Connections at the same time.";
+    RECORD_SIZE_OPTION: Size = one "record_size" Size { min: 512, max: 16 << 10, per: "" },
+        Absent::Is("4k"),
+        "The longest TLS record that the broker sends, all included. Clients with TLS buffers of 1 KiB \
+         (ESP8266, Tasmota) need `1k`.";
+    CLIENT_CA: Path = one "client_ca" Path, Absent::Means("clients are not asked for a certificate"),
+        "A PEM file with the CAs whose certificates clients may log in with. The account is the one \
+         whose user name is the certificate's common name (CN); it needs no password then. A user \
+         name in the CONNECT has to be the same.";
+    CLIENT_CRL: Path = many "client_crl" Path, Absent::Means("no certificate is revoked"),
+        "PEM files with revocation lists. If there is any, every CA in a client's chain needs one: \
+         what cannot be looked up is refused. One past its next update still counts.";
+    CLIENT_CERTIFICATE: Choice<bool> = one "client_certificate"
+        Choice(&[("optional", false), ("required", true)]), Absent::Is("optional"),
+        "With `required`, clients without a certificate are refused, whatever password they have.";
+    ORIGINS: Text = many "origin" ORIGIN,
+        Absent::Means("pages from the broker's own host name or address"),
+        "Origins of web pages that may connect to a `wss` listener, beside those from the same host \
+         (any port). `*` is every page. Clients that are no browsers name no origin and are not held \
+         to this.";
 }
 
 pub(super) static PROFILE: Section = Section {
@@ -145,10 +179,10 @@ pub(super) static PROFILE: Section = Section {
     naming: Naming::Named,
     max: 64,
     help: "What a device may do in MQTT. What no pattern covers is refused. In patterns `%d` is \
-           the device's name, `%u` its user name, `%c` the client identifier and `%%` a percent \
-           sign. The device chooses its client identifier: a pattern that only `%c` ties to \
+           the device's name, `%u` its user name, `%c` the client identifier, `%m` its MAC \
+           address as Tasmota writes it (`02C11E170001`) and `%%` a percent sign. The device chooses its client identifier: a pattern that only `%c` ties to \
            the device ties nothing.",
-    options: &[&PUBLISH, &SUBSCRIBE, &PROFILE_LIMITS],
+    options: &[&PUBLISH, &SUBSCRIBE, &DENY, &PROFILE_LIMITS],
 };
 
 options! {
@@ -156,6 +190,9 @@ options! {
         "Topics the device may publish to.";
     SUBSCRIBE: Pattern = many "subscribe" Pattern { dollar: true }, Absent::Means("nothing"),
         "Topics the device may subscribe to. A wider subscription is refused.";
+    DENY: Pattern = many "deny" Pattern { dollar: true }, Absent::Means("nothing"),
+        "Topics out of reach although the patterns above cover them: not to be published to, and \
+         left out of what a wider subscription brings.";
     PROFILE_LIMITS: Ref = one "limits" Ref("limits"), Absent::Is("default"),
         "The limits of devices with this profile.";
 }

@@ -105,6 +105,9 @@ fn broker(daemon: &Daemon) -> Value {
         })
     });
     out.insert("listeners".to_owned(), listeners.collect());
+    if let Ok(broker) = &daemon.broker {
+        out.insert("certificates".to_owned(), broker.certificates());
+    }
     Value::Object(out)
 }
 

@@ -7,7 +7,9 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
+use serde_json::{Value, json};
 
+use super::listener_tls::Serving;
 use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats};
 use crate::config::Settings;
 use crate::discovery;
@@ -24,6 +26,7 @@ const RETRY: Duration = Duration::from_secs(60);
 pub(super) struct Broker {
     pub(super) handle: BrokerHandle,
     pki: Pki,
+    serving: Serving,
     /// The names that the certificate was last held against, and when it is again.
     certified: (Names, Instant),
     /// An answer that is on its way.
@@ -46,12 +49,15 @@ impl Broker {
             return Err("switched off in the configuration".to_owned());
         }
         let names = names(settings, addresses);
-        let pki = Pki::open_or_create(&settings.main.data_dir, &names)
+        let mut pki = Pki::open_or_create(&settings.main.data_dir, &names)
             .map_err(|error| error.to_string())?;
+        pki.make_rsa_key();
+        let mut serving = Serving::default();
         let handle = broker::start(broker::Startup {
             listeners: settings.listeners.clone(),
             bounds: broker::Bounds::default(),
-            tls: pki.tls_config(),
+            tls: serving.follow(&pki, &settings.listeners),
+            sys_interval: settings.main.sys_interval,
             directory: Arc::new(directory),
             resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
             events,
@@ -60,26 +66,35 @@ impl Broker {
         Ok(Broker {
             handle,
             pki,
+            serving,
             certified: (names, Instant::now() + CERTIFICATE_EVERY),
             stats: None,
         })
+    }
+
+    /// Listens as the configuration says.
+    pub(super) fn listen(&mut self, settings: &Settings) {
+        let tls = self.serving.follow(&self.pki, &settings.listeners);
+        self.handle.set_listeners(settings.listeners.clone(), tls);
+    }
+
+    /// SHA-256 of the certificates, as `status` shows them.
+    pub(super) fn certificates(&self) -> Value {
+        let (ecdsa, rsa) = self.pki.fingerprints();
+        json!({ "ca": self.pki.ca_fingerprint(), "ecdsa": ecdsa, "rsa": rsa })
     }
 
     /// Keeps the certificate in step with the router's name and addresses.
     pub(super) fn certify(&mut self, settings: &Settings, addresses: &[IpAddr]) {
         let names = names(settings, addresses);
         let now = Instant::now();
-        if names == self.certified.0 && now < self.certified.1 {
+        if names == self.certified.0 && now < self.certified.1 && !self.pki.has_new_key() {
             return;
         }
         let mut next = CERTIFICATE_EVERY;
-        match self.pki.renew(&names) {
-            Ok(false) => {}
-            Ok(true) => self.handle.set_tls(self.pki.tls_config()),
-            Err(error) => {
-                log::error!("certificate: {error}");
-                next = RETRY;
-            }
+        if let Err(error) = self.pki.renew(&names) {
+            log::error!("certificate: {error}");
+            next = RETRY;
         }
         self.certified = (names, now + next);
     }

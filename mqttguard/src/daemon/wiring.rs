@@ -234,8 +234,11 @@ impl Daemon {
 
     /// Opens or closes the broker, as the configuration has it.
     fn switch_broker(&mut self, settings: &Settings) {
-        match (settings.main.enabled, &self.broker) {
-            (true, Ok(broker)) => broker.handle.set_listeners(settings.listeners.clone()),
+        match (settings.main.enabled, &mut self.broker) {
+            (true, Ok(broker)) => {
+                broker.listen(settings);
+                broker.handle.set_sys_interval(settings.main.sys_interval);
+            }
             (false, Ok(_)) | (true, Err(_)) => {
                 self.broker_retry = Instant::now() + RETRY;
                 self.broker = self.start_broker(settings);

@@ -238,10 +238,13 @@ fn a_full_login_queue_refuses_and_does_not_wait() {
     for slot in 0..300 {
         let id = mqttguard_broker::ConnId { slot, serial: 0 };
         let request = mqttguard_broker::AuthRequest {
+            stage: mqttguard_broker::Stage::Connect,
             version: mqttguard_broker::Version::V5,
             client_id: String::new(),
             username: None,
             password: None,
+            method: None,
+            data: None,
         };
         let job = auth::Job::new(id, request, LAMP_IP.into(), Arc::clone(&house));
         if let Some(verdict) = worker.submit(job) {

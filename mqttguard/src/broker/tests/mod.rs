@@ -1,11 +1,15 @@
 //! A real broker on loopback, with real clients: mosquitto's, and a bare one that sees every
 //! byte. Peers are told apart by source address (127.0.0.0/8 is all ours).
 
+mod certificates;
 mod client;
+mod client_certificates;
 mod hostile;
 mod logins;
 mod running;
 mod sessions;
+mod sys;
+mod websocket;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -19,7 +23,7 @@ use mqttguard_common::Mac;
 
 use super::password::Hash;
 use super::*;
-use crate::config::{ListenerKind, Profile};
+use crate::config::{ListenerKind, Profile, TlsOptions};
 use crate::pki::{Names, Pki};
 use crate::registry::{Account, Standing};
 
@@ -91,6 +95,7 @@ fn account(username: &str, mac: Mac) -> Account {
         profile: Arc::new(Profile {
             publish: vec!["%d/#".into()],
             subscribe: vec!["%d/#".into(), "by-id/%c".into()],
+            deny: Vec::new(),
             limits: "default".into(),
         }),
         limits: Arc::new(limits()),
@@ -121,7 +126,27 @@ fn listener(name: &str, kind: ListenerKind, address: Ipv4Addr, port: u16) -> Lis
         addresses: vec![address.into()],
         port,
         connections: 500,
+        tls: TlsOptions::default(),
+        origins: Vec::new(),
     }
+}
+
+/// The same TLS for all that do any.
+fn tls_of(pki: &Pki, listeners: &[Listener]) -> TlsByListener {
+    let serve = |listener: &Listener| {
+        let clients = listener.tls.clients.as_ref();
+        let clients = clients.map(ClientVerifier::load).transpose();
+        let clients = clients.map_err(|error| error.to_string())?.map(Arc::new);
+        Ok(ListenerTls {
+            config: pki
+                .tls_config(listener.tls.record_size, clients.as_ref())
+                .unwrap(),
+            clients,
+            problem: None,
+        })
+    };
+    let named = |listener: &Listener| (listener.name.clone(), serve(listener));
+    listeners.iter().map(named).collect()
 }
 
 fn listeners() -> Vec<Listener> {
@@ -154,7 +179,8 @@ impl Rig {
         let handle = start(Startup {
             listeners: listeners(),
             bounds,
-            tls: pki.tls_config(),
+            tls: tls_of(&pki, &listeners()),
+            sys_interval: Duration::ZERO,
             directory,
             resolve: Box::new(move |address| macs.get(&address).copied()),
             events: sender.into(),
@@ -175,6 +201,11 @@ impl Rig {
             handle,
             events,
         }
+    }
+
+    fn set_listeners(&self, listeners: Vec<Listener>) {
+        let tls = tls_of(&self.pki, &listeners);
+        self.handle.set_listeners(listeners, tls);
     }
 
     /// The first event that `wanted` takes, within five seconds.
