@@ -209,10 +209,11 @@ impl Pump<'_> {
             let Some(replay) = self.session.replays.first_mut() else {
                 return Replayed::None;
             };
-            // It may have been replaced, or have expired, while it waited for its turn.
+            // It may have been replaced, denied, or have expired, while it waited for its turn.
             let found = replay.found.take().filter(|message| {
                 self.retained.holds(message)
                     && !message.is_expired(self.now)
+                    && !self.session.exceptions.cover(message.topic())
             });
             let message = match found {
                 Some(message) => {
