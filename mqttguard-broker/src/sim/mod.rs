@@ -15,6 +15,7 @@
     reason = "a failure is a panic"
 )]
 
+mod bytes;
 mod device;
 mod model;
 mod owed;
@@ -26,6 +27,7 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use bytes::{restore, there_and_back};
 pub use plan::Plan;
 
 /// Runs a schedule; panics if anything is not as it must be. How many messages reached a client.

@@ -220,7 +220,9 @@ impl World {
                 message.properties = b"\x01\x01\x26\0\x01n\0\x01v".to_vec();
             }
         }
-        if message.retain && c >> 5 == 7 && self.devices[device].kind.level == 5 {
+        // Before MQTT 5 nobody could tell one that is empty from another.
+        let all_v5 = self.setup.devices.iter().all(|kind| kind.level == 5);
+        if message.retain && c >> 5 == 7 && all_v5 {
             // It is unlike the others all the same.
             let name = std::mem::take(&mut message.payload);
             let name = name.trim_end_matches('.');
