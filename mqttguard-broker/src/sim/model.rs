@@ -50,6 +50,8 @@ pub(super) struct Shared {
     pub(super) message: Rc<Message>,
     /// More than one where it is not known which it came by.
     pub(super) filters: Vec<&'static str>,
+    /// Those, and what they were when they ended.
+    pub(super) names: Vec<&'static str>,
     pub(super) members: Vec<Member>,
     /// Sessions that were owed the same besides: which of the two came is not known.
     pub(super) twins: Vec<u64>,
@@ -87,6 +89,8 @@ pub(super) struct Session {
     pub(super) link: Option<usize>,
     /// The link that it began with.
     pub(super) first_link: usize,
+    /// Nothing but its will is left of it after a crash.
+    ghost: bool,
     heard: u64,
     asked_expiry_s: u32,
     expiry_s: u32,
@@ -129,6 +133,9 @@ struct Kept {
     identity: usize,
     session: u64,
 }
+
+/// So long a client that was connected has to come back after a crash, in seconds.
+const GRACE_S: u32 = 60;
 
 pub(super) struct Model {
     pub(super) setup: Setup,
@@ -206,7 +213,8 @@ impl Model {
         }
         if let Some(serial) = self.of_device(connect.device).map(|session| session.serial) {
             self.cut(now, serial, 0x8E);
-            if connect.clean {
+            let ghost = self.discharge(serial);
+            if connect.clean || ghost {
                 self.end(now, serial);
             }
         }
@@ -262,6 +270,7 @@ impl Model {
             identity: kind.identity,
             link: None,
             first_link: link,
+            ghost: false,
             heard: 0,
             asked_expiry_s: 0,
             expiry_s: 0,
@@ -487,6 +496,7 @@ impl Model {
             self.shared.push(Shared {
                 message,
                 filters: vec![filter],
+                names: vec![filter],
                 members,
                 twins: Vec::new(),
                 optional,
@@ -783,6 +793,63 @@ impl Model {
             };
             self.due(now, first.serial);
         }
+    }
+
+    /// A crash has ended a connection: its will is void once the client is back. Whether nothing
+    /// else is left.
+    fn discharge(&mut self, serial: u64) -> bool {
+        let Some(place) = self.place(serial) else {
+            return false;
+        };
+        let session = &mut self.sessions[place];
+        session.will = session.will.take().filter(|will| !will.orphan);
+        session.ghost
+    }
+
+    /// The broker crashes and comes back with what is in its journal.
+    pub(super) fn crash(&mut self, now: u64) {
+        let mut gone = Vec::new();
+        for session in &mut self.sessions {
+            session.replays.clear();
+            session.live.retain(|copy| copy.qos > 0);
+            if session.link.take().is_none() {
+                continue;
+            }
+            session.left = now;
+            if let Some(will) = &mut session.will {
+                will.orphan = true;
+                will.delay_s = will.delay_s.max(GRACE_S);
+            }
+            if session.expiry_s == 0 {
+                gone.push(session.serial);
+                session.ghost = true;
+                session.expiry_s = session.will.as_ref().map_or(0, |will| will.delay_s);
+                session.subscriptions.clear();
+                session.live.clear();
+                session.flights.clear();
+                session.unreleased.clear();
+            }
+        }
+        self.sessions
+            .retain(|session| !session.ghost || session.will.is_some());
+        for shared in &mut self.shared {
+            let lost = |member: &Member| member.qos == 0 || gone.contains(&member.session);
+            shared.optional |= shared.members.iter().any(lost);
+            // They are told apart by name alone now.
+            shared.filters.clone_from(&shared.names);
+            for session in &self.sessions {
+                for held in session
+                    .subscriptions
+                    .iter()
+                    .filter(|s| shared.names.contains(&s.filter))
+                {
+                    shared
+                        .members
+                        .push(Member::new(session.serial, held, &shared.message));
+                }
+            }
+        }
+        self.close_groups();
     }
 
     pub(super) fn kick(&mut self, now: u64, identity: usize) {

@@ -128,6 +128,7 @@ impl Model {
                 for other in self.shared.iter_mut().filter(|shared| is_shared(shared)) {
                     other.members.extend_from_slice(&found.members);
                     other.filters.extend_from_slice(&found.filters);
+                    other.names.extend_from_slice(&found.names);
                     other.optional |= found.optional;
                     other.droppable |= found.droppable;
                     other.twins.extend_from_slice(&found.twins);

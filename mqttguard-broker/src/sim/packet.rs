@@ -36,6 +36,8 @@ pub(super) struct Connect {
 #[derive(Clone, Debug)]
 pub(super) struct Will {
     pub(super) delay_s: u32,
+    /// A crash has ended the connection.
+    pub(super) orphan: bool,
     pub(super) message: Publishing,
 }
 

@@ -86,6 +86,8 @@ impl Dice {
 /// The bounds of one simulation, and its clients.
 #[derive(Clone, Debug)]
 pub(super) struct Setup {
+    /// The broker keeps a journal, and may crash.
+    pub(super) journaled: bool,
     pub(super) in_flight: u16,
     pub(super) queue_messages: u32,
     pub(super) connections: u32,
@@ -138,6 +140,7 @@ impl Setup {
             }
         });
         Setup {
+            journaled: bytes[0] & 0x10 != 0,
             in_flight: [1, 2, 4, 10][usize::from(bytes[0] & 3)],
             queue_messages: if bytes[1] & 3 == 3 { 4 } else { 10_000 },
             connections: if bytes[2] & 3 == 3 { 2 } else { 100 },

@@ -7,7 +7,7 @@ use super::model::Model;
 use super::packet::{Connect, Publishing, Subscription, Up, Will};
 use super::plan::{DEVICES, FILTERS, IDENTITIES, Plan, SESSION_EXPIRY_S, Setup, TOPICS, grants};
 use super::wire::{self, Packet};
-use crate::{Broker, ConnId, Decision, Flow, Kick, Time, Transmit};
+use crate::{Boot, Broker, Clock, ConnId, Decision, Flow, Kick, Restore, Time, Transmit};
 
 /// One connection, both directions.
 struct Link {
@@ -55,6 +55,10 @@ pub(super) struct World {
     /// Messages published so far: each is unlike the others.
     number: u32,
     trace: bool,
+    /// The journal's segments.
+    disk: Vec<Vec<u8>>,
+    /// Messages dropped before the last crash.
+    dropped: u64,
     delivered: u64,
 }
 
@@ -77,6 +81,8 @@ impl World {
             now: 1_000_000,
             number: 0,
             trace,
+            disk: Vec::new(),
+            dropped: 0,
             delivered: 0,
         }
     }
@@ -89,6 +95,9 @@ impl World {
 
     /// Runs a whole schedule. How many messages reached a client.
     pub(super) fn run(mut self, plan: &Plan) -> u64 {
+        if self.setup.journaled {
+            self.restart();
+        }
         if plan.setup[14] & 3 > 0 {
             for device in 0..DEVICES - 1 {
                 let [b, c] = [plan.setup[14] >> 2, plan.setup[15]]
@@ -137,12 +146,14 @@ impl World {
             224..=226 => self.disconnect(device, b),
             227 => self.say(device, &[(vec![0xC0, 0], Up::Ping)]),
             228 if b < 128 => self.kick(usize::from(a) % 2),
-            228 => {}
+            228 => self.crash(b),
             229..=230 => {
                 let variant = [0, 0, 0, 1, 2, 3][usize::from(b) % 6];
                 self.regrant(usize::from(a) % 2, variant);
             }
             231 if b < 80 => self.forget(usize::from(a) % 2),
+            232 if b < 128 => self.crash(b),
+            232 => self.begin_segment(),
             231..=237 => self.pass(u64::from(b) * 20),
             238 if b >= 240 => self.pass(3_700_000),
             238..=239 => self.pass([100, 1_000, 5_000, 61_000][usize::from(b & 3)]),
@@ -292,7 +303,11 @@ impl World {
                     message.expiry_s = Some(4);
                 }
             }
-            will = Some(Will { delay_s, message });
+            will = Some(Will {
+                delay_s,
+                orphan: false,
+                message,
+            });
         }
         self.connect_as(Connect {
             device,
@@ -461,6 +476,7 @@ impl World {
             link.paused = None;
         }
         while self.broker.next_notice().is_some() {}
+        self.write();
         self.broker.check();
     }
 
@@ -518,6 +534,7 @@ impl World {
             "more than there was room for"
         );
         let v5 = link.v5;
+        self.write();
         while let Some(packet) = wire::take(&mut self.link(number).partial, v5) {
             self.fetched(number, packet);
         }
@@ -671,6 +688,74 @@ impl World {
         self.follow();
     }
 
+    /// What changed is written before anything is sent that tells of it.
+    fn write(&mut self) {
+        let Some(last) = self.disk.last_mut() else {
+            return;
+        };
+        let clock = Clock {
+            now: Time(self.now),
+            wall_ms: 0,
+        };
+        if self.broker.take_journal(clock, last) {
+            // The segment has all that those before it have.
+            self.disk.drain(..self.disk.len() - 1);
+        }
+    }
+
+    fn begin_segment(&mut self) {
+        if self.setup.journaled {
+            self.tell(|| "begins a segment".to_owned());
+            self.write();
+            self.broker.begin_segment(Boot::default());
+            self.disk.push(Vec::new());
+        }
+    }
+
+    /// A broker from what is in the journal.
+    fn restart(&mut self) {
+        let mut restore = Restore::new();
+        for segment in &self.disk {
+            restore.feed(segment);
+            assert!(!restore.end_segment().damaged, "the journal is damaged");
+        }
+        let variants = self.model.variants;
+        let limits = self.setup.limits();
+        let (broker, outcome) = restore.finish(self.setup.config(), Time(self.now), |name, _| {
+            let identity = IDENTITIES.iter().position(|known| *known == name)?;
+            Some((grants(variants[identity]), limits.clone()))
+        });
+        assert_eq!((outcome.missing, outcome.disowned), (0, 0), "{outcome:?}");
+        self.broker = broker;
+        self.begin_segment();
+    }
+
+    /// The broker is killed. Some of what it was just about to write may be there.
+    fn crash(&mut self, torn: u8) {
+        if !self.setup.journaled {
+            return;
+        }
+        self.tell(|| "crash".to_owned());
+        self.look();
+        self.dropped += self.broker.stats().messages_dropped;
+        if let Some(last) = self.disk.last_mut() {
+            let beginning = last
+                .get(..usize::from(torn % 8))
+                .unwrap_or_default()
+                .to_vec();
+            last.extend(beginning);
+        }
+        self.links.iter_mut().for_each(|link| *link = None);
+        self.by_conn.clear();
+        self.requests.clear();
+        for device in &mut self.devices {
+            device.gone();
+        }
+        self.model.crash(self.now);
+        self.restart();
+        self.look();
+    }
+
     fn tick(&mut self) {
         self.broker.tick(Time(self.now));
         for link in self.links.iter_mut().flatten() {
@@ -747,7 +832,7 @@ impl World {
             self.compare(device);
         }
         self.model.settle(self.now);
-        let dropped = self.broker.stats().messages_dropped;
+        let dropped = self.dropped + self.broker.stats().messages_dropped;
         assert!(
             self.model.missing + self.model.turned_away <= dropped,
             "{} did not come, {dropped} were told of",
