@@ -15,9 +15,12 @@ impl Restore {
         // Counted anew when all is read.
         let mut held: Held = 0;
         match record {
-            Record::Boot(boot) => self.boot = Some(boot),
+            Record::Boot(boot) => {
+                self.boot = Some(boot);
+                self.partial = true;
+            }
             Record::Clock(clock) => self.clock = Some(clock),
-            Record::Complete => {}
+            Record::Complete => self.partial = false,
             Record::Restarted(now) => {
                 for image in self.sessions.values_mut() {
                     image.leave(now);
@@ -72,6 +75,8 @@ impl Restore {
                             topic: body.topic.into(),
                             properties: body.properties.into(),
                             payload: body.payload.into(),
+                            // It was counted when the will was made.
+                            user_properties: 0,
                             expiry_s,
                             qos: body.qos,
                             retain: body.retain,

@@ -1,5 +1,6 @@
 //! How clients come in: accepted, asked for their password, decided on.
 
+use std::cmp::Reverse;
 use std::io;
 use std::sync::Arc;
 
@@ -7,7 +8,10 @@ use mio::{Interest, Token};
 use mqttguard_broker::{AuthRequest, ConnId, Decision, Time};
 
 use super::auth::{self, Job, Proof, Proven, Verdict};
-use super::conn::Conn;
+use super::conn::{Conn, Reading};
+use super::door::{
+    CONNECTIONS_OF_LISTENER, CONNECTIONS_PER_DEVICE, CONNECTIONS_TOTAL, CONNECTS_PER_S,
+};
 use super::event::{BrokerEvent, BrokerEventKind, Denial};
 use super::listen::Accepted;
 use super::peers::Origin;
@@ -45,18 +49,26 @@ impl Reactor {
         let tls = listener.tls().map(|tls| Arc::clone(&tls.config));
         let origins = (kind == ListenerKind::Wss).then(|| Arc::clone(&listener.origins));
         if listener.connections >= limit {
-            return self.tell_full(now, (peer, mac), "connections of the listener", limit);
+            return self.tell_full(now, (peer, mac), CONNECTIONS_OF_LISTENER, limit);
         }
         let limit = self.bounds.connections_per_device;
         if !self.peers.connect(now, origin, limit) {
-            return self.tell_full(now, (peer, mac), "connections of one device", limit);
+            return self.tell_full(now, (peer, mac), CONNECTIONS_PER_DEVICE, limit);
         }
+        let turn = self.peers.pace(now, origin, &self.bounds);
+        if turn != Ok(None) {
+            let allowed = self.bounds.connects_per_s;
+            self.tell_full(now, (peer, mac), CONNECTS_PER_S, allowed);
+        }
+        let Ok(turn) = turn else {
+            return self.peers.disconnect(now, origin);
+        };
         let Ok(id) = self.core.open(now) else {
             self.peers.disconnect(now, origin);
             return self.tell_full(
                 now,
                 (peer, mac),
-                "connections",
+                CONNECTIONS_TOTAL,
                 self.bounds.core.connections,
             );
         };
@@ -81,8 +93,13 @@ impl Reactor {
                     tls,
                     origins.map(|origins| Box::new(WebSocket::new(origins))),
                 );
-                let conn = Conn::new(id, accepted.stream, layers, (peer, mac), listener);
+                let mut conn = Conn::new(id, accepted.stream, layers, (peer, mac), listener);
+                if let Some(turn) = turn {
+                    conn.reading = Reading::Until(turn);
+                    self.resume.push(Reverse((turn, id.slot, id.serial)));
+                }
                 self.conns.insert(conn);
+                self.recount(id);
                 self.enqueue(id);
             }
             Err(error) => {

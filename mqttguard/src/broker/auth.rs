@@ -270,6 +270,17 @@ pub(super) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker:
     grants::expand(&account.profile, names)
 }
 
+/// What a client may do and use whose session was restored.
+pub(super) fn rights_of(
+    directory: &Directory,
+    identity: &str,
+    client_id: &str,
+) -> Option<(Arc<mqttguard_broker::Grants>, Arc<mqttguard_broker::Limits>)> {
+    let account = directory.accounts.get(identity)?;
+    let grants = Arc::new(grants_of(account, client_id));
+    Some((grants, Arc::clone(&account.limits)))
+}
+
 /// How a denial looks to the client. Whoever has the right password and may not use it is answered
 /// as if it were wrong: a thief on the LAN is not to learn that it is right. The owner reads the
 /// difference in the event.
@@ -363,10 +374,14 @@ mod tests {
                 packet_size: 1,
                 messages_per_s: 1,
                 bytes_per_s: 1,
+                over_rate: Default::default(),
                 burst_ms: 1,
                 connections: 1,
                 subscriptions: 1,
+                topic_length: 1,
                 topic_levels: 1,
+                user_properties: 1,
+                will_size: 1,
                 in_flight: 1,
                 queue_messages: 1,
                 queue_bytes: 1,

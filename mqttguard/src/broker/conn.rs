@@ -81,8 +81,12 @@ pub(super) struct Conn {
     pub(super) queued: bool,
     /// Whether the core has something to say.
     pub(super) named: bool,
+    /// Whether something for it waits for the journal.
+    pub(super) staged: bool,
     /// Whether it ends once what waits is written.
     pub(super) closing: bool,
+    /// What its buffers were last counted for.
+    pub(super) counted: u64,
     waiting: Vec<u8>,
     blocked_since: Option<Time>,
     close_by: Option<Time>,
@@ -140,7 +144,9 @@ impl Conn {
             writable: true,
             queued: false,
             named: false,
+            staged: false,
             closing: false,
+            counted: 0,
             waiting: Vec::new(),
             blocked_since: None,
             close_by: None,
@@ -166,9 +172,16 @@ impl Conn {
         self.readable && self.reading == Reading::Wanted
     }
 
+    /// Bytes that it takes, what the socket has not taken and the unfinished TLS record included.
+    pub(super) fn buffers(&self) -> u64 {
+        let partial = self.tls.as_ref().map_or(0, Session::kept);
+        let bytes = size_of::<Conn>().saturating_add(self.waiting.capacity());
+        bytes.saturating_add(partial) as u64
+    }
+
     /// Whether nothing waits for the socket.
     pub(super) fn is_flushed(&self) -> bool {
-        self.waiting.is_empty()
+        self.waiting.is_empty() && !self.staged
     }
 
     /// Reads once and hands plaintext to `deliver`. `input` and `wire` are scratch.

@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mqttguard_broker::{Access, Version};
+use mqttguard_broker::{Access, Pressure, Version};
 use mqttguard_common::Mac;
 
 use crate::outlet::Outlet;
@@ -63,6 +63,15 @@ pub enum BrokerEventKind {
         /// The profile that lacks it.
         profile: String,
     },
+    /// Memory has become short, or is no longer.
+    Memory {
+        /// How short it is now.
+        pressure: Pressure,
+        /// Bytes held.
+        used: u64,
+        /// The most that is allowed.
+        allowed: u64,
+    },
     /// A limit was met.
     LimitMet {
         /// The limit's name.
@@ -92,6 +101,13 @@ pub enum BrokerEventKind {
         /// The bridge's section name.
         bridge: Arc<str>,
         /// What, in words; may hold hostile text.
+        detail: String,
+    },
+    /// What is acknowledged outlives a crash, or does not; or what was restored after one.
+    Journal {
+        /// Whether all is well.
+        well: bool,
+        /// In words.
         detail: String,
     },
     /// A listener came up or went down.
@@ -273,6 +289,17 @@ impl Events {
                 up,
                 detail,
             },
+        });
+    }
+
+    pub(super) fn journal(&mut self, well: bool, detail: String) {
+        self.tell(BrokerEvent {
+            mac: None,
+            address: None,
+            identity: None,
+            client_id: None,
+            suppressed: 0,
+            kind: BrokerEventKind::Journal { well, detail },
         });
     }
 

@@ -13,6 +13,7 @@ use super::bridge::BridgeStatus;
 use super::conn::Login;
 use super::event::{BrokerEvent, BrokerEventKind};
 use super::http_auth;
+use super::journal::{Journal, JournalStatus};
 use super::listen::ListenerStatus;
 use super::peers::Origin;
 use super::reactor::Reactor;
@@ -27,10 +28,14 @@ pub struct BrokerStats {
     pub listeners: Vec<ListenerStatus>,
     /// All clients that are in.
     pub clients: Vec<ClientStatus>,
+    /// How often each bound was met: those of [`mqttguard_broker::BOUNDS`] and of [`super::DOOR`].
+    pub limits_met: Vec<(&'static str, u64)>,
     /// All bridges.
     pub bridges: Vec<BridgeStatus>,
     /// Logins, by what they were let in for.
     pub logins: LoginStats,
+    /// How the journal is, if there is one.
+    pub journal: Option<JournalStatus>,
     /// Events that found their channel full, since the start.
     pub events_lost: u64,
 }
@@ -121,6 +126,15 @@ impl Reactor {
                     },
                 }
             }
+            NoticeKind::Memory {
+                pressure,
+                used,
+                allowed,
+            } => BrokerEventKind::Memory {
+                pressure,
+                used,
+                allowed,
+            },
             NoticeKind::Limit { limit, allowed } => BrokerEventKind::LimitMet { limit, allowed },
         };
         let (mac, address) = self.whereabouts(id);
@@ -159,7 +173,7 @@ impl Reactor {
         }
     }
 
-    /// Tells that a connection was closed at once, for want of room.
+    /// Tells that a connection was closed at once, for want of room, or has to wait its turn.
     pub(super) fn tell_full(
         &mut self,
         now: Time,
@@ -167,6 +181,7 @@ impl Reactor {
         limit: &'static str,
         allowed: u32,
     ) {
+        self.met.count(limit);
         let Some(suppressed) = self.peers.may_tell(now, Origin::of(address, mac)) else {
             return;
         };
@@ -212,8 +227,10 @@ impl Reactor {
             core: self.core.stats(),
             listeners: self.listeners.status(),
             clients: clients.collect(),
+            limits_met: self.core.limits_met().chain(self.met.iter()).collect(),
             bridges: self.bridge_status(now),
             logins: self.login_stats,
+            journal: self.journal.as_ref().map(Journal::status),
             events_lost: self.events.lost(),
         }
     }

@@ -90,6 +90,10 @@ pub struct Main {
     pub sys_interval: Duration,
     /// Certificates, keys and the registry: kept over reboots and upgrades.
     pub data_dir: PathBuf,
+    /// What outlives a crash of the daemon but not of the router, in memory.
+    pub run_dir: PathBuf,
+    /// Where the broker keeps what outlives a power cut too, on a disk.
+    pub persist: Option<PathBuf>,
     /// Where maps and links are pinned, below a BPF file system.
     pub bpf_dir: PathBuf,
     /// dnsmasq's lease file.

@@ -114,6 +114,35 @@ fn default_limits_hold_floods_and_nothing_else() {
     assert!(settings.limits["small"].kernel.packets_per_s < limits.packets_per_s / 100);
 }
 
+#[test]
+fn what_the_broker_holds_a_client_to_is_as_it_is_written() {
+    let settings = read(
+        "config limits 'odd'
+\toption over_rate 'refuse'
+\toption topic_length '100'
+\toption user_properties '0'
+\toption will_size '1k'
+config profile 'barred'
+\toption limits 'odd'
+\tlist publish '#'
+\tlist deny 'tasmota/discovery/%m/#'
+\tlist deny '$SYS/broker/load/#'
+config mqttguard 'main'
+\toption sys_interval '0s'
+",
+    );
+    let odd = &settings.limits["odd"].broker;
+    assert_eq!(odd.over_rate, mqttguard_broker::OverRate::Refuse);
+    assert_eq!((odd.topic_length, odd.user_properties), (100, 0));
+    assert_eq!(odd.will_size, 1024);
+    let deny = &settings.profiles["barred"].deny;
+    assert_eq!(*deny, ["tasmota/discovery/%m/#", "$SYS/broker/load/#"]);
+    assert!(settings.main.sys_interval.is_zero());
+    let plain = &settings.limits["default"].broker;
+    assert_eq!(plain.over_rate, mqttguard_broker::OverRate::Pace);
+    assert_eq!(read("").main.sys_interval.as_secs(), 10);
+}
+
 /// A profile of an ordinary device grants nothing that is not the device's own, but for a few
 /// topics that are there to be heard by all.
 #[test]

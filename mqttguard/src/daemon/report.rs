@@ -8,6 +8,7 @@ use mqttguard_common::{Mac, Reason};
 use serde_json::{Map, Value, json};
 
 use super::clock::unix_ms;
+use super::translation::memory_pressure;
 use super::wiring::Daemon;
 use crate::broker::{BridgeStatus, BrokerStats, ClientStatus, protocol};
 use crate::config::Mode;
@@ -27,6 +28,12 @@ pub(super) fn status(daemon: &Daemon) -> Value {
         why.push(format!("blocks and credentials are not in force: {error}"));
     }
     let protected = why.is_empty();
+    let broker = broker(daemon);
+    if let Some(trouble) = broker.pointer("/journal/why").and_then(Value::as_str) {
+        why.push(format!(
+            "what the broker acknowledges is lost in a crash: {trouble}"
+        ));
+    }
     if let Some(error) = &daemon.unsaved {
         why.push(format!("changes are lost at the next restart: {error}"));
     }
@@ -45,7 +52,7 @@ pub(super) fn status(daemon: &Daemon) -> Value {
         },
         "uptime_s": daemon.started.elapsed().as_secs(),
         "kernel": kernel(daemon),
-        "broker": broker(daemon),
+        "broker": broker,
         "discovery": daemon.sources.iter().map(|(source, (up, detail))| json!({
             "source": source.name(), "up": up, "detail": detail,
         })).collect::<Vec<_>>(),
@@ -103,6 +110,11 @@ fn broker(daemon: &Daemon) -> Value {
         "refused": logins.refused,
     });
     out.insert("logins".to_owned(), logins);
+    let pressure = memory_pressure(stats.core.memory_pressure);
+    out.insert("memory_pressure".to_owned(), json!(pressure));
+    let met = stats.limits_met.iter();
+    let met = met.map(|(name, count)| ((*name).to_owned(), json!(count)));
+    out.insert("limits_met".to_owned(), Value::Object(met.collect()));
     let listeners = stats.listeners.iter().map(|listener| {
         json!({
             "name": &*listener.name,
@@ -114,6 +126,16 @@ fn broker(daemon: &Daemon) -> Value {
         })
     });
     out.insert("listeners".to_owned(), listeners.collect());
+    if let Some(journal) = &stats.journal {
+        let journal = json!({
+            "directory": journal.place.directory,
+            "disk": journal.place.disk,
+            "durable": journal.trouble.is_none(),
+            "bytes": journal.bytes,
+            "why": journal.trouble,
+        });
+        out.insert("journal".to_owned(), journal);
+    }
     if let Ok(broker) = &daemon.broker {
         out.insert("certificates".to_owned(), broker.certificates());
     }
@@ -156,6 +178,7 @@ fn core(stats: &BrokerStats) -> Map<String, Value> {
         ("subscriptions", core.subscriptions),
         ("retained", core.retained),
         ("held_bytes", core.held_bytes),
+        ("memory_used", core.memory_used),
         ("messages_in", core.messages_in),
         ("messages_out", core.messages_out),
         ("bytes_in", core.bytes_in),

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use mqttguard_broker::Access;
+use mqttguard_broker::{Access, Pressure};
 
 use crate::broker::{BrokerEvent, BrokerEventKind, protocol};
 use crate::events::EventKind;
@@ -46,6 +46,15 @@ pub(super) fn event_kind(event: BrokerEvent) -> Option<EventKind> {
             profile,
             suppressed: event.suppressed,
         },
+        BrokerEventKind::Memory {
+            pressure,
+            used,
+            allowed,
+        } => EventKind::Memory {
+            pressure: memory_pressure(pressure),
+            used,
+            allowed,
+        },
         BrokerEventKind::LimitMet { limit, allowed } => EventKind::LimitMet {
             client_id: event.client_id.as_deref().map(str::to_owned),
             limit,
@@ -65,6 +74,7 @@ pub(super) fn event_kind(event: BrokerEvent) -> Option<EventKind> {
             bridge: bridge.to_string(),
             detail,
         },
+        BrokerEventKind::Journal { well, detail } => EventKind::Journal { well, detail },
         BrokerEventKind::Listening {
             listener,
             up,
@@ -75,4 +85,13 @@ pub(super) fn event_kind(event: BrokerEvent) -> Option<EventKind> {
             detail,
         },
     })
+}
+
+/// How short the broker's memory is, in a word.
+pub(super) const fn memory_pressure(pressure: Pressure) -> &'static str {
+    match pressure {
+        Pressure::None => "none",
+        Pressure::High => "high",
+        Pressure::Critical => "critical",
+    }
 }

@@ -362,17 +362,20 @@ impl Reactor {
 
     /// Sends to the server and reads from it once.
     fn exchange(&mut self, now: Time, uplink: &mut Uplink) -> bool {
+        // As for clients: nothing is acknowledged before the journal has it.
+        let may_write = uplink.machine.to_upstream().is_empty() || self.has_committed(now);
+        self.bridges.held |= !may_write;
         let Far::Open(link) = &mut uplink.far else {
             return false;
         };
         let mut busy = false;
-        let mut failure = match link.write(uplink.machine.to_upstream()) {
-            Ok(wrote) => {
-                busy = wrote;
-                None
+        let mut failure = None;
+        if may_write {
+            match link.write(uplink.machine.to_upstream()) {
+                Ok(wrote) => busy = wrote,
+                Err(error) => failure = Some(error),
             }
-            Err(error) => Some(error),
-        };
+        }
         let mut ended = false;
         if failure.is_none() && link.is_readable() && uplink.machine.takes_upstream() {
             let room = self.input.get_mut(..READ).unwrap_or_default();
