@@ -239,7 +239,9 @@ impl Denial {
             Denial::CertificateRevoked => "the certificate is revoked",
             Denial::CertificateUnlisted => "no revocation list of the certificate's CA",
             Denial::CertificateExpired => "the certificate has expired",
-            Denial::CertificateNotYetValid => "the certificate is not valid yet",
+            Denial::CertificateNotYetValid => {
+                "the certificate is not valid yet, by the router's clock"
+            }
             Denial::CertificateUnknownIssuer => "no CA of the listener has issued the certificate",
             Denial::CertificateRefused => "the certificate is damaged or not for clients",
         }

@@ -32,10 +32,10 @@ pub struct BrokerStats {
     pub limits_met: Vec<(&'static str, u64)>,
     /// All bridges.
     pub bridges: Vec<BridgeStatus>,
-    /// Logins, by what they were let in for.
-    pub logins: LoginStats,
     /// How the journal is, if there is one.
     pub journal: Option<JournalStatus>,
+    /// Logins, by what they were let in for.
+    pub logins: LoginStats,
     /// Events that found their channel full, since the start.
     pub events_lost: u64,
 }
@@ -229,8 +229,8 @@ impl Reactor {
             clients: clients.collect(),
             limits_met: self.core.limits_met().chain(self.met.iter()).collect(),
             bridges: self.bridge_status(now),
-            logins: self.login_stats,
             journal: self.journal.as_ref().map(Journal::status),
+            logins: self.login_stats,
             events_lost: self.events.lost(),
         }
     }

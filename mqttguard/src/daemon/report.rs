@@ -100,6 +100,11 @@ fn broker(daemon: &Daemon) -> Value {
         Err(error) => return json!({ "error": error, "listeners": [] }),
     };
     let mut out = core(&stats);
+    let pressure = memory_pressure(stats.core.memory_pressure);
+    out.insert("memory_pressure".to_owned(), json!(pressure));
+    let met = stats.limits_met.iter();
+    let met = met.map(|(name, count)| ((*name).to_owned(), json!(count)));
+    out.insert("limits_met".to_owned(), Value::Object(met.collect()));
     let logins = &stats.logins;
     let logins = json!({
         "password": logins.password,
@@ -110,11 +115,6 @@ fn broker(daemon: &Daemon) -> Value {
         "refused": logins.refused,
     });
     out.insert("logins".to_owned(), logins);
-    let pressure = memory_pressure(stats.core.memory_pressure);
-    out.insert("memory_pressure".to_owned(), json!(pressure));
-    let met = stats.limits_met.iter();
-    let met = met.map(|(name, count)| ((*name).to_owned(), json!(count)));
-    out.insert("limits_met".to_owned(), Value::Object(met.collect()));
     let listeners = stats.listeners.iter().map(|listener| {
         json!({
             "name": &*listener.name,
