@@ -15,7 +15,7 @@ use crate::{Grants, Limits, Time};
 use image::{Image, RetainedImage};
 
 /// Messages defined and not looked through for those that nobody refers to any more, in bytes.
-const LITTER: usize = 1024 * 1024;
+const LITTER: usize = if cfg!(test) { 64 } else { 1024 * 1024 };
 
 /// What became of a segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct Restore {
     messages: HashMap<u64, Arc<Message>>,
     /// Bytes of messages defined since they were last looked through.
     litter: usize,
+    /// The segment's snapshot is not yet complete.
+    partial: bool,
     /// The highest serials.
     session: u64,
     message: u64,
@@ -86,6 +88,7 @@ impl Restore {
             retained: BTreeMap::new(),
             messages: HashMap::new(),
             litter: 0,
+            partial: false,
             session: 0,
             message: 0,
             boot: None,
@@ -166,9 +169,10 @@ impl Restore {
             };
             self.apply(record);
         }
-        // Between operations, what nobody refers to will not be referred to again.
-        let live = self.gauge.bytes();
-        if self.litter > LITTER.max(live / 2) {
+        // Between operations, what nobody refers to will not be referred to again; but a session
+        // that the snapshot has not come to may refer to anything.
+        let most = self.gauge.bytes() / 2;
+        if self.litter > LITTER.max(most) && !self.partial {
             self.litter = 0;
             self.messages
                 .retain(|_, message| Arc::strong_count(message) > 1);

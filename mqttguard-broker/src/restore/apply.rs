@@ -15,9 +15,12 @@ impl Restore {
         // Counted anew when all is read.
         let mut held: Held = 0;
         match record {
-            Record::Boot(boot) => self.boot = Some(boot),
+            Record::Boot(boot) => {
+                self.boot = Some(boot);
+                self.partial = true;
+            }
             Record::Clock(clock) => self.clock = Some(clock),
-            Record::Complete => {}
+            Record::Complete => self.partial = false,
             Record::Restarted(now) => {
                 for image in self.sessions.values_mut() {
                     image.leave(now);

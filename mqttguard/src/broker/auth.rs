@@ -72,13 +72,17 @@ pub(super) struct Proven {
     /// How long it holds, if not for good.
     pub(super) until: Option<SystemTime>,
     pub(super) by: By,
+    /// SCRAM verifiers of the password, where the account has none yet.
+    pub(super) verifiers: Vec<String>,
 }
 
 /// What somebody has shown who he is by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
-    /// A password, a proof of one, or a token.
-    Secret,
+    Password,
+    /// The proof of a password.
+    Scram,
+    Token,
     /// A client certificate.
     Certificate,
     /// The word of the external check: the registry does not know him.
@@ -92,8 +96,39 @@ impl Proven {
             account: Arc::clone(account),
             data: None,
             until: None,
-            by: By::Secret,
+            by: By::Password,
+            verifiers: Vec::new(),
         }
+    }
+}
+
+/// Logins since the start, by what they were let in for. A re-authentication counts again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoginStats {
+    /// A password of the registry.
+    pub password: u64,
+    /// The proof of one by SCRAM.
+    pub scram: u64,
+    /// A JSON Web Token.
+    pub token: u64,
+    /// A client certificate.
+    pub certificate: u64,
+    /// The word of the external check.
+    pub http: u64,
+    /// Refused, for whatever reason.
+    pub refused: u64,
+}
+
+impl LoginStats {
+    pub(super) fn accept(&mut self, by: By) {
+        let count = match by {
+            By::Password => &mut self.password,
+            By::Scram => &mut self.scram,
+            By::Token => &mut self.token,
+            By::Certificate => &mut self.certificate,
+            By::Check => &mut self.http,
+        };
+        *count = count.saturating_add(1);
     }
 }
 
@@ -206,7 +241,7 @@ pub(super) fn decide(
     };
     let account = match proven.by {
         By::Check => &proven.account,
-        By::Secret | By::Certificate => directory
+        By::Password | By::Scram | By::Token | By::Certificate => directory
             .accounts
             .get(&*proven.account.username)
             .filter(|account| account.hash == proven.account.hash)
@@ -233,6 +268,17 @@ pub(super) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker:
         mac: account.mac,
     };
     grants::expand(&account.profile, names)
+}
+
+/// What a client may do and use whose session was restored.
+pub(super) fn rights_of(
+    directory: &Directory,
+    identity: &str,
+    client_id: &str,
+) -> Option<(Arc<mqttguard_broker::Grants>, Arc<mqttguard_broker::Limits>)> {
+    let account = directory.accounts.get(identity)?;
+    let grants = Arc::new(grants_of(account, client_id));
+    Some((grants, Arc::clone(&account.limits)))
 }
 
 /// How a denial looks to the client. Whoever has the right password and may not use it is answered

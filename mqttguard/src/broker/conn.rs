@@ -81,6 +81,8 @@ pub(super) struct Conn {
     pub(super) queued: bool,
     /// Whether the core has something to say.
     pub(super) named: bool,
+    /// Whether something for it waits for the journal.
+    pub(super) staged: bool,
     /// Whether it ends once what waits is written.
     pub(super) closing: bool,
     /// What its buffers were last counted for.
@@ -142,6 +144,7 @@ impl Conn {
             writable: true,
             queued: false,
             named: false,
+            staged: false,
             closing: false,
             counted: 0,
             waiting: Vec::new(),
@@ -178,7 +181,7 @@ impl Conn {
 
     /// Whether nothing waits for the socket.
     pub(super) fn is_flushed(&self) -> bool {
-        self.waiting.is_empty()
+        self.waiting.is_empty() && !self.staged
     }
 
     /// Reads once and hands plaintext to `deliver`. `input` and `wire` are scratch.

@@ -5,6 +5,7 @@ use mqttguard_broker::{Access, Pressure, Version};
 use mqttguard_common::Mac;
 
 use crate::outlet::Outlet;
+use crate::registry::Verifiers;
 
 /// Something the broker has to tell, and whom it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,12 @@ pub enum BrokerEventKind {
         why: &'static str,
         /// Whether it said so itself.
         by_client: bool,
+    },
+    /// A client that was let in has shown the password of an account without SCRAM verifiers. To be
+    /// kept, not told.
+    Verified {
+        /// Those of its password, and the hash that they go with.
+        verifiers: Verifiers,
     },
     /// A login was refused.
     LoginRefused {
@@ -94,6 +101,13 @@ pub enum BrokerEventKind {
         /// The bridge's section name.
         bridge: Arc<str>,
         /// What, in words; may hold hostile text.
+        detail: String,
+    },
+    /// What is acknowledged outlives a crash, or does not; or what was restored after one.
+    Journal {
+        /// Whether all is well.
+        well: bool,
+        /// In words.
         detail: String,
     },
     /// A listener came up or went down.
@@ -203,7 +217,7 @@ impl Denial {
             Denial::BadExchange => "the authentication data is malformed",
             Denial::OtherUser => "it names two different users",
             Denial::NoVerifier => {
-                "the credential is of a time before SCRAM; enrol the device again to use it"
+                "the credential is of a time before SCRAM; one login by password makes it fit"
             }
             Denial::BadToken => "the token is not one that a trusted key has signed",
             Denial::TokenExpired => "the token has expired",
@@ -225,7 +239,9 @@ impl Denial {
             Denial::CertificateRevoked => "the certificate is revoked",
             Denial::CertificateUnlisted => "no revocation list of the certificate's CA",
             Denial::CertificateExpired => "the certificate has expired",
-            Denial::CertificateNotYetValid => "the certificate is not valid yet",
+            Denial::CertificateNotYetValid => {
+                "the certificate is not valid yet, by the router's clock"
+            }
             Denial::CertificateUnknownIssuer => "no CA of the listener has issued the certificate",
             Denial::CertificateRefused => "the certificate is damaged or not for clients",
         }
@@ -275,6 +291,17 @@ impl Events {
                 up,
                 detail,
             },
+        });
+    }
+
+    pub(super) fn journal(&mut self, well: bool, detail: String) {
+        self.tell(BrokerEvent {
+            mac: None,
+            address: None,
+            identity: None,
+            client_id: None,
+            suppressed: 0,
+            kind: BrokerEventKind::Journal { well, detail },
         });
     }
 

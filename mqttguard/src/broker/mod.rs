@@ -22,6 +22,7 @@ mod expiry;
 mod grants;
 mod http;
 mod http_auth;
+mod journal;
 mod listen;
 #[cfg(feature = "open")]
 pub mod open;
@@ -52,10 +53,12 @@ use mqttguard_common::Mac;
 use rustls::ServerConfig;
 use zeroize::Zeroizing;
 
+pub use auth::LoginStats;
 pub use bridge::BridgeStatus;
 pub use door::DOOR;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
 pub use http_auth::HttpLogin;
+pub use journal::{JournalStatus, Place};
 pub use listen::ListenerStatus;
 pub use report::{BrokerStats, ClientStatus};
 
@@ -159,6 +162,8 @@ pub struct Startup {
     pub directory: Arc<Directory>,
     /// How they prove who they are, beside the passwords in it.
     pub logins: Arc<Logins>,
+    /// Where what is acknowledged is kept for the case of a crash; None: nowhere.
+    pub journal: Option<Place>,
     /// How to find a peer's MAC address.
     pub resolve: Box<Resolve>,
     /// Where to tell what happens. When it is full, events are counted as lost.
@@ -176,7 +181,12 @@ pub struct BrokerHandle {
 /// [`BrokerEventKind::Listening`], tried again every few seconds, and the others work.
 pub fn start(startup: Startup) -> io::Result<BrokerHandle> {
     let (commands, todo) = sync_channel(COMMANDS);
-    let (reactor, waker) = Reactor::new(startup, todo)?;
+    let directory = Arc::clone(&startup.directory);
+    let bridges = startup.bridges.clone();
+    let (reactor, waker) = Reactor::new(startup, todo, |identity, client_id| {
+        bridge::rights_of(&bridges, identity, client_id)
+            .or_else(|| auth::rights_of(&directory, identity, client_id))
+    })?;
     launch(reactor, commands, waker)
 }
 

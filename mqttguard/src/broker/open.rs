@@ -11,7 +11,7 @@ use std::time::Duration;
 use mqttguard_broker::{Config, Decision, Grants, Limits, OverRate};
 use rustls::ServerConfig;
 
-use super::{Bounds, BrokerHandle, COMMANDS, ListenerTls, Reactor, Startup, launch};
+use super::{Bounds, BrokerHandle, COMMANDS, ListenerTls, Place, Reactor, Startup, launch};
 use crate::config::{Listener, ListenerKind, TlsOptions};
 use crate::registry::Directory;
 
@@ -42,6 +42,8 @@ pub struct Open {
     pub subscribe: Vec<String>,
     /// Filters of topics that are out of reach all the same.
     pub deny: Vec<String>,
+    /// Where what is acknowledged is kept for the case of a crash; None: nowhere.
+    pub journal: Option<Place>,
 }
 
 /// Starts a broker on 127.0.0.1 that lets everybody in, as one identity and without a password.
@@ -94,13 +96,18 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
         sys_interval: SYS_INTERVAL,
         directory: Arc::new(Directory::default()),
         logins: Arc::default(),
+        journal: open.journal,
         resolve: Box::new(|_| None),
         events: events.into(),
     };
     let (commands, todo) = sync_channel(COMMANDS);
-    let (mut reactor, waker) = Reactor::new(startup, todo)?;
+    let everybody = everybody(open.subscribe, open.deny);
+    let (mut reactor, waker) = Reactor::new(startup, todo, |_, _| match &everybody {
+        Decision::Accept { grants, limits, .. } => Some((Arc::clone(grants), Arc::clone(limits))),
+        _ => None,
+    })?;
     reactor.core.set_keep_alive_max(KEEP_ALIVE_S);
-    reactor.everybody = Some(everybody(open.subscribe, open.deny));
+    reactor.everybody = Some(everybody);
     launch(reactor, commands, waker)
 }
 

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Poll, Token, Waker};
-use mqttguard_broker::{Broker, ConnId, Flow, Time, Transmit};
+use mqttguard_broker::{Broker, ConnId, Flow, Grants, Limits, Time, Transmit};
 
 use super::auth::{self, Verdict};
 use super::bridge::{self, Bridges};
@@ -18,6 +18,7 @@ use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
 use super::conns::Conns;
 use super::door::Met;
 use super::event::{BrokerEventKind, Events};
+use super::journal::{self, Journal, SteadyClock};
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
 use super::sys::Sys;
@@ -52,6 +53,7 @@ pub(super) struct Reactor {
     pub(super) peers: Peers,
     pub(super) bounds: Bounds,
     pub(super) login: auth::Worker,
+    pub(super) login_stats: auth::LoginStats,
     /// What everybody is let in with, unasked.
     #[cfg(feature = "open")]
     pub(super) everybody: Option<mqttguard_broker::Decision>,
@@ -74,7 +76,8 @@ pub(super) struct Reactor {
     pub(super) accepted: Vec<Accepted>,
     /// Until when the clients have time to hear that the broker stops.
     pub(super) stop_by: Option<Time>,
-    started: Instant,
+    clock: SteadyClock,
+    pub(super) journal: Option<Journal>,
     /// Clients to be read.
     readable: VecDeque<ConnId>,
     /// Connections to be read that nobody has logged in on.
@@ -99,12 +102,19 @@ impl Reactor {
     pub(super) fn new(
         startup: Startup,
         commands: Receiver<Command>,
+        rights: impl FnMut(&str, &str) -> Option<(Arc<Grants>, Arc<Limits>)>,
     ) -> io::Result<(Reactor, Arc<Waker>)> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let resolve: Arc<Resolve> = startup.resolve.into();
+        let started = journal::start(
+            startup.journal,
+            startup.bounds.core.clone(),
+            Arc::clone(&waker),
+            rights,
+        );
         let mut reactor = Reactor {
-            core: Broker::new(startup.bounds.core.clone()),
+            core: started.core,
             conns: Conns::default(),
             listeners: Listeners::new(poll.registry().try_clone()?),
             poll,
@@ -114,6 +124,7 @@ impl Reactor {
             bounds: startup.bounds,
             #[cfg(feature = "open")]
             everybody: None,
+            login_stats: auth::LoginStats::default(),
             login: auth::Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
             directory: startup.directory,
             logins: startup.logins,
@@ -128,7 +139,8 @@ impl Reactor {
             expiries: BTreeSet::new(),
             accepted: Vec::new(),
             stop_by: None,
-            started: Instant::now(),
+            clock: started.clock,
+            journal: started.journal,
             readable: VecDeque::new(),
             strangers: VecDeque::new(),
             unfinished: Vec::new(),
@@ -140,6 +152,9 @@ impl Reactor {
             wire: Vec::new(),
         };
         let now = reactor.now();
+        for (well, detail) in started.news {
+            reactor.events.journal(well, detail);
+        }
         let interval = startup.sys_interval;
         reactor.sys.set_interval(now, interval, &mut reactor.core);
         reactor
@@ -169,6 +184,7 @@ impl Reactor {
                         self.take_commands(now);
                         self.take_verdicts(now);
                         self.take_dialled(now);
+                        self.journal_done(now);
                     }
                     token if token.0 >= FIRST_TOKEN => self.listeners.ready(token),
                     token if token.0 >= bridge::FIRST_TOKEN => self.bridge_event(now, event),
@@ -182,17 +198,20 @@ impl Reactor {
             for id in std::mem::take(&mut self.unfinished) {
                 self.serve(now, id);
             }
+            self.commit(now);
             self.shrink();
         }
+        self.close_journal();
     }
 
-    fn now(&self) -> Time {
-        Time(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    pub(super) fn now(&self) -> Time {
+        self.clock.now()
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let busy = !self.readable.is_empty()
-            || !self.strangers.is_empty()
+        let reads = !self.readable.is_empty() || !self.strangers.is_empty();
+        let busy = (reads && !self.holds_reading())
+            || self.journal_waits()
             || !self.unfinished.is_empty()
             || self.listeners.is_ready();
         if busy {
@@ -206,6 +225,7 @@ impl Reactor {
             self.listeners.deadline(),
             self.sweep_at,
             self.stop_by,
+            self.journal.as_ref().and_then(Journal::deadline),
             self.sys.deadline(),
             self.bridges.deadline(),
         ];
@@ -287,10 +307,16 @@ impl Reactor {
     fn read_all(&mut self, now: Time) {
         let (mut taken, mut unwritten) = (0usize, 0usize);
         for _ in 0..self.readable.len() {
+            if self.holds_reading() {
+                return;
+            }
             let Some(id) = self.readable.pop_front() else {
                 break;
             };
             let found = self.read(now, id);
+            if let Some(journal) = &mut self.journal {
+                journal.has_read(found);
+            }
             unwritten = unwritten.saturating_add(found);
             if unwritten >= FLUSH_AFTER {
                 self.settle(now);
@@ -367,6 +393,12 @@ impl Reactor {
                 self.request(now, id, request);
             }
             self.report(now);
+            if self.is_gated() {
+                self.commit(now);
+                if self.is_gated() {
+                    return;
+                }
+            }
             let Some(id) = self.core.next_ready() else {
                 break;
             };
@@ -380,6 +412,7 @@ impl Reactor {
                 self.bridge_named(now, id);
             }
         }
+        self.commit(now);
     }
 
     /// Writes what waits for a connection, then what the core has for it.
@@ -396,7 +429,10 @@ impl Reactor {
         };
         conn.flush(now)?;
         for _ in 0..SENDS {
-            if !conn.named || !conn.writable {
+            if !conn.named || !conn.writable || conn.staged {
+                break;
+            }
+            if self.journal.as_mut().is_some_and(Journal::passes_over) {
                 break;
             }
             self.plain.clear();
@@ -408,14 +444,34 @@ impl Reactor {
                     conn.end(now);
                 }
             }
-            conn.send(now, &self.plain, &mut self.wire)?;
+            match &mut self.journal {
+                // What came with changes waits until they are written.
+                Some(journal) if self.core.journal_len() > 0 => {
+                    if !self.plain.is_empty() {
+                        conn.staged = true;
+                        journal.stage(id, &self.plain);
+                    }
+                }
+                _ => conn.send(now, &self.plain, &mut self.wire)?,
+            }
+        }
+        self.conclude(now, id);
+        Ok(())
+    }
+
+    /// After something was written for a connection: ends it, or lets it have another turn.
+    pub(super) fn conclude(&mut self, now: Time, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
+        if conn.staged {
+            return;
         }
         if conn.closing && !conn.named && conn.is_flushed() {
             self.finish(now, id);
-        } else if conn.named && conn.writable {
+        } else if conn.named && conn.writable && !self.is_gated() {
             self.unfinished.push(id);
         }
-        Ok(())
     }
 
     fn shrink(&mut self) {

@@ -8,9 +8,12 @@ use std::time::Duration;
 use mqttguard_broker::{ConnId, Notice, NoticeKind, Stats, Time, Version};
 use mqttguard_common::Mac;
 
+use super::auth::LoginStats;
 use super::bridge::BridgeStatus;
 use super::conn::Login;
 use super::event::{BrokerEvent, BrokerEventKind};
+use super::http_auth;
+use super::journal::{Journal, JournalStatus};
 use super::listen::ListenerStatus;
 use super::peers::Origin;
 use super::reactor::Reactor;
@@ -29,6 +32,10 @@ pub struct BrokerStats {
     pub limits_met: Vec<(&'static str, u64)>,
     /// All bridges.
     pub bridges: Vec<BridgeStatus>,
+    /// How the journal is, if there is one.
+    pub journal: Option<JournalStatus>,
+    /// Logins, by what they were let in for.
+    pub logins: LoginStats,
     /// Events that found their channel full, since the start.
     pub events_lost: u64,
 }
@@ -108,8 +115,14 @@ impl Reactor {
                     topic,
                     profile: match account {
                         Some(account) => account.profile_name.clone(),
-                        // Whom the directory does not have is of the external check.
-                        None => "http_auth".to_owned(),
+                        // Whom the directory does not have is of the external check, or a bridge.
+                        None => {
+                            let name = notice.identity.as_deref().unwrap_or_default();
+                            match name.starts_with(http_auth::PREFIX) {
+                                true => "http_auth".to_owned(),
+                                false => String::new(),
+                            }
+                        }
                     },
                 }
             }
@@ -216,6 +229,8 @@ impl Reactor {
             clients: clients.collect(),
             limits_met: self.core.limits_met().chain(self.met.iter()).collect(),
             bridges: self.bridge_status(now),
+            journal: self.journal.as_ref().map(Journal::status),
+            logins: self.login_stats,
             events_lost: self.events.lost(),
         }
     }

@@ -82,6 +82,8 @@ fn main(place: &Place) -> Option<Main> {
         forget_after: FORGET_AFTER.one(raw)?,
         sys_interval: SYS_INTERVAL.one(raw)?,
         data_dir: DATA_DIR.one(raw)?,
+        run_dir: RUN_DIR.one(raw)?,
+        persist: PERSIST.one(raw),
         bpf_dir: BPF_DIR.one(raw)?,
         lease_file: LEASE_FILE.one(raw)?,
         hostname: MAIN_HOSTNAME.one(raw)?,

@@ -48,11 +48,13 @@ impl Settings {
         self.limits(profile.map(|profile| &*profile.limits)).kernel
     }
 
-    /// The first TLS listener, where devices are sent to.
+    /// The first TLS listener where a password is enough: devices are sent there.
     pub fn tls_listener(&self) -> Option<&Listener> {
-        self.listeners
-            .iter()
-            .find(|listener| listener.kind == ListenerKind::Tls)
+        let takes_passwords = |listener: &&Listener| {
+            let clients = listener.tls.clients.as_ref();
+            listener.kind == ListenerKind::Tls && !clients.is_some_and(|clients| clients.required)
+        };
+        self.listeners.iter().find(takes_passwords)
     }
 }
 
@@ -90,6 +92,10 @@ pub struct Main {
     pub sys_interval: Duration,
     /// Certificates, keys and the registry: kept over reboots and upgrades.
     pub data_dir: PathBuf,
+    /// What outlives a crash of the daemon but not of the router, in memory.
+    pub run_dir: PathBuf,
+    /// Where the broker keeps what outlives a power cut too, on a disk.
+    pub persist: Option<PathBuf>,
     /// Where maps and links are pinned, below a BPF file system.
     pub bpf_dir: PathBuf,
     /// dnsmasq's lease file.

@@ -62,6 +62,8 @@ pub(super) static MAIN: Section = Section {
         &MAIN_HOSTNAME,
         &SYS_INTERVAL,
         &DATA_DIR,
+        &RUN_DIR,
+        &PERSIST,
         &BPF_DIR,
         &LEASE_FILE,
     ],
@@ -115,6 +117,13 @@ options! {
     DATA_DIR: Path = one "data_dir" Path, Absent::Is("/etc/mqttguard"),
         "Certificates, keys and the registry of devices. Must survive a reboot. A change takes force \
          with the next start.";
+    RUN_DIR: Path = one "run_dir" Path, Absent::Is("/var/run/mqttguard"),
+        "A directory in memory, for what outlives a crash of the broker but not of the router: \
+         sessions, their messages, retained messages. A change takes force with the next start.";
+    PERSIST: Path = one "persist" Path, Absent::Means("they outlive no power cut"),
+        "A directory on a disk where these are kept instead, so that they outlive a power cut and \
+         a reboot. Every acknowledgement then waits for the disk; the router's own flash wears out \
+         of it. The directory above it must be there. A change takes force with the next start.";
     BPF_DIR: Path = one "bpf_dir" Path, Absent::Is("/sys/fs/bpf/mqttguard"),
         "Where the kernel program is pinned, in a BPF file system. A change takes force with the next \
          start.";

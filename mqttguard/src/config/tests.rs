@@ -1,5 +1,6 @@
 //! The configuration as a whole: what is made of a file, and what is said of a bad one.
 
+mod bridges;
 mod mistakes;
 
 use std::time::Duration;
@@ -312,6 +313,16 @@ fn a_section_changes_only_what_it_says() {
         built_in.profiles["device"].subscribe
     );
     assert_eq!(settings.listeners, []);
+}
+
+#[test]
+fn devices_are_sent_where_a_password_is_enough() {
+    let text = "config listener 'a'\n\toption kind 'wss'\n\
+                config listener 'tls'\n\toption client_ca '/etc/ca.crt'\n\
+                \toption client_certificate 'required'\n\
+                config listener 'b'\n\toption port '8885'\n\toption client_ca '/etc/ca.crt'\n";
+    let settings = parse("test", text).unwrap();
+    assert_eq!(settings.tls_listener().unwrap().name, "b");
 }
 
 #[test]

@@ -28,6 +28,12 @@ pub(super) fn status(daemon: &Daemon) -> Value {
         why.push(format!("blocks and credentials are not in force: {error}"));
     }
     let protected = why.is_empty();
+    let broker = broker(daemon);
+    if let Some(trouble) = broker.pointer("/journal/why").and_then(Value::as_str) {
+        why.push(format!(
+            "what the broker acknowledges is lost in a crash: {trouble}"
+        ));
+    }
     if let Some(error) = &daemon.unsaved {
         why.push(format!("changes are lost at the next restart: {error}"));
     }
@@ -46,7 +52,7 @@ pub(super) fn status(daemon: &Daemon) -> Value {
         },
         "uptime_s": daemon.started.elapsed().as_secs(),
         "kernel": kernel(daemon),
-        "broker": broker(daemon),
+        "broker": broker,
         "discovery": daemon.sources.iter().map(|(source, (up, detail))| json!({
             "source": source.name(), "up": up, "detail": detail,
         })).collect::<Vec<_>>(),
@@ -99,6 +105,16 @@ fn broker(daemon: &Daemon) -> Value {
     let met = stats.limits_met.iter();
     let met = met.map(|(name, count)| ((*name).to_owned(), json!(count)));
     out.insert("limits_met".to_owned(), Value::Object(met.collect()));
+    let logins = &stats.logins;
+    let logins = json!({
+        "password": logins.password,
+        "scram": logins.scram,
+        "token": logins.token,
+        "certificate": logins.certificate,
+        "http": logins.http,
+        "refused": logins.refused,
+    });
+    out.insert("logins".to_owned(), logins);
     let listeners = stats.listeners.iter().map(|listener| {
         json!({
             "name": &*listener.name,
@@ -110,6 +126,16 @@ fn broker(daemon: &Daemon) -> Value {
         })
     });
     out.insert("listeners".to_owned(), listeners.collect());
+    if let Some(journal) = &stats.journal {
+        let journal = json!({
+            "directory": journal.place.directory,
+            "disk": journal.place.disk,
+            "durable": journal.trouble.is_none(),
+            "bytes": journal.bytes,
+            "why": journal.trouble,
+        });
+        out.insert("journal".to_owned(), journal);
+    }
     if let Ok(broker) = &daemon.broker {
         out.insert("certificates".to_owned(), broker.certificates());
     }

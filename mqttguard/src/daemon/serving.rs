@@ -10,7 +10,9 @@ use mqttguard_common::Mac;
 use serde_json::{Value, json};
 
 use super::listener_tls::Serving;
-use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats, HttpLogin, Logins, secret};
+use crate::broker::{
+    self, BrokerEvent, BrokerHandle, BrokerStats, HttpLogin, Logins, Place, secret,
+};
 use crate::config::{Bridge, Settings};
 use crate::discovery;
 use crate::outlet::Outlet;
@@ -64,6 +66,7 @@ impl Broker {
             sys_interval: settings.main.sys_interval,
             directory: Arc::new(directory),
             logins: Arc::new(logins(settings)?),
+            journal: Some(place(settings)),
             resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
             events,
         })
@@ -167,6 +170,20 @@ fn logins(settings: &Settings) -> Result<Logins, String> {
             })
         }),
     })
+}
+
+/// Where the journal is.
+fn place(settings: &Settings) -> Place {
+    match &settings.main.persist {
+        Some(directory) => Place {
+            directory: directory.clone(),
+            disk: true,
+        },
+        None => Place {
+            directory: settings.main.run_dir.clone(),
+            disk: false,
+        },
+    }
 }
 
 /// What clients on the LAN call the router. Its public addresses stay out of the certificate:

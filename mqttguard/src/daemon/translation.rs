@@ -7,12 +7,13 @@ use mqttguard_broker::{Access, Pressure};
 use crate::broker::{BrokerEvent, BrokerEventKind, protocol};
 use crate::events::EventKind;
 
-/// The event in the words of the one stream.
-pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
+/// The event in the words of the one stream; None if it is not to be told.
+pub(super) fn event_kind(event: BrokerEvent) -> Option<EventKind> {
     // Only events that are not about a peer have none, and they do not show it.
     let address = event.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let client_id = event.client_id.as_deref().unwrap_or_default().to_owned();
-    match event.kind {
+    Some(match event.kind {
+        BrokerEventKind::Verified { .. } => return None,
         BrokerEventKind::Connected {
             version,
             session_present: _,
@@ -73,6 +74,7 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             bridge: bridge.to_string(),
             detail,
         },
+        BrokerEventKind::Journal { well, detail } => EventKind::Journal { well, detail },
         BrokerEventKind::Listening {
             listener,
             up,
@@ -82,7 +84,7 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             up,
             detail,
         },
-    }
+    })
 }
 
 /// How short the broker's memory is, in a word.

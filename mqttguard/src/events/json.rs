@@ -143,6 +143,7 @@ impl EventKind {
                 put("bridge", json!(bridge));
                 put("detail", json!(detail));
             }
+            EventKind::Journal { well: _, detail } => put("detail", json!(detail)),
             EventKind::Listening {
                 listener,
                 up,

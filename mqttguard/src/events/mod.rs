@@ -174,6 +174,13 @@ pub enum EventKind {
         /// What, in words; may hold hostile text.
         detail: String,
     },
+    /// What the broker has acknowledged outlives a crash, or does not; or what it has restored.
+    Journal {
+        /// Whether all is well.
+        well: bool,
+        /// In plain words.
+        detail: String,
+    },
     /// The broker opened or lost a listener.
     Listening {
         /// The listener's section name.
@@ -231,6 +238,8 @@ impl EventKind {
             EventKind::BridgeLink { up: true, .. } => "bridge-up",
             EventKind::BridgeLink { up: false, .. } => "bridge-down",
             EventKind::BridgeTrouble { .. } => "bridge-trouble",
+            EventKind::Journal { well: true, .. } => "journal",
+            EventKind::Journal { well: false, .. } => "journal-trouble",
             EventKind::Listening { .. } => "listening",
         }
     }
@@ -255,6 +264,7 @@ impl EventKind {
             }
             | EventKind::BridgeLink { up: false, .. }
             | EventKind::BridgeTrouble { .. }
+            | EventKind::Journal { well: false, .. }
             | EventKind::Listening { up: false, .. } => Severity::Warning,
             EventKind::DeviceSeen { .. }
             | EventKind::StateChanged { .. }
@@ -267,6 +277,7 @@ impl EventKind {
             | EventKind::Connected { .. }
             | EventKind::Disconnected { .. }
             | EventKind::SourceChanged { .. }
+            | EventKind::Journal { .. }
             | EventKind::Listening { .. } => Severity::Info,
         }
     }

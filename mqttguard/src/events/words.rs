@@ -120,6 +120,7 @@ impl EventKind {
                 detail,
             } => format!("bridge '{bridge}' is not connected to {detail}"),
             EventKind::BridgeTrouble { bridge, detail } => format!("bridge '{bridge}': {detail}"),
+            EventKind::Journal { well: _, detail } => detail.clone(),
             EventKind::Listening {
                 listener,
                 up: true,

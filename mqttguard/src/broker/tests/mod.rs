@@ -207,6 +207,7 @@ impl Rig {
             sys_interval: Duration::ZERO,
             directory,
             logins: Arc::default(),
+            journal: None,
             resolve: Box::new(move |address| macs.get(&address).copied()),
             events: sender.into(),
         })
