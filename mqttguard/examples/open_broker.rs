@@ -10,8 +10,8 @@ use mqttguard::broker::open::{Open, start_open};
 use mqttguard::pki::{Names, Pki};
 
 const USAGE: &str =
-    "open_broker [--port PORT] [--tls-port PORT] [--subscribe FILTER]... [--deny FILTER]...
-            [--journal DIRECTORY [--disk]] --pki DIRECTORY
+    "open_broker [--port PORT] [--tls-port PORT] [--wss-port PORT] [--subscribe FILTER]...
+            [--deny FILTER]... [--journal DIRECTORY [--disk]] --pki DIRECTORY
 
 Serves MQTT on 127.0.0.1 until its standard input ends. The CA for --tls-port is made in DIRECTORY.
 Subscriptions that no --subscribe covers are refused; without any, none is. Topics of --deny are out
@@ -23,6 +23,7 @@ cut too.
 struct Args {
     plain: Option<u16>,
     tls: Option<u16>,
+    wss: Option<u16>,
     subscribe: Vec<String>,
     deny: Vec<String>,
     journal: Option<PathBuf>,
@@ -48,6 +49,7 @@ fn parse() -> Result<Args, Box<dyn std::error::Error>> {
         match arg {
             Long("port") => args.plain = Some(parser.value()?.parse()?),
             Long("tls-port") => args.tls = Some(parser.value()?.parse()?),
+            Long("wss-port") => args.wss = Some(parser.value()?.parse()?),
             Long("subscribe") => args.subscribe.push(parser.value()?.string()?),
             Long("deny") => args.deny.push(parser.value()?.string()?),
             Long("journal") => args.journal = Some(parser.value()?.into()),
@@ -71,6 +73,7 @@ fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
     let broker = start_open(Open {
         plain: args.plain,
         tls: args.tls,
+        wss: args.wss,
         certificate: pki.tls_config(4096, None)?,
         subscribe: args.subscribe,
         deny: args.deny,

@@ -9,7 +9,9 @@
 )]
 
 pub mod bpf;
+pub mod bridge;
 pub mod bus;
+pub mod conformance;
 pub mod frames;
 pub mod generate;
 pub mod house;

@@ -56,10 +56,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Builds the open broker; gives its program. The daemon is never built with that feature.
 pub(crate) fn build(profile: &str) -> Result<PathBuf> {
+    must(&mut build_command(profile)).context("the broker does not build")?;
+    program(profile)
+}
+
+/// The command that builds the open broker.
+pub(crate) fn build_command(profile: &str) -> Command {
     let mut build = cargo();
     build.args(["build", "--package", "mqttguard", "--profile", profile]);
     build.args(["--features", "open", "--example", "open_broker"]);
-    must(&mut build).context("the broker does not build")?;
+    build
+}
+
+/// Where the open broker is, once it is built.
+pub(crate) fn program(profile: &str) -> Result<PathBuf> {
     let built = tools::target_dir()?.join(profile);
     Ok(built.join("examples/open_broker"))
 }

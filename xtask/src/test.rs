@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use mqttguard_lab::tools;
 
+use crate::broker;
 use crate::root::is_root;
 use crate::setup::{self, cargo, workspace};
 
@@ -36,6 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         checks.source(args.no_install)?;
     }
     checks.must("daemon", build_daemon())?;
+    checks.must("open broker", broker::build_command("fast"))?;
     if args.filter.is_none() {
         checks.run("unit tests", cargo().arg("test").args(packages(&UNITS)))?;
     }
@@ -59,7 +61,8 @@ fn end_to_end(filter: Option<&str>) -> Result<Command> {
         .env(
             tools::DAEMON_VARIABLE,
             tools::target_dir()?.join("fast/mqttguard"),
-        );
+        )
+        .env(tools::OPEN_BROKER_VARIABLE, broker::program("fast")?);
     if !is_root() {
         // cargo stays the user's; only the test programs become root.
         let sudo = tools::find_system("sudo")
@@ -68,7 +71,8 @@ fn end_to_end(filter: Option<&str>) -> Result<Command> {
             "CARGO_TARGET_{}_RUNNER",
             host()?.to_uppercase().replace('-', "_")
         );
-        let keep = format!("--preserve-env={},PATH,CARGO", tools::DAEMON_VARIABLE);
+        let (daemon, broker) = (tools::DAEMON_VARIABLE, tools::OPEN_BROKER_VARIABLE);
+        let keep = format!("--preserve-env={daemon},{broker},PATH,CARGO");
         test.env(variable, format!("{} {keep} --", sudo.display()));
     }
     Ok(test)

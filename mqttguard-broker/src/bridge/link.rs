@@ -18,6 +18,10 @@ const GREETING: Duration = Duration::from_secs(15);
 /// before MQTT 5 may close without a word, and so do servers that are just being stopped.
 const SILENT: u8 = 2;
 
+/// QoS 1 and 2 messages under way to a server of MQTT 3.1.1, which has no way to say how many it
+/// takes and cuts off who sends more: mosquitto takes 20 by default, others as few as 10.
+const V311_IN_FLIGHT: u16 = 10;
+
 impl Bridge {
     /// When [`Bridge::tick`] has to be called next.
     pub fn deadline(&self) -> Option<Time> {
@@ -235,9 +239,10 @@ impl Bridge {
             return self.fail(now, why, Reason::SUCCESS);
         }
         let v5 = self.upstream.version == Version::V5;
-        if !v5 && self.begins_anew() {
-            // A clean session of MQTT 3.1.1 ends with its connection: this one was to end the
-            // old, the next is to stay.
+        if self.begins_anew() {
+            // A clean session of MQTT 3.1.1 ends with its connection, and there are servers of
+            // MQTT 5 that do not keep one over a restart: this one was to end the old, the next
+            // is to stay.
             self.agreed = true;
             self.phase = Phase::Joining;
             self.close(Reason::SUCCESS);
@@ -248,7 +253,7 @@ impl Bridge {
             session_present: connack.session_present,
             receive_maximum: match v5 {
                 true => connack.receive_maximum,
-                false => self.config.in_flight,
+                false => self.config.in_flight.min(V311_IN_FLIGHT),
             },
             maximum_packet_size: connack.maximum_packet_size,
             maximum_qos: connack.maximum_qos,

@@ -89,6 +89,7 @@ fn is_done(got: &[In]) -> bool {
     matches!(got, [In::ConnAck { code: 0, props, .. }] if props.ends_with(&end))
 }
 
+/// v5: [MQTT-4.12.0-1]
 #[test]
 fn mqtt_4_12_0_1_an_unsupported_method_is_refused_and_the_connection_closed() {
     let mut rig = counting(1);
@@ -96,6 +97,7 @@ fn mqtt_4_12_0_1_an_unsupported_method_is_refused_and_the_connection_closed() {
     assert_eq!(rig.try_connect(&connect), Some(0x8C));
 }
 
+/// v5: [MQTT-4.12.0-2] [MQTT-4.12.0-3] [MQTT-4.12.0-5]
 #[test]
 fn mqtt_4_12_0_2_to_5_every_step_of_an_exchange_names_its_method() {
     let mut rig = counting(3);
@@ -119,6 +121,7 @@ fn a_method_may_need_no_step_beside_the_connect() {
     assert!(is_done(&rig.got(conn)));
 }
 
+/// v5: [MQTT-4.12.0-4]
 #[test]
 fn mqtt_4_12_0_4_any_step_may_be_refused() {
     let mut rig = counting(3);
@@ -130,6 +133,7 @@ fn mqtt_4_12_0_4_any_step_may_be_refused() {
     assert!(rig.is_closed(conn));
 }
 
+/// v5: [MQTT-4.12.0-6]
 #[test]
 fn mqtt_4_12_0_6_without_a_method_there_is_no_auth_and_no_method_in_the_connack() {
     let mut rig = counting(1);
@@ -149,6 +153,7 @@ fn mqtt_4_12_0_6_without_a_method_there_is_no_auth_and_no_method_in_the_connack(
     }
 }
 
+/// v5: [MQTT-4.12.0-7]
 #[test]
 fn mqtt_4_12_0_7_without_a_method_an_auth_is_a_protocol_error() {
     for reason in [CONTINUE, AGAIN] {
@@ -165,6 +170,7 @@ fn mqtt_4_12_0_7_without_a_method_an_auth_is_a_protocol_error() {
     assert!(rig.got(conn).is_empty() && rig.is_closed(conn));
 }
 
+/// v5: [MQTT-3.1.2-30]
 #[test]
 fn mqtt_3_1_2_30_nothing_but_auth_and_disconnect_before_the_connack() {
     let others = [
@@ -209,6 +215,7 @@ fn data_without_a_method_is_a_protocol_error() {
     assert_eq!(rig.try_connect(&connect.bytes()), Some(0x82));
 }
 
+/// v5: [MQTT-3.15.1-1] [MQTT-3.15.2-1]
 #[test]
 fn mqtt_3_15_1_1_and_3_15_2_1_an_auth_is_read_strictly() {
     let named = method("COUNT");
@@ -262,6 +269,7 @@ fn mqtt_3_15_1_1_and_3_15_2_1_an_auth_is_read_strictly() {
     assert!(is_done(&rig.got(conn)));
 }
 
+/// v5: [MQTT-4.12.1-1]
 #[test]
 fn mqtt_4_12_1_1_another_method_than_that_of_connect_is_refused() {
     let mut rig = counting(2);
@@ -325,6 +333,7 @@ fn mqtt_4_12_1_messages_go_on_while_a_client_authenticates_again() {
     assert_eq!(rig.got(conn), [said(0x00, "done")]);
 }
 
+/// v5: [MQTT-4.12.1-2]
 #[test]
 fn mqtt_4_12_1_2_a_failed_re_authentication_ends_the_connection() {
     for (first, then) in [("x", None), ("1", Some("x"))] {
@@ -415,6 +424,7 @@ fn an_auth_before_the_connack_is_no_larger_than_a_connect_may_be() {
     assert!(rig.is_closed(conn) && rig.has_limit("connect_size"));
 }
 
+/// v5: [MQTT-3.1.2-24]
 #[test]
 fn mqtt_3_1_2_24_a_challenge_that_the_client_cannot_take_ends_the_exchange() {
     let mut rig = counting(1);

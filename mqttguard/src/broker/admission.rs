@@ -4,15 +4,17 @@ use std::io;
 use std::sync::Arc;
 
 use mio::{Interest, Token};
-use mqttguard_broker::{AuthRequest, ConnId, Decision, Refusal, Time};
+use mqttguard_broker::{AuthRequest, ConnId, Decision, Time};
 
-use super::auth::{self, Job, Verdict};
+use super::auth::{self, Job, Proof, Verdict};
 use super::conn::Conn;
 use super::event::{BrokerEvent, BrokerEventKind, Denial};
 use super::listen::Accepted;
 use super::peers::Origin;
 use super::reactor::Reactor;
 use super::tls::Session;
+use super::websocket::WebSocket;
+use crate::config::ListenerKind;
 
 impl Reactor {
     /// Accepts connections that wait, up to the limits.
@@ -40,6 +42,7 @@ impl Reactor {
         };
         let (kind, limit) = (listener.config.kind, listener.config.connections);
         let tls = listener.tls().map(|tls| Arc::clone(&tls.config));
+        let origins = (kind == ListenerKind::Wss).then(|| Arc::clone(&listener.origins));
         if listener.connections >= limit {
             return self.tell_full(now, (peer, mac), "connections of the listener", limit);
         }
@@ -73,7 +76,11 @@ impl Reactor {
                     listener.connections = listener.connections.saturating_add(1);
                 }
                 let listener = (accepted.listener, kind);
-                let conn = Conn::new(id, accepted.stream, tls, (peer, mac), listener);
+                let layers = (
+                    tls,
+                    origins.map(|origins| Box::new(WebSocket::new(origins))),
+                );
+                let conn = Conn::new(id, accepted.stream, layers, (peer, mac), listener);
                 self.conns.insert(conn);
                 self.enqueue(id);
             }
@@ -85,23 +92,35 @@ impl Reactor {
         }
     }
 
-    /// A CONNECT has come: has its password checked.
+    /// A CONNECT or AUTH has come: has what is in it checked.
     pub(super) fn request(&mut self, now: Time, id: ConnId, request: AuthRequest) {
-        if request.method.is_some() {
-            let refusal = Decision::Refuse(Refusal::BadMethod);
-            return self.core.decide(now, id, refusal);
+        if let Some(decision) = self.bridges.decide(id, &request) {
+            self.core.decide(now, id, decision);
+            return;
         }
         #[cfg(feature = "open")]
         if let Some(everybody) = &self.everybody {
-            self.core.decide(now, id, everybody.clone());
+            let decision = match request.method {
+                None => everybody.clone(),
+                Some(_) => Decision::Refuse(mqttguard_broker::Refusal::BadMethod),
+            };
+            self.core.decide(now, id, decision);
             return;
         }
         let certificate = self.certified(id);
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let mut job = Job::new(id, request, conn.peer, Arc::clone(&self.directory));
-        job.certificate = certificate;
+        let job = Job {
+            conn: id,
+            request,
+            certificate,
+            address: conn.peer,
+            listener: Arc::clone(&conn.listener),
+            directory: Arc::clone(&self.directory),
+            logins: Arc::clone(&self.logins),
+            exchange: conn.exchange.take(),
+        };
         if let Some(verdict) = self.login.submit(job) {
             self.answer(now, verdict);
         }
@@ -113,18 +132,20 @@ impl Reactor {
             let origin = Origin::of(verdict.address, verdict.mac);
             // A guess counts at once, and whether or not the client waits for the answer: it has
             // cost the worker its time.
-            if let Err(denial) = verdict.proof
+            if let Err(denial) = &verdict.proof
                 && denial.is_guess()
             {
                 self.peers.failed(now, origin);
-                self.tell_guess(&verdict, denial);
+                self.tell_guess(&verdict, *denial);
             }
             let Some(conn) = self.conns.get_mut(verdict.conn) else {
                 continue;
             };
             conn.mac = verdict.mac;
+            // Everybody gets a challenge: it says nothing.
+            let is_last = !matches!(verdict.proof, Ok(Proof::Continue { .. }));
             let delay = self.peers.delay(now, origin);
-            if delay.is_zero() {
+            if delay.is_zero() || !is_last {
                 self.answer(now, verdict);
             } else {
                 self.answered = self.answered.wrapping_add(1);
@@ -151,11 +172,26 @@ impl Reactor {
         let decision = match auth::decide(&self.directory, &verdict, conn.kind) {
             Ok(decision) => decision,
             Err(denial) => {
+                if verdict.proof.is_ok() {
+                    // The password was right, which the delay may tell as little as the code.
+                    let origin = Origin::of(verdict.address, verdict.mac);
+                    self.peers.failed(now, origin);
+                }
                 self.tell_denial(now, &verdict, denial);
-                Decision::Refuse(auth::refusal(denial))
+                Decision::Refuse(auth::refusal(&verdict, denial))
             }
         };
-        self.core.decide(now, verdict.conn, decision);
+        let id = verdict.conn;
+        match verdict.proof {
+            Ok(Proof::Continue { exchange, .. }) => {
+                if let Some(conn) = self.conns.get_mut(id) {
+                    conn.exchange = Some(exchange);
+                }
+            }
+            Ok(Proof::Proven(proven)) => self.expire_at(now, id, proven.until),
+            Err(_) => {}
+        }
+        self.core.decide(now, id, decision);
     }
 
     /// Guesses are each worth telling: somebody counts them. Their delays bound them.

@@ -62,6 +62,7 @@ impl Reactor {
         // While it is still known whom they are about.
         self.report(now);
         let conn = self.conns.remove(id)?;
+        self.forget_expiry(id, conn.until);
         self.peers.disconnect(now, conn.origin);
         if let Some(listener) = self.listeners.get_mut(&conn.listener) {
             listener.connections = listener.connections.saturating_sub(1);

@@ -11,8 +11,7 @@ use crate::outlet::Outlet;
 pub struct BrokerEvent {
     /// The peer's MAC address, if the kernel knew it.
     pub mac: Option<Mac>,
-    /// The peer's address. None only for [`BrokerEventKind::Listening`] and
-    /// [`BrokerEventKind::Journal`].
+    /// The peer's address. None only for what is about no peer.
     pub address: Option<IpAddr>,
     /// Who the client is, once it is let in: the user name.
     pub identity: Option<Arc<str>>,
@@ -64,9 +63,9 @@ pub enum BrokerEventKind {
         /// The most that is allowed.
         allowed: u64,
     },
-    /// A peer broke MQTT or TLS.
+    /// A peer broke MQTT, TLS or WebSocket.
     ProtocolError {
-        /// The MQTT packet's name, or `TLS`.
+        /// The MQTT packet's name, `TLS` or `WebSocket`.
         packet: &'static str,
         /// What was wrong.
         what: String,
@@ -76,6 +75,23 @@ pub enum BrokerEventKind {
         /// Whether all is well.
         well: bool,
         /// In words.
+        detail: String,
+    },
+    /// A bridge to another server came up or went down.
+    BridgeLink {
+        /// The bridge's section name.
+        bridge: Arc<str>,
+        /// Whether messages pass.
+        up: bool,
+        /// The server, and why not; may hold hostile text.
+        detail: String,
+    },
+    /// A bridge could not do all it was to: a message was dropped, a subscription refused, a limit
+    /// met.
+    BridgeTrouble {
+        /// The bridge's section name.
+        bridge: Arc<str>,
+        /// What, in words; may hold hostile text.
         detail: String,
     },
     /// A listener came up or went down.
@@ -111,8 +127,36 @@ pub enum Denial {
     PlaintextNotAllowed,
     /// The credential was changed while it was checked.
     Changed,
+    /// The Authentication Method is not supported.
+    UnknownMethod,
+    /// The client insists on SCRAM with channel binding.
+    ChannelBinding,
+    /// An Authentication Data is not as its method has it.
+    BadExchange,
+    /// The client names two users, or asks to act as another.
+    OtherUser,
+    /// There is no SCRAM verifier for the user: the credential is older than they are.
+    NoVerifier,
+    /// A token that is none, or that nobody trusted has signed.
+    BadToken,
+    /// The token is no longer good.
+    TokenExpired,
+    /// The token is not good yet.
+    TokenTooEarly,
+    /// The token has another audience or issuer.
+    TokenForOthers,
+    /// The token has not the claim that names the account, or no device has that account.
+    TokenNamesNobody,
+    /// The keys that tokens are checked with cannot be read.
+    NoTokenKey,
+    /// The external check says no.
+    CheckDenied,
+    /// The external check gives no answer, or none that can be used.
+    CheckFailed,
     /// Too many logins wait already.
     Busy,
+    /// The system has no random numbers.
+    NoRandom,
     /// The hash stored for the user is damaged.
     DamagedHash,
     /// The client has no certificate and the listener requires one.
@@ -152,7 +196,25 @@ impl Denial {
             }
             Denial::PlaintextNotAllowed => "the device may not use the plaintext listener",
             Denial::Changed => "the credential was changed meanwhile",
+            Denial::UnknownMethod => "the authentication method is not supported",
+            Denial::ChannelBinding => "SCRAM with channel binding is not supported",
+            Denial::BadExchange => "the authentication data is malformed",
+            Denial::OtherUser => "it names two different users",
+            Denial::NoVerifier => {
+                "the credential is of a time before SCRAM; enrol the device again to use it"
+            }
+            Denial::BadToken => "the token is not one that a trusted key has signed",
+            Denial::TokenExpired => "the token has expired",
+            Denial::TokenTooEarly => "the token is not good yet; is the router's clock right?",
+            Denial::TokenForOthers => {
+                "the token is meant for another service, or of another issuer"
+            }
+            Denial::TokenNamesNobody => "the token names no enrolled device",
+            Denial::NoTokenKey => "the key file for tokens cannot be read",
+            Denial::CheckDenied => "unknown user name, and the external check denies it",
+            Denial::CheckFailed => "unknown user name, and the external check gives no answer",
             Denial::Busy => "too many logins at once",
+            Denial::NoRandom => "the router has no random numbers yet",
             Denial::DamagedHash => "the stored password hash is damaged",
             Denial::NoCertificate => "no certificate, and the listener requires one",
             Denial::CertificateNoAccount => "no account has the certificate's common name",
@@ -171,7 +233,13 @@ impl Denial {
     pub const fn is_guess(self) -> bool {
         matches!(
             self,
-            Denial::NoCredentials | Denial::UnknownUser | Denial::WrongPassword
+            Denial::NoCredentials
+                | Denial::UnknownUser
+                | Denial::WrongPassword
+                | Denial::BadExchange
+                | Denial::OtherUser
+                | Denial::BadToken
+                | Denial::CheckDenied
         )
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct Entry {
     pub(super) name: Arc<str>,
     pub(super) config: Listener,
     pub(super) connections: u32,
+    /// Of [`Listener::origins`].
+    pub(super) origins: Arc<[String]>,
     tls: Option<Result<ListenerTls, String>>,
     sockets: Vec<Socket>,
 }
@@ -144,6 +146,7 @@ impl Listeners {
             self.entries.push(Entry {
                 connections: connections.get(&name).copied().unwrap_or_default(),
                 name,
+                origins: config.origins.clone().into(),
                 config,
                 tls,
                 sockets,

@@ -9,13 +9,18 @@
 
 mod admission;
 mod auth;
+mod bridge;
 mod certificate;
 mod change;
+mod checker;
 mod closing;
 mod conn;
 mod conns;
 mod event;
+mod expiry;
 mod grants;
+mod http;
+mod http_auth;
 mod journal;
 mod listen;
 #[cfg(feature = "open")]
@@ -24,10 +29,14 @@ pub mod password;
 mod peers;
 mod reactor;
 mod report;
+pub mod scram;
+pub mod secret;
 mod sys;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod token;
+mod websocket;
 
 use std::collections::HashMap;
 use std::io;
@@ -38,16 +47,19 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use mio::Waker;
-use mqttguard_broker::Config;
+use mqttguard_broker::{Config, Version};
 use mqttguard_common::Mac;
 use rustls::ServerConfig;
+use zeroize::Zeroizing;
 
+pub use bridge::BridgeStatus;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
+pub use http_auth::HttpLogin;
 pub use journal::{JournalStatus, Place};
 pub use listen::ListenerStatus;
 pub use report::{BrokerStats, ClientStatus};
 
-use crate::config::Listener;
+use crate::config::{self, Bridge, Listener};
 use crate::outlet::Outlet;
 use crate::pki::ClientVerifier;
 use crate::registry::Directory;
@@ -92,6 +104,17 @@ impl Default for Bounds {
     }
 }
 
+/// How clients prove who they are, beside the passwords of the [`Directory`].
+#[derive(Default)]
+pub struct Logins {
+    /// What the salts of users that do not exist are made of, so that they stay the same.
+    pub secret: Zeroizing<[u8; 32]>,
+    /// Tokens as passwords.
+    pub jwt: Option<config::Jwt>,
+    /// The external check of users that the directory does not have.
+    pub http: Option<Arc<HttpLogin>>,
+}
+
 /// What a listener's TLS is made with.
 #[derive(Clone, Debug)]
 pub struct ListenerTls {
@@ -114,6 +137,8 @@ pub struct Startup {
     pub listeners: Vec<Listener>,
     /// What those that do TLS serve with.
     pub tls: TlsByListener,
+    /// Other servers to bridge to.
+    pub bridges: Vec<Bridge>,
     /// What all clients together may use.
     pub bounds: Bounds,
     /// How often the topics below `$SYS/broker/` are brought up to date; zero for never.
@@ -122,6 +147,8 @@ pub struct Startup {
     pub directory: Arc<Directory>,
     /// Where what is acknowledged is kept for the case of a crash; None: nowhere.
     pub journal: Option<Place>,
+    /// How they prove who they are, beside the passwords in it.
+    pub logins: Arc<Logins>,
     /// How to find a peer's MAC address.
     pub resolve: Box<Resolve>,
     /// Where to tell what happens. When it is full, events are counted as lost.
@@ -140,8 +167,9 @@ pub struct BrokerHandle {
 pub fn start(startup: Startup) -> io::Result<BrokerHandle> {
     let (commands, todo) = sync_channel(COMMANDS);
     let directory = Arc::clone(&startup.directory);
+    let (logins, bridges) = (Arc::clone(&startup.logins), startup.bridges.clone());
     let (reactor, waker) = Reactor::new(startup, todo, |identity, client_id| {
-        auth::rights_of(&directory, identity, client_id)
+        auth::rights_of(&directory, &logins, &bridges, identity, client_id)
     })?;
     launch(reactor, commands, waker)
 }
@@ -168,6 +196,11 @@ impl BrokerHandle {
         self.command(Command::Directory(directory));
     }
 
+    /// Has later logins checked in another way.
+    pub fn set_logins(&self, logins: Arc<Logins>) {
+        self.command(Command::Logins(logins));
+    }
+
     /// Listens elsewhere, and serves new connections with other TLS. Sockets of addresses that
     /// stay are kept, and so are the clients of listeners that keep their name and kind; but for
     /// those whose certificates would not be taken any more.
@@ -178,6 +211,11 @@ impl BrokerHandle {
     /// Brings the topics below `$SYS/broker/` up to date this often; zero takes them away.
     pub fn set_sys_interval(&self, interval: Duration) {
         self.command(Command::SysInterval(interval));
+    }
+
+    /// Bridges to other servers. Those that stay as they are go on undisturbed.
+    pub fn set_bridges(&self, bridges: Vec<Bridge>) {
+        self.command(Command::Bridges(bridges));
     }
 
     /// Counters, listeners and clients; None if the broker has stopped or does not answer.
@@ -219,5 +257,14 @@ impl BrokerHandle {
 impl Drop for BrokerHandle {
     fn drop(&mut self) {
         self.join();
+    }
+}
+
+/// The protocol's name as people write it.
+pub(crate) const fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::V31 => "3.1",
+        Version::V311 => "3.1.1",
+        Version::V5 => "5.0",
     }
 }

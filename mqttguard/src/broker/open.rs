@@ -32,6 +32,8 @@ pub struct Open {
     pub plain: Option<u16>,
     /// The port with TLS; None: none.
     pub tls: Option<u16>,
+    /// The port with WebSocket over TLS; None: none.
+    pub wss: Option<u16>,
     /// What TLS serves with.
     pub certificate: Arc<ServerConfig>,
     /// Filters that cover every subscription allowed. Empty: all are.
@@ -62,16 +64,19 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
     let listeners = [
         listener(ListenerKind::Plain, open.plain),
         listener(ListenerKind::Tls, open.tls),
+        listener(ListenerKind::Wss, open.wss),
     ];
     let serving = ListenerTls {
         config: open.certificate,
         clients: None,
         problem: None,
     };
-    let tls = HashMap::from([(ListenerKind::Tls.name().to_owned(), Ok(serving))]);
+    let named = |kind: ListenerKind| (kind.name().to_owned(), Ok(serving.clone()));
+    let tls = HashMap::from([ListenerKind::Tls, ListenerKind::Wss].map(named));
     let (events, _nobody) = sync_channel(EVENTS);
     let startup = Startup {
         listeners: listeners.into_iter().flatten().collect(),
+        bridges: Vec::new(),
         bounds: Bounds {
             core: Config {
                 connections: CONNECTIONS,
@@ -84,6 +89,7 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
         sys_interval: SYS_INTERVAL,
         directory: Arc::new(Directory::default()),
         journal: open.journal,
+        logins: Arc::default(),
         resolve: Box::new(|_| None),
         events: events.into(),
     };

@@ -1,7 +1,7 @@
 //! The broker's thread: polls sockets, reads, feeds the core, and writes what it gives.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -12,16 +12,17 @@ use mio::{Poll, Token, Waker};
 use mqttguard_broker::{Broker, ConnId, Flow, Grants, Limits, Time, Transmit};
 
 use super::auth::{self, Verdict};
+use super::bridge::{self, Bridges};
 use super::change::Command;
 use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
 use super::conns::Conns;
-use super::event::Events;
+use super::event::{BrokerEventKind, Events};
 use super::journal::{self, Journal, SteadyClock};
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
 use super::sys::Sys;
 use super::tls::MAX_PARTIAL;
-use super::{Bounds, Resolve, Startup};
+use super::{Bounds, Logins, Resolve, Startup};
 use crate::registry::Directory;
 
 const WAKER: Token = Token(usize::MAX);
@@ -46,6 +47,8 @@ pub(super) struct Reactor {
     pub(super) core: Broker,
     pub(super) conns: Conns,
     pub(super) listeners: Listeners,
+    pub(super) bridges: Bridges,
+    pub(super) waker: Arc<Waker>,
     pub(super) peers: Peers,
     pub(super) bounds: Bounds,
     pub(super) login: auth::Worker,
@@ -53,6 +56,7 @@ pub(super) struct Reactor {
     #[cfg(feature = "open")]
     pub(super) everybody: Option<mqttguard_broker::Decision>,
     pub(super) directory: Arc<Directory>,
+    pub(super) logins: Arc<Logins>,
     pub(super) resolve: Arc<Resolve>,
     pub(super) events: Events,
     pub(super) commands: Receiver<Command>,
@@ -61,6 +65,8 @@ pub(super) struct Reactor {
     /// apart.
     pub(super) answers: BTreeMap<(Time, u64), Verdict>,
     pub(super) answered: u64,
+    /// Connections by when they expire: time, slot and serial.
+    pub(super) expiries: BTreeSet<(Time, u32, u32)>,
     pub(super) accepted: Vec<Accepted>,
     /// Until when the clients have time to hear that the broker stops.
     pub(super) stop_by: Option<Time>,
@@ -81,7 +87,7 @@ pub(super) struct Reactor {
     /// Scratch: what was read.
     pub(super) input: Vec<u8>,
     /// Scratch: what the core sends.
-    plain: Vec<u8>,
+    pub(super) plain: Vec<u8>,
     /// Scratch: what TLS sends.
     pub(super) wire: Vec<u8>,
 }
@@ -106,18 +112,22 @@ impl Reactor {
             conns: Conns::default(),
             listeners: Listeners::new(poll.registry().try_clone()?),
             poll,
+            bridges: Bridges::default(),
+            waker: Arc::clone(&waker),
             peers: Peers::default(),
             bounds: startup.bounds,
             #[cfg(feature = "open")]
             everybody: None,
             login: auth::Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
             directory: startup.directory,
+            logins: startup.logins,
             resolve,
             events: Events::new(startup.events),
             commands,
             sys: Sys::default(),
             answers: BTreeMap::new(),
             answered: 0,
+            expiries: BTreeSet::new(),
             accepted: Vec::new(),
             stop_by: None,
             clock: started.clock,
@@ -141,6 +151,7 @@ impl Reactor {
         reactor
             .listeners
             .set(now, startup.listeners, startup.tls, &mut reactor.events);
+        reactor.set_bridges(now, startup.bridges);
         Ok((reactor, waker))
     }
 
@@ -164,8 +175,10 @@ impl Reactor {
                         self.take_commands(now);
                         self.take_verdicts(now);
                         self.journal_done(now);
+                        self.take_dialled(now);
                     }
                     token if token.0 >= FIRST_TOKEN => self.listeners.ready(token),
+                    token if token.0 >= bridge::FIRST_TOKEN => self.bridge_event(now, event),
                     Token(slot) => self.socket_event(now, slot, event),
                 }
             }
@@ -199,11 +212,13 @@ impl Reactor {
             self.core.deadline(),
             self.resume.peek().map(|Reverse((time, ..))| *time),
             self.answers.first_key_value().map(|((time, _), _)| *time),
+            self.expiries.first().map(|(time, ..)| *time),
             self.listeners.deadline(),
             self.sweep_at,
             self.stop_by,
             self.journal.as_ref().and_then(Journal::deadline),
             self.sys.deadline(),
+            self.bridges.deadline(),
         ];
         let now = self.now();
         // One more, as the clock shows whole milliseconds: no turn is for nothing.
@@ -233,6 +248,8 @@ impl Reactor {
             self.wanted(ConnId { slot, serial });
         }
         self.give_answers(now);
+        self.bridges_due(now);
+        self.expire(now);
         if self.sweep_at.is_some_and(|at| at <= now) {
             self.sweep(now);
         }
@@ -342,8 +359,14 @@ impl Reactor {
         match found {
             Ok(Input::Some | Input::Nothing) => self.enqueue(id),
             // What came before the end may be answered yet, if only by a DISCONNECT.
-            Ok(Input::End) if flow == Flow::Close => {}
+            Ok(Input::End | Input::Goodbye) if flow == Flow::Close => {}
             Ok(Input::End) | Err(_) => self.lose(now, id),
+            Ok(Input::Goodbye) => self.finish(now, id),
+            Ok(Input::BadWebSocket(what)) => {
+                let packet = "WebSocket";
+                self.tell_peer(now, id, BrokerEventKind::ProtocolError { packet, what });
+                self.finish(now, id);
+            }
             Ok(Input::BadTls(error)) => {
                 let kind = self.tls_failure(id, &error);
                 self.tell_peer(now, id, kind);
@@ -376,6 +399,8 @@ impl Reactor {
                     self.wanted(id);
                 }
                 self.serve(now, id);
+            } else {
+                self.bridge_named(now, id);
             }
         }
         self.commit(now);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use mqttguard_broker::{ConnId, Notice, NoticeKind, Stats, Time, Version};
 use mqttguard_common::Mac;
 
+use super::bridge::BridgeStatus;
 use super::conn::Login;
 use super::event::{BrokerEvent, BrokerEventKind};
 use super::journal::{Journal, JournalStatus};
@@ -27,6 +28,8 @@ pub struct BrokerStats {
     pub clients: Vec<ClientStatus>,
     /// How the journal is, if there is one.
     pub journal: Option<JournalStatus>,
+    /// All bridges.
+    pub bridges: Vec<BridgeStatus>,
     /// Events that found their channel full, since the start.
     pub events_lost: u64,
 }
@@ -66,6 +69,9 @@ impl Reactor {
     }
 
     fn tell_notice(&mut self, now: Time, notice: Notice) {
+        if self.bridge_noticed(&notice) {
+            return;
+        }
         let id = notice.conn;
         if let NoticeKind::Connected { version, .. } = notice.kind
             && let Some(conn) = self.conns.get_mut(id)
@@ -101,7 +107,11 @@ impl Reactor {
                 BrokerEventKind::TopicRefused {
                     access,
                     topic,
-                    profile: account.map_or_else(String::new, |a| a.profile_name.clone()),
+                    profile: match account {
+                        Some(account) => account.profile_name.clone(),
+                        // Whom the directory does not have is of the external check.
+                        None => "http_auth".to_owned(),
+                    },
                 }
             }
             NoticeKind::Limit { limit, allowed } => BrokerEventKind::LimitMet { limit, allowed },
@@ -196,6 +206,7 @@ impl Reactor {
             listeners: self.listeners.status(),
             clients: clients.collect(),
             journal: self.journal.as_ref().map(Journal::status),
+            bridges: self.bridge_status(now),
             events_lost: self.events.lost(),
         }
     }

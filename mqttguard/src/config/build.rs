@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mqttguard_common::{MAX_EXCEPTIONS, Mac};
 
+use super::bridges;
 use super::check::{Checked, Place};
 use super::kinds::size;
 use super::mistake::{ConfigError, found};
@@ -32,7 +33,18 @@ pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Setti
         .collect();
     let exceptions = exceptions(of(EXCEPTION.kind), errors);
     let devices = devices(of(DEVICE_SECTION.kind), errors);
+    let jwt = of(JWT.kind).next().map(|place| jwt(place, errors));
+    let jwt = match jwt {
+        None => None,
+        Some(jwt) => Some(jwt?),
+    };
+    let http_auth = of(HTTP_AUTH.kind).next().map(http_auth);
+    let http_auth = match http_auth {
+        None => None,
+        Some(http_auth) => Some(http_auth?),
+    };
     let limits = limits?;
+    let bridges = bridges::bridges(of(BRIDGE.kind), &limits, errors);
     Some(Settings {
         main: main?,
         listeners: listeners?,
@@ -40,7 +52,10 @@ pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Setti
         default_limits: limits.get("default")?.clone(),
         limits,
         exceptions: exceptions?,
+        bridges: bridges?,
         devices: devices?,
+        jwt,
+        http_auth,
     })
 }
 
@@ -213,6 +228,41 @@ fn limits(place: &Place, errors: &mut ConfigError) -> Option<Limits> {
             retained_bytes: RETAINED_BYTES.one(raw)?,
             session_expiry_s: u32::try_from(SESSION_EXPIRY.one(raw)?.as_secs()).unwrap_or(u32::MAX),
         },
+    })
+}
+
+fn jwt(place: &Place, errors: &mut ConfigError) -> Option<Jwt> {
+    let raw = &place.raw;
+    let keys = match (JWT_KEY.one(raw), JWT_JWKS.one(raw)) {
+        (Some(key), None) => JwtKeys::Pem(key),
+        (None, Some(jwks)) => JwtKeys::Jwks(jwks),
+        (given, _) => {
+            let what = match given {
+                Some(_) => "found both key and jwks, expected one of them",
+                None => "found neither key nor jwks, expected one of them",
+            };
+            errors.push(place.line("jwks"), place.label.clone(), what.to_owned());
+            return None;
+        }
+    };
+    Some(Jwt {
+        keys,
+        audience: JWT_AUDIENCE.all(raw),
+        issuer: JWT_ISSUER.one(raw),
+        claim: JWT_CLAIM.one(raw)?,
+        leeway: JWT_LEEWAY.one(raw)?,
+    })
+}
+
+fn http_auth(place: &Place) -> Option<HttpAuth> {
+    let raw = &place.raw;
+    Some(HttpAuth {
+        url: HTTP_URL.one(raw)?,
+        timeout: HTTP_TIMEOUT.one(raw)?,
+        cache: HTTP_CACHE.one(raw)?,
+        ca_file: HTTP_CA_FILE.one(raw)?,
+        profile: HTTP_PROFILE.one(raw),
+        limits: HTTP_LIMITS.one(raw)?,
     })
 }
 

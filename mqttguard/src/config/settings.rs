@@ -2,6 +2,7 @@
 //! module's parent knows that they came from UCI.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,8 +24,14 @@ pub struct Settings {
     pub default_limits: Limits,
     /// Destinations that plaintext MQTT may go to.
     pub exceptions: Vec<Exception>,
+    /// Other servers that topics go to and come from.
+    pub bridges: Vec<Bridge>,
     /// The owner's word on single devices.
     pub devices: BTreeMap<Mac, DeviceOverride>,
+    /// JSON Web Tokens as passwords. None: they are not taken.
+    pub jwt: Option<Jwt>,
+    /// The external check. None: the registry's users are all there are.
+    pub http_auth: Option<HttpAuth>,
 }
 
 impl Settings {
@@ -218,6 +225,77 @@ pub struct Profile {
     pub limits: String,
 }
 
+/// The `jwt` section: what a JSON Web Token has to be for its bearer to be let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jwt {
+    /// What it is signed with.
+    pub keys: JwtKeys,
+    /// One of these has to be in its `aud`.
+    pub audience: Vec<String>,
+    /// Its `iss`, if that matters.
+    pub issuer: Option<String>,
+    /// The claim that is the user name.
+    pub claim: String,
+    /// How wrong a clock may be, for `exp` and `nbf`.
+    pub leeway: Duration,
+}
+
+/// Where the keys are that tokens are checked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JwtKeys {
+    /// One public key in PEM.
+    Pem(PathBuf),
+    /// A JSON Web Key Set.
+    Jwks(PathBuf),
+}
+
+/// The `http_auth` section: who else is asked about users that the registry does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpAuth {
+    /// Where to.
+    pub url: Url,
+    /// How long the answer may take.
+    pub timeout: Duration,
+    /// How long a good answer is remembered.
+    pub cache: Duration,
+    /// Who may sign the server's certificate, in PEM.
+    pub ca_file: PathBuf,
+    /// What those may do whose answer does not say it; None: nothing.
+    pub profile: Option<String>,
+    /// Name of the [`Limits`] of each.
+    pub limits: String,
+}
+
+/// A URL of HTTP or HTTPS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    /// HTTPS.
+    pub is_tls: bool,
+    /// A name or address, an IPv6 address without its brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// With the query, if there is one. Begins with `/`.
+    pub path: String,
+}
+
+impl Url {
+    /// Host and port, as in a Host header.
+    pub fn authority(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path)
+    }
+}
+
 /// A `limits` section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -249,6 +327,59 @@ pub struct Exception {
     pub destination: IpNet,
     /// Only this TCP or UDP port; None: all.
     pub port: Option<u16>,
+}
+
+/// A `bridge` section: another MQTT server that topics go to and come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bridge {
+    /// The section's name.
+    pub name: String,
+    /// The server's name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// None: in the clear.
+    pub tls: Option<BridgeTls>,
+    /// The user name there.
+    pub username: Option<String>,
+    /// Where the password is.
+    pub password_file: Option<PathBuf>,
+    /// The client identifier there. None: one of this router's own.
+    pub client_id: Option<String>,
+    /// The version of MQTT to begin with.
+    pub protocol: BridgeProtocol,
+    /// Keep Alive, in seconds.
+    pub keep_alive_s: u16,
+    /// Topic filters, without prefix, of what goes there.
+    pub outward: Vec<String>,
+    /// Topic filters, without prefix, of what comes from there.
+    pub inward: Vec<String>,
+    /// What topics begin with here, and not there.
+    pub local_prefix: String,
+    /// What topics begin with there, and not here.
+    pub remote_prefix: String,
+    /// The highest QoS, 0 to 2.
+    pub qos: u8,
+    /// What it may use here.
+    pub limits: mqttguard_broker::Limits,
+}
+
+/// How a bridge does TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BridgeTls {
+    /// Certificates that are trusted, in PEM.
+    pub ca: PathBuf,
+    /// The client's own certificate and its key, in PEM.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// The version of MQTT that a bridge begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BridgeProtocol {
+    /// MQTT 5.0.
+    V5,
+    /// MQTT 3.1.1.
+    V311,
 }
 
 /// A `device` section: the owner's word on one device.

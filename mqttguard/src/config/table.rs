@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::kinds::*;
 use super::names::*;
 use super::schema::{Absent, Naming, Opt, Section};
-use super::settings::{Hook, ListenerKind, Mode};
+use super::settings::{BridgeProtocol, Hook, ListenerKind, Mode};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -32,7 +32,10 @@ pub(super) static SECTIONS: &[&Section] = &[
     &PROFILE,
     &LIMITS,
     &EXCEPTION,
+    &BRIDGE,
     &DEVICE_SECTION,
+    &JWT,
+    &HTTP_AUTH,
 ];
 
 pub(super) static MAIN: Section = Section {
@@ -141,6 +144,7 @@ pub(super) static LISTENER: Section = Section {
         &CLIENT_CA,
         &CLIENT_CRL,
         &CLIENT_CERTIFICATE,
+        &ORIGINS,
     ],
 };
 
@@ -148,7 +152,7 @@ options! {
     LISTENER_ENABLED: Bool = one "enabled" Bool, Absent::Is("1"), "Off: as if it were not there.";
     LISTENER_KIND: Choice<ListenerKind> = one "kind"
         Choice(&[
-            ("tls", ListenerKind::Tls), ("plain", ListenerKind::Plain),
+            ("tls", ListenerKind::Tls), ("wss", ListenerKind::Wss), ("plain", ListenerKind::Plain),
         ]),
         Absent::Is("tls"),
         "`tls` is MQTT over TLS, `wss` MQTT over WebSocket over TLS, for browsers. `plain` is MQTT in \
@@ -194,11 +198,11 @@ pub(super) static PROFILE: Section = Section {
 };
 
 options! {
-    PUBLISH: Pattern = many "publish" Pattern { dollar: false }, Absent::Means("nothing"),
+    PUBLISH: Pattern = many "publish" Pattern { dollar: false, variables: true }, Absent::Means("nothing"),
         "Topics the device may publish to.";
-    SUBSCRIBE: Pattern = many "subscribe" Pattern { dollar: true }, Absent::Means("nothing"),
+    SUBSCRIBE: Pattern = many "subscribe" Pattern { dollar: true, variables: true }, Absent::Means("nothing"),
         "Topics the device may subscribe to. A wider subscription is refused.";
-    DENY: Pattern = many "deny" Pattern { dollar: true }, Absent::Means("nothing"),
+    DENY: Pattern = many "deny" Pattern { dollar: true, variables: true }, Absent::Means("nothing"),
         "Topics out of reach although the patterns above cover them: not to be published to, and \
          left out of what a wider subscription brings.";
     PROFILE_LIMITS: Ref = one "limits" Ref("limits"), Absent::Is("default"),
@@ -297,6 +301,78 @@ options! {
         "The only destination port.";
 }
 
+pub(super) static BRIDGE: Section = Section {
+    kind: "bridge",
+    naming: Naming::Named,
+    max: 8,
+    help: "Another MQTT server that topics go to and come from. What cannot go now waits, at QoS 1 \
+           and 2, as `limits` has it.",
+    options: &[
+        &BRIDGE_ENABLED,
+        &BRIDGE_HOST,
+        &BRIDGE_PORT,
+        &BRIDGE_TLS,
+        &BRIDGE_CA,
+        &BRIDGE_CERTIFICATE,
+        &BRIDGE_KEY,
+        &BRIDGE_USERNAME,
+        &BRIDGE_PASSWORD_FILE,
+        &BRIDGE_CLIENT_ID,
+        &BRIDGE_PROTOCOL,
+        &BRIDGE_KEEPALIVE,
+        &BRIDGE_OUT,
+        &BRIDGE_IN,
+        &BRIDGE_LOCAL_PREFIX,
+        &BRIDGE_REMOTE_PREFIX,
+        &BRIDGE_QOS,
+        &BRIDGE_LIMITS,
+    ],
+};
+
+options! {
+    BRIDGE_ENABLED: Bool = one "enabled" Bool, Absent::Is("1"),
+        "Off: as if it were not there; what waits for it is given up.";
+    BRIDGE_HOST: Host = one "host" Host, Absent::Mistake,
+        "The server's name or address. Its certificate has to be for it.";
+    BRIDGE_PORT: Port = one "port" Port("TCP"), Absent::Means("8883, or 1883 without TLS"),
+        "The server's port.";
+    BRIDGE_TLS: Bool = one "tls" Bool, Absent::Is("1"),
+        "Off: everything, the password too, crosses the network in the clear.";
+    BRIDGE_CA: Path = one "ca" Path, Absent::Is("/etc/ssl/certs/ca-certificates.crt"),
+        "Certificates of the authorities that the server's certificate may come from, in PEM. The \
+         default is that of the package `ca-bundle`.";
+    BRIDGE_CERTIFICATE: Path = one "certificate" Path, Absent::Means("none"),
+        "The router's own certificate for this server, with its chain, in PEM.";
+    BRIDGE_KEY: Path = one "key" Path, Absent::Means("none"),
+        "The private key of `certificate`, in PEM. Nobody but root may be able to read the file.";
+    BRIDGE_USERNAME: Text = one "username" USERNAME, Absent::Means("none"),
+        "The user name on the server.";
+    BRIDGE_PASSWORD_FILE: Path = one "password_file" Path, Absent::Means("no password"),
+        "A file with the password and nothing else. Nobody but root may be able to read it.";
+    BRIDGE_CLIENT_ID: Text = one "client_id" CLIENT_ID,
+        Absent::Means("one of this router and bridge alone"),
+        "The client identifier on the server.";
+    BRIDGE_PROTOCOL: Choice<BridgeProtocol> = one "protocol"
+        Choice(&[("5", BridgeProtocol::V5), ("3.1.1", BridgeProtocol::V311)]), Absent::Is("5"),
+        "The version of MQTT to begin with. A server that does not speak 5 is asked in 3.1.1.";
+    BRIDGE_KEEPALIVE: Time = one "keepalive"
+        Time { min: Duration::from_secs(10), max: MINUTE.saturating_mul(60) }, Absent::Is("60s"),
+        "Longest silence before the server is asked for a sign of life.";
+    BRIDGE_OUT: Pattern = many "out" Pattern { dollar: false, variables: false },
+        Absent::Means("nothing"), "Topics that go to the server, without `local_prefix`.";
+    BRIDGE_IN: Pattern = many "in" Pattern { dollar: false, variables: false },
+        Absent::Means("nothing"), "Topics that come from the server, without `remote_prefix`.";
+    BRIDGE_LOCAL_PREFIX: Text = one "local_prefix" LOCAL_PREFIX, Absent::Means("none"),
+        "What bridged topics begin with here, as `cloud/`. The server does not see it.";
+    BRIDGE_REMOTE_PREFIX: Text = one "remote_prefix" REMOTE_PREFIX, Absent::Means("none"),
+        "What bridged topics begin with on the server, as `home/`. Clients here do not see it.";
+    BRIDGE_QOS: Number = one "qos" Number { min: 0, max: 2, of: "QoS" }, Absent::Is("1"),
+        "The highest QoS, in both directions. Messages published at QoS 0 do not wait for a server \
+         that is away.";
+    BRIDGE_LIMITS: Ref = one "limits" Ref("limits"), Absent::Is("bridge"),
+        "What the bridge may use here.";
+}
+
 pub(super) static DEVICE_SECTION: Section = Section {
     kind: "device",
     naming: Naming::Free,
@@ -328,4 +404,82 @@ options! {
     DEVICE_ROAMING: Bool = one "roaming" Bool, Absent::Is("0"),
         "Its credential is accepted from any MAC address, for hosts behind a repeater that \
          hides them.";
+}
+
+pub(super) static JWT: Section = Section {
+    kind: "jwt",
+    naming: Naming::Only("jwt"),
+    max: 1,
+    help: "JSON Web Tokens as passwords, signed with RS256, ES256 or EdDSA. Without this section \
+           none is taken. A password that looks like a token is only ever checked as one; the \
+           account that it names has to be enrolled, and is bound to its device as with a \
+           password. The session ends when the token expires; a client that gives its token by \
+           the Authentication Method `OAUTHBEARER` of MQTT 5 may give the next one in time.",
+    options: &[
+        &JWT_KEY,
+        &JWT_JWKS,
+        &JWT_AUDIENCE,
+        &JWT_ISSUER,
+        &JWT_CLAIM,
+        &JWT_LEEWAY,
+    ],
+};
+
+options! {
+    JWT_KEY: Path = one "key" Path, Absent::Means("`jwks` is given"),
+        "A file with the public key in PEM that tokens are checked with: RSA, P-256 or Ed25519, \
+         which decides the algorithm. Read again when it changes; while it cannot be read, tokens \
+         are refused.";
+    JWT_JWKS: Path = one "jwks" Path, Absent::Means("`key` is given"),
+        "A file with a JSON Web Key Set instead, for keys that come and go. The token's `kid` \
+         chooses.";
+    JWT_AUDIENCE: Text = many "audience" TOKEN_TEXT, Absent::Mistake,
+        "What this broker is called in a token's `aud`: one of these has to be there, or a token \
+         made for another service would open this one.";
+    JWT_ISSUER: Text = one "issuer" TOKEN_TEXT, Absent::Means("any that has the key"),
+        "What has to be in a token's `iss`.";
+    JWT_CLAIM: Text = one "claim" CLAIM, Absent::Is("sub"),
+        "The claim that is the user name of the enrolled device. A user name in CONNECT has to be \
+         the same.";
+    JWT_LEEWAY: Time = one "leeway" Time { min: Duration::ZERO, max: MINUTE.saturating_mul(10) },
+        Absent::Is("30s"), "How far the clocks of router and issuer may be apart, for `exp` and `nbf`.";
+}
+
+pub(super) static HTTP_AUTH: Section = Section {
+    kind: "http_auth",
+    naming: Naming::Only("http_auth"),
+    max: 1,
+    help: "An external check of user names that no enrolled device has. Names of enrolled devices \
+           are never asked about, nor are tokens. The broker posts JSON with `username`, \
+           `password`, `client_id`, `address`, `mac` (or null), `listener` and `protocol`, and \
+           expects status 200 and JSON with `decision` (`allow` or `deny`) and, as far as wanted, \
+           `publish` and `subscribe` (arrays of topic patterns in place of the profile's) and `ttl` \
+           (seconds for which the answer may be remembered). Without a good answer nobody gets in. \
+           Such a user is bound to no device, comes in by TLS only, and in patterns `%d` \
+           grants it nothing.",
+    options: &[
+        &HTTP_URL,
+        &HTTP_TIMEOUT,
+        &HTTP_CACHE,
+        &HTTP_CA_FILE,
+        &HTTP_PROFILE,
+        &HTTP_LIMITS,
+    ],
+};
+
+options! {
+    HTTP_URL: HttpUrl = one "url" HttpUrl, Absent::Mistake,
+        "Where to ask. `http://` only to this router itself (127.0.0.1, ::1 or localhost), as it \
+         is told passwords.";
+    HTTP_TIMEOUT: Time = one "timeout" Time { min: Duration::from_secs(1), max: Duration::from_secs(30) },
+        Absent::Is("3s"), "How long an answer may take, after which the login fails. A login waits for \
+        its turn for as long again at most.";
+    HTTP_CACHE: Time = one "cache" Time { min: Duration::ZERO, max: DAY }, Absent::Is("60s"),
+        "How long `allow` is remembered for the same question; `0s` for never. `deny` never is.";
+    HTTP_CA_FILE: Path = one "ca_file" Path, Absent::Is("/etc/ssl/certs/ca-certificates.crt"),
+        "Certificates in PEM that may have signed the server's. The default is that of the package \
+         `ca-bundle`.";
+    HTTP_PROFILE: Ref = one "profile" Ref("profile"), Absent::Means("nothing but what the answer grants"),
+        "What those may do whose answer does not say it.";
+    HTTP_LIMITS: Ref = one "limits" Ref("limits"), Absent::Is("default"), "The limits of each of them.";
 }

@@ -366,3 +366,82 @@ fn mutated_files_neither_panic_nor_pass_half() {
     }
     assert!(good > 50 && bad > 500, "{good} good, {bad} bad");
 }
+
+#[test]
+fn tokens_are_taken_where_a_section_says_what_they_are() {
+    assert_eq!(read("").jwt, None);
+    let settings = read(
+        "config jwt 'jwt'\n\toption key '/etc/mqttguard/issuer.pem'\n\tlist audience 'mqtt'\n",
+    );
+    let jwt = settings.jwt.unwrap();
+    assert_eq!(jwt.keys, JwtKeys::Pem("/etc/mqttguard/issuer.pem".into()));
+    assert_eq!(
+        (jwt.audience.as_slice(), jwt.claim.as_str()),
+        (&["mqtt".to_owned()][..], "sub")
+    );
+    assert_eq!((jwt.issuer, jwt.leeway), (None, Duration::from_secs(30)));
+    let both = "\toption key '/k'\n\toption jwks '/j'\n";
+    for (options, said) in [
+        (
+            "",
+            "jwt 'jwt': found neither key nor jwks, expected one of them",
+        ),
+        (
+            both,
+            "jwt 'jwt': found both key and jwks, expected one of them",
+        ),
+    ] {
+        let found = mistakes(&format!("config jwt 'jwt'\n\tlist audience 'a'\n{options}"));
+        assert!(found.len() == 1 && found[0].ends_with(said), "{found:?}");
+    }
+    let found = mistakes("config jwt 'jwt'\n\toption key '/k'\n");
+    assert!(found[0].contains("option audience"), "{found:?}");
+}
+
+#[test]
+fn the_external_check_is_asked_over_https_or_on_this_router() {
+    assert_eq!(read("").http_auth, None);
+    let read = |url: &str| {
+        let settings = parse(
+            FILE,
+            &format!("config http_auth 'http_auth'\n\toption url '{url}'\n"),
+        );
+        settings.ok().and_then(|settings| settings.http_auth)
+    };
+    for (url, shown) in [
+        ("https://auth.example/mqtt", "https://auth.example:443/mqtt"),
+        ("https://192.0.2.1:8443", "https://192.0.2.1:8443/"),
+        (
+            "https://[2001:db8::1]/a?b=c",
+            "https://[2001:db8::1]:443/a?b=c",
+        ),
+        ("http://127.0.0.1:8080/x", "http://127.0.0.1:8080/x"),
+        ("http://[::1]?q", "http://[::1]:80/?q"),
+        ("http://localhost/", "http://localhost:80/"),
+    ] {
+        let http = read(url).unwrap();
+        assert_eq!(http.url.to_string(), shown);
+        assert_eq!(
+            (http.timeout, http.cache),
+            (Duration::from_secs(3), Duration::from_secs(60))
+        );
+        assert_eq!((http.profile, http.limits.as_str()), (None, "default"));
+    }
+    for url in [
+        "http://192.168.1.2/",
+        "http://auth.example/",
+        "http://localhost.example/",
+        "ftp://127.0.0.1/",
+        "https://",
+        "https:///x",
+        "https://a:0/",
+        "https://a:/",
+        "https://user@a/",
+        "https://a b/",
+        "https://a/#x",
+        "https://[::1/",
+        "https://a_b/",
+    ] {
+        assert_eq!(read(url), None, "{url}");
+    }
+}

@@ -8,9 +8,8 @@ use mqttguard_common::{Mac, Reason};
 use serde_json::{Map, Value, json};
 
 use super::clock::unix_ms;
-use super::translation::protocol;
 use super::wiring::Daemon;
-use crate::broker::{BrokerStats, ClientStatus};
+use crate::broker::{BridgeStatus, BrokerStats, ClientStatus, protocol};
 use crate::config::Mode;
 use crate::enforce::{DeviceCounters, Proof};
 use crate::registry::{Device, State};
@@ -104,7 +103,7 @@ fn broker(daemon: &Daemon) -> Value {
         json!({
             "name": &*listener.name,
             "kind": listener.kind.name(),
-            "address": listener.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            "addresses": listener.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "up": listener.errors.is_empty(),
             "detail": listener.errors.join("; "),
             "connections": listener.connections,
@@ -124,7 +123,35 @@ fn broker(daemon: &Daemon) -> Value {
     if let Ok(broker) = &daemon.broker {
         out.insert("certificates".to_owned(), broker.certificates());
     }
+    out.insert(
+        "bridges".to_owned(),
+        stats.bridges.iter().map(bridge).collect(),
+    );
     Value::Object(out)
+}
+
+fn bridge(bridge: &BridgeStatus) -> Value {
+    let mut out = json!({
+        "name": bridge.name,
+        "server": bridge.server,
+        "tls": bridge.tls,
+        "up": bridge.up.is_some(),
+        "last_error": bridge.last_error,
+        "refused": bridge.refused,
+        "queued": bridge.queued,
+        "messages_in": bridge.messages_in,
+        "messages_out": bridge.messages_out,
+        "messages_dropped": bridge.messages_dropped,
+    });
+    if let (Some((version, since, address)), Some(object)) = (bridge.up, out.as_object_mut()) {
+        object.insert("protocol".to_owned(), json!(protocol(version)));
+        object.insert(
+            "since_ms".to_owned(),
+            json!(unix_ms().saturating_sub(millis(since))),
+        );
+        object.insert("address".to_owned(), json!(address));
+    }
+    out
 }
 
 fn core(stats: &BrokerStats) -> Map<String, Value> {

@@ -10,8 +10,10 @@ use mqttguard_common::Mac;
 use serde_json::{Value, json};
 
 use super::listener_tls::Serving;
-use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats, Place};
-use crate::config::Settings;
+use crate::broker::{
+    self, BrokerEvent, BrokerHandle, BrokerStats, HttpLogin, Logins, Place, secret,
+};
+use crate::config::{Bridge, Settings};
 use crate::discovery;
 use crate::outlet::Outlet;
 use crate::pki::{Names, Pki};
@@ -21,6 +23,9 @@ use crate::registry::Directory;
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// How long until a certificate that could not be renewed is tried again.
 const RETRY: Duration = Duration::from_secs(60);
+
+/// Hexadecimal digits of the CA's fingerprint that tell routers apart.
+const ROUTER_DIGITS: usize = 8;
 
 /// The running broker and the certificate it serves with.
 pub(super) struct Broker {
@@ -55,11 +60,13 @@ impl Broker {
         let mut serving = Serving::default();
         let handle = broker::start(broker::Startup {
             listeners: settings.listeners.clone(),
+            bridges: bridges(settings, &pki),
             bounds: broker::Bounds::default(),
             tls: serving.follow(&pki, &settings.listeners),
             sys_interval: settings.main.sys_interval,
             directory: Arc::new(directory),
             journal: Some(place(settings)),
+            logins: Arc::new(logins(settings)?),
             resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
             events,
         })
@@ -73,10 +80,21 @@ impl Broker {
         })
     }
 
-    /// Listens as the configuration says.
-    pub(super) fn listen(&mut self, settings: &Settings) {
+    /// Has later logins checked as the configuration has it now.
+    fn follow_logins(&self, settings: &Settings) {
+        match logins(settings) {
+            Ok(logins) => self.handle.set_logins(Arc::new(logins)),
+            Err(error) => log::error!("logins: {error}"),
+        }
+    }
+
+    /// Has it listen and bridge as configured.
+    pub(super) fn configure(&mut self, settings: &Settings) {
+        self.follow_logins(settings);
         let tls = self.serving.follow(&self.pki, &settings.listeners);
         self.handle.set_listeners(settings.listeners.clone(), tls);
+        self.handle.set_bridges(bridges(settings, &self.pki));
+        self.handle.set_sys_interval(settings.main.sys_interval);
     }
 
     /// SHA-256 of the certificates, as `status` shows them.
@@ -94,6 +112,7 @@ impl Broker {
         }
         let mut next = CERTIFICATE_EVERY;
         if let Err(error) = self.pki.renew(&names) {
+            self.pki.make_rsa_key();
             log::error!("certificate: {error}");
             next = RETRY;
         }
@@ -131,6 +150,40 @@ fn place(settings: &Settings) -> Place {
             disk: false,
         },
     }
+}
+
+/// The bridges, each with a client identifier: unless it is configured, one that no other router
+/// has, and that stays as long as the router's own CA does. Two clients of one identifier would
+/// throw each other out again and again.
+fn bridges(settings: &Settings, pki: &Pki) -> Vec<Bridge> {
+    let fingerprint = pki.ca_fingerprint().replace(':', "").to_lowercase();
+    let router = fingerprint.get(..ROUTER_DIGITS).unwrap_or_default();
+    let named = |bridge: &Bridge| Bridge {
+        client_id: Some(match &bridge.client_id {
+            Some(own) => own.clone(),
+            None => format!("mqttguard-{router}-{}", bridge.name),
+        }),
+        ..bridge.clone()
+    };
+    settings.bridges.iter().map(named).collect()
+}
+
+/// How clients prove who they are.
+fn logins(settings: &Settings) -> Result<Logins, String> {
+    let secret = secret::load_or_create(&settings.main.data_dir);
+    Ok(Logins {
+        secret: secret.map_err(|error| error.to_string())?,
+        jwt: settings.jwt.clone(),
+        http: settings.http_auth.as_ref().map(|http| {
+            let profile = http.profile.as_ref();
+            let profile = profile.and_then(|name| settings.profiles.get(name));
+            Arc::new(HttpLogin {
+                settings: http.clone(),
+                profile: profile.cloned().unwrap_or_default(),
+                limits: settings.limits(Some(&http.limits)).broker.clone(),
+            })
+        }),
+    })
 }
 
 /// What clients on the LAN call the router. Its public addresses stay out of the certificate:

@@ -2,14 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use mqttguard_broker::{Access, Version};
+use mqttguard_broker::Access;
 
-use crate::broker::{BrokerEvent, BrokerEventKind};
+use crate::broker::{BrokerEvent, BrokerEventKind, protocol};
 use crate::events::EventKind;
 
 /// The event in the words of the one stream.
 pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
-    // Every event but `Listening` and `Journal` is about a peer.
+    // Only events that are not about a peer have none, and they do not show it.
     let address = event.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let client_id = event.client_id.as_deref().unwrap_or_default().to_owned();
     match event.kind {
@@ -56,6 +56,15 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             what,
         },
         BrokerEventKind::Journal { well, detail } => EventKind::Journal { well, detail },
+        BrokerEventKind::BridgeLink { bridge, up, detail } => EventKind::BridgeLink {
+            bridge: bridge.to_string(),
+            up,
+            detail,
+        },
+        BrokerEventKind::BridgeTrouble { bridge, detail } => EventKind::BridgeTrouble {
+            bridge: bridge.to_string(),
+            detail,
+        },
         BrokerEventKind::Listening {
             listener,
             up,
@@ -65,14 +74,5 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             up,
             detail,
         },
-    }
-}
-
-/// The protocol's name as people write it.
-pub(super) const fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::V31 => "3.1",
-        Version::V311 => "3.1.1",
-        Version::V5 => "5.0",
     }
 }

@@ -235,10 +235,7 @@ impl Daemon {
     /// Opens or closes the broker, as the configuration has it.
     fn switch_broker(&mut self, settings: &Settings) {
         match (settings.main.enabled, &mut self.broker) {
-            (true, Ok(broker)) => {
-                broker.listen(settings);
-                broker.handle.set_sys_interval(settings.main.sys_interval);
-            }
+            (true, Ok(broker)) => broker.configure(settings),
             (false, Ok(_)) | (true, Err(_)) => {
                 self.broker_retry = Instant::now() + RETRY;
                 self.broker = self.start_broker(settings);

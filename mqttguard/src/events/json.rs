@@ -126,6 +126,15 @@ impl EventKind {
             EventKind::ConfigLoaded { file } => put("file", json!(file)),
             EventKind::ConfigRefused { errors } => put("errors", json!(errors)),
             EventKind::Journal { well: _, detail } => put("detail", json!(detail)),
+            EventKind::BridgeLink { bridge, up, detail } => {
+                put("bridge", json!(bridge));
+                put("up", json!(up));
+                put("detail", json!(detail));
+            }
+            EventKind::BridgeTrouble { bridge, detail } => {
+                put("bridge", json!(bridge));
+                put("detail", json!(detail));
+            }
             EventKind::Listening {
                 listener,
                 up,

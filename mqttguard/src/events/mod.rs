@@ -155,6 +155,23 @@ pub enum EventKind {
         /// In plain words.
         detail: String,
     },
+    /// A bridge to another server came up or went down.
+    BridgeLink {
+        /// The bridge's section name.
+        bridge: String,
+        /// Whether messages pass.
+        up: bool,
+        /// The server, and why not; may hold hostile text.
+        detail: String,
+    },
+    /// A bridge could not do all it was to: a message was dropped, a subscription refused, a limit
+    /// met.
+    BridgeTrouble {
+        /// The bridge's section name.
+        bridge: String,
+        /// What, in words; may hold hostile text.
+        detail: String,
+    },
     /// The broker opened or lost a listener.
     Listening {
         /// The listener's section name.
@@ -210,6 +227,9 @@ impl EventKind {
             EventKind::ConfigRefused { .. } => "config-refused",
             EventKind::Journal { well: true, .. } => "journal",
             EventKind::Journal { well: false, .. } => "journal-trouble",
+            EventKind::BridgeLink { up: true, .. } => "bridge-up",
+            EventKind::BridgeLink { up: false, .. } => "bridge-down",
+            EventKind::BridgeTrouble { .. } => "bridge-trouble",
             EventKind::Listening { .. } => "listening",
         }
     }
@@ -229,12 +249,15 @@ impl EventKind {
                 ..
             }
             | EventKind::Journal { well: false, .. }
+            | EventKind::BridgeLink { up: false, .. }
+            | EventKind::BridgeTrouble { .. }
             | EventKind::Listening { up: false, .. } => Severity::Warning,
             EventKind::DeviceSeen { .. }
             | EventKind::StateChanged { .. }
             | EventKind::Enrolled { .. }
             | EventKind::Enforcement { .. }
-            | EventKind::ConfigLoaded { .. } => Severity::Notice,
+            | EventKind::ConfigLoaded { .. }
+            | EventKind::BridgeLink { up: true, .. } => Severity::Notice,
             EventKind::DeviceGone
             | EventKind::Connected { .. }
             | EventKind::Disconnected { .. }

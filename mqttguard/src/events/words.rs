@@ -105,6 +105,17 @@ impl EventKind {
                 errors.join("; ")
             ),
             EventKind::Journal { well: _, detail } => detail.clone(),
+            EventKind::BridgeLink {
+                bridge,
+                up: true,
+                detail,
+            } => format!("bridge '{bridge}' is connected to {detail}"),
+            EventKind::BridgeLink {
+                bridge,
+                up: false,
+                detail,
+            } => format!("bridge '{bridge}' is not connected to {detail}"),
+            EventKind::BridgeTrouble { bridge, detail } => format!("bridge '{bridge}': {detail}"),
             EventKind::Listening {
                 listener,
                 up: true,

@@ -181,13 +181,12 @@ impl Pki {
     /// year, and takes up a new RSA key. Returns whether new connections are served with others
     /// now; on an error they are not.
     pub fn renew(&mut self, names: &Names) -> Result<bool, PkiError> {
-        let mut new_key = false;
-        if self.has_new_key()
-            && let Some(made) = self.rsa_key.take()
-        {
+        let made = self.rsa_key.take_if(|key| key.is_made());
+        if let Some(made) = &made {
             self.authority.keep_key(KeyKind::Rsa2048, &made.pem()?)?;
-            new_key = true;
+            log::info!("there is an RSA key now, for clients that know no other");
         }
+        let new_key = made.is_some();
         let now = SystemTime::now();
         let good = |kind| self.authority.leaf_is_good(kind, names, now);
         let rsa_is_good = !self.leaves.have_rsa() || good(KeyKind::Rsa2048)?;

@@ -33,11 +33,20 @@ impl Reactor {
         }
     }
 
+    /// Has all changes written. False if that takes its time: then nothing may go out yet.
+    pub(in super::super) fn is_secured(&mut self, now: Time) -> bool {
+        self.commit(now);
+        let journal = self.journal.as_ref();
+        journal.is_none_or(|journal| !journal.is_closed() && self.core.journal_len() == 0)
+    }
+
     /// The thread that writes may be done.
     pub(in super::super) fn journal_done(&mut self, now: Time) {
         if let Some(journal) = &mut self.journal {
             let step = journal.poll(now);
             self.take_step(now, step);
+            self.commit(now);
+            self.serve_bridges(now);
         }
     }
 

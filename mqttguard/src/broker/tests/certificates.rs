@@ -168,3 +168,44 @@ fn no_record_is_longer_than_the_listener_may_send() {
         }
     }
 }
+
+/// Over a renewal, and with clients connected all the while, by another implementation.
+#[test]
+fn openssl_resumes_sessions_over_a_renewal() {
+    for version in ["-tls1_2", "-tls1_3"] {
+        let mut rig = Rig::new();
+        let mut lamp = rig.member("lamp", "l", true);
+        // The ticket of TLS 1.3 comes behind the handshake: wait for it.
+        let mut client = Command::new("openssl")
+            .args(["s_client", "-connect", &rig.tls.to_string(), version])
+            .args(["-servername", "router.lan", "-sess_out", "session"])
+            .current_dir(rig.dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl");
+        let end = Instant::now() + Duration::from_secs(5);
+        let session = rig.dir.path().join("session");
+        while std::fs::metadata(&session).map_or(0, |file| file.len()) == 0 {
+            assert!(Instant::now() < end, "no ticket");
+            thread::sleep(Duration::from_millis(10));
+        }
+        drop(client.stdin.take());
+        client.wait().unwrap();
+        let mut moved = names("router.lan");
+        moved.addresses.push([10, 0, 0, 1].into());
+        for round in 0..2 {
+            let said = s_client(&rig, rig.tls, &[version, "-sess_in", "session"]);
+            assert!(said.contains("Reused, "), "{version} {round}: {said}");
+            assert_eq!(rig.pki.renew(&moved).unwrap(), round == 0);
+        }
+        let said = s_client(&rig, rig.tls, &[version]);
+        assert!(said.contains("New, "), "{said}");
+        assert_eq!(lamp.subscribe("lamp/x"), 0);
+    }
+    // Five times in a row.
+    let rig = Rig::new();
+    let said = s_client(&rig, rig.tls, &["-tls1_2", "-reconnect"]);
+    assert_eq!(said.matches("Reused, ").count(), 5, "{said}");
+}

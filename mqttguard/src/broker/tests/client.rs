@@ -118,6 +118,24 @@ pub(super) fn connect(v5: bool, client_id: &str, login: Option<(&str, &str)>) ->
     packet(0x10, &body)
 }
 
+/// A CONNECT of version 5 with these properties.
+pub(super) fn connect_with(
+    properties: &[u8],
+    client_id: &str,
+    login: Option<(&str, &str)>,
+) -> Vec<u8> {
+    let mut body = text("MQTT");
+    body.extend([5, if login.is_some() { 0xc2 } else { 0x02 }, 0, 60]);
+    // A packet, without its first byte, is its length and its body.
+    body.extend(&packet(0, properties)[1..]);
+    body.extend(text(client_id));
+    if let Some((username, password)) = login {
+        body.extend(text(username));
+        body.extend(text(password));
+    }
+    packet(0x10, &body)
+}
+
 impl Client {
     pub(super) fn new(stream: impl Stream + 'static, v5: bool) -> Client {
         Client {

@@ -4,11 +4,15 @@
 mod certificates;
 mod client;
 mod client_certificates;
+mod external;
 mod hostile;
 mod logins;
 mod running;
+mod scram;
 mod sessions;
 mod sys;
+mod tokens;
+mod websocket;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -21,6 +25,7 @@ use mqttguard_broker::Limits;
 use mqttguard_common::Mac;
 
 use super::password::Hash;
+use super::scram::{Mechanism, Verifier};
 use super::*;
 use crate::config::{ListenerKind, Profile, TlsOptions};
 use crate::pki::{Names, Pki};
@@ -77,6 +82,17 @@ fn limits() -> Limits {
 /// One hash for all, as another salt would make it another credential.
 static HASH: LazyLock<String> = LazyLock::new(|| hash(PASSWORD));
 
+static SCRAM: LazyLock<Vec<String>> = LazyLock::new(|| verifiers(PASSWORD));
+
+fn verifiers(password: &str) -> Vec<String> {
+    // The fewest that clients take.
+    let few = NonZeroU32::new(4096).unwrap();
+    let of = |mechanism| Verifier::new(mechanism, password.as_bytes(), few).unwrap();
+    Mechanism::ALL
+        .map(|mechanism| of(mechanism).to_string())
+        .to_vec()
+}
+
 fn hash(password: &str) -> String {
     let few = NonZeroU32::new(101).unwrap();
     Hash::new(password.as_bytes(), few).unwrap().to_string()
@@ -88,6 +104,7 @@ fn account(username: &str, mac: Mac) -> Account {
         mac,
         device: username.into(),
         hash: HASH.clone(),
+        scram: SCRAM.clone(),
         roaming: false,
         plaintext: false,
         profile_name: "default".into(),
@@ -177,11 +194,13 @@ impl Rig {
         let (sender, events) = sync_channel(4096);
         let handle = start(Startup {
             listeners: listeners(),
+            bridges: Vec::new(),
             bounds,
             tls: tls_of(&pki, &listeners()),
             sys_interval: Duration::ZERO,
             directory,
             journal: None,
+            logins: Arc::default(),
             resolve: Box::new(move |address| macs.get(&address).copied()),
             events: sender.into(),
         })
@@ -201,6 +220,13 @@ impl Rig {
             handle,
             events,
         }
+    }
+
+    /// Has later logins checked this way.
+    fn login_by(&self, logins: Logins) {
+        self.handle.set_logins(Arc::new(logins));
+        // Commands are taken in order.
+        self.handle.stats().unwrap();
     }
 
     fn set_listeners(&self, listeners: Vec<Listener>) {

@@ -69,6 +69,14 @@ fn each_mistake_is_told_in_full() {
             "3: listener 'x': option record_size: found '1k', expected kind 'tls' or 'wss'",
         ),
         (
+            "config listener 'tls'\n\tlist origin '*'",
+            "2: listener 'tls': option origin: found '*', expected kind 'wss'",
+        ),
+        (
+            "config listener 'x'\n\toption kind 'wss'\n\tlist origin 'https://ha.lan/'",
+            "3: listener 'x': option origin: found 'https://ha.lan/', expected an origin such as https://ha.lan:8123, in lower case and without a path, or *, at most 267 characters",
+        ),
+        (
             "config listener 'tls'\n\toption record_size '511'",
             "2: listener 'tls': option record_size: found '511', expected a number of bytes such as 512, 16k or 1M, from 512 to 16k",
         ),
@@ -82,7 +90,7 @@ fn each_mistake_is_told_in_full() {
         ),
         (
             "config profiles 'x'",
-            "1: section type 'profiles': unknown, expected one of: mqttguard, listener, profile, limits, exception, device (did you mean 'profile'?)",
+            "1: section type 'profiles': unknown, expected one of: mqttguard, listener, profile, limits, exception, bridge, device, jwt, http_auth (did you mean 'profile'?)",
         ),
         (
             "config profile 'x'\n\tlist publish 'a/#/b'",
