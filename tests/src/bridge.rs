@@ -497,6 +497,7 @@ impl House {
             sys_interval: Duration::ZERO,
             directory: Arc::new(directory()),
             logins: Arc::default(),
+            journal: None,
             resolve: Box::new(|_| Some(MAC)),
             events: sender.into(),
         })
