@@ -15,6 +15,7 @@ mod malformed;
 mod malformed_connect;
 mod packets;
 mod publishing;
+mod restoring;
 mod retaining;
 mod rig;
 mod sessions;
