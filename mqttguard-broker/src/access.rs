@@ -63,14 +63,22 @@ pub struct Limits {
     pub messages_per_s: u32,
     /// Bytes a second from the client, averaged over [`Limits::burst_ms`].
     pub bytes_per_s: u32,
+    /// What a client meets above [`Limits::messages_per_s`].
+    pub over_rate: OverRate,
     /// How long, in milliseconds, a client may run above its rates after a quiet time.
     pub burst_ms: u32,
     /// Connections at the same time.
     pub connections: u32,
     /// Subscriptions of one session.
     pub subscriptions: u32,
+    /// Bytes of a topic name or filter.
+    pub topic_length: u32,
     /// Levels in a topic name or filter.
     pub topic_levels: u32,
+    /// User Properties of one message or will.
+    pub user_properties: u32,
+    /// Bytes of a will: its topic name, properties and payload.
+    pub will_size: u32,
     /// QoS 1 and 2 messages in flight in one direction (Receive Maximum, MQTT 5 section 3.1.2.11.3).
     pub in_flight: u16,
     /// Messages waiting for one session.
@@ -83,6 +91,30 @@ pub struct Limits {
     pub retained_bytes: u32,
     /// Longest time, in seconds, that a session outlives its connection.
     pub session_expiry_s: u32,
+}
+
+impl Limits {
+    /// Whether a topic name or filter is short enough; otherwise the limit.
+    pub(crate) fn fit_topic(&self, topic: &str) -> Result<(), (&'static str, u32)> {
+        if topic.len() > self.topic_length as usize {
+            return Err(("topic_length", self.topic_length));
+        }
+        if topic::levels(topic) > self.topic_levels as usize {
+            return Err(("topic_levels", self.topic_levels));
+        }
+        Ok(())
+    }
+}
+
+/// What a client meets that publishes more often than it may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OverRate {
+    /// It is not read from until it is within its rate again: nothing is lost.
+    #[default]
+    Pace,
+    /// Its PUBLISH is refused (0x97, quota exceeded), and at QoS 0 dropped. MQTT 3 has no way to
+    /// say so: its clients are paced all the same.
+    Refuse,
 }
 
 /// What an [`AuthRequest`] comes from.

@@ -9,6 +9,7 @@ mod durable;
 mod input;
 mod journal;
 mod lifecycle;
+mod memory;
 mod notices;
 mod partial;
 mod publish;
@@ -22,6 +23,10 @@ pub use view::SessionView;
 
 use std::collections::VecDeque;
 
+pub(crate) use memory::ALLOCATION;
+pub use memory::Pressure;
+
+use crate::bound::Met;
 use crate::codec::Malformed;
 use crate::connection::{Connection, State};
 use crate::identity::Identities;
@@ -57,8 +62,13 @@ pub struct Config {
     pub connect_size: u32,
     /// Sessions, connected or not, in all.
     pub sessions: u32,
-    /// Bytes of messages, queued or retained, in all. Packets that have come in part may take a
-    /// quarter as much besides.
+    /// Retained messages, in all.
+    pub retained_messages_total: u32,
+    /// Bytes of them.
+    pub retained_bytes_total: u64,
+    /// Bytes in all: of messages, queued or retained, and of the sessions, subscriptions and
+    /// connections themselves with their buffers. Packets that have come in part and
+    /// CONNECTs not decided on take a quarter of it at most. See [`Pressure`] for what happens before it is reached.
     pub memory: u64,
 }
 
@@ -129,6 +139,10 @@ pub struct Stats {
     pub stored: u64,
     /// Bytes of messages held now, queued or retained.
     pub held_bytes: u64,
+    /// Bytes that count against [`Config::memory`] now.
+    pub memory_used: u64,
+    /// How short memory is.
+    pub memory_pressure: Pressure,
     /// PUBLISH packets received.
     pub messages_in: u64,
     /// PUBLISH packets sent.
@@ -177,6 +191,20 @@ pub struct Broker {
     requests: VecDeque<(ConnId, AuthRequest)>,
     notices: VecDeque<Notice>,
     stats: Stats,
+    met: Met,
+    pressure: Pressure,
+    /// When memory is looked at next while it is short.
+    look_at: Time,
+    /// Before this, room is not made again.
+    relieve_at: Time,
+    /// Bytes of answers not fetched.
+    outboxes: u64,
+    /// Bytes of CONNECTs that wait for their decisions.
+    undecided: Gauge,
+    /// Bytes of topic aliases.
+    aliases: u64,
+    /// [`Broker::set_outside_memory`].
+    outside: u64,
     /// Client identifiers assigned so far.
     assigned: u64,
     router: route::Router,
@@ -233,6 +261,14 @@ impl Broker {
             requests: VecDeque::new(),
             notices: VecDeque::new(),
             stats: Stats::default(),
+            met: Met::default(),
+            pressure: Pressure::None,
+            look_at: Time::NEVER,
+            relieve_at: Time(0),
+            outboxes: 0,
+            undecided: Gauge::default(),
+            aliases: 0,
+            outside: 0,
             assigned: 0,
             router: route::Router::default(),
             codes: Vec::new(),
@@ -316,8 +352,15 @@ impl Broker {
             retained: self.retained.of_clients() as u64,
             stored: self.held.saturating_add(self.retained.len() as u64),
             held_bytes: self.held_bytes(),
+            memory_used: self.memory_used(),
+            memory_pressure: self.pressure,
             ..self.stats
         }
+    }
+
+    /// How often each of [`crate::BOUNDS`] was met, by its name.
+    pub fn limits_met(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.met.iter()
     }
 
     /// Bytes of messages, and of the entries that queue them.
@@ -362,6 +405,7 @@ impl Broker {
                 conn.outbox.truncate(before);
             } else {
                 self.stats.packets_out += 1;
+                self.outboxes += len as u64;
             }
             if !conn.ready {
                 conn.ready = true;

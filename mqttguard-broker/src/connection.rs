@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
+use crate::broker::ALLOCATION;
 use crate::bucket::Bucket;
 use crate::codec::publish::Alias;
+use crate::message::Hold;
 use crate::session::Will;
-use crate::{ConnId, Time, Version};
+use crate::{ConnId, Limits, OverRate, Time, Version};
 
 /// Topic aliases that we hand out and take, each (MQTT 5 section 3.3.2.3.4).
 pub(crate) const ALIASES: u16 = 16;
@@ -31,6 +33,8 @@ pub(crate) struct Pending {
     pub(crate) session_expiry_s: u32,
     pub(crate) receive_maximum: u16,
     pub(crate) will: Option<Box<Will>>,
+    /// What it takes in memory, with the caller's copy.
+    pub(crate) _hold: Hold,
     /// When the time to CONNECT is over.
     pub(crate) deadline: Time,
 }
@@ -135,6 +139,15 @@ impl Connection {
         }
     }
 
+    /// Whether what comes above its rate is refused, and not paced.
+    pub(crate) fn is_refused_over_rate(&self, limits: &Limits) -> bool {
+        self.version == Version::V5 && limits.over_rate == OverRate::Refuse
+    }
+
+    pub(crate) fn alias_bytes(&self) -> u64 {
+        self.aliases.as_ref().map_or(0, |aliases| aliases.bytes())
+    }
+
     pub(crate) fn is_closing(&self) -> bool {
         matches!(self.state, State::Closing)
     }
@@ -174,6 +187,13 @@ impl Aliases {
         self.incoming_bytes = bytes;
         *entry = name.into();
         Ok(())
+    }
+
+    /// What it takes in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let names = self.incoming.len() + self.outgoing.len();
+        let entries = names * (size_of::<Box<str>>() + ALLOCATION);
+        (size_of::<Aliases>() + entries + self.incoming_bytes + self.outgoing_bytes) as u64
     }
 
     /// The topic name behind an alias that was set.

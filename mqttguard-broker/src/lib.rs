@@ -38,7 +38,7 @@
 //! - A publish that no grant covers is refused with a reason code in MQTT 5; MQTT 3 has none, so
 //!   it is acknowledged and dropped. Either way it is told.
 //! - At [`Config::memory`] new messages are refused: with a reason code in MQTT 5; a client of
-//!   MQTT 3 is cut off with its message unacknowledged.
+//!   MQTT 3 is cut off with its message unacknowledged. [`Pressure`] says what gives way before.
 //! - An identity may leave twice as many sessions as it may have connections; the one abandoned
 //!   first makes way for a new one.
 //! - Client identifiers are an identity's own: a session is named by both together. Who comes
@@ -47,6 +47,7 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod bound;
 pub mod bridge;
 mod broker;
 mod bucket;
@@ -70,8 +71,11 @@ mod topic;
 #[cfg(test)]
 mod tests;
 
-pub use access::{AuthRequest, Decision, Grants, Limits, Refusal, Stage, Version};
-pub use broker::{Broker, Config, ConnId, Flow, Full, Kick, SessionView, Stats, Transmit};
+pub use access::{AuthRequest, Decision, Grants, Limits, OverRate, Refusal, Stage, Version};
+pub use bound::{BOUNDS, Bound};
+pub use broker::{
+    Broker, Config, ConnId, Flow, Full, Kick, Pressure, SessionView, Stats, Transmit,
+};
 pub use journal::{Boot, Clock};
 pub use notice::{Access, Notice, NoticeKind};
 pub use restore::{Outcome, Restore, Segment};

@@ -21,6 +21,28 @@ impl Gauge {
     }
 }
 
+/// Bytes that count in a gauge as long as this lives.
+pub(crate) struct Hold {
+    gauge: Gauge,
+    bytes: usize,
+}
+
+impl Hold {
+    pub(crate) fn new(gauge: &Gauge, bytes: usize) -> Hold {
+        gauge.0.fetch_add(bytes, Ordering::Relaxed);
+        Hold {
+            gauge: gauge.clone(),
+            bytes,
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.gauge.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// An application message, shared by everybody who waits for it.
 pub(crate) struct Message {
     gauge: Gauge,

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::{ConnId, Version};
+use crate::{ConnId, Pressure, Version};
 
 /// Something worth telling. At most a few a second come for one connection and kind; the rest
 /// are counted in the next one's [`Notice::suppressed`].
@@ -59,6 +59,15 @@ pub enum NoticeKind {
         access: Access,
         /// The topic name or filter it asked for; of a long one the beginning.
         topic: String,
+    },
+    /// Memory has become short, or is no longer; about nobody in particular.
+    Memory {
+        /// How short it is now.
+        pressure: Pressure,
+        /// Bytes held.
+        used: u64,
+        /// [`crate::Config::memory`].
+        allowed: u64,
     },
     /// A limit was met.
     Limit {

@@ -254,6 +254,25 @@ impl Outbound {
         }
     }
 
+    /// Bytes of all that waits or is in flight.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Bytes of QoS 0 that waits.
+    pub(crate) fn fleeting_bytes(&self) -> usize {
+        self.fleeting.iter().map(|d| d.message.size()).sum()
+    }
+
+    /// Drops QoS 0 that waits. Answers how much.
+    pub(crate) fn drop_fleeting(&mut self, held: &mut Held) -> u64 {
+        let fleeting = std::mem::take(&mut self.fleeting);
+        for delivery in &fleeting {
+            self.forget(delivery, held);
+        }
+        fleeting.len() as u64
+    }
+
     /// Whether one more QoS 1 or 2 message would be sent at once.
     pub(crate) fn has_place(&self, maximum: u16) -> bool {
         let next = usize::from(self.outstanding) + self.assured.len();

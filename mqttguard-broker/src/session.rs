@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hashbrown::HashTable;
 
+use crate::broker::ALLOCATION;
 use crate::bucket::Bucket;
 use crate::codec::QoS;
 use crate::message::Message;
@@ -51,6 +52,8 @@ pub(crate) struct Session {
     /// Packet identifiers of QoS 2 messages from the client that it has not released. Sorted.
     pub(crate) unreleased: Vec<u16>,
     pub(crate) gates: Option<Box<Gates>>,
+    /// Bytes that it counts for, what waits for it aside.
+    weight: u64,
     /// The message that is just being routed, and the session's place among its targets.
     pub(crate) route: (u32, u32),
 }
@@ -93,9 +96,17 @@ pub(crate) struct WillMessage {
     pub(crate) topic: Box<str>,
     pub(crate) properties: Box<[u8]>,
     pub(crate) payload: Box<[u8]>,
+    /// How many of the properties are User Properties.
+    pub(crate) user_properties: u32,
     pub(crate) expiry_s: Option<u32>,
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
+}
+
+impl WillMessage {
+    pub(crate) fn size(&self) -> usize {
+        self.topic.len() + self.properties.len() + self.payload.len()
+    }
 }
 
 /// Retained messages that a new subscription is still to be sent. They are looked up as the
@@ -169,6 +180,7 @@ impl Session {
             out: Outbound::default(),
             unreleased: Vec::new(),
             gates: None,
+            weight: 0,
             route: (0, 0),
         }
     }
@@ -214,6 +226,8 @@ pub(crate) struct Sessions {
     by_name: HashTable<u32>,
     keys: RandomState,
     serial: u64,
+    /// Bytes of all, what waits for them aside.
+    bytes: u64,
 }
 
 impl Sessions {
@@ -223,6 +237,23 @@ impl Sessions {
             by_name: HashTable::new(),
             keys: RandomState::new(),
             serial: 0,
+            bytes: 0,
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Counts anew what a session takes in memory.
+    pub(crate) fn weigh(&mut self, index: u32) {
+        if let Some(session) = self.sessions.get_mut(index) {
+            let will = session.will.as_ref();
+            let will = will.map_or(0, |will| size_of::<Will>() + will.message.size());
+            let own = size_of::<Session>() + 4 * ALLOCATION + session.client_id.len();
+            self.bytes = self.bytes.saturating_sub(session.weight);
+            session.weight = (own + will) as u64;
+            self.bytes += session.weight;
         }
     }
 
@@ -273,11 +304,13 @@ impl Sessions {
                 keys.hash_one((session.identity, &*session.client_id))
             })
         });
+        self.weigh(index);
         index
     }
 
     pub(crate) fn remove(&mut self, index: u32) -> Option<Session> {
         let session = self.sessions.remove(index)?;
+        self.bytes = self.bytes.saturating_sub(session.weight);
         let hash = self.hash(session.identity, &session.client_id);
         if let Ok(entry) = self.by_name.find_entry(hash, |&found| found == index) {
             entry.remove();

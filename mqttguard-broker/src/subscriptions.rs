@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
+use crate::broker::ALLOCATION;
 use crate::codec::subscribe::Options;
 use crate::slots::Slots;
 use crate::topic;
@@ -77,6 +78,8 @@ pub(crate) struct Subscriptions {
     children: HashTable<u32>,
     keys: RandomState,
     count: u64,
+    /// Bytes of the nodes.
+    tree: u64,
     /// How many of them are shared.
     shared: u64,
     /// Work of one match, kept to spare the allocation: nodes and how far their level reaches.
@@ -105,6 +108,7 @@ impl Subscriptions {
             children: HashTable::new(),
             keys: RandomState::new(),
             count: 0,
+            tree: 0,
             shared: 0,
             path: Vec::new(),
         }
@@ -118,6 +122,12 @@ impl Subscriptions {
     /// Shared subscriptions among them.
     pub(crate) fn shared(&self) -> u64 {
         self.shared
+    }
+
+    /// What all of it takes in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let each = (size_of::<Subscriber>() + size_of::<Key>()) as u64;
+        self.tree.saturating_add(self.count.saturating_mul(each))
     }
 
     /// Nodes of the tree, its root included.
@@ -186,6 +196,7 @@ impl Subscriptions {
             return key;
         }
         self.serial = self.serial.wrapping_add(1);
+        self.tree += group_bytes(name);
         let group = self.groups.insert(Group {
             serial: self.serial,
             node,
@@ -201,6 +212,7 @@ impl Subscriptions {
 
     fn grow(&mut self, parent: u32, level: &str) -> u32 {
         let child = self.nodes.insert(Node::new(parent, level));
+        self.tree += node_bytes(level);
         if let Some(node) = self.nodes.get_mut(parent) {
             match level {
                 "+" => node.plus = child,
@@ -265,7 +277,9 @@ impl Subscriptions {
         self.count = self.count.saturating_sub(1);
         self.shared = self.shared.saturating_sub(u64::from(key.is_shared()));
         if empty && key.is_shared() {
-            self.groups.remove(key.group);
+            if let Some(group) = self.groups.remove(key.group) {
+                self.tree = self.tree.saturating_sub(group_bytes(&group.name));
+            }
             if let Some(node) = self.nodes.get_mut(key.node) {
                 node.groups.retain(|&group| group != key.group);
             }
@@ -337,6 +351,7 @@ impl Subscriptions {
                     false
                 }
             };
+            self.tree = self.tree.saturating_sub(node_bytes(&node.level));
             self.nodes.remove(id);
             if let Some(node) = self.nodes.get_mut(parent) {
                 if !wildcard {
@@ -407,6 +422,16 @@ impl Subscriptions {
         }
         self.path = path;
     }
+}
+
+/// What a node takes in memory: itself, its level, and its place in the tables.
+fn node_bytes(level: &str) -> u64 {
+    let tables = 2 * size_of::<u64>();
+    (size_of::<Node>() + level.len() + tables + 2 * ALLOCATION) as u64
+}
+
+fn group_bytes(name: &str) -> u64 {
+    (size_of::<Group>() + name.len() + 2 * ALLOCATION) as u64
 }
 
 /// A filter that was checked before.
@@ -555,6 +580,6 @@ mod tests {
                 assert_eq!(found(&mut tree, name), want, "{name}");
             }
         }
-        assert_eq!((tree.nodes(), tree.count()), (1, 0));
+        assert_eq!((tree.nodes(), tree.count(), tree.bytes()), (1, 0, 0));
     }
 }

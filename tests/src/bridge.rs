@@ -494,7 +494,7 @@ impl House {
             bridges: bridges(sections),
             bounds: Bounds::default(),
             tls: TlsByListener::new(),
-            sys_interval: Duration::ZERO,
+            sys_interval: Duration::from_secs(60),
             directory: Arc::new(directory()),
             logins: Arc::default(),
             journal: None,
@@ -567,7 +567,7 @@ fn directory() -> Directory {
         profile_name: "hub".into(),
         profile: Arc::new(Profile {
             publish: vec!["#".into()],
-            subscribe: vec!["#".into()],
+            subscribe: vec!["#".into(), "$SYS/#".into()],
             deny: Vec::new(),
             limits: "default".into(),
         }),

@@ -31,7 +31,10 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    setup::ensure(&[setup::HOUSE, setup::CHECKS], args.no_install)?;
+    setup::ensure(
+        &[setup::HOUSE, setup::CLIENTS, setup::CHECKS],
+        args.no_install,
+    )?;
     let mut checks = Checks::default();
     if args.filter.is_none() {
         checks.source(args.no_install)?;

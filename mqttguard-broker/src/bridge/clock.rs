@@ -8,7 +8,7 @@ use crate::Time;
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 /// A link that lasted this long was a good one: the next failure is the first again.
-pub(super) const GOOD: Duration = Duration::from_secs(30);
+pub(super) const GOOD: Duration = Duration::from_secs(10);
 /// Least time to wait for a PINGRESP.
 const PATIENCE: Duration = Duration::from_secs(10);
 

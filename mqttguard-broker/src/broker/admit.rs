@@ -3,13 +3,13 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::notices::shorten;
-use super::{Broker, ConnId};
+use super::{Broker, ConnId, Pressure};
 use crate::codec::connect::{self, Accepted, AcceptedProperties};
 use crate::connection::{ALIASES, Pending, State};
 use crate::reason::Reason;
 use crate::session::Session;
 use crate::timers::Timer;
-use crate::{Access, Decision, Grants, Limits, NoticeKind, Refusal, Time, topic};
+use crate::{Access, Decision, Grants, Limits, NoticeKind, Refusal, Time};
 
 impl Broker {
     /// The answer to a request of [`Broker::next_request`]. Too late is harmless.
@@ -79,13 +79,20 @@ impl Broker {
     ) -> Result<(), (Reason, NoticeKind)> {
         if let Some(will) = &pending.will {
             let topic = &*will.message.topic;
-            if topic::levels(topic) > limits.topic_levels as usize {
-                let allowed = u64::from(limits.topic_levels);
-                let kind = NoticeKind::Limit {
-                    limit: "topic_levels",
-                    allowed,
-                };
-                return Err((Reason::TOPIC_NAME_INVALID, kind));
+            let limit = |(limit, allowed): (&'static str, u32)| NoticeKind::Limit {
+                limit,
+                allowed: allowed.into(),
+            };
+            if let Err(met) = limits.fit_topic(topic) {
+                return Err((Reason::TOPIC_NAME_INVALID, limit(met)));
+            }
+            if will.message.size() > limits.will_size as usize {
+                let met = ("will_size", limits.will_size);
+                return Err((Reason::PACKET_TOO_LARGE, limit(met)));
+            }
+            if will.message.user_properties > limits.user_properties {
+                let met = ("user_properties", limits.user_properties);
+                return Err((Reason::QUOTA_EXCEEDED, limit(met)));
             }
             if !grants.may_publish(topic) {
                 self.stats.refused += 1;
@@ -110,11 +117,17 @@ impl Broker {
             return Err((Reason::RETAIN_NOT_SUPPORTED, kind));
         }
         let client_id = &*pending.client_id;
-        let own = self
-            .sessions
-            .find(owner, client_id)
-            .and_then(|session| self.sessions.get(session));
-        let takes_over = own.is_some_and(|session| session.connected);
+        let own = self.sessions.find(owner, client_id);
+        let takes_over = own
+            .and_then(|session| self.sessions.get(session))
+            .is_some_and(|session| session.connected);
+        let is_new = own.is_none();
+        // Before the rest: memory that is short is a matter of all.
+        if is_new && self.weigh(now) >= Pressure::High {
+            let allowed = self.config.memory;
+            let limit = "memory";
+            return Err((Reason::SERVER_BUSY, NoticeKind::Limit { limit, allowed }));
+        }
         let identity = self.identities.get(owner);
         let connections = identity.map_or(0, |identity| identity.connections);
         if connections.saturating_sub(u32::from(takes_over)) >= limits.connections {
@@ -128,7 +141,6 @@ impl Broker {
             ));
         }
         let sessions = identity.map_or(0, |identity| identity.sessions);
-        let is_new = own.is_none();
         // As many abandoned sessions as connections; the oldest makes way.
         if is_new && sessions >= limits.connections.saturating_mul(2) {
             self.evict_session(now, owner);
@@ -175,6 +187,7 @@ impl Broker {
         found.receive_maximum = pending.receive_maximum.min(limits.in_flight).max(1);
         found.out.restart();
         let expiry_s = found.expiry_s;
+        self.sessions.weigh(session);
         if !self.record_session(session) {
             self.record_will(session);
         }

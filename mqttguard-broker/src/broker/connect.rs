@@ -6,6 +6,7 @@ use crate::codec::connect::{self, Connect, Protocol};
 use crate::codec::fixed::Fixed;
 use crate::codec::reader::Reader;
 use crate::connection::{ALIASES, Authentication, Pending, State};
+use crate::message::Hold;
 use crate::reason::Reason;
 use crate::session::{Will, WillMessage};
 use crate::timers::Timer;
@@ -58,12 +59,23 @@ impl Broker {
             let reason = Reason::CLIENT_IDENTIFIER_NOT_VALID;
             return Err(Malformed::with(reason, "client identifier", what).into());
         }
-        self.ask(slot, version, &connect);
+        // Once here and once with the caller.
+        let size = body.len().saturating_mul(2);
+        let allowed = self.config.memory / 4;
+        let waiting = (self.undecided.bytes().saturating_add(size)) as u64;
+        if waiting.saturating_add(self.partial) > allowed {
+            return Err(Fault::Limit {
+                limit: "memory",
+                allowed,
+                reason: Reason::SERVER_BUSY,
+            });
+        }
+        self.ask(slot, version, &connect, Hold::new(&self.undecided, size));
         Ok(())
     }
 
     /// Leaves the CONNECT to the caller's decision.
-    fn ask(&mut self, slot: u32, version: Version, connect: &Connect<'_>) {
+    fn ask(&mut self, slot: u32, version: Version, connect: &Connect<'_>, hold: Hold) {
         let Some(conn) = self.connections.get_mut(slot) else {
             return;
         };
@@ -78,6 +90,7 @@ impl Broker {
             receive_maximum: connect.receive_maximum,
             will: connect.will.as_ref().map(|will| Box::new(keep_will(will))),
             deadline,
+            _hold: hold,
         }));
         let request = AuthRequest {
             stage: Stage::Connect,
@@ -129,6 +142,7 @@ fn keep_will(will: &connect::Will<'_>) -> Will {
             topic: will.content.topic.into(),
             properties: properties.into(),
             payload: will.content.payload.into(),
+            user_properties: will.content.user_properties,
             expiry_s: will.content.expiry_s,
             qos: will.qos,
             retain: will.retain,

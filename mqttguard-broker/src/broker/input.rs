@@ -52,7 +52,10 @@ impl Broker {
             conn.held_up = true;
             return Flow::Pause(None);
         }
-        let messages = conn.messages.ready_at(now, limits.burst_ms);
+        let messages = match conn.is_refused_over_rate(limits) {
+            true => None,
+            false => conn.messages.ready_at(now, limits.burst_ms),
+        };
         let bytes = conn.bytes.ready_at(now, limits.burst_ms);
         let Some(resume) = messages.max(bytes) else {
             return Flow::Read;

@@ -17,6 +17,7 @@ impl Broker {
         self.journal.boundary();
         self.shut(now, conn.slot, None, "connection lost", false);
         if let Some(mut gone) = self.connections.remove(conn.slot) {
+            self.outboxes = self.outboxes.saturating_sub(gone.outbox.len() as u64);
             self.timers
                 .set(Timer::Connection(conn.slot), &mut gone.timer, Time::NEVER);
         }
@@ -44,7 +45,9 @@ impl Broker {
                     // MQTT-3.14.2-3: the text may not make the packet too large.
                     let fits = conn.maximum_packet_size as usize >= text.len() + 8;
                     let text = if fits { text } else { "" };
+                    let before = conn.outbox.len();
                     control::encode_disconnect(&mut conn.outbox, reason, text);
+                    self.outboxes += conn.outbox.len().saturating_sub(before) as u64;
                     self.stats.packets_out += 1;
                 }
                 self.abandon(slot);
@@ -65,7 +68,8 @@ impl Broker {
         self.drop_partial(slot);
         if let Some(conn) = self.connections.get_mut(slot) {
             conn.state = State::Closing;
-            conn.aliases = None;
+            let aliases = conn.aliases.take().map_or(0, |aliases| aliases.bytes());
+            self.aliases = self.aliases.saturating_sub(aliases);
             self.timers
                 .set(Timer::Connection(slot), &mut conn.timer, Time::NEVER);
         }
@@ -89,6 +93,10 @@ impl Broker {
             return;
         }
         session.replays.clear();
+        self.sessions.weigh(index);
+        let Some(session) = self.sessions.get_mut(index) else {
+            return;
+        };
         let mut log = self.journal.of(session);
         // QoS 0 is not kept for a client that is away.
         session
@@ -195,6 +203,7 @@ impl Broker {
                     self.session_due(now, index);
                 }
                 Timer::Sweep => self.sweep(now),
+                Timer::Memory => self.memory_due(now),
             }
         }
     }

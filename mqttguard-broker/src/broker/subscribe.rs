@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Broker, Fault};
+use super::{Broker, Fault, Pressure};
 use crate::codec::subscribe::{self, Options, RetainHandling};
 use crate::journal::record::Record;
 use crate::reason::Reason;
@@ -8,6 +8,9 @@ use crate::retained::Cursor;
 use crate::session::{Kept, Replay};
 use crate::subscriptions::{Key, Subscriber};
 use crate::{Access, Time, topic};
+
+/// Filters looked at in one SUBSCRIBE: twice what Home Assistant puts into one.
+const FILTERS: usize = 1_000;
 
 impl Broker {
     /// SUBSCRIBE: each filter on its own, with its own code.
@@ -26,7 +29,12 @@ impl Broker {
         codes.clear();
         while let Some((filter, options)) = filters.next_subscription()? {
             let id = filters.subscription_id;
-            codes.push(self.subscribe_one(now, index, filter, id, options));
+            codes.push(if codes.len() < FILTERS {
+                self.subscribe_one(now, index, filter, id, options)
+            } else {
+                self.tell_limit(now, index, "filters_per_subscribe", FILTERS as u64);
+                Reason::QUOTA_EXCEEDED
+            });
         }
         let packet_id = filters.packet_id;
         self.answer(slot, |out, version| {
@@ -51,9 +59,14 @@ impl Broker {
             Ok(Some((_, path))) => path,
             _ => filter,
         };
-        let levels = session.limits.topic_levels;
-        if topic::levels(path) > levels as usize {
-            self.tell_limit(now, index, "topic_levels", u64::from(levels));
+        let share = filter.len().saturating_sub(path.len());
+        let fits = session.limits.fit_topic(path);
+        let fits = fits.and_then(|()| match share > session.limits.topic_length as usize {
+            true => Err(("topic_length", session.limits.topic_length)),
+            false => Ok(()),
+        });
+        if let Err((limit, allowed)) = fits {
+            self.tell_limit(now, index, limit, u64::from(allowed));
             return Reason::TOPIC_FILTER_INVALID;
         }
         if let Err(reason) = session.grants.may_subscribe(path) {
@@ -65,6 +78,10 @@ impl Broker {
         let allowed = session.limits.subscriptions;
         if !held && session.subscriptions.len() >= allowed as usize {
             self.tell_limit(now, index, "subscriptions", u64::from(allowed));
+            return Reason::QUOTA_EXCEEDED;
+        }
+        if !held && self.weigh(now) == Pressure::Critical {
+            self.tell_limit(now, index, "memory", self.config.memory);
             return Reason::QUOTA_EXCEEDED;
         }
         let subscriber = Subscriber {

@@ -42,6 +42,9 @@ impl Broker {
         let before = out.len();
         let limit = before.saturating_add(room);
         flush(&mut connection.outbox, out, room);
+        let flushed = out.len().saturating_sub(before) as u64;
+        self.outboxes = self.outboxes.saturating_sub(flushed);
+        let aliases = connection.alias_bytes();
         let mut sent = Sent::Drained;
         if !connection.outbox.is_empty() {
             sent = Sent::More;
@@ -66,6 +69,7 @@ impl Broker {
             self.stats.packets_out += pump.packets + pump.published;
             self.stats.messages_dropped += pump.dropped;
         }
+        self.aliases = self.aliases.saturating_sub(aliases) + connection.alias_bytes();
         self.stats.bytes_out += out.len().saturating_sub(before) as u64;
         match sent {
             Sent::More => {

@@ -188,6 +188,7 @@ fn take_will<'a>(
                 _ => {}
             }
         }
+        content.user_properties = found.user_properties();
     }
     content.topic = packet.text("will topic")?;
     topic::check_name(content.topic)

@@ -134,6 +134,7 @@ pub(crate) struct Properties<'a> {
     left: Reader<'a>,
     allowed: Allowed,
     seen: u64,
+    user: u32,
 }
 
 impl<'a> Properties<'a> {
@@ -150,7 +151,13 @@ impl<'a> Properties<'a> {
             left: Reader::new(bytes),
             allowed,
             seen: 0,
+            user: 0,
         }
+    }
+
+    /// User Properties among those read.
+    pub(crate) fn user_properties(&self) -> u32 {
+        self.user
     }
 
     /// The bytes not yet read.
@@ -186,6 +193,9 @@ impl<'a> Properties<'a> {
             ));
         }
         self.seen |= bit;
+        if id == USER_PROPERTY {
+            self.user = self.user.saturating_add(1);
+        }
         self.value(id).map(Some)
     }
 

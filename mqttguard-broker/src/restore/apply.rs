@@ -75,6 +75,8 @@ impl Restore {
                             topic: body.topic.into(),
                             properties: body.properties.into(),
                             payload: body.payload.into(),
+                            // It was counted when the will was made.
+                            user_properties: 0,
                             expiry_s,
                             qos: body.qos,
                             retain: body.retain,

@@ -1,7 +1,8 @@
 //! What the broker publishes itself.
 
 use super::packets::Connect;
-use super::rig::{Rig, accept, brief, grants, limits};
+use super::rig::{Rig, accept, brief, config, grants, limits};
+use crate::{Boot, Clock, Restore};
 
 #[test]
 fn the_brokers_own_topics_are_read_by_who_is_granted_them_and_written_by_nobody() {
@@ -65,4 +66,26 @@ fn packets_payloads_and_sessions_are_counted() {
     let stats = rig.broker.stats();
     assert_eq!((stats.connected, stats.connected_max), (1, 2));
     assert_eq!((stats.sessions, stats.sessions_expired), (1, 1));
+}
+
+#[test]
+fn the_brokers_own_topics_are_not_journaled() {
+    let mut rig = Rig::new();
+    let (mut broker, _) = Restore::new().finish(config(), rig.now, |_, _| None);
+    broker.begin_segment(Boot::default());
+    rig.broker = broker;
+    let conn = rig.connect(&Connect::new(5, "c").expiry(100));
+    rig.subscribe(conn, &[("$SYS/#", 2)]);
+    let mut journal = Vec::new();
+    while !rig.broker.take_journal(Clock::default(), &mut journal) {}
+    assert_eq!(rig.broker.journal_len(), 0);
+    for value in [&b"1"[..], b"2", b""] {
+        let topic = "$SYS/broker/uptime";
+        rig.broker.publish_internal(rig.now, topic, value, true);
+        rig.pump();
+        assert_eq!(rig.messages(conn).len(), 1);
+        assert_eq!(rig.broker.journal_len(), 0);
+    }
+    assert_eq!(rig.publish(conn, 3, "kept", "x"), 0x10);
+    assert!(rig.broker.journal_len() > 0);
 }

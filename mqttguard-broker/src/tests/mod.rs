@@ -3,6 +3,7 @@
 
 mod access;
 mod authenticating;
+mod bound;
 mod bounds;
 mod bridge;
 mod bridge_hostile;
@@ -13,6 +14,7 @@ mod internal;
 mod journal;
 mod malformed;
 mod malformed_connect;
+mod memory;
 mod packets;
 mod publishing;
 mod restoring;

@@ -1,13 +1,17 @@
 //! How clients come in: accepted, asked for their password, decided on.
 
+use std::cmp::Reverse;
 use std::io;
 use std::sync::Arc;
 
 use mio::{Interest, Token};
 use mqttguard_broker::{AuthRequest, ConnId, Decision, Time};
 
-use super::auth::{self, Job, Proof, Verdict};
-use super::conn::Conn;
+use super::auth::{self, Job, Proof, Proven, Verdict};
+use super::conn::{Conn, Reading};
+use super::door::{
+    CONNECTIONS_OF_LISTENER, CONNECTIONS_PER_DEVICE, CONNECTIONS_TOTAL, CONNECTS_PER_S,
+};
 use super::event::{BrokerEvent, BrokerEventKind, Denial};
 use super::listen::Accepted;
 use super::peers::Origin;
@@ -15,6 +19,7 @@ use super::reactor::Reactor;
 use super::tls::Session;
 use super::websocket::WebSocket;
 use crate::config::ListenerKind;
+use crate::registry::Verifiers;
 
 impl Reactor {
     /// Accepts connections that wait, up to the limits.
@@ -44,18 +49,26 @@ impl Reactor {
         let tls = listener.tls().map(|tls| Arc::clone(&tls.config));
         let origins = (kind == ListenerKind::Wss).then(|| Arc::clone(&listener.origins));
         if listener.connections >= limit {
-            return self.tell_full(now, (peer, mac), "connections of the listener", limit);
+            return self.tell_full(now, (peer, mac), CONNECTIONS_OF_LISTENER, limit);
         }
         let limit = self.bounds.connections_per_device;
         if !self.peers.connect(now, origin, limit) {
-            return self.tell_full(now, (peer, mac), "connections of one device", limit);
+            return self.tell_full(now, (peer, mac), CONNECTIONS_PER_DEVICE, limit);
         }
+        let turn = self.peers.pace(now, origin, &self.bounds);
+        if turn != Ok(None) {
+            let allowed = self.bounds.connects_per_s;
+            self.tell_full(now, (peer, mac), CONNECTS_PER_S, allowed);
+        }
+        let Ok(turn) = turn else {
+            return self.peers.disconnect(now, origin);
+        };
         let Ok(id) = self.core.open(now) else {
             self.peers.disconnect(now, origin);
             return self.tell_full(
                 now,
                 (peer, mac),
-                "connections",
+                CONNECTIONS_TOTAL,
                 self.bounds.core.connections,
             );
         };
@@ -80,8 +93,13 @@ impl Reactor {
                     tls,
                     origins.map(|origins| Box::new(WebSocket::new(origins))),
                 );
-                let conn = Conn::new(id, accepted.stream, layers, (peer, mac), listener);
+                let mut conn = Conn::new(id, accepted.stream, layers, (peer, mac), listener);
+                if let Some(turn) = turn {
+                    conn.reading = Reading::Until(turn);
+                    self.resume.push(Reverse((turn, id.slot, id.serial)));
+                }
                 self.conns.insert(conn);
+                self.recount(id);
                 self.enqueue(id);
             }
             Err(error) => {
@@ -169,7 +187,16 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(verdict.conn) else {
             return;
         };
-        let decision = match auth::decide(&self.directory, &verdict, conn.kind) {
+        // Whoever proves himself again has to be the same one.
+        let is_other = match (&conn.login, &verdict.proof) {
+            (Some(login), Ok(Proof::Proven(proven))) => login.identity != proven.account.username,
+            _ => false,
+        };
+        let decided = match is_other {
+            true => Err(Denial::OtherUser),
+            false => auth::decide(&self.directory, &verdict, conn.kind),
+        };
+        let decision = match decided {
             Ok(decision) => decision,
             Err(denial) => {
                 if verdict.proof.is_ok() {
@@ -177,6 +204,8 @@ impl Reactor {
                     let origin = Origin::of(verdict.address, verdict.mac);
                     self.peers.failed(now, origin);
                 }
+                let refused = &mut self.login_stats.refused;
+                *refused = refused.saturating_add(1);
                 self.tell_denial(now, &verdict, denial);
                 Decision::Refuse(auth::refusal(&verdict, denial))
             }
@@ -188,10 +217,36 @@ impl Reactor {
                     conn.exchange = Some(exchange);
                 }
             }
-            Ok(Proof::Proven(proven)) => self.expire_at(now, id, proven.until),
+            Ok(Proof::Proven(proven)) => {
+                self.expire_at(now, id, proven.until);
+                if matches!(decision, Decision::Accept { .. }) {
+                    self.login_stats.accept(proven.by);
+                    self.hand_on(proven);
+                }
+            }
             Err(_) => {}
         }
         self.core.decide(now, id, decision);
+    }
+
+    /// Gives what a password has shown to who keeps it. If it is lost, the next login shows it too.
+    fn hand_on(&mut self, proven: Proven) {
+        if proven.verifiers.is_empty() {
+            return;
+        }
+        self.events.tell(BrokerEvent {
+            mac: None,
+            address: None,
+            identity: Some(Arc::clone(&proven.account.username)),
+            client_id: None,
+            suppressed: 0,
+            kind: BrokerEventKind::Verified {
+                verifiers: Verifiers {
+                    hash: proven.account.hash.clone(),
+                    scram: proven.verifiers,
+                },
+            },
+        });
     }
 
     /// Guesses are each worth telling: somebody counts them. Their delays bound them.
@@ -210,7 +265,7 @@ impl Reactor {
     }
 
     fn tell_denial(&mut self, now: Time, verdict: &Verdict, why: Denial) {
-        if why.is_guess() {
+        if why.is_guess() && verdict.proof.is_err() {
             // Told when it was found out.
             return;
         }

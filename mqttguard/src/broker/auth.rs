@@ -15,10 +15,10 @@ use mqttguard_common::Mac;
 use super::checker::Checker;
 use super::event::Denial;
 use super::grants::{self, Names};
+use super::http_auth;
 use super::scram::Exchange;
 use super::{Logins, Resolve};
-use super::{bridge, http_auth};
-use crate::config::{self, ListenerKind};
+use crate::config::ListenerKind;
 use crate::registry::{Account, Directory, Standing};
 use crate::text::clip;
 
@@ -72,13 +72,17 @@ pub(super) struct Proven {
     /// How long it holds, if not for good.
     pub(super) until: Option<SystemTime>,
     pub(super) by: By,
+    /// SCRAM verifiers of the password, where the account has none yet.
+    pub(super) verifiers: Vec<String>,
 }
 
 /// What somebody has shown who he is by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
-    /// A password, a proof of one, or a token.
-    Secret,
+    Password,
+    /// The proof of a password.
+    Scram,
+    Token,
     /// A client certificate.
     Certificate,
     /// The word of the external check: the registry does not know him.
@@ -92,8 +96,39 @@ impl Proven {
             account: Arc::clone(account),
             data: None,
             until: None,
-            by: By::Secret,
+            by: By::Password,
+            verifiers: Vec::new(),
         }
+    }
+}
+
+/// Logins since the start, by what they were let in for. A re-authentication counts again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoginStats {
+    /// A password of the registry.
+    pub password: u64,
+    /// The proof of one by SCRAM.
+    pub scram: u64,
+    /// A JSON Web Token.
+    pub token: u64,
+    /// A client certificate.
+    pub certificate: u64,
+    /// The word of the external check.
+    pub http: u64,
+    /// Refused, for whatever reason.
+    pub refused: u64,
+}
+
+impl LoginStats {
+    pub(super) fn accept(&mut self, by: By) {
+        let count = match by {
+            By::Password => &mut self.password,
+            By::Scram => &mut self.scram,
+            By::Token => &mut self.token,
+            By::Certificate => &mut self.certificate,
+            By::Check => &mut self.http,
+        };
+        *count = count.saturating_add(1);
     }
 }
 
@@ -206,7 +241,7 @@ pub(super) fn decide(
     };
     let account = match proven.by {
         By::Check => &proven.account,
-        By::Secret | By::Certificate => directory
+        By::Password | By::Scram | By::Token | By::Certificate => directory
             .accounts
             .get(&*proven.account.username)
             .filter(|account| account.hash == proven.account.hash)
@@ -236,11 +271,10 @@ pub(super) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker:
 }
 
 /// What a client may do and use whose session was restored; None if there is no such client any
-/// more. Those whose rights are not known here have none until they come back.
+/// more. One that an external check lets in has no rights until it says them again.
 pub(super) fn rights_of(
     directory: &Directory,
     logins: &Logins,
-    bridges: &[config::Bridge],
     identity: &str,
     client_id: &str,
 ) -> Option<(Arc<Grants>, Arc<Limits>)> {
@@ -248,14 +282,9 @@ pub(super) fn rights_of(
         let grants = Arc::new(grants_of(account, client_id));
         return Some((grants, Arc::clone(&account.limits)));
     }
-    let limits = if let Some(name) = bridge::name_of(identity) {
-        &bridges.iter().find(|bridge| bridge.name == name)?.limits
-    } else if identity.starts_with(http_auth::PREFIX) {
-        &logins.http.as_ref()?.limits
-    } else {
-        return None;
-    };
-    Some((Arc::default(), Arc::new(limits.clone())))
+    let http = logins.http.as_ref();
+    let http = http.filter(|_| identity.starts_with(http_auth::PREFIX))?;
+    Some((Arc::default(), Arc::new(http.limits.clone())))
 }
 
 /// How a denial looks to the client. Whoever has the right password and may not use it is answered
@@ -351,10 +380,14 @@ mod tests {
                 packet_size: 1,
                 messages_per_s: 1,
                 bytes_per_s: 1,
+                over_rate: Default::default(),
                 burst_ms: 1,
                 connections: 1,
                 subscriptions: 1,
+                topic_length: 1,
                 topic_levels: 1,
+                user_properties: 1,
+                will_size: 1,
                 in_flight: 1,
                 queue_messages: 1,
                 queue_bytes: 1,

@@ -10,6 +10,7 @@ use super::event::{BrokerEventKind, Denial};
 use super::reactor::Reactor;
 use crate::pki::{ClientVerifier, common_name};
 use crate::registry::{Account, Directory};
+use crate::text::clip;
 
 impl Reactor {
     /// Whom the connection's certificate names. None if it has none and needs none.
@@ -42,7 +43,7 @@ impl Reactor {
     ) {
         let mut refused = Vec::new();
         for conn in self.conns.iter() {
-            let (Some(login), Some(chain)) = (&conn.login, conn.certificates()) else {
+            let Some(chain) = conn.certificates() else {
                 continue;
             };
             let listener = self.listeners.get(&conn.listener);
@@ -60,13 +61,24 @@ impl Reactor {
             };
             if let Err(error) = checked {
                 let why = denial(&error).unwrap_or(Denial::CertificateRefused);
-                refused.push((conn.id, Arc::clone(&login.identity), why));
+                let name = chain.first().and_then(common_name);
+                refused.push((conn.id, conn.login.is_some(), name, why));
             }
         }
-        for (id, identity, why) in refused {
-            let username = Some(identity.to_string());
+        for (id, is_in, name, why) in refused {
+            let username = name.map(|name| clip(&name).into_owned());
             self.tell_of(id, 0, BrokerEventKind::LoginRefused { username, why });
-            self.kick(now, &identity, Kick::Revoked);
+            if is_in {
+                // Others with this identity may be in by a password or another certificate.
+                self.core.expel(now, id, Kick::Revoked);
+                if let Some(conn) = self.conns.get_mut(id) {
+                    conn.hurry(now);
+                }
+                self.sweep_soon(now);
+            } else {
+                // On its way in by what is not true any more.
+                self.finish(now, id);
+            }
         }
     }
 

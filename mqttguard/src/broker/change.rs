@@ -134,7 +134,7 @@ impl Reactor {
     }
 
     /// Has the core cut a client off; one that does not listen is cut off all the same.
-    pub(super) fn kick(&mut self, now: Time, identity: &str, why: Kick) {
+    fn kick(&mut self, now: Time, identity: &str, why: Kick) {
         self.core.kick(now, identity, why);
         let mut any = false;
         for conn in self.conns.iter_mut() {

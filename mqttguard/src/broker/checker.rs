@@ -18,7 +18,7 @@ use super::certificate;
 use super::event::Denial;
 use super::http_auth::{Asker, HttpLogin};
 use super::password::{self, Hash};
-use super::scram::{ClientFirst, Exchange, Failure, Mechanism, Verifier};
+use super::scram::{ClientFirst, Exchange, Failure, Mechanism, Verifier, verifiers};
 use super::token::{self, Tokens};
 use crate::registry::Account;
 
@@ -164,6 +164,7 @@ impl Checker {
         let account = account.ok_or(Denial::TokenNamesNobody)?;
         Ok(Proof::Proven(Proven {
             until: Some(claims.until),
+            by: By::Token,
             ..Proven::as_account(account)
         }))
     }
@@ -205,7 +206,18 @@ impl Checker {
         }
         let tag = hmac::sign(&self.key, &message);
         self.good.insert(Arc::clone(&account.username), tag);
-        Ok(Proof::Proven(Proven::as_account(account)))
+        Ok(Proof::Proven(Proven {
+            verifiers: missing_verifiers(account, password),
+            ..Proven::as_account(account)
+        }))
+    }
+}
+
+/// What lets the account log in by SCRAM from now on, if it is older than that.
+fn missing_verifiers(account: &Account, password: &[u8]) -> Vec<String> {
+    match std::str::from_utf8(password) {
+        Ok(password) if account.scram.is_empty() => verifiers(password).unwrap_or_default(),
+        _ => Vec::new(),
     }
 }
 
@@ -228,6 +240,7 @@ fn scram(job: &mut Job, mechanism: Mechanism) -> Result<Proof, Denial> {
         return match (done, account) {
             (Ok(last), Some(account)) => Ok(Proof::Proven(Proven {
                 data: Some(last.into_bytes()),
+                by: By::Scram,
                 ..Proven::as_account(account)
             })),
             (Err(Failure::Proof) | Ok(_), None) => Err(Denial::UnknownUser),

@@ -62,6 +62,8 @@ impl Reactor {
         // While it is still known whom they are about.
         self.report(now);
         let conn = self.conns.remove(id)?;
+        self.buffers = self.buffers.saturating_sub(conn.counted);
+        self.core.set_outside_memory(self.buffers);
         self.forget_expiry(id, conn.until);
         self.peers.disconnect(now, conn.origin);
         if let Some(listener) = self.listeners.get_mut(&conn.listener) {
@@ -72,9 +74,24 @@ impl Reactor {
 
     /// Sees to it that a connection that waits is looked at in time.
     pub(super) fn watch(&mut self, now: Time, id: ConnId) {
+        self.recount(id);
         let conn = self.conns.get_mut(id);
         if conn.is_some_and(|conn| conn.give_up_at().is_some()) {
             self.sweep_soon(now);
+        }
+    }
+
+    /// Has a connection's buffers count in the budget of the core.
+    pub(super) fn recount(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
+        let buffers = conn.buffers();
+        if buffers != conn.counted {
+            self.buffers = self.buffers.saturating_sub(conn.counted);
+            self.buffers = self.buffers.saturating_add(buffers);
+            conn.counted = buffers;
+            self.core.set_outside_memory(self.buffers);
         }
     }
 

@@ -85,6 +85,8 @@ pub(super) struct Conn {
     pub(super) staged: bool,
     /// Whether it ends once what waits is written.
     pub(super) closing: bool,
+    /// What its buffers were last counted for.
+    pub(super) counted: u64,
     waiting: Vec<u8>,
     blocked_since: Option<Time>,
     close_by: Option<Time>,
@@ -144,6 +146,7 @@ impl Conn {
             named: false,
             staged: false,
             closing: false,
+            counted: 0,
             waiting: Vec::new(),
             blocked_since: None,
             close_by: None,
@@ -167,6 +170,13 @@ impl Conn {
     /// Whether a read makes sense now.
     pub(super) fn wants_read(&self) -> bool {
         self.readable && self.reading == Reading::Wanted
+    }
+
+    /// Bytes that it takes, what the socket has not taken and the unfinished TLS record included.
+    pub(super) fn buffers(&self) -> u64 {
+        let partial = self.tls.as_ref().map_or(0, Session::kept);
+        let bytes = size_of::<Conn>().saturating_add(self.waiting.capacity());
+        bytes.saturating_add(partial) as u64
     }
 
     /// Whether nothing waits for the socket.

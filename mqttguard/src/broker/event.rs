@@ -1,10 +1,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mqttguard_broker::{Access, Version};
+use mqttguard_broker::{Access, Pressure, Version};
 use mqttguard_common::Mac;
 
 use crate::outlet::Outlet;
+use crate::registry::Verifiers;
 
 /// Something the broker has to tell, and whom it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,12 @@ pub enum BrokerEventKind {
         /// Whether it said so itself.
         by_client: bool,
     },
+    /// A client that was let in has shown the password of an account without SCRAM verifiers. To be
+    /// kept, not told.
+    Verified {
+        /// Those of its password, and the hash that they go with.
+        verifiers: Verifiers,
+    },
     /// A login was refused.
     LoginRefused {
         /// The user name that was tried; hostile text.
@@ -56,6 +63,15 @@ pub enum BrokerEventKind {
         /// The profile that lacks it.
         profile: String,
     },
+    /// Memory has become short, or is no longer.
+    Memory {
+        /// How short it is now.
+        pressure: Pressure,
+        /// Bytes held.
+        used: u64,
+        /// The most that is allowed.
+        allowed: u64,
+    },
     /// A limit was met.
     LimitMet {
         /// The limit's name.
@@ -69,13 +85,6 @@ pub enum BrokerEventKind {
         packet: &'static str,
         /// What was wrong.
         what: String,
-    },
-    /// What is acknowledged outlives a crash, or does not; or what was restored after one.
-    Journal {
-        /// Whether all is well.
-        well: bool,
-        /// In words.
-        detail: String,
     },
     /// A bridge to another server came up or went down.
     BridgeLink {
@@ -92,6 +101,13 @@ pub enum BrokerEventKind {
         /// The bridge's section name.
         bridge: Arc<str>,
         /// What, in words; may hold hostile text.
+        detail: String,
+    },
+    /// What is acknowledged outlives a crash, or does not; or what was restored after one.
+    Journal {
+        /// Whether all is well.
+        well: bool,
+        /// In words.
         detail: String,
     },
     /// A listener came up or went down.
@@ -201,7 +217,7 @@ impl Denial {
             Denial::BadExchange => "the authentication data is malformed",
             Denial::OtherUser => "it names two different users",
             Denial::NoVerifier => {
-                "the credential is of a time before SCRAM; enrol the device again to use it"
+                "the credential is of a time before SCRAM; one login by password makes it fit"
             }
             Denial::BadToken => "the token is not one that a trusted key has signed",
             Denial::TokenExpired => "the token has expired",
@@ -223,7 +239,9 @@ impl Denial {
             Denial::CertificateRevoked => "the certificate is revoked",
             Denial::CertificateUnlisted => "no revocation list of the certificate's CA",
             Denial::CertificateExpired => "the certificate has expired",
-            Denial::CertificateNotYetValid => "the certificate is not valid yet",
+            Denial::CertificateNotYetValid => {
+                "the certificate is not valid yet, by the router's clock"
+            }
             Denial::CertificateUnknownIssuer => "no CA of the listener has issued the certificate",
             Denial::CertificateRefused => "the certificate is damaged or not for clients",
         }

@@ -63,7 +63,8 @@ fn expand_pattern(pattern: &str, names: Names<'_>) -> Result<String, String> {
             Some('d') => one_level(names.device),
             Some('u') => one_level(names.username),
             Some('c') => one_level(names.client_id),
-            Some('m') => {
+            // Not of users that no device stands behind.
+            Some('m') if names.mac.is_device() => {
                 mac = names.mac.0.map(|byte| format!("{byte:02X}")).concat();
                 Some(&*mac)
             }
@@ -127,6 +128,15 @@ mod tests {
             let deny = expand(&profile, names).deny;
             assert_eq!(deny, ["a/#", "#", "$SYS/#", "$SYS/#"], "{hostile:?}");
         }
+    }
+
+    #[test]
+    fn without_a_device_there_is_no_mac_address() {
+        let names = Names {
+            mac: Mac([0; 6]),
+            ..NAMES
+        };
+        assert_eq!(expand_pattern("disc/%m/#", names), Err("disc/".into()));
     }
 
     #[test]

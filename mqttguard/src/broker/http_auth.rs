@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use mio::Waker;
-use mqttguard_broker::{Limits, Version};
+use mqttguard_broker::Limits;
 use mqttguard_common::Mac;
 use ring::hmac;
 use ring::rand::SystemRandom;
@@ -22,6 +22,7 @@ use super::auth::{By, Job, Proof, Proven, Verdict};
 use super::event::Denial;
 use super::http;
 use super::password::NoRandom;
+use super::protocol;
 use crate::config::{self, HttpAuth, Profile};
 use crate::registry::Account;
 
@@ -212,11 +213,7 @@ fn question(job: &Job, mac: Option<Mac>) -> Option<Zeroizing<Vec<u8>>> {
         address: job.address.to_string(),
         mac: mac.map(|mac| mac.to_string()),
         listener: &job.listener,
-        protocol: match job.request.version {
-            Version::V31 => "3.1",
-            Version::V311 => "3.1.1",
-            Version::V5 => "5.0",
-        },
+        protocol: protocol(job.request.version),
     };
     // Room enough, so that no copy is left behind by growing: an escape takes six bytes at most.
     let texts = username.len() + password.len() + job.request.client_id.len() + job.listener.len();

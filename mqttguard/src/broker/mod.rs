@@ -16,6 +16,7 @@ mod checker;
 mod closing;
 mod conn;
 mod conns;
+mod door;
 mod event;
 mod expiry;
 mod grants;
@@ -52,7 +53,9 @@ use mqttguard_common::Mac;
 use rustls::ServerConfig;
 use zeroize::Zeroizing;
 
+pub use auth::LoginStats;
 pub use bridge::BridgeStatus;
+pub use door::DOOR;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
 pub use http_auth::HttpLogin;
 pub use journal::{JournalStatus, Place};
@@ -83,6 +86,10 @@ pub struct Bounds {
     /// Connections at the same time from one device, or from one address where the device is not
     /// known. Leaves room for one that is many (Home Assistant and its add-ons).
     pub connections_per_device: u32,
+    /// New connections a second from one device, or from one address likewise, in the long run.
+    pub connects_per_s: u32,
+    /// New connections at once, after a quiet time.
+    pub connects_burst: u32,
 }
 
 /// What a router of 128 MB can afford and a house of a hundred devices does not reach.
@@ -97,9 +104,17 @@ impl Default for Bounds {
                 // seldom more than a word.
                 connect_size: 64 * 1024,
                 sessions: 1000,
+                // Home Assistant with 500 devices; twice that in other things.
+                retained_messages_total: 20_000,
+                retained_bytes_total: 8 * 1024 * 1024,
                 memory: 16 * 1024 * 1024,
             },
             connections_per_device: 64,
+            // A handshake takes a small router a hundredth of a second, so that a reconnect loop
+            // costs it a fiftieth of its time. All that is behind one repeater comes back at once
+            // after an outage.
+            connects_per_s: 2,
+            connects_burst: 100,
         }
     }
 }
@@ -145,10 +160,10 @@ pub struct Startup {
     pub sys_interval: Duration,
     /// Who may in.
     pub directory: Arc<Directory>,
-    /// Where what is acknowledged is kept for the case of a crash; None: nowhere.
-    pub journal: Option<Place>,
     /// How they prove who they are, beside the passwords in it.
     pub logins: Arc<Logins>,
+    /// Where what is acknowledged is kept for the case of a crash; None: nowhere.
+    pub journal: Option<Place>,
     /// How to find a peer's MAC address.
     pub resolve: Box<Resolve>,
     /// Where to tell what happens. When it is full, events are counted as lost.
@@ -169,7 +184,8 @@ pub fn start(startup: Startup) -> io::Result<BrokerHandle> {
     let directory = Arc::clone(&startup.directory);
     let (logins, bridges) = (Arc::clone(&startup.logins), startup.bridges.clone());
     let (reactor, waker) = Reactor::new(startup, todo, |identity, client_id| {
-        auth::rights_of(&directory, &logins, &bridges, identity, client_id)
+        bridge::rights_of(&bridges, identity, client_id)
+            .or_else(|| auth::rights_of(&directory, &logins, identity, client_id))
     })?;
     launch(reactor, commands, waker)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use mqttguard_broker::{Config, Decision, Grants, Limits};
+use mqttguard_broker::{Config, Decision, Grants, Limits, OverRate};
 use rustls::ServerConfig;
 
 use super::{Bounds, BrokerHandle, COMMANDS, ListenerTls, Place, Reactor, Startup, launch};
@@ -17,6 +17,8 @@ use crate::registry::Directory;
 
 /// Connections at the same time. Load generators open thousands.
 const CONNECTIONS: u32 = 16 * 1024;
+/// Load generators hold thousands of TLS connections and unread queues.
+const MEMORY: u64 = 256 * 1024 * 1024;
 /// As in the daemon's default limits.
 const IN_FLIGHT: u16 = 20;
 /// What a client of MQTT 5 is told to keep alive by at most; the Paho suite expects this.
@@ -81,15 +83,20 @@ pub fn start_open(open: Open) -> io::Result<BrokerHandle> {
             core: Config {
                 connections: CONNECTIONS,
                 sessions: CONNECTIONS,
+                retained_messages_total: u32::MAX,
+                retained_bytes_total: MEMORY,
+                memory: MEMORY,
                 ..Bounds::default().core
             },
             connections_per_device: CONNECTIONS,
+            connects_per_s: u32::MAX,
+            connects_burst: u32::MAX,
         },
         tls,
         sys_interval: SYS_INTERVAL,
         directory: Arc::new(Directory::default()),
-        journal: open.journal,
         logins: Arc::default(),
+        journal: open.journal,
         resolve: Box::new(|_| None),
         events: events.into(),
     };
@@ -122,10 +129,14 @@ fn everybody(subscribe: Vec<String>, deny: Vec<String>) -> Decision {
             packet_size: 1024 * 1024,
             messages_per_s: u32::MAX,
             bytes_per_s: u32::MAX,
+            over_rate: OverRate::Pace,
             burst_ms: 10_000,
             connections: CONNECTIONS,
             subscriptions: 1_000,
+            topic_length: u32::MAX,
             topic_levels: 200,
+            user_properties: 1_000,
+            will_size: 64 * 1024,
             in_flight: IN_FLIGHT,
             queue_messages: 20_000,
             queue_bytes: 8 * 1024 * 1024,

@@ -16,6 +16,7 @@ use super::bridge::{self, Bridges};
 use super::change::Command;
 use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
 use super::conns::Conns;
+use super::door::Met;
 use super::event::{BrokerEventKind, Events};
 use super::journal::{self, Journal, SteadyClock};
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
@@ -52,6 +53,7 @@ pub(super) struct Reactor {
     pub(super) peers: Peers,
     pub(super) bounds: Bounds,
     pub(super) login: auth::Worker,
+    pub(super) login_stats: auth::LoginStats,
     /// What everybody is let in with, unasked.
     #[cfg(feature = "open")]
     pub(super) everybody: Option<mqttguard_broker::Decision>,
@@ -61,6 +63,10 @@ pub(super) struct Reactor {
     pub(super) events: Events,
     pub(super) commands: Receiver<Command>,
     pub(super) sys: Sys,
+    /// Bounds met before the core was asked.
+    pub(super) met: Met,
+    /// Bytes of all connections' buffers.
+    pub(super) buffers: u64,
     /// Answers to logins held back, by when they are due; the number tells those of one time
     /// apart.
     pub(super) answers: BTreeMap<(Time, u64), Verdict>,
@@ -79,7 +85,7 @@ pub(super) struct Reactor {
     /// Connections whose turn of writing was over before they were done.
     unfinished: Vec<ConnId>,
     /// When connections above their rate may be read again.
-    resume: BinaryHeap<Reverse<(Time, u32, u32)>>,
+    pub(super) resume: BinaryHeap<Reverse<(Time, u32, u32)>>,
     /// Closed sockets that wait for their peers to close, and until when.
     pub(super) lingering: VecDeque<(Time, TcpStream)>,
     /// When connections that wait for their end are looked at.
@@ -118,6 +124,7 @@ impl Reactor {
             bounds: startup.bounds,
             #[cfg(feature = "open")]
             everybody: None,
+            login_stats: auth::LoginStats::default(),
             login: auth::Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
             directory: startup.directory,
             logins: startup.logins,
@@ -125,6 +132,8 @@ impl Reactor {
             events: Events::new(startup.events),
             commands,
             sys: Sys::default(),
+            met: Met::default(),
+            buffers: 0,
             answers: BTreeMap::new(),
             answered: 0,
             expiries: BTreeSet::new(),
@@ -174,8 +183,8 @@ impl Reactor {
                     WAKER => {
                         self.take_commands(now);
                         self.take_verdicts(now);
-                        self.journal_done(now);
                         self.take_dialled(now);
+                        self.journal_done(now);
                     }
                     token if token.0 >= FIRST_TOKEN => self.listeners.ready(token),
                     token if token.0 >= bridge::FIRST_TOKEN => self.bridge_event(now, event),

@@ -8,9 +8,11 @@ use std::time::Duration;
 use mqttguard_broker::{ConnId, Notice, NoticeKind, Stats, Time, Version};
 use mqttguard_common::Mac;
 
+use super::auth::LoginStats;
 use super::bridge::BridgeStatus;
 use super::conn::Login;
 use super::event::{BrokerEvent, BrokerEventKind};
+use super::http_auth;
 use super::journal::{Journal, JournalStatus};
 use super::listen::ListenerStatus;
 use super::peers::Origin;
@@ -26,10 +28,14 @@ pub struct BrokerStats {
     pub listeners: Vec<ListenerStatus>,
     /// All clients that are in.
     pub clients: Vec<ClientStatus>,
-    /// How the journal is, if there is one.
-    pub journal: Option<JournalStatus>,
+    /// How often each bound was met: those of [`mqttguard_broker::BOUNDS`] and of [`super::DOOR`].
+    pub limits_met: Vec<(&'static str, u64)>,
     /// All bridges.
     pub bridges: Vec<BridgeStatus>,
+    /// How the journal is, if there is one.
+    pub journal: Option<JournalStatus>,
+    /// Logins, by what they were let in for.
+    pub logins: LoginStats,
     /// Events that found their channel full, since the start.
     pub events_lost: u64,
 }
@@ -109,11 +115,26 @@ impl Reactor {
                     topic,
                     profile: match account {
                         Some(account) => account.profile_name.clone(),
-                        // Whom the directory does not have is of the external check.
-                        None => "http_auth".to_owned(),
+                        // Whom the directory does not have is of the external check, or a bridge.
+                        None => {
+                            let name = notice.identity.as_deref().unwrap_or_default();
+                            match name.starts_with(http_auth::PREFIX) {
+                                true => "http_auth".to_owned(),
+                                false => String::new(),
+                            }
+                        }
                     },
                 }
             }
+            NoticeKind::Memory {
+                pressure,
+                used,
+                allowed,
+            } => BrokerEventKind::Memory {
+                pressure,
+                used,
+                allowed,
+            },
             NoticeKind::Limit { limit, allowed } => BrokerEventKind::LimitMet { limit, allowed },
         };
         let (mac, address) = self.whereabouts(id);
@@ -152,7 +173,7 @@ impl Reactor {
         }
     }
 
-    /// Tells that a connection was closed at once, for want of room.
+    /// Tells that a connection was closed at once, for want of room, or has to wait its turn.
     pub(super) fn tell_full(
         &mut self,
         now: Time,
@@ -160,6 +181,7 @@ impl Reactor {
         limit: &'static str,
         allowed: u32,
     ) {
+        self.met.count(limit);
         let Some(suppressed) = self.peers.may_tell(now, Origin::of(address, mac)) else {
             return;
         };
@@ -205,8 +227,10 @@ impl Reactor {
             core: self.core.stats(),
             listeners: self.listeners.status(),
             clients: clients.collect(),
-            journal: self.journal.as_ref().map(Journal::status),
+            limits_met: self.core.limits_met().chain(self.met.iter()).collect(),
             bridges: self.bridge_status(now),
+            journal: self.journal.as_ref().map(Journal::status),
+            logins: self.login_stats,
             events_lost: self.events.lost(),
         }
     }

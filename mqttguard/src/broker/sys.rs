@@ -37,7 +37,7 @@ const LEVELS: [Level; 23] = [
         s.subscriptions.saturating_sub(s.subscriptions_shared)
     }),
     ("shared_subscriptions/count", |s| s.subscriptions_shared),
-    ("heap/current", |s| s.held_bytes),
+    ("heap/current", |s| s.memory_used),
 ];
 
 /// What is shown as averages of its growth in a minute.
@@ -126,9 +126,9 @@ impl Sys {
                 tell(now, core, name, &value.to_string());
             }
         }
-        if first || stats.held_bytes > self.heap_maximum {
-            self.heap_maximum = stats.held_bytes;
-            tell(now, core, "heap/maximum", &stats.held_bytes.to_string());
+        if first || stats.memory_used > self.heap_maximum {
+            self.heap_maximum = stats.memory_used;
+            tell(now, core, "heap/maximum", &stats.memory_used.to_string());
         }
         let since = now.since(self.last.unwrap_or_default()).as_millis();
         let minutes = (since as f64 / MINUTE_MS).max(f64::EPSILON);

@@ -67,6 +67,11 @@ impl Session {
         self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
+    /// Bytes kept of a record that is not whole.
+    pub(super) fn kept(&self) -> usize {
+        self.partial.capacity()
+    }
+
     /// Moves what is left of the last read to the front of `input`. Returns its length: the
     /// next read goes behind it.
     pub(super) fn restore(&mut self, input: &mut [u8]) -> usize {

@@ -48,11 +48,13 @@ impl Settings {
         self.limits(profile.map(|profile| &*profile.limits)).kernel
     }
 
-    /// The first TLS listener, where devices are sent to.
+    /// The first TLS listener where a password is enough: devices are sent there.
     pub fn tls_listener(&self) -> Option<&Listener> {
-        self.listeners
-            .iter()
-            .find(|listener| listener.kind == ListenerKind::Tls)
+        let takes_passwords = |listener: &&Listener| {
+            let clients = listener.tls.clients.as_ref();
+            listener.kind == ListenerKind::Tls && !clients.is_some_and(|clients| clients.required)
+        };
+        self.listeners.iter().find(takes_passwords)
     }
 }
 

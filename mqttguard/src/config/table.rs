@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use mqttguard_broker::OverRate;
+
 use super::kinds::*;
 use super::names::*;
 use super::schema::{Absent, Naming, Opt, Section};
@@ -222,10 +224,14 @@ pub(super) static LIMITS: Section = Section {
         &PACKET_SIZE,
         &MESSAGES,
         &BYTES,
+        &OVER_RATE,
         &BURST,
         &CONNECTIONS,
         &SUBSCRIPTIONS,
+        &TOPIC_LENGTH,
         &TOPIC_LEVELS,
+        &USER_PROPERTIES,
+        &WILL_SIZE,
         &IN_FLIGHT,
         &QUEUE_MESSAGES,
         &QUEUE_BYTES,
@@ -258,6 +264,11 @@ options! {
         "PUBLISH packets a second, averaged over `burst`.";
     BYTES: Size = one "bytes_per_s" Size { min: 64, max: 1 << 30, per: " a second" },
         Absent::Is("256k"), "Bytes a second from the device, averaged over `burst`.";
+    OVER_RATE: Choice<OverRate> = one "over_rate"
+        Choice(&[("pace", OverRate::Pace), ("refuse", OverRate::Refuse)]), Absent::Is("pace"),
+        "What a device meets above `messages_per_s`. `pace` reads from it no faster than that, and \
+         loses nothing. `refuse` answers a client of MQTT 5 that its quota is exceeded (0x97), and \
+         drops QoS 0; older clients cannot be told and are paced.";
     BURST: Time = one "burst" Time { min: Duration::from_secs(1), max: MINUTE.saturating_mul(10) },
         Absent::Is("10s"), "How long the device may run above its rates after a quiet time.";
     CONNECTIONS: Number = one "connections" Number { min: 1, max: 1000, of: "connections" },
@@ -265,8 +276,14 @@ options! {
     SUBSCRIPTIONS: Number = one "subscriptions"
         Number { min: 0, max: 100_000, of: "subscriptions" }, Absent::Is("100"),
         "Subscriptions of one session.";
+    TOPIC_LENGTH: Number = one "topic_length" Number { min: 1, max: 65_535, of: "bytes" },
+        Absent::Is("512"), "Bytes of a topic.";
     TOPIC_LEVELS: Number = one "topic_levels" Number { min: 1, max: 128, of: "levels" },
         Absent::Is("16"), "Levels in a topic.";
+    USER_PROPERTIES: Number = one "user_properties" Number { min: 0, max: 10_000, of: "properties" },
+        Absent::Is("32"), "User properties (MQTT 5) of one message or will.";
+    WILL_SIZE: Size = one "will_size" Size { min: 0, max: 64 << 10, per: "" },
+        Absent::Is("4k"), "Bytes of a will: its topic, properties and payload.";
     IN_FLIGHT: Number = one "in_flight" Number { min: 1, max: 65_535, of: "messages" },
         Absent::Is("20"), "QoS 1 and 2 messages under way at the same time, in each direction.";
     QUEUE_MESSAGES: Number = one "queue_messages"

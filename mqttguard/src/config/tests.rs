@@ -1,5 +1,6 @@
 //! The configuration as a whole: what is made of a file, and what is said of a bad one.
 
+mod bridges;
 mod mistakes;
 
 use std::time::Duration;
@@ -112,6 +113,35 @@ fn default_limits_hold_floods_and_nothing_else() {
     assert!(limits.bytes_per_s > u64::from(full_frames) * 1514);
     assert_eq!(settings.limits["large"].kernel, limits);
     assert!(settings.limits["small"].kernel.packets_per_s < limits.packets_per_s / 100);
+}
+
+#[test]
+fn what_the_broker_holds_a_client_to_is_as_it_is_written() {
+    let settings = read(
+        "config limits 'odd'
+\toption over_rate 'refuse'
+\toption topic_length '100'
+\toption user_properties '0'
+\toption will_size '1k'
+config profile 'barred'
+\toption limits 'odd'
+\tlist publish '#'
+\tlist deny 'tasmota/discovery/%m/#'
+\tlist deny '$SYS/broker/load/#'
+config mqttguard 'main'
+\toption sys_interval '0s'
+",
+    );
+    let odd = &settings.limits["odd"].broker;
+    assert_eq!(odd.over_rate, mqttguard_broker::OverRate::Refuse);
+    assert_eq!((odd.topic_length, odd.user_properties), (100, 0));
+    assert_eq!(odd.will_size, 1024);
+    let deny = &settings.profiles["barred"].deny;
+    assert_eq!(*deny, ["tasmota/discovery/%m/#", "$SYS/broker/load/#"]);
+    assert!(settings.main.sys_interval.is_zero());
+    let plain = &settings.limits["default"].broker;
+    assert_eq!(plain.over_rate, mqttguard_broker::OverRate::Pace);
+    assert_eq!(read("").main.sys_interval.as_secs(), 10);
 }
 
 /// A profile of an ordinary device grants nothing that is not the device's own, but for a few
@@ -283,6 +313,16 @@ fn a_section_changes_only_what_it_says() {
         built_in.profiles["device"].subscribe
     );
     assert_eq!(settings.listeners, []);
+}
+
+#[test]
+fn devices_are_sent_where_a_password_is_enough() {
+    let text = "config listener 'a'\n\toption kind 'wss'\n\
+                config listener 'tls'\n\toption client_ca '/etc/ca.crt'\n\
+                \toption client_certificate 'required'\n\
+                config listener 'b'\n\toption port '8885'\n\toption client_ca '/etc/ca.crt'\n";
+    let settings = parse("test", text).unwrap();
+    assert_eq!(settings.tls_listener().unwrap().name, "b");
 }
 
 #[test]

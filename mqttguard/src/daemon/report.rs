@@ -8,6 +8,7 @@ use mqttguard_common::{Mac, Reason};
 use serde_json::{Map, Value, json};
 
 use super::clock::unix_ms;
+use super::translation::memory_pressure;
 use super::wiring::Daemon;
 use crate::broker::{BridgeStatus, BrokerStats, ClientStatus, protocol};
 use crate::config::Mode;
@@ -99,6 +100,21 @@ fn broker(daemon: &Daemon) -> Value {
         Err(error) => return json!({ "error": error, "listeners": [] }),
     };
     let mut out = core(&stats);
+    let pressure = memory_pressure(stats.core.memory_pressure);
+    out.insert("memory_pressure".to_owned(), json!(pressure));
+    let met = stats.limits_met.iter();
+    let met = met.map(|(name, count)| ((*name).to_owned(), json!(count)));
+    out.insert("limits_met".to_owned(), Value::Object(met.collect()));
+    let logins = &stats.logins;
+    let logins = json!({
+        "password": logins.password,
+        "scram": logins.scram,
+        "token": logins.token,
+        "certificate": logins.certificate,
+        "http": logins.http,
+        "refused": logins.refused,
+    });
+    out.insert("logins".to_owned(), logins);
     let listeners = stats.listeners.iter().map(|listener| {
         json!({
             "name": &*listener.name,
@@ -162,6 +178,7 @@ fn core(stats: &BrokerStats) -> Map<String, Value> {
         ("subscriptions", core.subscriptions),
         ("retained", core.retained),
         ("held_bytes", core.held_bytes),
+        ("memory_used", core.memory_used),
         ("messages_in", core.messages_in),
         ("messages_out", core.messages_out),
         ("bytes_in", core.bytes_in),

@@ -65,8 +65,8 @@ impl Broker {
             tls: serving.follow(&pki, &settings.listeners),
             sys_interval: settings.main.sys_interval,
             directory: Arc::new(directory),
-            journal: Some(place(settings)),
             logins: Arc::new(logins(settings)?),
+            journal: Some(place(settings)),
             resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
             events,
         })
@@ -138,20 +138,6 @@ impl Broker {
     }
 }
 
-/// Where the journal is.
-fn place(settings: &Settings) -> Place {
-    match &settings.main.persist {
-        Some(directory) => Place {
-            directory: directory.clone(),
-            disk: true,
-        },
-        None => Place {
-            directory: settings.main.run_dir.clone(),
-            disk: false,
-        },
-    }
-}
-
 /// The bridges, each with a client identifier: unless it is configured, one that no other router
 /// has, and that stays as long as the router's own CA does. Two clients of one identifier would
 /// throw each other out again and again.
@@ -184,6 +170,20 @@ fn logins(settings: &Settings) -> Result<Logins, String> {
             })
         }),
     })
+}
+
+/// Where the journal is.
+fn place(settings: &Settings) -> Place {
+    match &settings.main.persist {
+        Some(directory) => Place {
+            directory: directory.clone(),
+            disk: true,
+        },
+        None => Place {
+            directory: settings.main.run_dir.clone(),
+            disk: false,
+        },
+    }
 }
 
 /// What clients on the LAN call the router. Its public addresses stay out of the certificate:

@@ -339,7 +339,12 @@ impl Daemon {
             self.registry.login_failed(unix_ms(), mac);
         }
         let mac = event.mac.or_else(|| self.holder(event.identity.as_deref()));
-        self.tell_device(mac, event_kind(event));
+        if let (Some(mac), BrokerEventKind::Verified { verifiers }) = (mac, &event.kind) {
+            self.registry.verified(mac, verifiers);
+        }
+        if let Some(kind) = event_kind(event) {
+            self.tell_device(mac, kind);
+        }
     }
 
     /// The device that holds a credential.

@@ -102,6 +102,15 @@ pub enum EventKind {
         /// Refusals left out since the last one.
         suppressed: u32,
     },
+    /// The broker's memory has become short, or is no longer.
+    Memory {
+        /// `none`, `high` (80 % of what is allowed) or `critical` (95 %).
+        pressure: &'static str,
+        /// Bytes held.
+        used: u64,
+        /// The most that is allowed, in bytes.
+        allowed: u64,
+    },
     /// A client met a limit of the broker.
     LimitMet {
         /// The client identifier, if known.
@@ -148,13 +157,6 @@ pub enum EventKind {
         /// One line a mistake: file, section, option, found, expected.
         errors: Vec<String>,
     },
-    /// What the broker has acknowledged outlives a crash, or does not; or what it has restored.
-    Journal {
-        /// Whether all is well.
-        well: bool,
-        /// In plain words.
-        detail: String,
-    },
     /// A bridge to another server came up or went down.
     BridgeLink {
         /// The bridge's section name.
@@ -170,6 +172,13 @@ pub enum EventKind {
         /// The bridge's section name.
         bridge: String,
         /// What, in words; may hold hostile text.
+        detail: String,
+    },
+    /// What the broker has acknowledged outlives a crash, or does not; or what it has restored.
+    Journal {
+        /// Whether all is well.
+        well: bool,
+        /// In plain words.
         detail: String,
     },
     /// The broker opened or lost a listener.
@@ -220,16 +229,17 @@ impl EventKind {
             EventKind::LoginRefused { .. } => "login-refused",
             EventKind::TopicRefused { .. } => "topic-refused",
             EventKind::LimitMet { .. } => "limit-met",
+            EventKind::Memory { .. } => "memory",
             EventKind::ProtocolError { .. } => "protocol-error",
             EventKind::Enforcement { .. } => "enforcement",
             EventKind::SourceChanged { .. } => "source-changed",
             EventKind::ConfigLoaded { .. } => "config-loaded",
             EventKind::ConfigRefused { .. } => "config-refused",
-            EventKind::Journal { well: true, .. } => "journal",
-            EventKind::Journal { well: false, .. } => "journal-trouble",
             EventKind::BridgeLink { up: true, .. } => "bridge-up",
             EventKind::BridgeLink { up: false, .. } => "bridge-down",
             EventKind::BridgeTrouble { .. } => "bridge-trouble",
+            EventKind::Journal { well: true, .. } => "journal",
+            EventKind::Journal { well: false, .. } => "journal-trouble",
             EventKind::Listening { .. } => "listening",
         }
     }
@@ -241,6 +251,10 @@ impl EventKind {
             | EventKind::LoginRefused { .. }
             | EventKind::TopicRefused { .. }
             | EventKind::LimitMet { .. }
+            | EventKind::Memory {
+                pressure: "high" | "critical",
+                ..
+            }
             | EventKind::ProtocolError { .. }
             | EventKind::ConfigRefused { .. }
             | EventKind::Enforcement { what: "failed", .. }
@@ -248,13 +262,14 @@ impl EventKind {
                 to: "quarantined" | "blocked",
                 ..
             }
-            | EventKind::Journal { well: false, .. }
             | EventKind::BridgeLink { up: false, .. }
             | EventKind::BridgeTrouble { .. }
+            | EventKind::Journal { well: false, .. }
             | EventKind::Listening { up: false, .. } => Severity::Warning,
             EventKind::DeviceSeen { .. }
             | EventKind::StateChanged { .. }
             | EventKind::Enrolled { .. }
+            | EventKind::Memory { .. }
             | EventKind::Enforcement { .. }
             | EventKind::ConfigLoaded { .. }
             | EventKind::BridgeLink { up: true, .. } => Severity::Notice,

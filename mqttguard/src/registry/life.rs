@@ -225,6 +225,21 @@ impl Registry {
         Ok(username)
     }
 
+    /// The password of the device's credential was seen at a login: it gets the verifiers that it
+    /// lacks. Nothing is done if the credential is another by now.
+    pub fn verified(&mut self, mac: Mac, verifiers: &Verifiers) {
+        let device = self.devices.get_mut(&mac);
+        let credential = device.and_then(|device| device.credential.as_mut());
+        if let Some(credential) = credential
+            && credential.hash == verifiers.hash
+            && credential.scram.is_empty()
+        {
+            credential.scram.clone_from(&verifiers.scram);
+            self.effects.directory = true;
+            self.effects.save(Save::Soon);
+        }
+    }
+
     fn pick_username(&self, mac: Mac, wanted: Option<&str>) -> Result<String, Refused> {
         let owner = |name: &str| {
             self.devices

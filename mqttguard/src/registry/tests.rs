@@ -492,3 +492,31 @@ fn a_quarantine_that_was_not_written_down_begins_anew() {
     assert_eq!(state(&registry, PLUG), Some(State::Quarantined));
     assert_eq!(state(&registry, LAMP), Some(State::New));
 }
+
+#[test]
+fn a_credential_of_before_scram_is_read_and_completed_by_a_login() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let old = format!(
+        r#"{{"version": 1, "devices": [{{"mac": "{PLUG}", "name": "plug", "credential": {{
+            "username": "plug", "hash": "$7$hash", "profile": null, "issued_ms": 1
+        }}, "first_seen_ms": 1, "last_seen_ms": 1}}]}}"#
+    );
+    std::fs::write(dir.path().join("registry.json"), old).expect("written");
+    let (devices, damage) = store::load(dir.path()).expect("an older registry");
+    assert!(damage.is_none());
+    let mut registry = Registry::new(devices, registry().settings.clone(), 2);
+    let scram = |registry: &Registry| registry.directory().accounts["plug"].scram.clone();
+    assert!(scram(&registry).is_empty());
+    registry.take_effects();
+    // Those of another password do not go with it.
+    registry.verified(PLUG, &verifiers("other"));
+    assert!(scram(&registry).is_empty());
+    registry.verified(PLUG, &verifiers("$7$hash"));
+    assert_eq!(scram(&registry), verifiers("$7$hash").scram);
+    let effects = registry.take_effects();
+    assert!(effects.directory && effects.save == Save::Soon);
+    store::save(dir.path(), &registry).expect("saved");
+    let (devices, _) = store::load(dir.path()).expect("loaded");
+    let again = Registry::new(devices, registry.settings.clone(), 3);
+    assert_eq!(scram(&again), verifiers("$7$hash").scram);
+}

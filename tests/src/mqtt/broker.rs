@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 use mqttguard_lab::tools;
@@ -19,6 +19,8 @@ pub struct Broker {
     /// Where it listens with TLS.
     pub tls: SocketAddr,
     child: Child,
+    /// Held open: the broker says more than where it listens.
+    _says: BufReader<ChildStdout>,
     directory: tempfile::TempDir,
 }
 
@@ -31,24 +33,33 @@ pub fn open_broker() -> &'static Broker {
 impl Broker {
     /// Starts one on ports that are free.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with more arguments.
+    pub fn start_with(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut child = Command::new(tools::open_broker().unwrap())
             .args(["--port", "0", "--tls-port", "0", "--pki"])
             .arg(directory.path())
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut says = BufReader::new(child.stdout.take().unwrap());
         let mut address = |name: &str| -> SocketAddr {
-            let line = lines.next().expect("the broker does not start").unwrap();
-            let found = line.strip_prefix(name).expect(&line).trim();
-            found.parse().unwrap()
+            let mut line = String::new();
+            says.read_line(&mut line).unwrap();
+            let found = line.strip_prefix(name).expect("the broker does not start");
+            found.trim().parse().unwrap()
         };
+        let (plain, tls) = (address("plain"), address("tls"));
         Self {
-            plain: address("plain"),
-            tls: address("tls"),
+            plain,
+            tls,
             child,
+            _says: says,
             directory,
         }
     }

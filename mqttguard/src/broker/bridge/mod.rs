@@ -18,6 +18,7 @@ use mqttguard_broker::{AuthRequest, ConnId, Decision, Time, Version};
 
 use dial::Answer;
 use uplink::Uplink;
+pub(super) use uplink::rights_of;
 
 /// Tokens from here on, and below those of listening sockets, are bridges'.
 pub(super) const FIRST_TOKEN: usize = 1 << 27;
@@ -25,11 +26,6 @@ pub(super) const FIRST_TOKEN: usize = 1 << 27;
 const TOKENS: usize = 1 << 20;
 /// Answers that wait for the broker's thread.
 const ANSWERS: usize = 8;
-
-/// The bridge that an identity of the core's is of.
-pub(super) fn name_of(identity: &str) -> Option<&str> {
-    identity.strip_prefix(uplink::IDENTITY)
-}
 
 /// How a bridge does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +62,8 @@ pub(super) struct Bridges {
     next_token: usize,
     /// Bridges whose turn was over before they were done.
     unfinished: bool,
+    /// Bridges have something to send that the journal is to hold first.
+    held: bool,
 }
 
 impl Default for Bridges {
@@ -78,6 +76,7 @@ impl Default for Bridges {
             attempt: 0,
             next_token: 0,
             unfinished: false,
+            held: false,
         }
     }
 }
@@ -89,6 +88,11 @@ impl Bridges {
             return Some(Time(0));
         }
         self.uplinks.iter().filter_map(Uplink::deadline).min()
+    }
+
+    /// The journal has been written: what waited for it may go out.
+    pub(super) fn release(&mut self) {
+        self.unfinished |= std::mem::take(&mut self.held);
     }
 
     /// The decision on a CONNECT, if it is a bridge's or would be: clients of the network do not

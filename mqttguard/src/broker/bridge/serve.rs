@@ -35,6 +35,7 @@ impl Reactor {
                     self.end_bridge(now, &mut uplink);
                     if other.is_none() {
                         self.core.forget(now, &uplink.identity);
+                        self.publish_state(now, &uplink, "");
                     }
                 }
             }
@@ -183,7 +184,7 @@ impl Reactor {
         busy |= self.exchange(now, uplink);
         busy |= uplink.machine.work(now);
         while let Some(notice) = uplink.machine.next_notice() {
-            self.tell_bridge(uplink, notice);
+            self.tell_bridge(now, uplink, notice);
         }
         busy
     }
@@ -362,13 +363,15 @@ impl Reactor {
 
     /// Sends to the server and reads from it once.
     fn exchange(&mut self, now: Time, uplink: &mut Uplink) -> bool {
+        // As for clients: nothing is acknowledged before the journal has it.
+        let may_write = uplink.machine.to_upstream().is_empty() || self.has_committed(now);
+        self.bridges.held |= !may_write;
         let Far::Open(link) = &mut uplink.far else {
             return false;
         };
         let mut busy = false;
         let mut failure = None;
-        // What it is told was acknowledged here is to outlive a crash.
-        if self.is_secured(now) {
+        if may_write {
             match link.write(uplink.machine.to_upstream()) {
                 Ok(wrote) => busy = wrote,
                 Err(error) => failure = Some(error),
@@ -416,7 +419,7 @@ impl Reactor {
         true
     }
 
-    fn tell_bridge(&mut self, uplink: &Uplink, notice: BridgeNotice) {
+    fn tell_bridge(&mut self, now: Time, uplink: &Uplink, notice: BridgeNotice) {
         let bridge = uplink.config.name.as_str().into();
         let server = uplink.server();
         let link = |up, detail| BrokerEventKind::BridgeLink { bridge, up, detail };
@@ -424,6 +427,7 @@ impl Reactor {
         let name = || uplink.config.name.as_str().into();
         let kind = match notice {
             BridgeNotice::Up { version } => {
+                self.publish_state(now, uplink, "1");
                 let protocol = crate::broker::protocol(version);
                 let how = match uplink.config.tls.is_some() {
                     true => "TLS",
@@ -431,7 +435,10 @@ impl Reactor {
                 };
                 link(true, format!("{server} (MQTT {protocol}, {how})"))
             }
-            BridgeNotice::Down { why } => link(false, format!("{server}: {why}")),
+            BridgeNotice::Down { why } => {
+                self.publish_state(now, uplink, "0");
+                link(false, format!("{server}: {why}"))
+            }
             BridgeNotice::Refused { filter, why } => trouble(
                 name(),
                 format!("the server refuses the subscription '{filter}': {why}"),
@@ -444,6 +451,15 @@ impl Reactor {
             }
         };
         self.tell_of_bridge(kind);
+    }
+
+    /// In mosquitto's words, beside its other topics; nothing where those are switched off.
+    fn publish_state(&mut self, now: Time, uplink: &Uplink, state: &str) {
+        if self.sys.deadline().is_some() || state.is_empty() {
+            let topic = format!("$SYS/broker/connection/{}/state", uplink.config.name);
+            self.core
+                .publish_internal(now, &topic, state.as_bytes(), true);
+        }
     }
 
     fn tell_of_bridge(&mut self, kind: BrokerEventKind) {

@@ -13,7 +13,7 @@ use super::link::Link;
 use crate::config::{self, BridgeProtocol};
 
 /// Bridges are this and their name to the core. No account is called so: their names have no `/`.
-pub(super) const IDENTITY: &str = "bridge/";
+const IDENTITY: &str = "bridge/";
 /// How long one address may take for TCP and TLS.
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
 /// How long names and files may take.
@@ -68,24 +68,13 @@ pub(super) enum Far {
 impl Uplink {
     pub(super) fn new(config: config::Bridge, client_id: &str, token: Token, seed: u64) -> Uplink {
         let wire = wire(&config, client_id);
-        let grants = Grants {
-            publish: wire.local_in(),
-            subscribe: wire.local_out(),
-            deny: Vec::new(),
-        };
-        let limits = Limits {
-            // Each packet grows by its prefix. A server of MQTT 3.1.1 cannot be told how many it
-            // may have in flight.
-            packet_size: wire.local_packet_size(),
-            in_flight: u16::MAX,
-            ..config.limits.clone()
-        };
+        let (grants, limits) = rights(&config, &wire);
         Uplink {
             identity: format!("{IDENTITY}{}", config.name).into(),
             token,
             machine: Bridge::new(wire, seed),
-            grants: Arc::new(grants),
-            limits: Arc::new(limits),
+            grants,
+            limits,
             config,
             local: None,
             far: Far::None,
@@ -133,6 +122,34 @@ impl Uplink {
         let tls = self.config.tls.as_ref();
         tls.map_or_else(String::new, |tls| tls.ca.display().to_string())
     }
+}
+
+/// What the bridge's session here may do and use.
+fn rights(config: &config::Bridge, wire: &BridgeConfig) -> (Arc<Grants>, Arc<Limits>) {
+    let grants = Grants {
+        publish: wire.local_in(),
+        subscribe: wire.local_out(),
+        deny: Vec::new(),
+    };
+    let limits = Limits {
+        // Each packet grows by its prefix. A server of MQTT 3.1.1 cannot be told how many it
+        // may have in flight.
+        packet_size: wire.local_packet_size(),
+        in_flight: u16::MAX,
+        ..config.limits.clone()
+    };
+    (Arc::new(grants), Arc::new(limits))
+}
+
+/// The same for a session that was restored; None if it is none of a bridge's.
+pub(in crate::broker) fn rights_of(
+    bridges: &[config::Bridge],
+    identity: &str,
+    client_id: &str,
+) -> Option<(Arc<Grants>, Arc<Limits>)> {
+    let name = identity.strip_prefix(IDENTITY)?;
+    let config = bridges.iter().find(|bridge| bridge.name == name)?;
+    Some(rights(config, &wire(config, client_id)))
 }
 
 fn wire(config: &config::Bridge, client_id: &str) -> BridgeConfig {

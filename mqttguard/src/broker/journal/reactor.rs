@@ -33,11 +33,10 @@ impl Reactor {
         }
     }
 
-    /// Has all changes written. False if that takes its time: then nothing may go out yet.
-    pub(in super::super) fn is_secured(&mut self, now: Time) -> bool {
+    /// Has the journal written, and says whether it holds all that has happened.
+    pub(in super::super) fn has_committed(&mut self, now: Time) -> bool {
         self.commit(now);
-        let journal = self.journal.as_ref();
-        journal.is_none_or(|journal| !journal.is_closed() && self.core.journal_len() == 0)
+        self.journal.is_none() || (!self.is_gated() && self.core.journal_len() == 0)
     }
 
     /// The thread that writes may be done.
@@ -45,8 +44,6 @@ impl Reactor {
         if let Some(journal) = &mut self.journal {
             let step = journal.poll(now);
             self.take_step(now, step);
-            self.commit(now);
-            self.serve_bridges(now);
         }
     }
 
@@ -78,6 +75,7 @@ impl Reactor {
             self.conclude(now, id);
             self.watch(now, id);
         }
+        self.bridges.release();
         if passed_over {
             let waiting = self.conns.iter().filter(|conn| conn.named && !conn.staged);
             let waiting: Vec<ConnId> = waiting.map(|conn| conn.id).collect();

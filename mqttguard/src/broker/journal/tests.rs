@@ -23,10 +23,14 @@ fn rights() -> (Arc<Grants>, Arc<Limits>) {
         packet_size: 1 << 20,
         messages_per_s: u32::MAX,
         bytes_per_s: u32::MAX,
+        over_rate: Default::default(),
         burst_ms: 10_000,
         connections: 10_000,
         subscriptions: 100,
+        topic_length: 65_535,
         topic_levels: 16,
+        user_properties: 8,
+        will_size: 4096,
         in_flight: 20,
         queue_messages: 10_000,
         queue_bytes: 1 << 24,
@@ -54,6 +58,8 @@ fn house(directory: &Path, disk: bool) -> House {
         connect_size: 4096,
         sessions: 4000,
         memory: 64 << 20,
+        retained_messages_total: 20_000,
+        retained_bytes_total: 1 << 25,
     };
     let place = Place {
         directory: directory.to_owned(),
@@ -215,7 +221,7 @@ fn a_journal_that_cannot_be_written_is_told_and_tried_again() {
     house.commit_all();
     assert_eq!(house.segments(), ["00000001.journal"]);
     let later = house.clock.now() + RETRY;
-    assert_eq!(house.journal.deadline().is_some_and(|at| at <= later), true);
+    assert!(house.journal.deadline().is_some_and(|at| at <= later));
     let mut news = None;
     while news.is_none() {
         let step = house.journal.commit(later, 0, &mut house.core);

@@ -177,6 +177,7 @@ fn who_is_not_known_here_is_asked_about_over_https() {
     assert_eq!(server.asked().len(), 1);
     assert_eq!(rig.guest("h", "gu\"est").1, 0);
     assert_eq!(server.asked().len(), 2);
+    assert_eq!(rig.handle.stats().unwrap().logins.http, 3);
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn one_device_has_no_more_than_its_share_of_connections() {
         BrokerEventKind::LimitMet { limit, allowed } => Some((limit, allowed, event.mac)),
         _ => None,
     });
-    assert_eq!((limit, allowed), ("connections of one device", 10));
+    assert_eq!((limit, allowed), ("connections_per_device", 10));
     assert_eq!(mac, Some(CAMERA));
     for stream in &mut crowd[10..] {
         ended_within(stream, Duration::from_secs(1));

@@ -4,6 +4,7 @@
 mod certificates;
 mod client;
 mod client_certificates;
+mod costs;
 mod external;
 mod hostile;
 mod logins;
@@ -66,10 +67,14 @@ fn limits() -> Limits {
         packet_size: 256 * 1024,
         messages_per_s: 100_000,
         bytes_per_s: 100_000_000,
+        over_rate: mqttguard_broker::OverRate::Pace,
         burst_ms: 1000,
         connections: 8,
         subscriptions: 16,
+        topic_length: 512,
         topic_levels: 8,
+        user_properties: 32,
+        will_size: 4096,
         in_flight: 20,
         queue_messages: 1000,
         queue_bytes: 256 * 1024,
@@ -175,6 +180,8 @@ fn listeners() -> Vec<Listener> {
 fn bounds(connect_timeout_ms: u64) -> Bounds {
     let mut bounds = Bounds::default();
     bounds.core.connect_timeout_ms = connect_timeout_ms;
+    // Tests connect far more often than devices do; those that are about it say so.
+    bounds.connects_burst = 10_000;
     bounds
 }
 
@@ -199,8 +206,8 @@ impl Rig {
             tls: tls_of(&pki, &listeners()),
             sys_interval: Duration::ZERO,
             directory,
-            journal: None,
             logins: Arc::default(),
+            journal: None,
             resolve: Box::new(move |address| macs.get(&address).copied()),
             events: sender.into(),
         })

@@ -77,6 +77,8 @@ fn scramps_client_logs_in_and_again_and_the_server_proves_itself() {
         });
         assert_eq!(identity.as_deref(), Some("lamp"));
     }
+    let logins = rig.handle.stats().unwrap().logins;
+    assert_eq!((logins.scram, logins.password, logins.refused), (6, 0, 0));
 }
 
 #[test]
@@ -182,4 +184,27 @@ fn a_proof_cannot_be_played_again() {
     assert_eq!((kind, body[1]), (0x20, 0x86));
     client.expect_end();
     assert_eq!(rig.refused_login().0, Denial::BadExchange);
+}
+
+#[test]
+fn a_password_login_gives_an_old_credential_its_verifiers() {
+    let mut old = account("lamp", LAMP);
+    old.scram.clear();
+    let rig = Rig::with(directory([old.clone()]), bounds(10_000));
+    let verifiers = |rig: &Rig| {
+        rig.member("lamp", "c", true);
+        rig.event(|event| match &event.kind {
+            BrokerEventKind::Verified { verifiers } => {
+                assert_eq!(event.identity.as_deref(), Some("lamp"));
+                Some(verifiers.clone())
+            }
+            _ => None,
+        })
+    };
+    let found = verifiers(&rig);
+    assert_eq!(found.hash, old.hash);
+    old.scram = found.scram;
+    rig.handle.set_directory(directory([old]));
+    let output = rig.scramp("SCRAM-SHA-512", "lamp", &[PASSWORD]);
+    assert_eq!(lines(&output), ["AUTH 0x18", "CONNACK 0x0"]);
 }

@@ -64,6 +64,8 @@ fn a_token_lets_in_the_device_that_it_names() {
     }
     // A password is still a password.
     rig.member("lamp", "p", true);
+    let logins = rig.handle.stats().unwrap().logins;
+    assert_eq!((logins.token, logins.password), (3, 1));
 }
 
 #[test]

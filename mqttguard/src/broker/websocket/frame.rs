@@ -1,6 +1,8 @@
 //! Frames: RFC 6455 section 5. Those of clients are taken apart as they come in; of a data frame
 //! only the header is ever waited for.
 
+use zeroize::Zeroizing;
+
 /// Opcodes: section 5.2.
 const CONTINUATION: u8 = 0x0;
 const TEXT: u8 = 0x1;
@@ -78,7 +80,8 @@ impl Decoder {
         mut input: &[u8],
         mut tell: impl FnMut(Event<'_>),
     ) -> Result<(), Violation> {
-        let mut clear = Vec::new();
+        // There may be a password in it.
+        let mut clear = Zeroizing::new(Vec::with_capacity(input.len()));
         while !self.is_over {
             if !self.in_frame {
                 let Some(rest) = self.take_header(input)? else {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use frame::{Decoder, Event};
 use head::Request;
+use zeroize::Zeroizing;
 
 /// One connection's.
 pub(super) struct WebSocket(State);
@@ -73,7 +74,7 @@ impl WebSocket {
                     }
                     Request::Accepted { response, length } => {
                         reply.extend(response);
-                        let rest = bytes.split_off(length.min(bytes.len()));
+                        let rest = Zeroizing::new(bytes.split_off(length.min(bytes.len())));
                         self.0 = State::Open(Decoder::default());
                         self.frames(&rest, reply, &mut deliver)
                     }
