@@ -68,6 +68,7 @@ pub struct Client<'a> {
     ca_file: Option<PathBuf>,
     login: Option<(String, String)>,
     version: &'static str,
+    session: Option<String>,
     limit: Duration,
 }
 
@@ -81,6 +82,7 @@ impl Device {
             ca_file: None,
             login: None,
             version: "311",
+            session: None,
             limit: LIMIT,
         }
     }
@@ -157,6 +159,13 @@ impl Client<'_> {
         self
     }
 
+    /// The same with a client identifier of its own, and a session that outlives its connections.
+    #[must_use]
+    pub fn lasting(mut self, client_id: &str) -> Self {
+        self.session = Some(client_id.to_owned());
+        self
+    }
+
     /// Publishes one message.
     pub fn publish(&self, topic: &str, payload: &str, qos: u8) -> Result<Outcome> {
         let mut command = self.command("mosquitto_pub")?;
@@ -210,6 +219,9 @@ impl Client<'_> {
             .args(["-h", &self.host, "-p", &self.port.to_string()])
             .args(["-V", self.version])
             .stdin(Stdio::null());
+        if let Some(client_id) = &self.session {
+            command.args(["-c", "-i", client_id]);
+        }
         if let Some(ca_file) = &self.ca_file {
             command.arg("--cafile").arg(ca_file);
         }

@@ -17,6 +17,7 @@ mod malformed_connect;
 mod memory;
 mod packets;
 mod publishing;
+mod restoring;
 mod retaining;
 mod rig;
 mod sessions;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::SystemTime;
 
 use mio::Waker;
-use mqttguard_broker::{AuthRequest, ConnId, Decision, Refusal};
+use mqttguard_broker::{AuthRequest, ConnId, Decision, Grants, Limits, Refusal};
 use mqttguard_common::Mac;
 
 use super::checker::Checker;
@@ -270,15 +270,21 @@ pub(super) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker:
     grants::expand(&account.profile, names)
 }
 
-/// What a client may do and use whose session was restored.
+/// What a client may do and use whose session was restored; None if there is no such client any
+/// more. One that an external check lets in has no rights until it says them again.
 pub(super) fn rights_of(
     directory: &Directory,
+    logins: &Logins,
     identity: &str,
     client_id: &str,
-) -> Option<(Arc<mqttguard_broker::Grants>, Arc<mqttguard_broker::Limits>)> {
-    let account = directory.accounts.get(identity)?;
-    let grants = Arc::new(grants_of(account, client_id));
-    Some((grants, Arc::clone(&account.limits)))
+) -> Option<(Arc<Grants>, Arc<Limits>)> {
+    if let Some(account) = directory.accounts.get(identity) {
+        let grants = Arc::new(grants_of(account, client_id));
+        return Some((grants, Arc::clone(&account.limits)));
+    }
+    let http = logins.http.as_ref();
+    let http = http.filter(|_| identity.starts_with(http_auth::PREFIX))?;
+    Some((Arc::default(), Arc::new(http.limits.clone())))
 }
 
 /// How a denial looks to the client. Whoever has the right password and may not use it is answered

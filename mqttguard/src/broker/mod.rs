@@ -182,10 +182,10 @@ pub struct BrokerHandle {
 pub fn start(startup: Startup) -> io::Result<BrokerHandle> {
     let (commands, todo) = sync_channel(COMMANDS);
     let directory = Arc::clone(&startup.directory);
-    let bridges = startup.bridges.clone();
+    let (logins, bridges) = (Arc::clone(&startup.logins), startup.bridges.clone());
     let (reactor, waker) = Reactor::new(startup, todo, |identity, client_id| {
         bridge::rights_of(&bridges, identity, client_id)
-            .or_else(|| auth::rights_of(&directory, identity, client_id))
+            .or_else(|| auth::rights_of(&directory, &logins, identity, client_id))
     })?;
     launch(reactor, commands, waker)
 }
