@@ -90,7 +90,7 @@ mod tests {
 
     /// Seeds to run: `MQTTGUARD_SIM=FIRST..LAST`, or one to look into.
     const VARIABLE: &str = "MQTTGUARD_SIM";
-    const SEEDS: std::ops::Range<u64> = 0..3_000;
+    const SEEDS: std::ops::Range<u64> = 0..20_000;
 
     fn seeds() -> std::ops::Range<u64> {
         let Ok(text) = std::env::var(VARIABLE) else {

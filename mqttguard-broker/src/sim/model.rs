@@ -795,6 +795,14 @@ impl Model {
         }
     }
 
+    /// Much fell due at once, and in which order is not known: of members that came and went at
+    /// QoS 0 any may have been the one.
+    pub(super) fn blur(&mut self) {
+        for shared in &mut self.shared {
+            shared.optional |= shared.members.iter().any(|member| member.qos == 0);
+        }
+    }
+
     /// A crash has ended a connection: its will is void once the client is back. Whether nothing
     /// else is left.
     fn discharge(&mut self, serial: u64) -> bool {

@@ -162,6 +162,7 @@ impl World {
                 self.now += [1_000, 7_000, 70_000, 700_000][usize::from(b & 3)];
                 self.tell(|| "wakes up".to_owned());
                 self.tick();
+                self.model.blur();
             }
             _ => self.settle(),
         }
