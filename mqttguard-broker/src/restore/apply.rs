@@ -1,5 +1,6 @@
 //! What each record does.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use super::Restore;
@@ -31,10 +32,14 @@ impl Restore {
                 expires,
                 body,
             } => {
-                let message = Message::restored(&self.gauge, serial, expires, &body);
-                self.litter = self.litter.saturating_add(message.size());
                 self.message = self.message.max(serial);
-                self.messages.insert(serial, Arc::new(message));
+                // One that is written again is still the same: what refers to it already keeps
+                // it from being cleared away.
+                if let Entry::Vacant(place) = self.messages.entry(serial) {
+                    let message = Message::restored(&self.gauge, serial, expires, &body);
+                    self.litter = self.litter.saturating_add(message.size());
+                    place.insert(Arc::new(message));
+                }
             }
             Record::Session {
                 session,
