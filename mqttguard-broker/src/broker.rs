@@ -1,7 +1,7 @@
 mod admin;
 mod admit;
 mod authenticate;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 mod check;
 mod connect;
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(crate) struct Identities {
 }
 
 impl Identities {
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn len(&self) -> usize {
         self.identities.len()
     }

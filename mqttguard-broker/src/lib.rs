@@ -68,6 +68,8 @@ mod time;
 mod timers;
 mod topic;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod sim;
 #[cfg(test)]
 mod tests;
 

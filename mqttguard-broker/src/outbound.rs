@@ -213,6 +213,11 @@ impl Outbound {
         full.then_some(NoRoom::Bytes)
     }
 
+    /// Whether a message of this size would be queued without anything making way.
+    pub(crate) fn has_room(&self, size: usize, room: Room) -> bool {
+        self.lacks(size, room).is_none()
+    }
+
     fn waiting(&self) -> usize {
         self.fleeting.len() + self.assured.len()
     }

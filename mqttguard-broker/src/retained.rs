@@ -46,6 +46,8 @@ pub(crate) struct Source {
     pub(crate) owner: u32,
     /// The session that published it, for No Local.
     pub(crate) session: u64,
+    /// [`Retained::age`] when it was retained; set there.
+    pub(crate) age: u64,
 }
 
 impl Source {
@@ -53,7 +55,12 @@ impl Source {
     pub(crate) const BROKER: Source = Source {
         owner: u32::MAX,
         session: 0,
+        age: 0,
     };
+
+    fn is_broker(self) -> bool {
+        self.owner == Source::BROKER.owner
+    }
 }
 
 /// What was taken out.
@@ -67,6 +74,7 @@ pub(crate) struct Removed {
 #[derive(Default)]
 pub(crate) struct Retained {
     messages: BTreeMap<ByTopic, Source>,
+    age: u64,
     /// How many of them are the broker's own.
     own: usize,
     /// Bytes of all.
@@ -119,11 +127,27 @@ impl Retained {
         })
     }
 
+    /// How many messages were retained so far. What is retained later is of a greater age.
+    pub(crate) fn age(&self) -> u64 {
+        self.age
+    }
+
+    /// Whether it is this message that is retained for its topic name.
+    pub(crate) fn holds(&self, message: &Arc<Message>) -> bool {
+        let found = self.messages.get_key_value(message.topic());
+        found.is_some_and(|(kept, _)| Arc::ptr_eq(&kept.0, message))
+    }
+
     /// Retains a message in the place of the one of before.
     pub(crate) fn set(&mut self, message: Arc<Message>, source: Source) {
+        self.age += 1;
+        let source = Source {
+            age: self.age,
+            ..source
+        };
         // The key is the message: an insert alone would keep the old one.
         self.remove(message.topic());
-        self.own += usize::from(source == Source::BROKER);
+        self.own += usize::from(source.is_broker());
         self.bytes += message.size() as u64;
         self.messages.insert(ByTopic(message), source);
     }
@@ -131,9 +155,7 @@ impl Retained {
     pub(crate) fn remove(&mut self, name: &str) -> Option<Removed> {
         let (message, source) = self.messages.remove_entry(name)?;
         self.bytes = self.bytes.saturating_sub(message.0.size() as u64);
-        self.own = self
-            .own
-            .saturating_sub(usize::from(source == Source::BROKER));
+        self.own = self.own.saturating_sub(usize::from(source.is_broker()));
         Some(Removed {
             owner: source.owner,
             size: message.0.size(),
@@ -259,13 +281,7 @@ mod tests {
                 QoS::AtMostOnce,
                 true,
             );
-            retained.set(
-                Arc::new(message),
-                Source {
-                    owner: 0,
-                    session: 0,
-                },
-            );
+            retained.set(Arc::new(message), Source::BROKER);
         }
         assert_eq!(retained.len(), names.len());
         for filter in [

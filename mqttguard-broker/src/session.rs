@@ -118,6 +118,9 @@ pub(crate) struct Replay {
     pub(crate) no_local: bool,
     /// Subscription Identifier, 0 for none.
     pub(crate) id: u32,
+    /// The [`crate::retained::Retained::age`] at which the subscription was made: what was
+    /// retained later came to it as it was published.
+    pub(crate) age: u64,
     pub(crate) cursor: Cursor,
     /// Found, and not yet sent for want of acknowledgements.
     pub(crate) found: Option<Arc<Message>>,

@@ -131,7 +131,7 @@ impl Subscriptions {
     }
 
     /// Nodes of the tree, its root included.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn nodes(&self) -> usize {
         self.nodes.len()
     }

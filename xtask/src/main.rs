@@ -5,6 +5,7 @@ mod broker;
 mod clients;
 mod demo;
 mod ebpf;
+mod fuzz;
 mod root;
 mod setup;
 mod test;
@@ -29,6 +30,8 @@ enum Chore {
     Test(test::Args),
     /// Measure the broker beside others
     Bench(bench::Args),
+    /// Fuzz the broker core
+    Fuzz(fuzz::Args),
     /// Run the broker alone, open to everybody, on loopback
     Broker(broker::Args),
     /// Build the kernel program's objects, which are committed
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Chore::Demo(args) => demo::run(&args),
         Chore::Test(args) => test::run(&args),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Broker(args) => broker::run(&args),
         Chore::Ebpf(args) => ebpf::run(&args),
         Chore::Setup(args) => setup::run(&args),

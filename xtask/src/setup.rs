@@ -160,6 +160,12 @@ pub(crate) const CHECKS: &[Need] = &[
     },
 ];
 
+/// What libFuzzer is built with.
+pub(crate) const FUZZ: &[Need] = &[Need::Program {
+    name: "c++",
+    package: "g++",
+}];
+
 /// What the broker is measured with.
 pub(crate) const BENCH: &[Need] = &[
     Need::Program {

@@ -86,7 +86,7 @@ fn packages(names: &[&'static str]) -> Vec<&'static str> {
 }
 
 /// The target that cargo builds for when nobody says otherwise.
-fn host() -> Result<String> {
+pub(crate) fn host() -> Result<String> {
     let output = Command::new("rustc")
         .arg("-vV")
         .output()

@@ -1,3 +1,5 @@
+#![allow(clippy::expect_used, reason = "a failure is a panic")]
+
 use super::Broker;
 
 impl Broker {

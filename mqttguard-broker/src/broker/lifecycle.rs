@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{Broker, ConnId};
-use crate::codec::control;
+use crate::codec::{QoS, control};
 use crate::connection::State;
 use crate::outbound::Delivery;
 use crate::reason::Reason;
@@ -92,17 +92,16 @@ impl Broker {
             self.end_session(now, index);
             return;
         }
-        session.replays.clear();
-        self.sessions.weigh(index);
-        let Some(session) = self.sessions.get_mut(index) else {
-            return;
-        };
         let mut log = self.journal.of(session);
         // QoS 0 is not kept for a client that is away.
+        session
+            .replays
+            .retain(|replay| replay.qos != QoS::AtMostOnce);
         session
             .out
             .retain(&mut self.held, &mut log, Delivery::is_assured);
         let shared = session.out.take_shared(false, &mut self.held, &mut log);
+        self.sessions.weigh(index);
         self.record_session(index);
         self.hand_over(now, index, false, shared);
         self.session_due(now, index);

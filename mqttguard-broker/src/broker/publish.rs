@@ -317,6 +317,7 @@ impl Broker {
                 Some(session) => Source {
                     owner: session.identity,
                     session: session.serial,
+                    age: 0,
                 },
             },
         };

@@ -116,6 +116,7 @@ impl Broker {
             RetainHandling::SendIfNew => !held,
             RetainHandling::DoNotSend => false,
         };
+        let age = self.retained.age();
         if let Some(session) = self.sessions.get_mut(index) {
             if let Err(place) = session.subscriptions.binary_search(&key) {
                 session.subscriptions.insert(place, key);
@@ -129,6 +130,7 @@ impl Broker {
                     qos: options.qos,
                     no_local: options.no_local,
                     id,
+                    age,
                     cursor: Cursor::default(),
                     found: None,
                 });

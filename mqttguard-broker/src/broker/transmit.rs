@@ -213,7 +213,13 @@ impl Pump<'_> {
             let Some(replay) = self.session.replays.first_mut() else {
                 return Replayed::None;
             };
-            let message = match replay.found.take() {
+            // It may have been replaced, denied, or have expired, while it waited for its turn.
+            let found = replay.found.take().filter(|message| {
+                self.retained.holds(message)
+                    && !message.is_expired(self.now)
+                    && !self.session.exceptions.cover(message.topic())
+            });
+            let message = match found {
                 Some(message) => {
                     // It may be retained no more, and the journal have nobody else for it.
                     message.generation.store(0, Relaxed);
@@ -225,7 +231,8 @@ impl Pump<'_> {
                         .next(self.now, &replay.filter, &mut replay.cursor, budget)
                     {
                         Step::Found(_, source)
-                            if replay.no_local && source.session == self.session.serial =>
+                            if source.age > replay.age
+                                || (replay.no_local && source.session == self.session.serial) =>
                         {
                             continue;
                         }

@@ -177,6 +177,7 @@ impl Broker {
         let source = Source {
             owner,
             session: image.session,
+            age: 0,
         };
         self.retained.set(image.message, source);
         self.identities.retain_more(owner, size);

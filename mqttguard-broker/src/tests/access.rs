@@ -322,3 +322,24 @@ fn an_exception_made_later_holds_for_what_waits() {
     assert_eq!(brief(&rig.messages(conn)), [("other".into(), "x".into())]);
     assert_eq!(rig.broker.stats().subscriptions, 2 - 1);
 }
+
+#[test]
+fn a_retained_message_that_waits_for_its_turn_is_not_sent_once_it_is_denied() {
+    let mut rig = Rig::new();
+    let publisher = rig.connect(&Connect::new(5, "p"));
+    rig.publish(publisher, 3, "a/1", "one");
+    rig.publish(publisher, 3, "a/2", "two");
+    let reader = Connect::new(5, "reader").user("reader").prop(&[0x21, 0, 1]);
+    let conn = rig.connect(&reader);
+    rig.subscribe(conn, &[("a/#", 1)]);
+    assert_eq!(rig.messages(conn).len(), 1);
+    let mut denied = grants(&["#"], &["#"]);
+    denied.deny = vec!["a/2".to_owned()];
+    let denied = std::sync::Arc::new(denied);
+    let limits = std::sync::Arc::new(limits());
+    let now = rig.now;
+    rig.broker
+        .regrant(now, "reader", |_| denied.clone(), &limits);
+    rig.send(conn, &packets::ack(0x40, 1));
+    assert_eq!(rig.messages(conn), []);
+}

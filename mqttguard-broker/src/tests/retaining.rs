@@ -173,3 +173,58 @@ fn retained_messages_are_bounded_by_identity() {
     rig.pump();
     assert_eq!(topics(&mut rig, "#"), ["d"]);
 }
+
+/// A client that takes one message at a time and is sent the first of two retained ones.
+fn slow_reader(rig: &mut Rig) -> (Connect, crate::ConnId) {
+    let publisher = rig.connect(&Connect::new(5, "p"));
+    rig.publish(publisher, 3, "a/1", "one");
+    let expiry: &[&[u8]] = &[&[2, 0, 0, 0, 60]];
+    rig.send(
+        publisher,
+        &packets::publish(3, "a/2", 5, Some(expiry), b"two"),
+    );
+    let reader = Connect::new(5, "reader").resume().expiry(1_000);
+    let reader = reader.prop(&[0x21, 0, 1]);
+    let conn = rig.connect(&reader);
+    rig.subscribe(conn, &[("a/+", 1)]);
+    let got = rig.messages(conn);
+    assert_eq!(brief(&got), [("a/1".into(), "one".into())]);
+    (reader, conn)
+}
+
+#[test]
+fn mqtt_3_3_2_5_what_expires_while_it_waits_to_be_replayed_is_not_sent() {
+    let mut rig = Rig::new();
+    let (_, conn) = slow_reader(&mut rig);
+    rig.pass(61_000);
+    rig.send(conn, &packets::ack(0x40, 1));
+    assert_eq!(rig.messages(conn), []);
+}
+
+#[test]
+fn what_is_retained_after_the_subscription_comes_once() {
+    let mut rig = Rig::new();
+    let (_, conn) = slow_reader(&mut rig);
+    let publisher = rig.connect(&Connect::new(5, "q"));
+    rig.publish(publisher, 3, "a/2", "newer");
+    rig.publish(publisher, 3, "a/3", "new");
+    let mut got = Vec::new();
+    for id in 1..=5 {
+        rig.send(conn, &packets::ack(0x40, id));
+        got.extend(rig.messages(conn));
+    }
+    let want = [("a/2", "newer"), ("a/3", "new")];
+    assert_eq!(brief(&got), want.map(|(t, p)| (t.to_owned(), p.to_owned())));
+    assert!(got.iter().all(|message| !message.retain));
+}
+
+#[test]
+fn retained_messages_that_were_not_yet_sent_outlast_the_connection() {
+    let mut rig = Rig::new();
+    let (reader, conn) = slow_reader(&mut rig);
+    rig.lose(conn);
+    let conn = rig.connect(&reader);
+    assert_eq!(brief(&rig.messages(conn)), [("a/1".into(), "one".into())]);
+    rig.send(conn, &packets::ack(0x40, 1));
+    assert_eq!(brief(&rig.messages(conn)), [("a/2".into(), "two".into())]);
+}

@@ -1,6 +1,6 @@
 use super::packets::{self, Connect};
-use super::rig::Rig;
-use crate::ConnId;
+use super::rig::{Rig, brief, config, limits};
+use crate::{ConnId, Limits};
 
 fn member(rig: &mut Rig, name: &str, filter: &str, qos: u8) -> ConnId {
     let conn = rig.connect(&Connect::new(5, name).resume().expiry(100));
@@ -141,4 +141,36 @@ fn without_others_there_it_waits_in_its_order_for_the_one_that_comes_back() {
     rig.lose(one);
     rig.pass(200_000);
     assert_eq!(rig.got(other), []);
+}
+
+#[test]
+fn what_an_absent_member_has_is_not_lost_to_the_full_queue_of_another() {
+    let limits = Limits {
+        queue_messages: 2,
+        in_flight: 1,
+        ..limits()
+    };
+    let mut rig = Rig::with(config(), limits);
+    let (one, two) = (Connect::new(4, "one").resume(), Connect::new(4, "two"));
+    let first = rig.connect(&one);
+    rig.subscribe(first, &[("$share/g/a", 1)]);
+    let second = rig.connect(&two);
+    rig.subscribe(second, &[("b", 1)]);
+    let publisher = rig.connect(&Connect::new(4, "p"));
+    for _ in 0..3 {
+        rig.publish(publisher, 2, "b", "full");
+    }
+    for n in 0..3 {
+        rig.publish(publisher, 2, "a", &n.to_string());
+    }
+    rig.subscribe(second, &[("$share/g/a", 1)]);
+    rig.lose(first);
+    assert_eq!(rig.broker.stats().messages_dropped, 0);
+    let first = rig.connect(&one);
+    let mut got = Vec::new();
+    for id in 1..=3 {
+        got.extend(brief(&rig.messages(first)).into_iter().map(|(_, p)| p));
+        rig.send(first, &packets::ack(0x40, id));
+    }
+    assert_eq!(got, ["0", "1", "2"]);
 }
