@@ -150,7 +150,6 @@ fn lower_limits_lose_nothing_that_was_acknowledged() {
     };
     let config = Config {
         sessions: 2,
-        memory: 100,
         ..config()
     };
     let outcome = house.crash_into(config, less.clone(), "all");
