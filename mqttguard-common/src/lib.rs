@@ -8,6 +8,7 @@
 mod bucket;
 mod device;
 mod event;
+mod flow;
 mod mac;
 mod reason;
 mod rules;
@@ -15,6 +16,7 @@ mod rules;
 pub use bucket::{Bucket, Level};
 pub use device::{Counters, Levels, MacKey, Policy, Stranger, Told, policy_flags};
 pub use event::{EventRecord, event_flags};
+pub use flow::{Flow, FlowKey, flow_flags};
 pub use mac::{Mac, ParseMacError};
 pub use reason::{Reason, UnknownReason};
 pub use rules::{ExceptionRule, Exceptions, PortWord, Rules, V4_PREFIX, address_key, rule_flags};
@@ -22,7 +24,7 @@ pub use rules::{ExceptionRule, Exceptions, PortWord, Rules, V4_PREFIX, address_k
 /// Counts up whenever a type of this crate that lies in a map, or a map's size, changes. Maps
 /// are pinned under this number, since the kernel would hand a map of the old shape to a new
 /// program without complaint.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 
 /// The most devices the daemon can name to the kernel program.
 pub const MAX_DEVICES: u32 = 1024;
@@ -68,6 +70,6 @@ mod user {
     }
 
     plain!(
-        Counters, Exceptions, Levels, MacKey, Policy, PortWord, Rules, Stranger, Told
+        Counters, Exceptions, Flow, Levels, MacKey, Policy, PortWord, Rules, Stranger, Told
     );
 }

@@ -31,6 +31,9 @@ pub enum Reason {
     FloodBytes = 11,
     /// More new TCP connections in a second than the device's limits allow.
     FloodConnections = 12,
+    /// The first bytes of a TCP stream in pieces that could hide an MQTT CONNECT: a segment too
+    /// short to tell, out of order, or reaching back before the start.
+    PlaintextSplit = 13,
 }
 
 /// The number stands for no [`Reason`].
@@ -42,7 +45,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All reasons, each at the index of its own number.
-    pub const ALL: [Reason; 13] = [
+    pub const ALL: [Reason; 14] = [
         Reason::Pass,
         Reason::Excepted,
         Reason::LocalPlaintext,
@@ -56,6 +59,7 @@ impl Reason {
         Reason::FloodPackets,
         Reason::FloodBytes,
         Reason::FloodConnections,
+        Reason::PlaintextSplit,
     ];
 
     /// The stable name, as scripts see it.
@@ -74,6 +78,7 @@ impl Reason {
             Reason::FloodPackets => "flood-packets",
             Reason::FloodBytes => "flood-bytes",
             Reason::FloodConnections => "flood-connections",
+            Reason::PlaintextSplit => "plaintext-split",
         }
     }
 
@@ -101,6 +106,7 @@ impl Reason {
             Reason::PlaintextPort
                 | Reason::PlaintextConnect
                 | Reason::PlaintextLocal
+                | Reason::PlaintextSplit
                 | Reason::MqttSn
         )
     }
@@ -127,6 +133,6 @@ mod tests {
             assert_eq!(usize::from(reason as u8), index);
             assert_eq!(Reason::try_from(reason as u8), Ok(reason));
         }
-        assert_eq!(Reason::try_from(13), Err(UnknownReason(13)));
+        assert_eq!(Reason::try_from(14), Err(UnknownReason(14)));
     }
 }

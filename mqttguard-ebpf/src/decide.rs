@@ -4,6 +4,7 @@ use mqttguard_common::{
     rule_flags,
 };
 
+use crate::flow::{self, Place};
 use crate::frame::Frame;
 use crate::maps::{EXCEPTIONS, FRAMES, LOCAL, PORTS, PROCESSOR, RULES};
 use crate::mqtt::is_connect;
@@ -51,7 +52,9 @@ pub(crate) enum Verdict {
 ///    MQTT-SN, and whatever it sends to the broker's ports on the router.
 /// 4. Its token buckets: packets, bytes, new TCP connections.
 /// 5. Plaintext MQTT, by TCP port or by a CONNECT, and MQTT-SN by UDP port: dropped unless the
-///    router's own plaintext listener takes it or an exception lets it out.
+///    router's own plaintext listener takes it or an exception lets it out. So are the pieces
+///    of a TCP stream's first bytes that could be put together to a CONNECT; see
+///    [`flow`](crate::flow).
 ///    An exception may also name the router, for a gateway of MQTT-SN there.
 /// 6. First fragments that hide their ports, or where a CONNECT would stand, are dropped; other
 ///    fragments without ports pass.
@@ -121,7 +124,7 @@ fn judge(
         return Reason::Blocked;
     }
     let quarantined = policy.flags & policy_flags::QUARANTINED != 0;
-    let mqtt = Mqtt::find(frame, packet, rules, quarantined);
+    let mqtt = Mqtt::find(frame, packet, rules, quarantined, own);
     let mqtt = Mqtt(forget(own, mqtt.0, u64::MAX));
     if quarantined && mqtt.has(Mqtt::PLAIN | Mqtt::OTHER | Mqtt::SN) {
         return Reason::Quarantined;
@@ -157,10 +160,15 @@ fn judge(
             Reason::MqttSn
         } else if mqtt.has(Mqtt::LISTED) {
             Reason::PlaintextPort
+        } else if mqtt.has(Mqtt::SPLIT) {
+            Reason::PlaintextSplit
         } else {
             Reason::PlaintextConnect
         }
     } else {
+        if mqtt.has(Mqtt::BEGINS | Mqtt::SHOWS) {
+            flow::remember(frame, packet, mqtt.has(Mqtt::SHOWS), now_ns);
+        }
         Reason::Pass
     }
 }
@@ -182,6 +190,12 @@ impl Mqtt {
     const SN: u64 = 16;
     /// To the router's plaintext listener.
     const LISTENER: u64 = 32;
+    /// Its first bytes come in pieces.
+    const SPLIT: u64 = 64;
+    /// To be remembered when it goes through: it opens a stream.
+    const BEGINS: u64 = 128;
+    /// Likewise: it shows that a stream is none of MQTT.
+    const SHOWS: u64 = 256;
 
     #[inline(always)]
     fn has(self, any: u64) -> bool {
@@ -189,7 +203,13 @@ impl Mqtt {
     }
 
     #[inline(always)]
-    fn find(frame: &Frame, packet: &Packet, rules: &Rules, quarantined: bool) -> Self {
+    fn find(
+        frame: &Frame,
+        packet: &Packet,
+        rules: &Rules,
+        quarantined: bool,
+        own: *mut Processor,
+    ) -> Self {
         let port = packet.port();
         if packet.is(Transport::Udp) && port == MQTT_SN {
             return Mqtt(Self::SN);
@@ -207,8 +227,8 @@ impl Mqtt {
         let mut found = 0;
         if word.plaintext & bit != 0 {
             found |= Self::PLAIN | Self::LISTED;
-        } else if looks && is_connect(frame, packet.payload(), packet.end()) {
-            found |= Self::PLAIN;
+        } else if looks {
+            found |= Self::look(frame, packet, own);
         }
         if port == MQTT_TLS {
             found |= Self::OTHER;
@@ -225,6 +245,24 @@ impl Mqtt {
             }
         }
         Mqtt(found)
+    }
+}
+
+impl Mqtt {
+    /// Looks for a CONNECT, whole or in pieces.
+    #[inline(always)]
+    fn look(frame: &Frame, packet: &Packet, own: *mut Processor) -> u64 {
+        let connect = is_connect(frame, packet.payload(), packet.end());
+        if forget(own, u64::from(connect), 1) != 0 {
+            return Self::PLAIN;
+        }
+        let begins = if packet.is_syn() { Self::BEGINS } else { 0 };
+        begins
+            | match flow::place(frame, packet, own) {
+                Place::Elsewhere => 0,
+                Place::Shows => Self::SHOWS,
+                Place::Splits => Self::PLAIN | Self::SPLIT,
+            }
     }
 }
 

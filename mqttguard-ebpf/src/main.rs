@@ -12,6 +12,7 @@
 #![no_main]
 
 mod decide;
+mod flow;
 mod frame;
 mod maps;
 mod mqtt;

@@ -1,3 +1,5 @@
+use mqttguard_common::FlowKey;
+
 use crate::frame::Frame;
 use crate::mqtt::HEAD;
 use crate::processor::{Processor, forget};
@@ -158,6 +160,7 @@ pub(crate) enum Transport {
 const TRANSPORT: u64 = 0x7;
 const V6: u64 = 0x8;
 const OPENS: u64 = 0x10;
+const SYN: u64 = 0x20;
 const NETWORK_SHIFT: u32 = 8;
 /// Two VLAN tags and PPPoE behind Ethernet, and always even.
 const NETWORK: u64 = 0x1e;
@@ -167,7 +170,7 @@ const END_SHIFT: u32 = 32;
 const END: u64 = 0x1_ffff;
 
 /// The furthest that headers reach; what is behind is not looked at.
-const HEADERS: usize = 0x7000;
+pub(crate) const HEADERS: usize = 0x7000;
 
 /// An IPv6 or IPv4-mapped address in network order.
 pub(crate) type Address = [u16; 8];
@@ -311,6 +314,11 @@ impl Packet {
             if header.flags & (TCP_SYN | TCP_ACK) == TCP_SYN {
                 packet.place |= OPENS;
             }
+            if header.flags & TCP_SYN != 0 {
+                packet.place |= SYN;
+            }
+            let [high, low] = header.sequence;
+            packet.ports = u64::from(u16::from_be(high)) << 48 | u64::from(u16::from_be(low)) << 32;
             packet.with_ports(header.source, header.destination)
         } else if protocol == IP_UDP {
             match self.header::<Udp>(frame, offset) {
@@ -357,7 +365,9 @@ impl Packet {
     fn with_ports(self, source: u16, destination: u16) -> Self {
         Packet {
             place: self.place,
-            ports: u64::from(u16::from_be(source)) << 16 | u64::from(u16::from_be(destination)),
+            ports: self.ports
+                | u64::from(u16::from_be(source)) << 16
+                | u64::from(u16::from_be(destination)),
         }
     }
 
@@ -383,6 +393,38 @@ impl Packet {
     #[inline(always)]
     pub(crate) fn opens(&self) -> bool {
         self.place & OPENS != 0
+    }
+
+    /// A TCP segment that carries the number before its sender's first byte: SYN, whoever
+    /// opened the connection.
+    #[inline(always)]
+    pub(crate) fn is_syn(&self) -> bool {
+        self.place & SYN != 0
+    }
+
+    /// Sequence number of the first byte of its TCP payload.
+    #[inline(always)]
+    pub(crate) fn sequence(&self) -> u32 {
+        let number = (self.ports >> 32) as u32;
+        if self.is_syn() {
+            number.wrapping_add(1)
+        } else {
+            number
+        }
+    }
+
+    /// Where the beginning of its TCP stream is kept.
+    #[inline(always)]
+    pub(crate) fn flow(&self, frame: &Frame) -> Option<FlowKey> {
+        let network = (self.place >> NETWORK_SHIFT & NETWORK) as usize;
+        let (source, destination) = if self.is_v6() {
+            let header = frame.at::<Ipv6>(network)?;
+            (last(&header.source), last(&header.destination))
+        } else {
+            let header = frame.at::<Ipv4>(network)?;
+            (last(&header.source), last(&header.destination))
+        };
+        Some(FlowKey::new(source, destination, self.ports as u32))
     }
 
     /// Where the TCP payload starts.
@@ -420,6 +462,15 @@ impl Packet {
     #[inline(always)]
     pub(crate) fn destination(&self, frame: &Frame) -> Option<Address> {
         Some(self.addresses(frame)?.1)
+    }
+}
+
+/// The last four bytes of an address.
+#[inline(always)]
+fn last(address: &[u16]) -> u32 {
+    match address {
+        [.., high, low] => u32::from(u16::from_be(*high)) << 16 | u32::from(u16::from_be(*low)),
+        _ => 0,
     }
 }
 

@@ -16,13 +16,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use aya::Ebpf;
-use aya::maps::{MapData, RingBuf};
+use aya::maps::{Array, MapData, RingBuf};
 use aya::programs::TcAttachType;
 use aya::programs::tc::qdisc_add_clsact;
 use mqttguard::config::{KernelLimits, Mode};
 use mqttguard::enforce::{DeviceCounters, Rules, Tables, object};
 use mqttguard::registry::{DevicePolicy, Standing};
-use mqttguard_common::{EventRecord, Mac, Reason};
+use mqttguard_common::{EventRecord, Flow, Mac, Reason};
 
 /// The two programs of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,7 @@ pub struct Kernel {
     /// Its rules, devices and counters.
     pub tables: Tables,
     events: RingBuf<MapData>,
+    streams: Array<MapData, Flow>,
 }
 
 /// Limits that no test meets by accident.
@@ -102,10 +103,12 @@ impl Kernel {
         let mut tables = Tables::take(&mut object).unwrap();
         tables.set_rules(rules).unwrap();
         let events = object.take_map("EVENTS").unwrap().try_into().unwrap();
+        let streams = object.take_map("FLOWS").unwrap().try_into().unwrap();
         Kernel {
             object,
             tables,
             events,
+            streams,
         }
     }
 
@@ -225,6 +228,19 @@ impl Kernel {
             Hook::Tc => object::tc(&mut self.object).unwrap().info(),
         };
         info.unwrap().verified_instruction_count().unwrap_or(0)
+    }
+
+    /// Makes the kernel forget every TCP stream.
+    ///
+    /// # Panics
+    ///
+    /// If the map cannot be written.
+    pub fn forget_streams(&mut self) {
+        for slot in 0..Flow::SLOTS {
+            if self.streams.get(&slot, 0).unwrap().since != 0 {
+                self.streams.set(slot, Flow::default(), 0).unwrap();
+            }
+        }
     }
 
     /// All that was told since the last call.

@@ -171,7 +171,6 @@ fn what_only_resembles_a_connect_passes() {
         close.push(connect(name, level, 10));
     }
     close.push([&[0x10, 0xff, 0xff, 0xff, 0xff][..], &good[2..]].concat());
-    close.push(good[..13].to_vec());
     close.push([&[0][..], &good].concat());
     close.push(CLIENT_HELLO.to_vec());
     close.push([&CLIENT_HELLO[..5], &good].concat());

@@ -24,7 +24,7 @@ pub const XDP: &str = "mqttguard_xdp";
 pub const TC: &str = "mqttguard_tc";
 
 /// Every map of the object; what a predecessor has to leave for a successor.
-const MAPS: [&str; 14] = [
+const MAPS: [&str; 15] = [
     "DEVICES",
     "POLICIES",
     "LEVELS",
@@ -39,6 +39,7 @@ const MAPS: [&str; 14] = [
     "EVENTS",
     "FRAMES",
     "PROCESSOR",
+    "FLOWS",
 ];
 
 /// Creates the object's maps, or takes those over that are pinned in `maps_dir`, and loads both

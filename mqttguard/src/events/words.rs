@@ -150,6 +150,9 @@ fn frame_sentence(
     let did = match reason {
         Reason::PlaintextPort => format!("tried to send unencrypted MQTT{to}"),
         Reason::PlaintextConnect => format!("tried to send unencrypted MQTT{to}, an unusual port"),
+        Reason::PlaintextSplit => {
+            format!("sent the first bytes of a connection in pieces that could hide MQTT{to}")
+        }
         Reason::PlaintextLocal => {
             format!("tried to speak unencrypted MQTT to the router{to}, which it may not")
         }
