@@ -18,8 +18,8 @@ pub enum Reason {
     PlaintextLocal = 5,
     /// MQTT-SN over UDP.
     MqttSn = 6,
-    /// A first fragment too short to show its ports and the first bytes of what it says, or an
-    /// IPv6 header chain too long to find them.
+    /// A first fragment too short to show its ports and the first bytes of what it says, a later
+    /// one that reaches into them, or an IPv6 header chain too long to find them.
     TinyFragment = 7,
     /// The device is blocked by the owner.
     Blocked = 8,

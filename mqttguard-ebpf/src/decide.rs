@@ -56,8 +56,8 @@ pub(crate) enum Verdict {
 ///    of a TCP stream's first bytes that could be put together to a CONNECT; see
 ///    [`flow`](crate::flow).
 ///    An exception may also name the router, for a gateway of MQTT-SN there.
-/// 6. First fragments that hide their ports, or where a CONNECT would stand, are dropped; other
-///    fragments without ports pass.
+/// 6. First fragments that hide their ports, or where a CONNECT would stand, are dropped, as are
+///    later fragments of TCP that start so low that they could overwrite those; others pass.
 #[inline(always)]
 pub(crate) fn decide(frame: &Frame) -> Verdict {
     if let Some(seen) = FRAMES.get_ptr_mut(frame.ifindex % FRAME_SLOTS) {

@@ -149,8 +149,9 @@ pub(crate) enum Transport {
     None = 0,
     Tcp = 1,
     Udp = 2,
-    /// A first fragment that leaves its ports or what it says first to the second, or a chain
-    /// of extension headers that is longer than any honest one: made to hide what is above IP.
+    /// Made to hide what is above IP: a first fragment that leaves its ports or what it says
+    /// first to others, a later one that reaches into them, or a chain of extension headers
+    /// that is longer than any honest one.
     Hidden = 3,
     /// Another protocol, a later fragment, or too damaged for any stack to accept.
     Other = 4,
@@ -171,6 +172,16 @@ const END: u64 = 0x1_ffff;
 
 /// The furthest that headers reach; what is behind is not looked at.
 pub(crate) const HEADERS: usize = 0x7000;
+
+/// As many bytes of what is fragmented belong to the first fragment alone: the longest TCP header
+/// and the head of a CONNECT, rounded up to where a fragment may start. Links carry more
+/// (RFC 791, 3.2: 68 bytes with a header of 20; in practice 576, and 1280 in IPv6), so that no
+/// honest fragment starts below. RFC 1858 and RFC 3128 have the idea, for the header alone;
+/// RFC 5722 and Linux forbid all overlaps, but other receivers do not.
+const FIRST: usize = 80;
+
+/// The limit of a packet that is not fragmented.
+const NO_LIMIT: usize = 0x7ffe;
 
 /// An IPv6 or IPv4-mapped address in network order.
 pub(crate) type Address = [u16; 8];
@@ -231,15 +242,16 @@ impl Packet {
         let packet = Self::new(network, network + length(header.total_length));
         let header_length = ((header.version_ihl & 0x0f) << 2) as usize;
         let fragment = u16::from_be(header.fragment);
-        if header.version_ihl >> 4 != 4
-            || header_length < size_of::<Ipv4>()
-            || fragment & 0x1fff != 0
-        {
+        if header.version_ihl >> 4 != 4 || header_length < size_of::<Ipv4>() {
             return Some(packet);
+        }
+        let place = (fragment & 0x1fff) << 3;
+        if place != 0 {
+            return Some(packet.later(header.protocol == IP_TCP, place));
         }
         let out_of_sight = fragment & 0x2000 != 0 || frame.is_partial;
         let offset = network + header_length;
-        Some(packet.with_transport(frame, header.protocol, offset, out_of_sight))
+        Some(packet.with_transport(frame, header.protocol, offset, out_of_sight, NO_LIMIT))
     }
 
     #[inline(always)]
@@ -253,6 +265,7 @@ impl Packet {
         }
         let mut next = header.next;
         let mut out_of_sight = frame.is_partial;
+        let mut limit = NO_LIMIT;
         for _ in 0..EXTENSIONS {
             if !is_extension(next) {
                 break;
@@ -267,9 +280,17 @@ impl Packet {
                 };
                 let place = u16::from_be(fragment.offset);
                 if place & 0xfff8 != 0 {
-                    return Some(packet);
+                    let next = extension.next;
+                    return Some(
+                        packet.later(next == IP_TCP || is_extension(next), place & 0xfff8),
+                    );
                 }
-                out_of_sight |= place & 1 != 0;
+                if place & 1 != 0 {
+                    out_of_sight = true;
+                    if limit == NO_LIMIT {
+                        limit = offset + size_of::<Fragment>() + FIRST;
+                    }
+                }
                 length = size_of::<Fragment>();
             } else if next == IP_AUTHENTICATION {
                 length = (extension.length as usize + 2) << 2;
@@ -278,16 +299,29 @@ impl Packet {
             // An even offset and a flag in its lowest bit.
             let known = forget(
                 own,
-                (offset + length) as u64 | u64::from(out_of_sight),
-                PAYLOAD,
+                (offset + length) as u64 | u64::from(out_of_sight) | (limit as u64) << 32,
+                PAYLOAD | PAYLOAD << 32,
             );
             out_of_sight = known & 1 != 0;
-            offset = (known & !1) as usize;
+            offset = (known & PAYLOAD & !1) as usize;
+            limit = (known >> 32) as usize;
         }
         if is_extension(next) {
             return Some(packet.with(Transport::Hidden));
         }
-        Some(packet.with_transport(frame, next, offset, out_of_sight))
+        Some(packet.with_transport(frame, next, offset, out_of_sight, limit))
+    }
+
+    /// A fragment that is not the first and starts at `place` of what was fragmented: it may
+    /// carry whatever it likes, unless it reaches into what the first one was judged by. Of
+    /// UDP that is its header alone, which no other fragment can reach.
+    #[inline(always)]
+    fn later(self, of_tcp: bool, place: u16) -> Self {
+        if of_tcp && (place as usize) < FIRST {
+            self.with(Transport::Hidden)
+        } else {
+            self
+        }
     }
 
     #[inline(always)]
@@ -297,6 +331,7 @@ impl Packet {
         protocol: u8,
         offset: usize,
         out_of_sight: bool,
+        limit: usize,
     ) -> Self {
         if offset > HEADERS {
             return self.with(Transport::Hidden);
@@ -306,7 +341,9 @@ impl Packet {
                 return self.cut(out_of_sight);
             };
             let payload = offset + ((header.data_offset >> 4) << 2) as usize;
-            if out_of_sight && self.header::<[u8; HEAD]>(frame, payload).is_none() {
+            if out_of_sight
+                && (payload + HEAD > limit || self.header::<[u8; HEAD]>(frame, payload).is_none())
+            {
                 return self.with(Transport::Hidden);
             }
             let mut packet = self.with(Transport::Tcp);
@@ -322,6 +359,9 @@ impl Packet {
             packet.with_ports(header.source, header.destination)
         } else if protocol == IP_UDP {
             match self.header::<Udp>(frame, offset) {
+                Some(_) if out_of_sight && offset + size_of::<Udp>() > limit => {
+                    self.with(Transport::Hidden)
+                }
                 Some(header) => self
                     .with(Transport::Udp)
                     .with_ports(header.source, header.destination),

@@ -390,8 +390,8 @@ impl Generator {
         let header = 20 + 4 * options;
         let fragment: u16 = match random.below(16) {
             0 => 0x2000,
-            1 => 0x2000 | random.one_of(&[1, 2, 185, 0x1fff]),
-            2 => random.one_of(&[1, 3, 0x1fff]),
+            1 => 0x2000 | random.one_of(&[1, 2, 9, 10, 185, 0x1fff]),
+            2 => random.one_of(&[1, 3, 9, 10, 0x1fff]),
             3 => 0x8000,
             _ => 0x4000,
         };
@@ -421,7 +421,7 @@ impl Generator {
             above.push(next);
             match kind {
                 44 => {
-                    let place = random.one_of(&[0u16, 0, 1, 1, 1, 6, 8, 9, 0xfff8]);
+                    let place = random.one_of(&[0u16, 0, 1, 1, 1, 6, 8, 9, 72, 73, 80, 0xfff8]);
                     above.push(random.byte());
                     above.extend(place.to_be_bytes());
                     above.extend([0, 0, 0, 7]);

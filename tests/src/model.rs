@@ -18,6 +18,9 @@ use crate::bpf::Verdict;
 /// The bytes of a CONNECT that have to be seen to know it: those of the shortest one there is.
 const CONNECT_HEAD: usize = 14;
 
+/// Below this, in units of 8 bytes, no later fragment of a TCP segment may start.
+const FIRST_UNITS: u16 = 10;
+
 /// The rules and the devices that the daemon has named.
 pub struct Model {
     /// What holds for every device.
@@ -378,12 +381,17 @@ fn parse_v4(bytes: &[u8]) -> Option<Packet<'_>> {
     let flags = word(header, 6)?;
     let (more_fragments, offset) = (flags & 0x2000 != 0, flags & 0x1fff);
     let header_length = usize::from(header[0] & 0x0f) * 4;
-    let transport = if header[0] >> 4 != 4 || header_length < 20 || offset != 0 {
+    let transport = if header[0] >> 4 != 4 || header_length < 20 {
         Transport::Other
+    } else if offset != 0 {
+        match header[9] {
+            6 if offset < FIRST_UNITS => Transport::Hidden,
+            _ => Transport::Other,
+        }
     } else {
         let body = packet.get(header_length..).unwrap_or_default();
         let claimed = claimed(total).saturating_sub(header_length);
-        parse_transport(header[9], body, claimed, more_fragments)
+        parse_transport(header[9], body, claimed, more_fragments, usize::MAX)
     };
     Some(Packet {
         source: address(12),
@@ -417,6 +425,8 @@ fn parse_v6(bytes: &[u8]) -> Option<Packet<'_>> {
 fn parse_extensions(mut next: u8, mut body: &[u8], mut claimed: usize) -> Transport<'_> {
     let mut more_fragments = false;
     let mut seen = 0;
+    // How much of the body belongs to the first fragment alone.
+    let mut own = usize::MAX;
     // IANA's list of extension headers without those that encrypt or are experiments.
     while matches!(next, 0 | 43 | 44 | 51 | 60 | 135 | 139 | 140) {
         seen += 1;
@@ -432,10 +442,21 @@ fn parse_extensions(mut next: u8, mut body: &[u8], mut claimed: usize) -> Transp
                 let Some(header) = body.get(..8) else {
                     return missing(more_fragments);
                 };
-                if u16::from_be_bytes([header[2], header[3]]) >> 3 != 0 {
-                    return Transport::Other;
+                let offset = u16::from_be_bytes([header[2], header[3]]) >> 3;
+                if offset != 0 {
+                    return match following {
+                        6 | 0 | 43 | 44 | 51 | 60 | 135 | 139 | 140 if offset < FIRST_UNITS => {
+                            Transport::Hidden
+                        }
+                        _ => Transport::Other,
+                    };
                 }
-                more_fragments |= header[3] & 1 != 0;
+                if header[3] & 1 != 0 {
+                    more_fragments = true;
+                    if own == usize::MAX {
+                        own = 8 + 8 * usize::from(FIRST_UNITS);
+                    }
+                }
                 8
             }
             // RFC 4302, 2.2: in words of 4 bytes, minus 2.
@@ -446,8 +467,11 @@ fn parse_extensions(mut next: u8, mut body: &[u8], mut claimed: usize) -> Transp
         next = following;
         body = body.get(length..).unwrap_or_default();
         claimed = claimed.saturating_sub(length);
+        if own != usize::MAX {
+            own = own.saturating_sub(length);
+        }
     }
-    parse_transport(next, body, claimed, more_fragments)
+    parse_transport(next, body, claimed, more_fragments, own)
 }
 
 fn parse_transport(
@@ -455,6 +479,7 @@ fn parse_transport(
     body: &[u8],
     claimed: usize,
     more_fragments: bool,
+    own: usize,
 ) -> Transport<'_> {
     match protocol {
         // RFC 9293, 3.1.
@@ -462,7 +487,7 @@ fn parse_transport(
             Some(header) => {
                 let length = usize::from(header[12] >> 4) * 4;
                 let payload = body.get(length..).unwrap_or_default();
-                if more_fragments && payload.len() < CONNECT_HEAD {
+                if more_fragments && (payload.len() < CONNECT_HEAD || length + CONNECT_HEAD > own) {
                     return Transport::Hidden;
                 }
                 let syn = header[13] & 0x02 != 0;
@@ -481,6 +506,7 @@ fn parse_transport(
         },
         // RFC 768.
         17 => match body.get(..8) {
+            Some(_) if more_fragments && own < 8 => Transport::Hidden,
             Some(header) => Transport::Udp {
                 from: u16::from_be_bytes([header[0], header[1]]),
                 port: u16::from_be_bytes([header[2], header[3]]),
