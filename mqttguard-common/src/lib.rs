@@ -13,7 +13,7 @@ mod mac;
 mod reason;
 mod rules;
 
-pub use bucket::{Bucket, Level};
+pub use bucket::{Bucket, Charge, Level};
 pub use device::{Counters, Levels, MacKey, Policy, Stranger, Told, policy_flags};
 pub use event::{EventRecord, event_flags};
 pub use flow::{Flow, FlowKey, flow_flags};
@@ -32,6 +32,14 @@ pub const MAX_DEVICES: u32 = 1024;
 /// The most MAC addresses the kernel program remembers that the daemon has not named. The least
 /// recently seen one makes room.
 pub const MAX_STRANGERS: u32 = 1024;
+
+/// New strangers that get an entry of their own, by interface and second. The others share one,
+/// and with it the limits of one stranger. An access point that comes up brings some dozens.
+pub const NEWCOMERS_PER_S: u64 = 100;
+
+/// Entries that strangers without their own share: an interface has the one at its index modulo
+/// this.
+pub const SHARED: u32 = 16;
 
 /// The most addresses of the router itself.
 pub const MAX_LOCAL: u32 = 256;
@@ -70,6 +78,6 @@ mod user {
     }
 
     plain!(
-        Counters, Exceptions, Flow, Levels, MacKey, Policy, PortWord, Rules, Stranger, Told
+        Counters, Exceptions, Flow, Level, Levels, MacKey, Policy, PortWord, Rules, Stranger, Told
     );
 }

@@ -34,6 +34,10 @@ pub enum Reason {
     /// The first bytes of a TCP stream in pieces that could hide an MQTT CONNECT: a segment too
     /// short to tell, out of order, or reaching back before the start.
     PlaintextSplit = 13,
+    /// More UDP packets in a second than the device's limits allow.
+    FloodUdp = 14,
+    /// More broadcasts and multicasts in a second than the device's limits allow.
+    FloodBroadcasts = 15,
 }
 
 /// The number stands for no [`Reason`].
@@ -45,7 +49,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All reasons, each at the index of its own number.
-    pub const ALL: [Reason; 14] = [
+    pub const ALL: [Reason; 16] = [
         Reason::Pass,
         Reason::Excepted,
         Reason::LocalPlaintext,
@@ -60,6 +64,8 @@ impl Reason {
         Reason::FloodBytes,
         Reason::FloodConnections,
         Reason::PlaintextSplit,
+        Reason::FloodUdp,
+        Reason::FloodBroadcasts,
     ];
 
     /// The stable name, as scripts see it.
@@ -79,6 +85,8 @@ impl Reason {
             Reason::FloodBytes => "flood-bytes",
             Reason::FloodConnections => "flood-connections",
             Reason::PlaintextSplit => "plaintext-split",
+            Reason::FloodUdp => "flood-udp",
+            Reason::FloodBroadcasts => "flood-broadcasts",
         }
     }
 
@@ -95,7 +103,11 @@ impl Reason {
     pub const fn is_flood(self) -> bool {
         matches!(
             self,
-            Reason::FloodPackets | Reason::FloodBytes | Reason::FloodConnections
+            Reason::FloodPackets
+                | Reason::FloodBytes
+                | Reason::FloodConnections
+                | Reason::FloodUdp
+                | Reason::FloodBroadcasts
         )
     }
 
@@ -133,6 +145,6 @@ mod tests {
             assert_eq!(usize::from(reason as u8), index);
             assert_eq!(Reason::try_from(reason as u8), Ok(reason));
         }
-        assert_eq!(Reason::try_from(14), Err(UnknownReason(14)));
+        assert_eq!(Reason::try_from(16), Err(UnknownReason(16)));
     }
 }

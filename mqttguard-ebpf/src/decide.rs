@@ -4,6 +4,7 @@ use mqttguard_common::{
     rule_flags,
 };
 
+use crate::bucket::admit;
 use crate::flow::{self, Place};
 use crate::frame::Frame;
 use crate::maps::{EXCEPTIONS, FRAMES, LOCAL, PORTS, PROCESSOR, RULES};
@@ -45,12 +46,14 @@ pub(crate) enum Verdict {
 /// Decides on one frame, counts it and tells the daemon if there is something to tell. The
 /// order of decisions, the first that applies is the reason:
 ///
-/// 1. What is not IP, behind up to two VLAN tags and PPPoE, passes.
+/// 1. What is not IP, behind up to two VLAN tags and PPPoE, passes, unless there is more than the
+///    limit of it to a group of hosts.
 /// 2. A blocked device's frames are dropped, except what it needs to keep its address, so that
 ///    it stays visible by it.
 /// 3. A quarantined device's MQTT is dropped: plaintext and TLS ports, a CONNECT on any port,
 ///    MQTT-SN, and whatever it sends to the broker's ports on the router.
-/// 4. Its token buckets: packets, bytes, new TCP connections.
+/// 4. Its token buckets: packets, bytes, broadcasts and multicasts, UDP packets, new TCP
+///    connections.
 /// 5. Plaintext MQTT, by TCP port or by a CONNECT, and MQTT-SN by UDP port: dropped unless the
 ///    router's own plaintext listener takes it or an exception lets it out. So are the pieces
 ///    of a TCP stream's first bytes that could be put together to a CONNECT; see
@@ -76,13 +79,14 @@ fn try_decide(frame: &Frame) -> Option<Verdict> {
     let own = PROCESSOR.get_ptr_mut(0)?;
     let ethernet = frame.at::<Ethernet>(0)?;
     let packet = Packet::parse(frame, ethernet, own);
-    let mut subject = Subject::of(Mac(ethernet.source), rules)?;
-    if packet.is(Transport::None) {
+    let now_ns = now_ns(own);
+    let mut subject = Subject::of(frame, Mac(ethernet.source), rules, now_ns)?;
+    let group = ethernet.is_group();
+    if packet.is(Transport::None) && !group {
         subject.count(frame, Reason::Pass as usize);
         return Some(Verdict::Pass);
     }
-    let now_ns = now_ns(own);
-    let reason = judge(frame, &packet, &mut subject, rules, now_ns, own);
+    let reason = judge(frame, &packet, group, &mut subject, rules, now_ns, own);
     let reason = forget(own, reason as u64, REASON_SLOTS as u64 - 1) as usize;
     subject.count(frame, reason);
     if DROPS & 1 << reason == 0 {
@@ -114,12 +118,25 @@ const DROPS: u64 = {
 fn judge(
     frame: &Frame,
     packet: &Packet,
+    group: bool,
     subject: &mut Subject<'_>,
     rules: &Rules,
     now_ns: u64,
     own: *mut Processor,
 ) -> Reason {
     let policy = subject.policy;
+    let levels = &mut *subject.levels;
+    if packet.is(Transport::None) {
+        return match admit(
+            &policy.broadcasts,
+            &mut levels.broadcasts,
+            now_ns,
+            frame.packets,
+        ) {
+            true => Reason::Pass,
+            false => Reason::FloodBroadcasts,
+        };
+    }
     if policy.flags & policy_flags::BLOCKED != 0 && !is_dhcp(frame, packet) {
         return Reason::Blocked;
     }
@@ -129,17 +146,26 @@ fn judge(
     if quarantined && mqtt.has(Mqtt::PLAIN | Mqtt::OTHER | Mqtt::SN) {
         return Reason::Quarantined;
     }
-    let levels = &mut *subject.levels;
-    if !policy
-        .packets
-        .admit(&mut levels.packets, now_ns, frame.packets)
-    {
+    if !admit(&policy.packets, &mut levels.packets, now_ns, frame.packets) {
         return Reason::FloodPackets;
     }
-    if !policy.bytes.admit(&mut levels.bytes, now_ns, frame.bytes) {
+    if !admit(&policy.bytes, &mut levels.bytes, now_ns, frame.bytes) {
         return Reason::FloodBytes;
     }
-    if packet.opens() && !policy.connections.admit(&mut levels.connections, now_ns, 1) {
+    if group
+        && !admit(
+            &policy.broadcasts,
+            &mut levels.broadcasts,
+            now_ns,
+            frame.packets,
+        )
+    {
+        return Reason::FloodBroadcasts;
+    }
+    if packet.is(Transport::Udp) && !admit(&policy.udp, &mut levels.udp, now_ns, frame.packets) {
+        return Reason::FloodUdp;
+    }
+    if packet.opens() && !admit(&policy.connections, &mut levels.connections, now_ns, 1) {
         return Reason::FloodConnections;
     }
     if packet.is(Transport::Hidden) {

@@ -1,8 +1,8 @@
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use mqttguard_common::{
-    Counters, EVENT_BYTES, Exceptions, FRAME_SLOTS, Flow, Levels, MAX_DEVICES, MAX_LOCAL,
-    MAX_PREFIXES, MAX_STRANGERS, MacKey, Policy, PortWord, Rules, Stranger, Told,
+    Counters, EVENT_BYTES, Exceptions, FRAME_SLOTS, Flow, Level, Levels, MAX_DEVICES, MAX_LOCAL,
+    MAX_PREFIXES, MAX_STRANGERS, MacKey, Policy, PortWord, Rules, SHARED, Stranger, Told,
 };
 
 use crate::packet::Address;
@@ -17,8 +17,7 @@ pub(crate) static DEVICES: HashMap<MacKey, u32> = HashMap::with_max_entries(MAX_
 #[map]
 pub(crate) static POLICIES: Array<Policy> = Array::with_max_entries(MAX_DEVICES, 0);
 
-/// The bucket levels of known devices. Two processors that meet in a level may charge it once
-/// instead of twice; the worst case is a limit times the number of processors.
+/// The bucket levels of known devices, shared by all processors.
 #[map]
 pub(crate) static LEVELS: Array<Levels> = Array::with_max_entries(MAX_DEVICES, 0);
 
@@ -35,10 +34,14 @@ pub(crate) static TOLD: Array<Told> = Array::with_max_entries(MAX_DEVICES, 0);
 pub(crate) static STRANGERS: LruHashMap<MacKey, Stranger> =
     LruHashMap::with_max_entries(MAX_STRANGERS, 0);
 
-/// 0: a stranger that was never seen, to start new ones from. 1: shared by those for whom no
-/// room was found.
+/// 0: a stranger that was never seen, to start new ones from. Behind it, those shared by
+/// strangers without an entry of their own, by interface.
 #[map]
-pub(crate) static SPARE: Array<Stranger> = Array::with_max_entries(2, 0);
+pub(crate) static SPARE: Array<Stranger> = Array::with_max_entries(1 + SHARED, 0);
+
+/// The bucket of new strangers, by interface index modulo its length.
+#[map]
+pub(crate) static NEWCOMERS: Array<Level> = Array::with_max_entries(FRAME_SLOTS, 0);
 
 /// What holds for every device, one row.
 #[map]

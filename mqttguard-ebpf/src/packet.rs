@@ -47,6 +47,16 @@ pub(crate) struct Ethernet {
     ether_type: u16,
 }
 
+impl Ethernet {
+    /// To more than one host: broadcast or multicast (IEEE 802, 8.2: the lowest bit of the first
+    /// byte).
+    #[inline(always)]
+    pub(crate) fn is_group(&self) -> bool {
+        let [first, ..] = self.destination;
+        u16::from_be(first) & 0x0100 != 0
+    }
+}
+
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Tag {

@@ -13,7 +13,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aya::Ebpf;
 use aya::maps::{Array, MapData, RingBuf};
@@ -59,6 +59,8 @@ pub const WIDE: KernelLimits = KernelLimits {
     packets_per_s: 1_000_000,
     bytes_per_s: 10_000_000_000,
     connections_per_s: 1_000_000,
+    udp_per_s: 1_000_000,
+    broadcasts_per_s: 1_000_000,
 };
 
 /// Rules that catch everything: port 1883, CONNECT, MQTT-SN; no listener, no exceptions.
@@ -173,6 +175,49 @@ impl Kernel {
         self.run_as(Hook::Tc, frame, segments, 1).0
     }
 
+    /// Floods one program from a thread on each of `cpus` processors at once. Returns how long
+    /// it was from the first frame to the last.
+    ///
+    /// # Panics
+    ///
+    /// As [`Kernel::run`].
+    pub fn run_everywhere(
+        &mut self,
+        hook: Hook,
+        frame: &[u8],
+        cpus: usize,
+        time: Duration,
+    ) -> Duration {
+        let program = match hook {
+            Hook::Xdp => object::xdp(&mut self.object).unwrap().fd().unwrap().as_fd(),
+            Hook::Tc => object::tc(&mut self.object).unwrap().fd().unwrap().as_fd(),
+        };
+        let barrier = std::sync::Barrier::new(cpus);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..cpus)
+                .map(|cpu| {
+                    let barrier = &barrier;
+                    scope.spawn(move || {
+                        pin_to(cpu);
+                        barrier.wait();
+                        let start = Instant::now();
+                        while start.elapsed() < time {
+                            test_run(program, frame, &mut [], 2_000).expect("BPF_PROG_TEST_RUN");
+                        }
+                        (start, Instant::now())
+                    })
+                })
+                .collect();
+            let times: Vec<_> = threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect();
+            let first = times.iter().map(|(start, _)| *start).min().unwrap();
+            let last = times.iter().map(|(_, end)| *end).max().unwrap();
+            last - first
+        })
+    }
+
     fn run_as(
         &mut self,
         hook: Hook,
@@ -273,6 +318,17 @@ pub fn require_root() {
         user == 0,
         "this test loads programs into the kernel and has to run as root, not as user {user}"
     );
+}
+
+/// Keeps this thread on one processor.
+fn pin_to(cpu: usize) {
+    // SAFETY: a set of bits, all of them clear, is valid; the calls read and write it alone.
+    let result = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(cpu, &mut set);
+        libc::sched_setaffinity(0, size_of_val(&set), &raw const set)
+    };
+    assert!(result == 0, "{}", io::Error::last_os_error());
 }
 
 /// Detaches a pinned link behind its owner's back (BPF_LINK_DETACH).

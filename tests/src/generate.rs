@@ -17,6 +17,8 @@ const UNLIMITED: KernelLimits = KernelLimits {
     packets_per_s: 0,
     bytes_per_s: 0,
     connections_per_s: 0,
+    udp_per_s: 0,
+    broadcasts_per_s: 0,
 };
 
 /// Source addresses of all frames: devices first, and some that nobody names.

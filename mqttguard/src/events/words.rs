@@ -162,6 +162,10 @@ fn frame_sentence(
         Reason::Quarantined => format!("is in quarantine and tried to speak MQTT{to}"),
         Reason::FloodPackets => format!("sends more packets a second than it may{to}"),
         Reason::FloodBytes => format!("sends more bytes a second than it may{to}"),
+        Reason::FloodUdp => format!("sends more UDP packets a second than it may{to}"),
+        Reason::FloodBroadcasts => {
+            format!("sends more broadcasts and multicasts a second than it may{to}")
+        }
         Reason::FloodConnections => format!("opens more connections a second than it may{to}"),
         Reason::Pass | Reason::Excepted | Reason::LocalPlaintext => format!("passed{to}"),
     };
