@@ -8,12 +8,16 @@
     clippy::indexing_slicing
 )]
 
-use std::net::IpAddr;
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpListener, TcpStream};
+use std::thread::sleep;
+use std::time::Duration;
 
 use mqttguard::enforce::Rules;
 use mqttguard_common::{Flow, Mac, Reason};
 use mqttguard_tests::bpf::{GOOD, Hook, Kernel, Verdict, rules};
 use mqttguard_tests::frames::{ACK, CLIENT_HELLO, Frame, SYN, connect};
+use mqttguard_tests::net::Namespace;
 
 const DEVICE: Mac = Mac([0x02, 0xc1, 0x1e, 0, 0, 1]);
 /// The number of the SYN: the first byte is 5 before the numbers go round.
@@ -309,4 +313,73 @@ fn a_syn_beyond_the_limit_leaves_no_trace() {
     stream.bytes(0, b"hello", Reason::Pass);
     stream.bytes(5, &[0x10], Reason::Pass);
     assert_eq!(Flow::SLOTS as usize * size_of::<Flow>(), 128 * 1024);
+}
+
+/// Linux at both ends: a client that writes single bytes, and a server that would read them.
+#[test]
+fn linux_does_not_get_a_connect_through_byte_by_byte() {
+    let (device, guarded) = (Namespace::new(), Namespace::new());
+    let path = guarded.path();
+    device.ip(&format!(
+        "link add mqgs0 address {DEVICE} type veth peer name mqgs1 netns {path}"
+    ));
+    device.ip("addr add 198.51.100.2/24 dev mqgs0");
+    device.ip("link set mqgs0 up");
+    guarded.ip("addr add 198.51.100.1/24 dev mqgs1");
+    guarded.ip("link set mqgs1 up");
+    let kernel = guarded.run(|| {
+        let mut kernel = Kernel::load(&rules());
+        kernel.tables.set_device(DEVICE, &GOOD).unwrap();
+        kernel.attach_tc("mqgs1");
+        kernel
+    });
+    let listener = guarded.run(|| TcpListener::bind("198.51.100.1:443").unwrap());
+    let open = || {
+        let client = device.run(|| TcpStream::connect("198.51.100.1:443").unwrap());
+        client.set_nodelay(true).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        server
+            .set_read_timeout(Some(Duration::from_millis(1_500)))
+            .unwrap();
+        (client, server)
+    };
+    let say = |client: &mut TcpStream, bytes: &[u8]| {
+        for byte in bytes {
+            client.write_all(&[*byte]).unwrap();
+            sleep(Duration::from_millis(30));
+        }
+    };
+    let mut buffer = [0; 64];
+
+    let (mut client, mut server) = open();
+    say(&mut client, &connect("MQTT", 4, 4));
+    let error = server.read(&mut buffer).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    assert!(kernel.frames(DEVICE, Reason::PlaintextSplit) > 0);
+
+    // In two pieces, of which the client's stack makes one when it sends them once more.
+    let (mut client, server) = open();
+    let packet = connect("MQTT", 4, 4);
+    client.write_all(&packet[..9]).unwrap();
+    client.write_all(&packet[9..]).unwrap();
+    let error = (&server).read(&mut buffer).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    assert!(kernel.frames(DEVICE, Reason::PlaintextConnect) > 0);
+
+    // What only begins the same way arrives, late: with the byte that tells it apart.
+    let (mut client, mut server) = open();
+    let other = [0x10, 0x20, 0x00, 0x07, 1, 2, 3];
+    say(&mut client, &other);
+    let mut found = [0; 7];
+    server.read_exact(&mut found).unwrap();
+    assert_eq!(found, other);
+
+    // And so does all else, at once.
+    let (mut client, mut server) = open();
+    let before = kernel.frames(DEVICE, Reason::PlaintextSplit);
+    let line = [b'o', b'k', 0x10, 0x20, 0x00, 0x04, b'M'];
+    say(&mut client, &line);
+    server.read_exact(&mut found).unwrap();
+    assert_eq!(found, line);
+    assert_eq!(kernel.frames(DEVICE, Reason::PlaintextSplit), before);
 }
