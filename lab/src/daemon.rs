@@ -22,6 +22,8 @@ pub struct GuardFiles {
     pub config: PathBuf,
     /// `data_dir`: certificates and the registry.
     pub data: PathBuf,
+    /// `run_dir`: the broker's journal.
+    pub run: PathBuf,
     /// `bpf_dir`: pins.
     pub bpf: PathBuf,
     /// Its log.
@@ -35,6 +37,7 @@ impl GuardFiles {
         let files = Self {
             config: dir.join("config/mqttguard"),
             data: dir.join("data"),
+            run: dir.join("run"),
             bpf: home.bpf_dir(),
             log: home.dir().join("mqttguard.log"),
             leases: leases.to_owned(),
@@ -50,11 +53,13 @@ impl GuardFiles {
             "config mqttguard 'main'\n\
              \tlist device 'br-lan'\n\
              \toption data_dir '{}'\n\
+             \toption run_dir '{}'\n\
              \toption bpf_dir '{}'\n\
              \toption lease_file '{}'\n\
              {main}\n\
              {sections}\n",
             self.data.display(),
+            self.run.display(),
             self.bpf.display(),
             self.leases.display()
         )

@@ -9,6 +9,10 @@ use anyhow::{Context, Result, bail};
 /// Names the daemon's executable. Without it the daemon is built, with profile `fast`.
 pub const DAEMON_VARIABLE: &str = "MQTTGUARD_DAEMON";
 
+/// Names the executable of the broker that is open to everybody. Without it that is built, with
+/// profile `fast`.
+pub const OPEN_BROKER_VARIABLE: &str = "MQTTGUARD_OPEN_BROKER";
+
 /// Cargo's target directory: where this very program was built.
 pub fn target_dir() -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
@@ -49,35 +53,46 @@ pub fn find_system(name: &str) -> Option<PathBuf> {
 
 /// The daemon's executable, built first if need be, once a process.
 pub fn daemon() -> Result<PathBuf> {
-    static DAEMON: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
-    DAEMON
-        .get_or_init(|| build_daemon().map_err(|error| format!("{error:#}")))
+    static DAEMON: OnceLock<Built> = OnceLock::new();
+    let build = || build(DAEMON_VARIABLE, &[], "mqttguard");
+    built(&DAEMON, build)
+}
+
+/// The executable of the broker that is open to everybody, built first if need be, once a
+/// process.
+pub fn open_broker() -> Result<PathBuf> {
+    static BROKER: OnceLock<Built> = OnceLock::new();
+    let example = ["--features", "open", "--example", "open_broker"];
+    let build = || build(OPEN_BROKER_VARIABLE, &example, "examples/open_broker");
+    built(&BROKER, build)
+}
+
+type Built = std::result::Result<PathBuf, String>;
+
+fn built(once: &OnceLock<Built>, build: impl FnOnce() -> Result<PathBuf>) -> Result<PathBuf> {
+    once.get_or_init(|| build().map_err(|error| format!("{error:#}")))
         .clone()
         .map_err(anyhow::Error::msg)
 }
 
-fn build_daemon() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os(DAEMON_VARIABLE) {
+/// Builds a program of the package `mqttguard`, unless `variable` names it.
+fn build(variable: &str, what: &[&str], program: &str) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(variable) {
         return Ok(PathBuf::from(path));
     }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "mqttguard",
-            "--profile",
-            "fast",
-        ])
+        .args(["build", "--quiet", "--package", "mqttguard"])
+        .args(["--profile", "fast"])
+        .args(what)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
-        .context("cannot start cargo to build the daemon")?;
+        .with_context(|| format!("cannot start cargo to build {program}"))?;
     if !output.status.success() {
         bail!(
-            "the daemon does not build:\n{}",
+            "{program} does not build:\n{}",
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    Ok(target_dir()?.join("fast/mqttguard"))
+    Ok(target_dir()?.join("fast").join(program))
 }

@@ -1,21 +1,36 @@
 mod admin;
 mod admit;
+mod authenticate;
 #[cfg(test)]
 mod check;
 mod connect;
+#[cfg(test)]
+mod durable;
 mod input;
+mod journal;
 mod lifecycle;
+mod memory;
 mod notices;
+mod partial;
 mod publish;
 mod route;
 mod subscribe;
 mod transmit;
+mod view;
+
+pub(crate) use notices::shorten;
+pub use view::SessionView;
 
 use std::collections::VecDeque;
 
+pub(crate) use memory::ALLOCATION;
+pub use memory::Pressure;
+
+use crate::bound::Met;
 use crate::codec::Malformed;
 use crate::connection::{Connection, State};
 use crate::identity::Identities;
+use crate::journal::Journal;
 use crate::message::Gauge;
 use crate::outbound::{Delivery, Held};
 use crate::reason::Reason;
@@ -40,14 +55,20 @@ pub struct ConnId {
 pub struct Config {
     /// Connections at the same time, in all.
     pub connections: u32,
-    /// Time from [`Broker::open`] to a complete CONNECT, in milliseconds.
+    /// Time from [`Broker::open`] to a complete CONNECT, and for all that the client has to say in
+    /// enhanced authentication before its CONNACK, in milliseconds.
     pub connect_timeout_ms: u64,
-    /// Largest CONNECT packet, in bytes.
+    /// Largest CONNECT packet, and AUTH packet before the CONNACK, in bytes.
     pub connect_size: u32,
     /// Sessions, connected or not, in all.
     pub sessions: u32,
-    /// Bytes of messages, queued or retained, in all. Packets that have come in part may take a
-    /// quarter as much besides.
+    /// Retained messages, in all.
+    pub retained_messages_total: u32,
+    /// Bytes of them.
+    pub retained_bytes_total: u64,
+    /// Bytes in all: of messages, queued or retained, and of the sessions, subscriptions and
+    /// connections themselves with their buffers. Packets that have come in part and
+    /// CONNECTs not decided on take a quarter of it at most. See [`Pressure`] for what happens before it is reached.
     pub memory: u64,
 }
 
@@ -87,6 +108,8 @@ pub enum Kick {
     Revoked,
     /// The broker stops (0x8B).
     ShuttingDown,
+    /// What the client proved itself with has expired (0xA0, maximum connect time).
+    Expired,
 }
 
 /// Counters since the start and levels of now.
@@ -96,16 +119,42 @@ pub struct Stats {
     pub connections: u64,
     /// Sessions now, connected or not.
     pub sessions: u64,
+    /// Sessions with a connection now, and the most there were at the same time.
+    pub connected: u64,
+    /// See [`Stats::connected`].
+    pub connected_max: u64,
+    /// Sessions that came to their end without a connection.
+    pub sessions_expired: u64,
+    /// Connections opened.
+    pub opened: u64,
+    /// CONNECT packets received.
+    pub connects: u64,
     /// Subscriptions now.
     pub subscriptions: u64,
-    /// Retained messages now.
+    /// Shared subscriptions among them, each member counted.
+    pub subscriptions_shared: u64,
+    /// Retained messages now, without the broker's own ([`Broker::publish_internal`]).
     pub retained: u64,
+    /// Messages held now: retained, and queued or in flight, those once for each session.
+    pub stored: u64,
     /// Bytes of messages held now, queued or retained.
     pub held_bytes: u64,
+    /// Bytes that count against [`Config::memory`] now.
+    pub memory_used: u64,
+    /// How short memory is.
+    pub memory_pressure: Pressure,
     /// PUBLISH packets received.
     pub messages_in: u64,
     /// PUBLISH packets sent.
     pub messages_out: u64,
+    /// Bytes of the payloads received in them.
+    pub payload_in: u64,
+    /// Bytes of the payloads sent in them.
+    pub payload_out: u64,
+    /// Packets of any type received.
+    pub packets_in: u64,
+    /// Packets of any type sent.
+    pub packets_out: u64,
     /// Bytes received.
     pub bytes_in: u64,
     /// Bytes sent.
@@ -124,15 +173,16 @@ pub struct Broker {
     connections: Slots<Connection>,
     /// Of the last connection.
     serial: u32,
-    sessions: Sessions,
-    identities: Identities,
-    subscriptions: Subscriptions,
-    retained: Retained,
+    pub(crate) sessions: Sessions,
+    pub(crate) identities: Identities,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) retained: Retained,
     timers: Timers,
     /// When expired retained messages are next cleared away.
     sweep: Time,
     gauge: Gauge,
-    held: Held,
+    pub(crate) held: Held,
+    pub(crate) journal: Journal,
     /// Bytes kept of packets that are not yet whole.
     partial: u64,
     ready: VecDeque<ConnId>,
@@ -141,6 +191,20 @@ pub struct Broker {
     requests: VecDeque<(ConnId, AuthRequest)>,
     notices: VecDeque<Notice>,
     stats: Stats,
+    met: Met,
+    pressure: Pressure,
+    /// When memory is looked at next while it is short.
+    look_at: Time,
+    /// Before this, room is not made again.
+    relieve_at: Time,
+    /// Bytes of answers not fetched.
+    outboxes: u64,
+    /// Bytes of CONNECTs that wait for their decisions.
+    undecided: Gauge,
+    /// Bytes of topic aliases.
+    aliases: u64,
+    /// [`Broker::set_outside_memory`].
+    outside: u64,
     /// Client identifiers assigned so far.
     assigned: u64,
     router: route::Router,
@@ -170,8 +234,13 @@ impl From<Malformed> for Fault {
 }
 
 impl Broker {
-    /// An empty broker.
+    /// An empty broker. It keeps no journal: [`crate::Restore`] makes one that does.
     pub fn new(config: Config) -> Broker {
+        Broker::over(config, Gauge::default())
+    }
+
+    /// With messages that are there already.
+    pub(crate) fn over(config: Config, gauge: Gauge) -> Broker {
         Broker {
             config,
             keep_alive_max_s: 0,
@@ -183,14 +252,23 @@ impl Broker {
             retained: Retained::default(),
             timers: Timers::default(),
             sweep: Time::NEVER,
-            gauge: Gauge::default(),
+            gauge,
             held: 0,
+            journal: Journal::default(),
             partial: 0,
             ready: VecDeque::new(),
             unfinished: Vec::new(),
             requests: VecDeque::new(),
             notices: VecDeque::new(),
             stats: Stats::default(),
+            met: Met::default(),
+            pressure: Pressure::None,
+            look_at: Time::NEVER,
+            relieve_at: Time(0),
+            outboxes: 0,
+            undecided: Gauge::default(),
+            aliases: 0,
+            outside: 0,
             assigned: 0,
             router: route::Router::default(),
             codes: Vec::new(),
@@ -210,6 +288,7 @@ impl Broker {
         if self.connections.len() >= self.config.connections as usize {
             return Err(Full);
         }
+        self.stats.opened += 1;
         self.serial = self.serial.wrapping_add(1);
         let serial = self.serial;
         let id = ConnId {
@@ -238,7 +317,7 @@ impl Broker {
         }
     }
 
-    /// The next CONNECT that waits for [`Broker::decide`].
+    /// The next CONNECT or AUTH that waits for [`Broker::decide`].
     pub fn next_request(&mut self) -> Option<(ConnId, AuthRequest)> {
         loop {
             let (id, request) = self.requests.pop_front()?;
@@ -269,10 +348,19 @@ impl Broker {
             connections: self.connections.len() as u64,
             sessions: self.sessions.len() as u64,
             subscriptions: self.subscriptions.count(),
-            retained: self.retained.len() as u64,
+            subscriptions_shared: self.subscriptions.shared(),
+            retained: self.retained.of_clients() as u64,
+            stored: self.held.saturating_add(self.retained.len() as u64),
             held_bytes: self.held_bytes(),
+            memory_used: self.memory_used(),
+            memory_pressure: self.pressure,
             ..self.stats
         }
+    }
+
+    /// How often each of [`crate::BOUNDS`] was met, by its name.
+    pub fn limits_met(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.met.iter()
     }
 
     /// Bytes of messages, and of the entries that queue them.
@@ -315,6 +403,9 @@ impl Broker {
             let len = conn.outbox.len().saturating_sub(before);
             if len > conn.maximum_packet_size as usize {
                 conn.outbox.truncate(before);
+            } else {
+                self.stats.packets_out += 1;
+                self.outboxes += len as u64;
             }
             if !conn.ready {
                 conn.ready = true;

@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
+use crate::broker::ALLOCATION;
 use crate::bucket::Bucket;
 use crate::codec::publish::Alias;
+use crate::message::Hold;
 use crate::session::Will;
-use crate::{ConnId, Time, Version};
+use crate::{ConnId, Limits, OverRate, Time, Version};
 
 /// Topic aliases that we hand out and take, each (MQTT 5 section 3.3.2.3.4).
 pub(crate) const ALIASES: u16 = 16;
@@ -16,6 +18,8 @@ pub(crate) enum State {
     AwaitingConnect,
     /// CONNECT came, the decision is the caller's.
     AwaitingDecision(Box<Pending>),
+    /// An AUTH went out, the client's is awaited: it or a DISCONNECT comes next (`MQTT-3.1.2-30`).
+    AwaitingAuth(Box<Pending>),
     /// The client is in, with the session of this index.
     Connected(u32),
     /// Nothing is read any more; what is left is sent.
@@ -29,6 +33,41 @@ pub(crate) struct Pending {
     pub(crate) session_expiry_s: u32,
     pub(crate) receive_maximum: u16,
     pub(crate) will: Option<Box<Will>>,
+    /// What it takes in memory, with the caller's copy.
+    pub(crate) _hold: Hold,
+    /// When the time to CONNECT is over.
+    pub(crate) deadline: Time,
+}
+
+/// Enhanced authentication on one connection (section 4.12).
+pub(crate) struct Authentication {
+    /// The one of CONNECT, for good.
+    pub(crate) method: Box<str>,
+    /// AUTH packets from the client in this exchange.
+    pub(crate) steps: u8,
+    /// Where a re-authentication is.
+    pub(crate) again: Again,
+}
+
+impl Authentication {
+    pub(crate) fn new(method: &str) -> Authentication {
+        Authentication {
+            method: method.into(),
+            steps: 0,
+            again: Again::Idle,
+        }
+    }
+}
+
+/// Where a re-authentication is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// None is under way.
+    Idle,
+    /// It is the caller's to decide.
+    AwaitingDecision,
+    /// It is the client's to answer.
+    AwaitingAuth,
 }
 
 /// One transport connection.
@@ -63,6 +102,8 @@ pub(crate) struct Connection {
     pub(crate) messages: Bucket,
     pub(crate) bytes: Bucket,
     pub(crate) aliases: Option<Box<Aliases>>,
+    /// If CONNECT had an Authentication Method.
+    pub(crate) authentication: Option<Box<Authentication>>,
 }
 
 impl Connection {
@@ -86,6 +127,7 @@ impl Connection {
             messages: Bucket::default(),
             bytes: Bucket::default(),
             aliases: None,
+            authentication: None,
         }
     }
 
@@ -95,6 +137,15 @@ impl Connection {
             State::Connected(session) => Some(session),
             _ => None,
         }
+    }
+
+    /// Whether what comes above its rate is refused, and not paced.
+    pub(crate) fn is_refused_over_rate(&self, limits: &Limits) -> bool {
+        self.version == Version::V5 && limits.over_rate == OverRate::Refuse
+    }
+
+    pub(crate) fn alias_bytes(&self) -> u64 {
+        self.aliases.as_ref().map_or(0, |aliases| aliases.bytes())
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -136,6 +187,13 @@ impl Aliases {
         self.incoming_bytes = bytes;
         *entry = name.into();
         Ok(())
+    }
+
+    /// What it takes in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let names = self.incoming.len() + self.outgoing.len();
+        let entries = names * (size_of::<Box<str>>() + ALLOCATION);
+        (size_of::<Aliases>() + entries + self.incoming_bytes + self.outgoing_bytes) as u64
     }
 
     /// The topic name behind an alias that was set.

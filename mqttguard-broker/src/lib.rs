@@ -7,8 +7,8 @@
 //!
 //! 1. [`Broker::open`] when a transport connection was accepted.
 //! 2. [`Broker::receive`] with bytes as they come, in pieces of any size.
-//! 3. After any call: [`Broker::next_request`] for CONNECTs to decide on (answer with
-//!    [`Broker::decide`], at once or later), [`Broker::next_ready`] for connections that have
+//! 3. After any call: [`Broker::next_request`] for CONNECTs and AUTHs to decide on (answer
+//!    with [`Broker::decide`], at once or later), [`Broker::next_ready`] for connections that have
 //!    something to say (fetch it with [`Broker::transmit`]), [`Broker::next_notice`] for what is
 //!    worth telling.
 //! 4. [`Broker::tick`] no later than [`Broker::deadline`].
@@ -26,7 +26,9 @@
 //! - `outbound`: the queues and the window of one session.
 //! - `session`, `connection`, `identity`: what outlives what: a connection serves a session, a
 //!   session belongs to an identity, and quotas are counted there.
+//! - `journal`, `restore`: what outlives a crash, to bytes and back.
 //! - `broker`: what happens on each packet, and the order in which it does.
+//! - [`bridge`]: a wire between a session here and one of another server; a client of both.
 //!
 //! # What is promised
 //!
@@ -36,23 +38,28 @@
 //! - A publish that no grant covers is refused with a reason code in MQTT 5; MQTT 3 has none, so
 //!   it is acknowledged and dropped. Either way it is told.
 //! - At [`Config::memory`] new messages are refused: with a reason code in MQTT 5; a client of
-//!   MQTT 3 is cut off with its message unacknowledged.
+//!   MQTT 3 is cut off with its message unacknowledged. [`Pressure`] says what gives way before.
 //! - An identity may leave twice as many sessions as it may have connections; the one abandoned
 //!   first makes way for a new one.
-//! - Client identifiers are an identity's own. While one is in use by a connection, another
-//!   identity is refused it.
+//! - Client identifiers are an identity's own: a session is named by both together. Who comes
+//!   with another identity's client identifier neither takes its session over nor keeps it out,
+//!   connected or not (`MQTT-3.1.4-3` holds within an identity).
 #![forbid(unsafe_code)]
 
 mod access;
+mod bound;
+pub mod bridge;
 mod broker;
 mod bucket;
 mod codec;
 mod connection;
 mod identity;
+mod journal;
 mod message;
 mod notice;
 mod outbound;
 mod reason;
+mod restore;
 mod retained;
 mod session;
 mod slots;
@@ -64,7 +71,12 @@ mod topic;
 #[cfg(test)]
 mod tests;
 
-pub use access::{AuthRequest, Decision, Grants, Limits, Refusal, Version};
-pub use broker::{Broker, Config, ConnId, Flow, Full, Kick, Stats, Transmit};
+pub use access::{AuthRequest, Decision, Grants, Limits, OverRate, Refusal, Stage, Version};
+pub use bound::{BOUNDS, Bound};
+pub use broker::{
+    Broker, Config, ConnId, Flow, Full, Kick, Pressure, SessionView, Stats, Transmit,
+};
+pub use journal::{Boot, Clock};
 pub use notice::{Access, Notice, NoticeKind};
+pub use restore::{Outcome, Restore, Segment};
 pub use time::Time;

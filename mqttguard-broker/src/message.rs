@@ -1,10 +1,11 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::Time;
 use crate::codec::QoS;
 use crate::codec::publish::Content;
+use crate::journal::record::Body;
 
 /// What a message costs besides its bytes: its own fields and the allocator's.
 const OVERHEAD: usize = 96;
@@ -20,6 +21,28 @@ impl Gauge {
     }
 }
 
+/// Bytes that count in a gauge as long as this lives.
+pub(crate) struct Hold {
+    gauge: Gauge,
+    bytes: usize,
+}
+
+impl Hold {
+    pub(crate) fn new(gauge: &Gauge, bytes: usize) -> Hold {
+        gauge.0.fetch_add(bytes, Ordering::Relaxed);
+        Hold {
+            gauge: gauge.clone(),
+            bytes,
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.gauge.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// An application message, shared by everybody who waits for it.
 pub(crate) struct Message {
     gauge: Gauge,
@@ -32,6 +55,10 @@ pub(crate) struct Message {
     pub(crate) qos: QoS,
     /// As the publisher set it.
     pub(crate) retain: bool,
+    /// Names it in the journal; 0 until it is written there.
+    pub(crate) serial: AtomicU64,
+    /// The journal's segment that it was last written to; 0 is none.
+    pub(crate) generation: AtomicU32,
 }
 
 impl Message {
@@ -61,6 +88,26 @@ impl Message {
                 .map_or(Time(u64::MAX), |s| now + Duration::from_secs(u64::from(s))),
             qos,
             retain,
+            serial: AtomicU64::new(0),
+            generation: AtomicU32::new(0),
+        };
+        gauge.0.fetch_add(message.size(), Ordering::Relaxed);
+        message
+    }
+
+    /// A message as the journal has it.
+    pub(crate) fn restored(gauge: &Gauge, serial: u64, expires: Time, body: &Body<'_>) -> Message {
+        let bytes = [body.topic.as_bytes(), body.properties, body.payload].concat();
+        let message = Message {
+            gauge: gauge.clone(),
+            bytes: bytes.into_boxed_slice(),
+            topic_len: u16::try_from(body.topic.len()).unwrap_or(u16::MAX),
+            properties_len: u32::try_from(body.properties.len()).unwrap_or(u32::MAX),
+            expires,
+            qos: body.qos,
+            retain: body.retain,
+            serial: AtomicU64::new(serial),
+            generation: AtomicU32::new(0),
         };
         gauge.0.fetch_add(message.size(), Ordering::Relaxed);
         message

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::{ConnId, Version};
+use crate::{ConnId, Pressure, Version};
 
 /// Something worth telling. At most a few a second come for one connection and kind; the rest
 /// are counted in the next one's [`Notice::suppressed`].
@@ -60,6 +60,15 @@ pub enum NoticeKind {
         /// The topic name or filter it asked for; of a long one the beginning.
         topic: String,
     },
+    /// Memory has become short, or is no longer; about nobody in particular.
+    Memory {
+        /// How short it is now.
+        pressure: Pressure,
+        /// Bytes held.
+        used: u64,
+        /// [`crate::Config::memory`].
+        allowed: u64,
+    },
     /// A limit was met.
     Limit {
         /// The field of [`crate::Limits`] or [`crate::Config`], such as `packet_size`.
@@ -67,6 +76,4 @@ pub enum NoticeKind {
         /// The most that is allowed, in the limit's own unit.
         allowed: u64,
     },
-    /// A client of another identity tried to take over a client identifier in use.
-    TakeoverRefused,
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use crate::Time;
 use crate::codec::QoS;
+use crate::journal::Log;
 use crate::message::Message;
 use crate::subscriptions::Share;
 
 /// An emptied queue gives its memory back above this many entries.
 const KEEP: usize = 16;
-/// Packet identifiers are 1 to 65,535.
-const PACKET_IDS: usize = 65_535;
+/// Packet identifiers are 1 to 65,534. The last one there is stays free: a bridge passes ours on
+/// as its own, and has packets of its own to send.
+const PACKET_IDS: usize = 65_534;
 
 /// The subscription identifiers of one delivery.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +24,15 @@ pub(crate) enum Ids {
     Many(Box<IdList>),
     /// Of a shared subscription, which may have to give it to another member.
     Shared(Share, u32),
+    /// Likewise, while the shared subscription is yet to be restored.
+    Named(Box<Named>),
+}
+
+/// The filter of a shared subscription, and the subscription identifier.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) filter: Box<str>,
+    pub(crate) id: u32,
 }
 
 /// More than one, in the order they were found.
@@ -39,7 +50,7 @@ impl Ids {
             Ids::One(first) => *self = Ids::Many(Box::new(IdList(vec![*first, id]))),
             Ids::Many(list) => list.0.push(id),
             // What comes by a shared subscription comes by no other.
-            Ids::Shared(..) => {}
+            Ids::Shared(..) | Ids::Named(_) => {}
         }
     }
 
@@ -48,6 +59,7 @@ impl Ids {
             Ids::None | Ids::Shared(_, 0) => &[],
             Ids::One(id) | Ids::Shared(_, id) => std::slice::from_ref(id),
             Ids::Many(list) => &list.0,
+            Ids::Named(_) => &[],
         }
     }
 }
@@ -58,7 +70,7 @@ pub(crate) struct Delivery {
     pub(crate) message: Arc<Message>,
     pub(crate) ids: Ids,
     /// Place among all deliveries of the session; wraps.
-    order: u32,
+    pub(crate) order: u32,
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
 }
@@ -76,6 +88,11 @@ impl Delivery {
 }
 
 impl Delivery {
+    /// Of QoS 1 or 2: it is kept for a client that is away.
+    pub(crate) fn is_assured(&self) -> bool {
+        self.qos != QoS::AtMostOnce
+    }
+
     /// The shared subscription that it came by.
     pub(crate) fn share(&self) -> Option<Share> {
         match self.ids {
@@ -86,7 +103,7 @@ impl Delivery {
 }
 
 /// A delivery with a packet identifier.
-enum InFlight {
+pub(crate) enum InFlight {
     /// The PUBLISH went out and PUBACK or PUBREC is awaited.
     Sent(Delivery),
     /// PUBREC came, the PUBREL went out and PUBCOMP is awaited.
@@ -207,28 +224,53 @@ impl Outbound {
 
     /// Drops what has expired from the queues. They are not looked through in vain: a full queue
     /// of somebody who does not read must not cost a search for each message to it.
-    pub(crate) fn expire(&mut self, now: Time, held: &mut Held) {
+    pub(crate) fn expire(&mut self, now: Time, held: &mut Held, log: &mut Log<'_>) {
         if now < self.expires {
             return;
         }
-        self.retain(held, |delivery| !delivery.message.is_expired(now));
+        self.retain(held, log, |delivery| !delivery.message.is_expired(now));
         let waiting = self.fleeting.iter().chain(&self.assured);
         self.expires = waiting.map(expiry).min().unwrap_or(Time::NEVER);
     }
 
     /// Keeps of what waits only what `keep` says. What is in flight is not touched.
-    pub(crate) fn retain(&mut self, held: &mut Held, keep: impl Fn(&Delivery) -> bool) {
+    pub(crate) fn retain(
+        &mut self,
+        held: &mut Held,
+        log: &mut Log<'_>,
+        keep: impl Fn(&Delivery) -> bool,
+    ) {
         let bytes = &mut self.bytes;
         for queue in [&mut self.fleeting, &mut self.assured] {
             queue.retain(|delivery| {
                 let kept = keep(delivery);
                 if !kept {
+                    log.dropped(delivery);
                     *bytes = bytes.saturating_sub(delivery.message.size());
                     *held = held.saturating_sub(1);
                 }
                 kept
             });
         }
+    }
+
+    /// Bytes of all that waits or is in flight.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Bytes of QoS 0 that waits.
+    pub(crate) fn fleeting_bytes(&self) -> usize {
+        self.fleeting.iter().map(|d| d.message.size()).sum()
+    }
+
+    /// Drops QoS 0 that waits. Answers how much.
+    pub(crate) fn drop_fleeting(&mut self, held: &mut Held) -> u64 {
+        let fleeting = std::mem::take(&mut self.fleeting);
+        for delivery in &fleeting {
+            self.forget(delivery, held);
+        }
+        fleeting.len() as u64
     }
 
     /// Whether one more QoS 1 or 2 message would be sent at once.
@@ -239,7 +281,12 @@ impl Outbound {
 
     /// Takes out what came by shared subscriptions and was not sent; with `in_flight` also what
     /// was sent at QoS 1 and not acknowledged (`MQTT-4.8.2-5` rules QoS 2 out).
-    pub(crate) fn take_shared(&mut self, in_flight: bool, held: &mut Held) -> Vec<Delivery> {
+    pub(crate) fn take_shared(
+        &mut self,
+        in_flight: bool,
+        held: &mut Held,
+        log: &mut Log<'_>,
+    ) -> Vec<Delivery> {
         let mut taken = Vec::new();
         if in_flight {
             let sent = self.window.iter().filter_map(|entry| match entry {
@@ -257,7 +304,7 @@ impl Outbound {
                 .cloned(),
         );
         if !taken.is_empty() {
-            self.retain(held, |d| d.qos == QoS::AtMostOnce || !shared(d));
+            self.retain(held, log, |d| d.qos == QoS::AtMostOnce || !shared(d));
         }
         taken
     }
@@ -297,6 +344,7 @@ impl Outbound {
         now: Time,
         maximum: u16,
         held: &mut Held,
+        log: &mut Log<'_>,
     ) -> Option<(u16, Delivery)> {
         loop {
             let assured = if self.may_send(maximum) {
@@ -319,12 +367,14 @@ impl Outbound {
             give_back(queue);
             self.forget(&delivery, held);
             if delivery.message.is_expired(now) {
+                log.dropped(&delivery);
                 continue;
             }
             if fleeting_first {
                 return Some((0, delivery));
             }
             let id = self.launch(delivery.clone(), held);
+            log.sent(&delivery, id);
             return Some((id, delivery));
         }
     }
@@ -461,6 +511,22 @@ impl Outbound {
         (place < self.window.len()).then_some(place)
     }
 
+    /// QoS 1 and 2 deliveries that wait, in their order.
+    pub(crate) fn assured(&self) -> impl Iterator<Item = &Delivery> {
+        self.assured.iter()
+    }
+
+    /// What is in flight, by packet identifier, in its order.
+    pub(crate) fn window(&self) -> impl Iterator<Item = (u16, &InFlight)> {
+        let ids = (0..).map(|place| self.id_at(place));
+        ids.zip(&self.window)
+    }
+
+    /// The delivery that was queued last.
+    pub(crate) fn newest(&self) -> Option<&Delivery> {
+        self.assured.back()
+    }
+
     /// Forgets everything; what waited in the queues is left for the caller to count.
     pub(crate) fn clear(&mut self, held: &mut Held) {
         let in_flight = self
@@ -473,8 +539,7 @@ impl Outbound {
         *self = Outbound::default();
     }
 
-    /// Entries that count in [`Held`].
-    #[cfg(test)]
+    /// Messages that wait or were sent and not acknowledged: the entries that count in [`Held`].
     pub(crate) fn held(&self) -> u64 {
         let in_flight = self
             .window
@@ -482,6 +547,74 @@ impl Outbound {
             .filter(|e| matches!(e, InFlight::Sent(_)))
             .count();
         (self.waiting() + in_flight) as u64
+    }
+}
+
+/// What the journal says of a session's queues, applied again.
+impl Outbound {
+    /// Takes out what waits in this place of the order.
+    pub(crate) fn take_out(&mut self, order: u32, held: &mut Held) -> Option<Delivery> {
+        let place = self.assured.iter().position(|d| d.order == order)?;
+        let delivery = self.assured.remove(place)?;
+        self.forget(&delivery, held);
+        Some(delivery)
+    }
+
+    /// Puts a delivery in flight under the packet identifier that it had; without one, its PUBREC
+    /// has come.
+    pub(crate) fn relaunch(&mut self, id: u16, delivery: Option<Delivery>, held: &mut Held) {
+        if self.window.is_empty() {
+            self.first = id.saturating_sub(1);
+        }
+        let entry = match delivery {
+            Some(delivery) => {
+                self.bytes += delivery.message.size();
+                *held += 1;
+                InFlight::Sent(delivery)
+            }
+            None => InFlight::Released,
+        };
+        // Identifiers between are of deliveries that are finished.
+        while self.place(id).is_none() && self.window.len() < PACKET_IDS {
+            self.window.push_back(InFlight::Done);
+        }
+        let place = self.place(id);
+        if let Some(found) = place.and_then(|place| self.window.get_mut(place))
+            && let InFlight::Sent(before) = std::mem::replace(found, entry)
+        {
+            self.forget(&before, held);
+        }
+    }
+
+    /// Goes on behind all that is there, and answers how much that is.
+    pub(crate) fn settle(&mut self) -> u64 {
+        let in_flight = self.window.iter().filter_map(|entry| match entry {
+            InFlight::Sent(delivery) => Some(delivery.order),
+            InFlight::Released | InFlight::Done => None,
+        });
+        let waiting = self.assured.iter().map(|delivery| delivery.order);
+        let orders = in_flight.chain(waiting);
+        let later = |a: &u32, b: &u32| (a.wrapping_sub(*b) as i32).cmp(&0);
+        self.order = orders.max_by(later).map_or(0, |last| last.wrapping_add(1));
+        self.held()
+    }
+
+    /// Finds the shared subscriptions again that deliveries came by.
+    pub(crate) fn rename(&mut self, find: impl Fn(&str) -> Option<Share>) {
+        let in_flight = self.window.iter_mut().filter_map(|entry| match entry {
+            InFlight::Sent(delivery) => Some(delivery),
+            InFlight::Released | InFlight::Done => None,
+        });
+        for delivery in in_flight.chain(&mut self.assured) {
+            if let Ids::Named(named) = &delivery.ids {
+                let id = named.id;
+                delivery.ids = match find(&named.filter) {
+                    Some(share) => Ids::Shared(share, id),
+                    None if id == 0 => Ids::None,
+                    None => Ids::One(id),
+                };
+            }
+        }
     }
 }
 

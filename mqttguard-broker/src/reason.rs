@@ -7,6 +7,9 @@ impl Reason {
     pub(crate) const SUCCESS: Reason = Reason(0x00);
     pub(crate) const NO_MATCHING_SUBSCRIBERS: Reason = Reason(0x10);
     pub(crate) const NO_SUBSCRIPTION_EXISTED: Reason = Reason(0x11);
+    pub(crate) const CONTINUE_AUTHENTICATION: Reason = Reason(0x18);
+    pub(crate) const REAUTHENTICATE: Reason = Reason(0x19);
+    pub(crate) const UNSPECIFIED_ERROR: Reason = Reason(0x80);
     pub(crate) const MALFORMED_PACKET: Reason = Reason(0x81);
     pub(crate) const PROTOCOL_ERROR: Reason = Reason(0x82);
     pub(crate) const UNSUPPORTED_PROTOCOL_VERSION: Reason = Reason(0x84);
@@ -29,6 +32,7 @@ impl Reason {
     pub(crate) const QUOTA_EXCEEDED: Reason = Reason(0x97);
     pub(crate) const ADMINISTRATIVE_ACTION: Reason = Reason(0x98);
     pub(crate) const RETAIN_NOT_SUPPORTED: Reason = Reason(0x9A);
+    pub(crate) const MAXIMUM_CONNECT_TIME: Reason = Reason(0xA0);
 
     /// The code says that something failed.
     pub(crate) fn is_error(self) -> bool {

@@ -48,6 +48,14 @@ pub(crate) struct Source {
     pub(crate) session: u64,
 }
 
+impl Source {
+    /// The broker itself: counts for nobody, and is no session's own.
+    pub(crate) const BROKER: Source = Source {
+        owner: u32::MAX,
+        session: 0,
+    };
+}
+
 /// What was taken out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Removed {
@@ -59,6 +67,10 @@ pub(crate) struct Removed {
 #[derive(Default)]
 pub(crate) struct Retained {
     messages: BTreeMap<ByTopic, Source>,
+    /// How many of them are the broker's own.
+    own: usize,
+    /// Bytes of all.
+    bytes: u64,
 }
 
 /// Where a search for matches stands. The messages may change between one step and the next.
@@ -81,6 +93,23 @@ impl Retained {
         self.messages.len()
     }
 
+    /// Without the broker's own.
+    pub(crate) fn of_clients(&self) -> usize {
+        self.messages.len().saturating_sub(self.own)
+    }
+
+    /// Bytes of all.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What the index takes in memory, beside the messages.
+    pub(crate) fn index_bytes(&self) -> u64 {
+        // A B-tree's nodes are two thirds full, about.
+        let entry = size_of::<(ByTopic, Source)>() * 3 / 2;
+        (self.messages.len() * entry) as u64
+    }
+
     /// The owner and size of what is retained for a topic name.
     pub(crate) fn get(&self, name: &str) -> Option<Removed> {
         let (message, source) = self.messages.get_key_value(name)?;
@@ -93,12 +122,18 @@ impl Retained {
     /// Retains a message in the place of the one of before.
     pub(crate) fn set(&mut self, message: Arc<Message>, source: Source) {
         // The key is the message: an insert alone would keep the old one.
-        self.messages.remove(message.topic());
+        self.remove(message.topic());
+        self.own += usize::from(source == Source::BROKER);
+        self.bytes += message.size() as u64;
         self.messages.insert(ByTopic(message), source);
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<Removed> {
         let (message, source) = self.messages.remove_entry(name)?;
+        self.bytes = self.bytes.saturating_sub(message.0.size() as u64);
+        self.own = self
+            .own
+            .saturating_sub(usize::from(source == Source::BROKER));
         Some(Removed {
             owner: source.owner,
             size: message.0.size(),
@@ -110,18 +145,30 @@ impl Retained {
         &mut self,
         now: Time,
         owner: Option<u32>,
-        mut removed: impl FnMut(Removed),
+        mut removed: impl FnMut(&Message, Removed),
     ) {
+        let bytes = &mut self.bytes;
         self.messages.retain(|message, source| {
             let gone = message.0.is_expired(now) || owner == Some(source.owner);
             if gone {
-                removed(Removed {
-                    owner: source.owner,
-                    size: message.0.size(),
-                });
+                let (owner, size) = (source.owner, message.0.size());
+                *bytes = bytes.saturating_sub(size as u64);
+                removed(&message.0, Removed { owner, size });
             }
             !gone
         });
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = usize> {
+        self.messages.keys().map(|message| message.0.size())
+    }
+
+    /// The first message behind this topic, or the first of all.
+    pub(crate) fn after(&self, topic: Option<&str>) -> Option<(&Arc<Message>, Source)> {
+        let from = topic.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = self.messages.range::<str, _>((from, Bound::Unbounded));
+        rest.next().map(|(message, source)| (&message.0, *source))
     }
 
     /// Whether any message expires at all.

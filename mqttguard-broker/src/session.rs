@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hashbrown::HashTable;
 
+use crate::broker::ALLOCATION;
 use crate::bucket::Bucket;
 use crate::codec::QoS;
 use crate::message::Message;
@@ -11,7 +12,7 @@ use crate::outbound::{Outbound, Room};
 use crate::retained::Cursor;
 use crate::slots::Slots;
 use crate::subscriptions::Key;
-use crate::{ConnId, Grants, Limits, Time};
+use crate::{ConnId, Grants, Limits, Time, topic};
 
 /// Notices of one kind: a few at once, then two a second.
 const NOTICES_PER_S: u32 = 2;
@@ -23,9 +24,14 @@ pub(crate) struct Session {
     /// Index of the identity it belongs to.
     pub(crate) identity: u32,
     pub(crate) grants: Arc<Grants>,
+    pub(crate) exceptions: Exceptions,
     pub(crate) limits: Arc<Limits>,
-    /// Tells sessions of the same index apart.
+    /// Tells sessions of the same index apart, and names it in the journal.
     pub(crate) serial: u64,
+    /// What the journal has of it.
+    pub(crate) kept: Kept,
+    /// It ended with its connection in a crash; only its will is left.
+    pub(crate) ghost: bool,
     /// The connection of now, or the last one.
     pub(crate) conn: ConnId,
     pub(crate) connected: bool,
@@ -46,14 +52,43 @@ pub(crate) struct Session {
     /// Packet identifiers of QoS 2 messages from the client that it has not released. Sorted.
     pub(crate) unreleased: Vec<u16>,
     pub(crate) gates: Option<Box<Gates>>,
+    /// Bytes that it counts for, what waits for it aside.
+    weight: u64,
     /// The message that is just being routed, and the session's place among its targets.
     pub(crate) route: (u32, u32),
+}
+
+/// What the journal has of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    No,
+    /// Its will: the rest ends with its connection.
+    Will,
+    Whole,
+}
+
+/// The grants again, if they deny anything: a delivery to somebody without exceptions does not
+/// look at them.
+pub(crate) struct Exceptions(Option<Arc<Grants>>);
+
+impl Exceptions {
+    fn of(grants: &Arc<Grants>) -> Exceptions {
+        Exceptions((!grants.deny.is_empty()).then(|| grants.clone()))
+    }
+
+    /// Whether a message that a subscription matches is withheld.
+    pub(crate) fn cover(&self, name: &str) -> bool {
+        let grants = self.0.as_deref();
+        grants.is_some_and(|grants| topic::any_matches(&grants.deny, name))
+    }
 }
 
 /// A will that may have to be published.
 pub(crate) struct Will {
     pub(crate) message: WillMessage,
     pub(crate) delay_s: u32,
+    /// Of a connection that a crash has ended: not published if the client comes back.
+    pub(crate) orphan: bool,
 }
 
 /// Kept as parts, because its expiry runs from when it is published.
@@ -61,9 +96,17 @@ pub(crate) struct WillMessage {
     pub(crate) topic: Box<str>,
     pub(crate) properties: Box<[u8]>,
     pub(crate) payload: Box<[u8]>,
+    /// How many of the properties are User Properties.
+    pub(crate) user_properties: u32,
     pub(crate) expiry_s: Option<u32>,
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
+}
+
+impl WillMessage {
+    pub(crate) fn size(&self) -> usize {
+        self.topic.len() + self.properties.len() + self.payload.len()
+    }
 }
 
 /// Retained messages that a new subscription is still to be sent. They are looked up as the
@@ -116,9 +159,12 @@ impl Session {
         Session {
             client_id,
             identity,
+            exceptions: Exceptions::of(&grants),
             grants,
             limits,
             serial: 0,
+            kept: Kept::No,
+            ghost: false,
             conn: ConnId {
                 slot: u32::MAX,
                 serial: 0,
@@ -134,8 +180,15 @@ impl Session {
             out: Outbound::default(),
             unreleased: Vec::new(),
             gates: None,
+            weight: 0,
             route: (0, 0),
         }
+    }
+
+    pub(crate) fn set_rights(&mut self, grants: Arc<Grants>, limits: Arc<Limits>) {
+        self.exceptions = Exceptions::of(&grants);
+        self.grants = grants;
+        self.limits = limits;
     }
 
     /// When it ends, if it stays without a connection.
@@ -166,21 +219,41 @@ impl Session {
     }
 }
 
-/// All sessions, by index and by client identifier.
+/// All sessions, by index, and by identity and client identifier: equal client identifiers of two
+/// identities name two sessions, which never meet.
 pub(crate) struct Sessions {
     sessions: Slots<Session>,
-    by_client_id: HashTable<u32>,
+    by_name: HashTable<u32>,
     keys: RandomState,
     serial: u64,
+    /// Bytes of all, what waits for them aside.
+    bytes: u64,
 }
 
 impl Sessions {
     pub(crate) fn new() -> Sessions {
         Sessions {
             sessions: Slots::new(),
-            by_client_id: HashTable::new(),
+            by_name: HashTable::new(),
             keys: RandomState::new(),
             serial: 0,
+            bytes: 0,
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Counts anew what a session takes in memory.
+    pub(crate) fn weigh(&mut self, index: u32) {
+        if let Some(session) = self.sessions.get_mut(index) {
+            let will = session.will.as_ref();
+            let will = will.map_or(0, |will| size_of::<Will>() + will.message.size());
+            let own = size_of::<Session>() + 4 * ALLOCATION + session.client_id.len();
+            self.bytes = self.bytes.saturating_sub(session.weight);
+            session.weight = (own + will) as u64;
+            self.bytes += session.weight;
         }
     }
 
@@ -200,39 +273,63 @@ impl Sessions {
         self.sessions.iter()
     }
 
+    /// The session that has this index, or the first one after it.
+    pub(crate) fn at_or_after(&self, index: u32) -> Option<(u32, &Session)> {
+        self.sessions.at_or_after(index)
+    }
+
     pub(crate) fn insert(&mut self, session: Session) -> u32 {
         self.serial += 1;
-        let hash = self.keys.hash_one(&*session.client_id);
-        let index = self.sessions.insert(Session {
-            serial: self.serial,
-            ..session
-        });
+        let serial = self.serial;
+        self.put(Session { serial, ..session })
+    }
+
+    /// A session that has its serial from an earlier run.
+    pub(crate) fn restore(&mut self, session: Session) -> u32 {
+        self.serial = self.serial.max(session.serial);
+        self.put(session)
+    }
+
+    /// No session from here on has this serial or a lower one.
+    pub(crate) fn skip_serials(&mut self, last: u64) {
+        self.serial = self.serial.max(last);
+    }
+
+    fn put(&mut self, session: Session) -> u32 {
+        let hash = self.hash(session.identity, &session.client_id);
+        let index = self.sessions.insert(session);
         let (sessions, keys) = (&self.sessions, &self.keys);
-        self.by_client_id.insert_unique(hash, index, |&index| {
-            sessions
-                .get(index)
-                .map_or(0, |session| keys.hash_one(&*session.client_id))
+        self.by_name.insert_unique(hash, index, |&index| {
+            sessions.get(index).map_or(0, |session| {
+                keys.hash_one((session.identity, &*session.client_id))
+            })
         });
+        self.weigh(index);
         index
     }
 
     pub(crate) fn remove(&mut self, index: u32) -> Option<Session> {
         let session = self.sessions.remove(index)?;
-        let hash = self.keys.hash_one(&*session.client_id);
-        if let Ok(entry) = self.by_client_id.find_entry(hash, |&found| found == index) {
+        self.bytes = self.bytes.saturating_sub(session.weight);
+        let hash = self.hash(session.identity, &session.client_id);
+        if let Ok(entry) = self.by_name.find_entry(hash, |&found| found == index) {
             entry.remove();
         }
         Some(session)
     }
 
-    /// The session of this client identifier that `wanted` accepts.
-    pub(crate) fn find(&self, client_id: &str, wanted: impl Fn(&Session) -> bool) -> Option<u32> {
-        let hash = self.keys.hash_one(client_id);
-        let found = self.by_client_id.find(hash, |&index| {
-            self.sessions
-                .get(index)
-                .is_some_and(|session| *session.client_id == *client_id && wanted(session))
+    /// The session of this identity's client identifier.
+    pub(crate) fn find(&self, identity: u32, client_id: &str) -> Option<u32> {
+        let hash = self.hash(identity, client_id);
+        let found = self.by_name.find(hash, |&index| {
+            self.sessions.get(index).is_some_and(|session| {
+                session.identity == identity && *session.client_id == *client_id
+            })
         });
         found.copied()
+    }
+
+    fn hash(&self, identity: u32, client_id: &str) -> u64 {
+        self.keys.hash_one((identity, client_id))
     }
 }

@@ -52,6 +52,14 @@ impl<T> Slots<T> {
         Some(*value)
     }
 
+    /// The value at this index, or the first one after it.
+    pub(crate) fn at_or_after(&self, index: u32) -> Option<(u32, &T)> {
+        let entries = self.entries.get(index as usize..)?;
+        (index..)
+            .zip(entries)
+            .find_map(|(index, entry)| Some((index, entry.as_deref()?)))
+    }
+
     /// In the order of their indices.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         (0u32..)

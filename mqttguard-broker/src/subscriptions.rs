@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
+use crate::broker::ALLOCATION;
 use crate::codec::subscribe::Options;
 use crate::slots::Slots;
 use crate::topic;
@@ -61,6 +62,7 @@ pub(crate) struct Share {
 /// The members of a shared subscription (section 4.8.2).
 struct Group {
     serial: u32,
+    node: u32,
     name: Box<str>,
     members: Vec<Subscriber>,
     /// Whose turn it is.
@@ -76,6 +78,10 @@ pub(crate) struct Subscriptions {
     children: HashTable<u32>,
     keys: RandomState,
     count: u64,
+    /// Bytes of the nodes.
+    tree: u64,
+    /// How many of them are shared.
+    shared: u64,
     /// Work of one match, kept to spare the allocation: nodes and how far their level reaches.
     path: Vec<(u32, usize)>,
 }
@@ -102,6 +108,8 @@ impl Subscriptions {
             children: HashTable::new(),
             keys: RandomState::new(),
             count: 0,
+            tree: 0,
+            shared: 0,
             path: Vec::new(),
         }
     }
@@ -109,6 +117,17 @@ impl Subscriptions {
     /// Subscriptions now.
     pub(crate) fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Shared subscriptions among them.
+    pub(crate) fn shared(&self) -> u64 {
+        self.shared
+    }
+
+    /// What all of it takes in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let each = (size_of::<Subscriber>() + size_of::<Key>()) as u64;
+        self.tree.saturating_add(self.count.saturating_mul(each))
     }
 
     /// Nodes of the tree, its root included.
@@ -177,8 +196,10 @@ impl Subscriptions {
             return key;
         }
         self.serial = self.serial.wrapping_add(1);
+        self.tree += group_bytes(name);
         let group = self.groups.insert(Group {
             serial: self.serial,
+            node,
             name: name.into(),
             members: Vec::new(),
             turn: 0,
@@ -191,6 +212,7 @@ impl Subscriptions {
 
     fn grow(&mut self, parent: u32, level: &str) -> u32 {
         let child = self.nodes.insert(Node::new(parent, level));
+        self.tree += node_bytes(level);
         if let Some(node) = self.nodes.get_mut(parent) {
             match level {
                 "+" => node.plus = child,
@@ -230,6 +252,7 @@ impl Subscriptions {
         }
         list.push(subscriber);
         self.count += 1;
+        self.shared += u64::from(key.is_shared());
     }
 
     /// Replaces the options of a subscription (`MQTT-3.8.4-3`).
@@ -252,8 +275,11 @@ impl Subscriptions {
         list.remove(place);
         let empty = list.is_empty();
         self.count = self.count.saturating_sub(1);
+        self.shared = self.shared.saturating_sub(u64::from(key.is_shared()));
         if empty && key.is_shared() {
-            self.groups.remove(key.group);
+            if let Some(group) = self.groups.remove(key.group) {
+                self.tree = self.tree.saturating_sub(group_bytes(&group.name));
+            }
             if let Some(node) = self.nodes.get_mut(key.node) {
                 node.groups.retain(|&group| group != key.group);
             }
@@ -261,6 +287,44 @@ impl Subscriptions {
         if empty {
             self.prune(key.node);
         }
+    }
+
+    /// The whole text of a filter, `$share` and all.
+    pub(crate) fn filter(&self, key: Key) -> String {
+        let path = self.path(key);
+        match self.groups.get(key.group) {
+            Some(group) if key.is_shared() => format!("$share/{}/{path}", group.name),
+            _ => path,
+        }
+    }
+
+    /// The filter of a shared subscription, if it is still there.
+    pub(crate) fn share_filter(&self, share: Share) -> Option<String> {
+        let group = self.groups.get(share.group)?;
+        let key = Key {
+            node: group.node,
+            group: share.group,
+        };
+        (group.serial == share.serial).then(|| self.filter(key))
+    }
+
+    /// Names a shared subscription by its filter.
+    pub(crate) fn share(&self, filter: &str) -> Option<Share> {
+        let key = self.find(filter).filter(|key| key.is_shared())?;
+        Some(Share {
+            group: key.group,
+            serial: self.groups.get(key.group)?.serial,
+        })
+    }
+
+    /// A session's subscription.
+    pub(crate) fn of(&self, key: Key, session: u32) -> Option<&Subscriber> {
+        let list = if key.is_shared() {
+            &self.groups.get(key.group)?.members
+        } else {
+            &self.nodes.get(key.node)?.subscribers
+        };
+        list.iter().find(|found| found.session == session)
     }
 
     /// The members of a shared subscription, if it is still there, and whose turn it is.
@@ -287,6 +351,7 @@ impl Subscriptions {
                     false
                 }
             };
+            self.tree = self.tree.saturating_sub(node_bytes(&node.level));
             self.nodes.remove(id);
             if let Some(node) = self.nodes.get_mut(parent) {
                 if !wildcard {
@@ -357,6 +422,16 @@ impl Subscriptions {
         }
         self.path = path;
     }
+}
+
+/// What a node takes in memory: itself, its level, and its place in the tables.
+fn node_bytes(level: &str) -> u64 {
+    let tables = 2 * size_of::<u64>();
+    (size_of::<Node>() + level.len() + tables + 2 * ALLOCATION) as u64
+}
+
+fn group_bytes(name: &str) -> u64 {
+    (size_of::<Group>() + name.len() + 2 * ALLOCATION) as u64
 }
 
 /// A filter that was checked before.
@@ -505,6 +580,6 @@ mod tests {
                 assert_eq!(found(&mut tree, name), want, "{name}");
             }
         }
-        assert_eq!((tree.nodes(), tree.count()), (1, 0));
+        assert_eq!((tree.nodes(), tree.count(), tree.bytes()), (1, 0, 0));
     }
 }

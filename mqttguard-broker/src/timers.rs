@@ -11,6 +11,8 @@ pub(crate) enum Timer {
     Session(u32),
     /// Expired retained messages are to be cleared away.
     Sweep,
+    /// Memory is short and is to be looked at again.
+    Memory,
 }
 
 /// Everything that falls due, in order.

@@ -5,21 +5,29 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use mqttguard::broker::Place;
 use mqttguard::broker::open::{Open, start_open};
 use mqttguard::pki::{Names, Pki};
 
 const USAGE: &str =
-    "open_broker [--port PORT] [--tls-port PORT] [--subscribe FILTER]... --pki DIRECTORY
+    "open_broker [--port PORT] [--tls-port PORT] [--wss-port PORT] [--subscribe FILTER]...
+            [--deny FILTER]... [--journal DIRECTORY [--disk]] --pki DIRECTORY
 
 Serves MQTT on 127.0.0.1 until its standard input ends. The CA for --tls-port is made in DIRECTORY.
-Subscriptions that no --subscribe covers are refused; without any, none is.
+Subscriptions that no --subscribe covers are refused; without any, none is. Topics of --deny are out
+of reach all the same. With --journal what is acknowledged outlives a crash, with --disk a power
+cut too.
 ";
 
 #[derive(Default)]
 struct Args {
     plain: Option<u16>,
     tls: Option<u16>,
+    wss: Option<u16>,
     subscribe: Vec<String>,
+    deny: Vec<String>,
+    journal: Option<PathBuf>,
+    disk: bool,
     pki: PathBuf,
 }
 
@@ -41,7 +49,11 @@ fn parse() -> Result<Args, Box<dyn std::error::Error>> {
         match arg {
             Long("port") => args.plain = Some(parser.value()?.parse()?),
             Long("tls-port") => args.tls = Some(parser.value()?.parse()?),
+            Long("wss-port") => args.wss = Some(parser.value()?.parse()?),
             Long("subscribe") => args.subscribe.push(parser.value()?.string()?),
+            Long("deny") => args.deny.push(parser.value()?.string()?),
+            Long("journal") => args.journal = Some(parser.value()?.into()),
+            Long("disk") => args.disk = true,
             Long("pki") => args.pki = parser.value()?.into(),
             other => return Err(other.unexpected().into()),
         }
@@ -61,8 +73,14 @@ fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
     let broker = start_open(Open {
         plain: args.plain,
         tls: args.tls,
-        certificate: pki.tls_config(),
+        wss: args.wss,
+        certificate: pki.tls_config(4096, None)?,
         subscribe: args.subscribe,
+        deny: args.deny,
+        journal: args.journal.map(|directory| Place {
+            directory,
+            disk: args.disk,
+        }),
     })?;
     let stats = broker.stats().ok_or("the broker has stopped")?;
     for listener in &stats.listeners {

@@ -9,11 +9,14 @@
 )]
 
 pub mod bpf;
+pub mod bridge;
 pub mod bus;
+pub mod conformance;
 pub mod frames;
 pub mod generate;
 pub mod house;
 pub mod model;
+pub mod mqtt;
 pub mod net;
 pub mod pcap;
 pub mod random;

@@ -215,7 +215,7 @@ fn child() {
                 println!("retargeted");
             }
             Some(("forget", _)) => {
-                enforcer.retain(|mac| mac != DEVICE).unwrap();
+                enforcer.remove_device(DEVICE).unwrap();
                 println!("{} known", enforcer.known().count());
             }
             _ if line == "attachments" => {

@@ -23,6 +23,9 @@ pub(crate) struct Args {
     /// Refuse subscriptions that no such filter covers; may be given several times
     #[arg(long, value_name = "FILTER")]
     subscribe: Vec<String>,
+    /// Keep topics out of reach that such a filter matches; may be given several times
+    #[arg(long, value_name = "FILTER")]
+    deny: Vec<String>,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -38,6 +41,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for filter in &args.subscribe {
         command.args(["--subscribe", filter]);
     }
+    for filter in &args.deny {
+        command.args(["--deny", filter]);
+    }
     let mut child = command.stdin(Stdio::piped()).spawn()?;
     // It ends with its standard input, and so with this program.
     let _held = child.stdin.take();
@@ -50,10 +56,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 /// Builds the open broker; gives its program. The daemon is never built with that feature.
 pub(crate) fn build(profile: &str) -> Result<PathBuf> {
+    must(&mut build_command(profile)).context("the broker does not build")?;
+    program(profile)
+}
+
+/// The command that builds the open broker.
+pub(crate) fn build_command(profile: &str) -> Command {
     let mut build = cargo();
     build.args(["build", "--package", "mqttguard", "--profile", profile]);
     build.args(["--features", "open", "--example", "open_broker"]);
-    must(&mut build).context("the broker does not build")?;
+    build
+}
+
+/// Where the open broker is, once it is built.
+pub(crate) fn program(profile: &str) -> Result<PathBuf> {
     let built = tools::target_dir()?.join(profile);
     Ok(built.join("examples/open_broker"))
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod broker;
+mod clients;
 mod demo;
 mod ebpf;
 mod root;

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use mqttguard_lab::tools;
 
+use crate::clients::{self, Client};
 use crate::root::as_root;
 
 #[derive(clap::Args)]
@@ -37,6 +38,8 @@ pub(crate) enum Need {
     },
     /// A program from the crate registry.
     Crate(Tool),
+    /// A client that the broker is tested with.
+    Client(Client),
 }
 
 /// A program from the crate registry, installed below the target directory.
@@ -121,8 +124,28 @@ pub(crate) const HOUSE: &[Need] = &[
         name: "mosquitto_pub",
         package: "mosquitto-clients",
     },
+    Need::Program {
+        name: "nats-server",
+        package: "nats-server",
+    },
     Need::Crate(Tool::plain("ubusd", "0.5.0")),
     Need::Crate(Tool::plain("ubus-client", "0.5.0")),
+];
+
+/// The clients that the broker is tested with, beside mosquitto's, and what they run on.
+pub(crate) const CLIENTS: &[Need] = &[
+    Need::Package("python3-venv"),
+    Need::Program {
+        name: "node",
+        package: "nodejs",
+    },
+    Need::Program {
+        name: "npm",
+        package: "npm",
+    },
+    Need::Client(clients::PAHO),
+    Need::Client(clients::MQTT_JS),
+    Need::Client(clients::RUMQTTC),
 ];
 
 /// What the checks of the source need beside that.
@@ -180,7 +203,7 @@ pub(crate) const EBPF: &[Need] = &[
 ];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let installed = ensure(&[HOUSE, CHECKS, EBPF], args.no_install)?;
+    let installed = ensure(&[HOUSE, CLIENTS, CHECKS, EBPF], args.no_install)?;
     if !installed {
         println!("Nothing is missing.");
     }
@@ -227,6 +250,7 @@ struct Missing<'a> {
     packages: Vec<&'static str>,
     components: Vec<&'static str>,
     crates: Vec<&'a Tool>,
+    clients: Vec<&'a Client>,
 }
 
 impl<'a> Missing<'a> {
@@ -243,6 +267,7 @@ impl<'a> Missing<'a> {
                     component,
                 } if !has_subcommand(subcommand) => missing.components.push(component),
                 Need::Crate(tool) if !tool.is_installed()? => missing.crates.push(tool),
+                Need::Client(client) if !client.is_installed()? => missing.clients.push(client),
                 _ => {}
             }
         }
@@ -251,7 +276,10 @@ impl<'a> Missing<'a> {
     }
 
     fn is_empty(&self) -> bool {
-        self.packages.is_empty() && self.components.is_empty() && self.crates.is_empty()
+        self.packages.is_empty()
+            && self.components.is_empty()
+            && self.crates.is_empty()
+            && self.clients.is_empty()
     }
 
     fn list(&self) -> String {
@@ -273,6 +301,13 @@ impl<'a> Missing<'a> {
                 "  programs below target/tools (cargo install): {list}"
             ));
         }
+        if !self.clients.is_empty() {
+            let names: Vec<&str> = self.clients.iter().map(|client| client.name).collect();
+            let list = names.join(" ");
+            lines.push(format!(
+                "  MQTT clients below target/tools (pip, npm, cargo): {list}"
+            ));
+        }
         lines.join("\n")
     }
 
@@ -287,6 +322,9 @@ impl<'a> Missing<'a> {
         }
         for tool in &self.crates {
             tool.install()?;
+        }
+        for client in &self.clients {
+            client.install()?;
         }
         Ok(())
     }
@@ -311,7 +349,7 @@ fn has_subcommand(subcommand: &str) -> bool {
 }
 
 /// Installs Debian packages, with fresh package lists only if the old ones do not do.
-fn install_packages(packages: &[&str]) -> Result<()> {
+fn install_packages(packages: &[&'static str]) -> Result<()> {
     if tools::find_system("apt-get").is_none() {
         bail!("there is no apt-get here: install what these Debian packages hold by other means");
     }
@@ -336,32 +374,36 @@ fn install_packages(packages: &[&str]) -> Result<()> {
     must(&mut install()?)
 }
 
-/// Debian starts services as it installs them. The house runs its own mosquitto; nobody asked
-/// for one on this machine.
+/// Packages that are services, of the same name.
+const SERVICES: [&str; 2] = ["mosquitto", "nats-server"];
+
+/// Debian starts services as it installs them. The tests run their own; nobody asked for one on
+/// this machine.
 struct NoServices {
     policy: Option<PathBuf>,
-    mosquitto: bool,
+    services: Vec<&'static str>,
 }
 
 impl NoServices {
-    fn begin(packages: &[&str]) -> Result<Self> {
-        let mosquitto = packages.contains(&"mosquitto");
+    fn begin(packages: &[&'static str]) -> Result<Self> {
+        let is_service = |package: &&&str| SERVICES.contains(*package);
+        let services: Vec<_> = packages.iter().filter(is_service).copied().collect();
         // invoke-rc.d asks this program, if it is there, whether a service may be started.
         let policy = PathBuf::from("/usr/sbin/policy-rc.d");
-        if !mosquitto || policy.exists() {
+        if services.is_empty() || policy.exists() {
             return Ok(Self {
                 policy: None,
-                mosquitto,
+                services,
             });
         }
-        let mut write = as_root("sh", "Keeping mosquitto from being started")?;
+        let mut write = as_root("sh", "Keeping services from being started")?;
         must(write.arg("-c").arg(format!(
             "printf '#!/bin/sh\\nexit 101\\n' > {0} && chmod 755 {0}",
             policy.display()
         )))?;
         Ok(Self {
             policy: Some(policy),
-            mosquitto,
+            services,
         })
     }
 }
@@ -375,9 +417,10 @@ impl Drop for NoServices {
             eprintln!("{error:#}");
         }
         // Nor at the next boot.
-        if self.mosquitto && Path::new("/run/systemd/system").exists() {
-            let disabled = as_root("systemctl", "Keeping mosquitto from being started")
-                .and_then(|mut systemctl| must(systemctl.args(["disable", "--now", "mosquitto"])));
+        if !self.services.is_empty() && Path::new("/run/systemd/system").exists() {
+            let disable = ["disable", "--now"].iter().chain(&self.services);
+            let disabled = as_root("systemctl", "Keeping services from being started")
+                .and_then(|mut systemctl| must(systemctl.args(disable)));
             if let Err(error) = disabled {
                 eprintln!("{error:#}");
             }

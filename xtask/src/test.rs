@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use mqttguard_lab::tools;
 
+use crate::broker;
 use crate::root::is_root;
 use crate::setup::{self, cargo, workspace};
 
@@ -30,12 +31,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    setup::ensure(&[setup::HOUSE, setup::CHECKS], args.no_install)?;
+    setup::ensure(
+        &[setup::HOUSE, setup::CLIENTS, setup::CHECKS],
+        args.no_install,
+    )?;
     let mut checks = Checks::default();
     if args.filter.is_none() {
         checks.source(args.no_install)?;
     }
     checks.must("daemon", build_daemon())?;
+    checks.must("open broker", broker::build_command("fast"))?;
     if args.filter.is_none() {
         checks.run("unit tests", cargo().arg("test").args(packages(&UNITS)))?;
     }
@@ -59,7 +64,8 @@ fn end_to_end(filter: Option<&str>) -> Result<Command> {
         .env(
             tools::DAEMON_VARIABLE,
             tools::target_dir()?.join("fast/mqttguard"),
-        );
+        )
+        .env(tools::OPEN_BROKER_VARIABLE, broker::program("fast")?);
     if !is_root() {
         // cargo stays the user's; only the test programs become root.
         let sudo = tools::find_system("sudo")
@@ -68,7 +74,8 @@ fn end_to_end(filter: Option<&str>) -> Result<Command> {
             "CARGO_TARGET_{}_RUNNER",
             host()?.to_uppercase().replace('-', "_")
         );
-        let keep = format!("--preserve-env={},PATH,CARGO", tools::DAEMON_VARIABLE);
+        let (daemon, broker) = (tools::DAEMON_VARIABLE, tools::OPEN_BROKER_VARIABLE);
+        let keep = format!("--preserve-env={daemon},{broker},PATH,CARGO");
         test.env(variable, format!("{} {keep} --", sudo.display()));
     }
     Ok(test)
@@ -123,18 +130,27 @@ impl Checks {
         self.dependencies()
     }
 
-    /// Licenses and advisories, where cargo-deny is installed and has its rules.
+    /// Licenses, and what must not come in with a dependency, where cargo-deny is installed.
+    /// Advisories are left to `cargo deny check advisories`: they change without a change here.
     fn dependencies(&mut self) -> Result<()> {
         let mut deny = cargo();
         let installed = deny
             .args(["deny", "--version"])
             .output()
             .is_ok_and(|o| o.status.success());
-        if !installed || !workspace().join("deny.toml").is_file() {
+        if !installed {
             println!("\n== dependencies: skipped, cargo-deny is not installed");
             return Ok(());
         }
-        self.run("dependencies", cargo().args(["deny", "check"]))
+        let check = [
+            "deny",
+            "--workspace",
+            "check",
+            "licenses",
+            "bans",
+            "sources",
+        ];
+        self.run("dependencies", cargo().args(check))
     }
 
     /// Runs a check and notes how it went; the others are run all the same.

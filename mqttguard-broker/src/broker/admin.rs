@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Broker, Kick};
+use super::{Broker, ConnId, Kick};
 use crate::reason::Reason;
 use crate::{Grants, Limits, Time};
 
@@ -16,26 +16,47 @@ impl Broker {
         limits: &Arc<Limits>,
     ) {
         for index in self.sessions_of(identity) {
-            if let Some(session) = self.sessions.get_mut(index) {
-                session.grants = grants(&session.client_id);
-                session.limits = limits.clone();
-                session.expiry_s = session.expiry_s.min(limits.session_expiry_s);
-                session.receive_maximum = session.receive_maximum.min(limits.in_flight).max(1);
-            }
-            self.reconcile(index);
-            self.session_due(now, index);
+            let Some(session) = self.sessions.get(index) else {
+                continue;
+            };
+            let grants = grants(&session.client_id);
+            self.regrant_session(now, index, grants, limits.clone());
         }
+    }
+
+    pub(super) fn regrant_session(
+        &mut self,
+        now: Time,
+        index: u32,
+        grants: Arc<Grants>,
+        limits: Arc<Limits>,
+    ) {
+        if let Some(session) = self.sessions.get_mut(index) {
+            if !session.ghost {
+                session.expiry_s = session.expiry_s.min(limits.session_expiry_s);
+            }
+            session.receive_maximum = session.receive_maximum.min(limits.in_flight).max(1);
+            session.set_rights(grants, limits);
+        }
+        self.record_session(index);
+        self.reconcile(index);
+        self.session_due(now, index);
     }
 
     /// Cuts off every connection of an identity. Its sessions stay.
     pub fn kick(&mut self, now: Time, identity: &str, why: Kick) {
-        let (reason, why) = match why {
-            Kick::Banned => (Reason::ADMINISTRATIVE_ACTION, "banned"),
-            Kick::Revoked => (Reason::NOT_AUTHORIZED, "credential revoked"),
-            Kick::ShuttingDown => (Reason::SERVER_SHUTTING_DOWN, "broker stops"),
-        };
+        let (reason, why) = words(why);
         for index in self.sessions_of(identity) {
             self.cut(now, index, reason, why);
+        }
+    }
+
+    /// Cuts off one connection, if its client is in. The session stays.
+    pub fn expel(&mut self, now: Time, conn: ConnId, why: Kick) {
+        let session = self.connection(conn).and_then(|found| found.session());
+        if let Some(session) = session {
+            let (reason, why) = words(why);
+            self.cut(now, session, reason, why);
         }
     }
 
@@ -47,7 +68,8 @@ impl Broker {
         }
         // A will may just have been retained.
         if let Some(owner) = self.identities.find(identity) {
-            self.retained.purge(now, Some(owner), |gone| {
+            self.retained.purge(now, Some(owner), |message, gone| {
+                self.journal.clear(message.topic());
                 self.identities.retain_less(gone.owner, gone.size);
             });
         }
@@ -70,5 +92,15 @@ impl Broker {
             .iter()
             .filter(|(_, session)| session.identity == owner);
         own.map(|(index, _)| index).collect()
+    }
+}
+
+/// The reason code and the words of a kick.
+fn words(why: Kick) -> (Reason, &'static str) {
+    match why {
+        Kick::Banned => (Reason::ADMINISTRATIVE_ACTION, "banned"),
+        Kick::Revoked => (Reason::NOT_AUTHORIZED, "credential revoked"),
+        Kick::ShuttingDown => (Reason::SERVER_SHUTTING_DOWN, "broker stops"),
+        Kick::Expired => (Reason::MAXIMUM_CONNECT_TIME, "authentication expired"),
     }
 }

@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::notices::shorten;
-use super::{Broker, ConnId};
+use super::{Broker, ConnId, Pressure};
 use crate::codec::connect::{self, Accepted, AcceptedProperties};
 use crate::connection::{ALIASES, Pending, State};
 use crate::reason::Reason;
 use crate::session::Session;
 use crate::timers::Timer;
-use crate::{Access, Decision, Grants, Limits, NoticeKind, Refusal, Time, topic};
+use crate::{Access, Decision, Grants, Limits, NoticeKind, Refusal, Time};
 
 impl Broker {
     /// The answer to a request of [`Broker::next_request`]. Too late is harmless.
@@ -15,19 +17,23 @@ impl Broker {
         let Some(found) = self.connection(conn) else {
             return;
         };
-        if !matches!(found.state, State::AwaitingDecision(_)) {
-            return;
+        match found.state {
+            State::AwaitingDecision(_) => {}
+            State::Connected(session) => return self.decide_again(now, conn, session, decision),
+            State::AwaitingConnect | State::AwaitingAuth(_) | State::Closing => return,
         }
         let state = std::mem::replace(&mut found.state, State::AwaitingConnect);
         let State::AwaitingDecision(pending) = state else {
             return;
         };
-        let (identity, grants, limits) = match decision {
+        let (identity, grants, limits, data) = match decision {
             Decision::Accept {
                 identity,
                 grants,
                 limits,
-            } => (identity, grants, limits),
+                data,
+            } => (identity, grants, limits, data),
+            Decision::Continue { data } => return self.challenge(now, conn.slot, pending, &data),
             Decision::Refuse(refusal) => {
                 self.turn_away(
                     conn.slot,
@@ -36,14 +42,23 @@ impl Broker {
                         Refusal::NotAuthorized => Reason::NOT_AUTHORIZED,
                         Refusal::Banned => Reason::BANNED,
                         Refusal::Unavailable => Reason::SERVER_UNAVAILABLE,
+                        Refusal::BadMethod => Reason::BAD_AUTHENTICATION_METHOD,
                     },
                 );
                 return;
             }
         };
+        self.journal.boundary();
         let owner = self.identities.pin(&identity);
         match self.examine(now, &pending, owner, &grants, &limits) {
-            Ok(()) => self.admit(now, conn, *pending, owner, grants, limits),
+            Ok(()) => self.admit(
+                now,
+                conn,
+                *pending,
+                owner,
+                (grants, limits),
+                data.as_deref(),
+            ),
             Err((reason, kind)) => {
                 let client_id = Some(pending.client_id);
                 self.tell_stranger(conn, Some(identity), client_id, kind);
@@ -64,15 +79,22 @@ impl Broker {
     ) -> Result<(), (Reason, NoticeKind)> {
         if let Some(will) = &pending.will {
             let topic = &*will.message.topic;
-            if topic::levels(topic) > limits.topic_levels as usize {
-                let allowed = u64::from(limits.topic_levels);
-                let kind = NoticeKind::Limit {
-                    limit: "topic_levels",
-                    allowed,
-                };
-                return Err((Reason::TOPIC_NAME_INVALID, kind));
+            let limit = |(limit, allowed): (&'static str, u32)| NoticeKind::Limit {
+                limit,
+                allowed: allowed.into(),
+            };
+            if let Err(met) = limits.fit_topic(topic) {
+                return Err((Reason::TOPIC_NAME_INVALID, limit(met)));
             }
-            if topic::is_reserved(topic) || !topic::any_matches(&grants.publish, topic) {
+            if will.message.size() > limits.will_size as usize {
+                let met = ("will_size", limits.will_size);
+                return Err((Reason::PACKET_TOO_LARGE, limit(met)));
+            }
+            if will.message.user_properties > limits.user_properties {
+                let met = ("user_properties", limits.user_properties);
+                return Err((Reason::QUOTA_EXCEEDED, limit(met)));
+            }
+            if !grants.may_publish(topic) {
                 self.stats.refused += 1;
                 let kind = NoticeKind::Refused {
                     access: Access::Will,
@@ -95,18 +117,17 @@ impl Broker {
             return Err((Reason::RETAIN_NOT_SUPPORTED, kind));
         }
         let client_id = &*pending.client_id;
-        let in_use = |session: &Session| session.identity != owner && session.connected;
-        if self.sessions.find(client_id, in_use).is_some() {
-            return Err((
-                Reason::CLIENT_IDENTIFIER_NOT_VALID,
-                NoticeKind::TakeoverRefused,
-            ));
+        let own = self.sessions.find(owner, client_id);
+        let takes_over = own
+            .and_then(|session| self.sessions.get(session))
+            .is_some_and(|session| session.connected);
+        let is_new = own.is_none();
+        // Before the rest: memory that is short is a matter of all.
+        if is_new && self.weigh(now) >= Pressure::High {
+            let allowed = self.config.memory;
+            let limit = "memory";
+            return Err((Reason::SERVER_BUSY, NoticeKind::Limit { limit, allowed }));
         }
-        let own = self
-            .sessions
-            .find(client_id, |session| session.identity == owner)
-            .and_then(|session| self.sessions.get(session));
-        let takes_over = own.is_some_and(|session| session.connected);
         let identity = self.identities.get(owner);
         let connections = identity.map_or(0, |identity| identity.connections);
         if connections.saturating_sub(u32::from(takes_over)) >= limits.connections {
@@ -120,7 +141,6 @@ impl Broker {
             ));
         }
         let sessions = identity.map_or(0, |identity| identity.sessions);
-        let is_new = own.is_none();
         // As many abandoned sessions as connections; the oldest makes way.
         if is_new && sessions >= limits.connections.saturating_mul(2) {
             self.evict_session(now, owner);
@@ -144,13 +164,13 @@ impl Broker {
         conn: ConnId,
         pending: Pending,
         owner: u32,
-        grants: Arc<Grants>,
-        limits: Arc<Limits>,
+        (grants, limits): (Arc<Grants>, Arc<Limits>),
+        data: Option<&[u8]>,
     ) {
         let mut client_id = pending.client_id.clone();
         let assigned = client_id.is_empty();
         if assigned {
-            client_id = self.assign_client_id();
+            client_id = self.assign_client_id(owner);
         }
         let (session, present) =
             self.find_session(now, client_id, owner, pending.clean_start, &grants, &limits);
@@ -162,16 +182,24 @@ impl Broker {
         found.will = pending.will;
         self.timers
             .set(Timer::Session(session), &mut found.timer, Time::NEVER);
-        found.grants = grants;
-        found.limits = limits.clone();
+        found.set_rights(grants, limits.clone());
         found.expiry_s = pending.session_expiry_s.min(limits.session_expiry_s);
         found.receive_maximum = pending.receive_maximum.min(limits.in_flight).max(1);
         found.out.restart();
         let expiry_s = found.expiry_s;
+        self.sessions.weigh(session);
+        if !self.record_session(session) {
+            self.record_will(session);
+        }
+        let Some(found) = self.sessions.get(session) else {
+            return;
+        };
         let client_id = found.client_id.clone();
         if let Some(identity) = self.identities.get_mut(owner) {
             identity.connections = identity.connections.saturating_add(1);
         }
+        self.stats.connected += 1;
+        self.stats.connected_max = self.stats.connected_max.max(self.stats.connected);
         let Some(connection) = self.connections.get_mut(conn.slot) else {
             return;
         };
@@ -182,7 +210,10 @@ impl Broker {
             .server_keep_alive
             .then_some(connection.keep_alive_ms / 1500);
         let keep_alive_s = keep_alive_s.and_then(|seconds| u16::try_from(seconds).ok());
-        let early = self.take_partial(conn.slot);
+        // MQTT-4.12.0-5, MQTT-4.12.0-6
+        let method = connection.authentication.as_deref();
+        let method = method.map(|authentication| authentication.method.clone());
+        let early = Zeroizing::new(self.take_partial(conn.slot));
         self.watch_silence(conn.slot);
         let properties = AcceptedProperties {
             session_expiry_s: (expiry_s != pending.session_expiry_s).then_some(expiry_s),
@@ -192,6 +223,7 @@ impl Broker {
             assigned_client_id: assigned.then_some(&*client_id),
             topic_alias_maximum: ALIASES,
             keep_alive_s,
+            authentication: method.as_deref().map(|method| (method, data)),
         };
         let connack = Accepted {
             session_present: present,
@@ -225,8 +257,7 @@ impl Broker {
         grants: &Arc<Grants>,
         limits: &Arc<Limits>,
     ) -> (u32, bool) {
-        let own = |session: &Session| session.identity == owner;
-        if let Some(session) = self.sessions.find(&client_id, own) {
+        if let Some(session) = self.sessions.find(owner, &client_id) {
             let old = self
                 .sessions
                 .get(session)
@@ -243,8 +274,9 @@ impl Broker {
                 );
             }
             // The session may have ended with its connection.
-            if self.sessions.find(&client_id, own) == Some(session) {
-                if !clean_start {
+            if self.sessions.find(owner, &client_id) == Some(session) {
+                let ghost = self.discharge(session);
+                if !clean_start && !ghost {
                     return (session, true);
                 }
                 // MQTT-3.1.2-4
@@ -258,11 +290,11 @@ impl Broker {
         (self.sessions.insert(session), false)
     }
 
-    fn assign_client_id(&mut self) -> Arc<str> {
+    fn assign_client_id(&mut self, owner: u32) -> Arc<str> {
         loop {
             self.assigned = self.assigned.wrapping_add(1);
             let id = format!("auto-{:08x}", self.assigned);
-            if self.sessions.find(&id, |_| true).is_none() {
+            if self.sessions.find(owner, &id).is_none() {
                 return id.into();
             }
         }

@@ -17,6 +17,15 @@ impl Broker {
             .map(|(_, conn)| conn.partial.capacity() as u64)
             .sum();
         assert_eq!(self.partial, partial, "bytes of packets that are not whole");
+        assert_eq!(
+            self.retained.bytes(),
+            self.retained.sizes().sum::<usize>() as u64,
+            "bytes retained"
+        );
+        let outboxes: usize = self.connections.iter().map(|(_, c)| c.outbox.len()).sum();
+        assert_eq!(self.outboxes, outboxes as u64, "bytes of answers");
+        let aliases: u64 = self.connections.iter().map(|(_, c)| c.alias_bytes()).sum();
+        assert_eq!(self.aliases, aliases, "bytes of aliases");
         let mut connections = 0;
         for (index, session) in self.sessions.iter() {
             let identity = self
@@ -44,6 +53,7 @@ impl Broker {
             }
         }
         assert!(connections <= self.connections.len());
+        assert_eq!(self.stats.connected, connections as u64, "connected");
         if self.sessions.len() == 0 {
             assert_eq!(
                 self.subscriptions.nodes(),
@@ -52,6 +62,8 @@ impl Broker {
             );
             if self.retained.len() == 0 {
                 assert_eq!(self.held_bytes(), 0, "bytes nobody holds");
+                assert_eq!(self.sessions.bytes(), 0, "bytes of sessions");
+                assert_eq!(self.subscriptions.bytes(), 0, "bytes of subscriptions");
                 assert_eq!(self.identities.len(), 0, "identities with nothing in use");
             }
         }

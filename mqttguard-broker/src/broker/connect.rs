@@ -1,17 +1,21 @@
+use zeroize::Zeroizing;
+
 use super::{Broker, Fault};
 use crate::codec::Malformed;
 use crate::codec::connect::{self, Connect, Protocol};
 use crate::codec::fixed::Fixed;
 use crate::codec::reader::Reader;
-use crate::connection::{ALIASES, Pending, State};
+use crate::connection::{ALIASES, Authentication, Pending, State};
+use crate::message::Hold;
 use crate::reason::Reason;
 use crate::session::{Will, WillMessage};
 use crate::timers::Timer;
-use crate::{AuthRequest, Time, Version};
+use crate::{AuthRequest, Stage, Time, Version};
 
 impl Broker {
     /// CONNECT as the first packet.
     pub(super) fn connect(&mut self, slot: u32, fixed: Fixed, body: &[u8]) -> Result<(), Fault> {
+        self.stats.connects += 1;
         let mut packet = Reader::new(body);
         let version = match connect::protocol(&mut packet)? {
             Protocol::Known(version) => version,
@@ -44,11 +48,6 @@ impl Broker {
         conn.asked_expiry_s = connect.session_expiry_s;
         conn.maximum_packet_size = connect.maximum_packet_size;
         conn.alias_maximum = connect.topic_alias_maximum.min(ALIASES);
-        if connect.authentication {
-            let what = "not supported: none is";
-            let reason = Reason::BAD_AUTHENTICATION_METHOD;
-            return Err(Malformed::with(reason, "Authentication Method", what).into());
-        }
         // MQTT 3.1.1: MQTT-3.1.3-8. MQTT 3.1 has no empty client identifiers at all.
         let named = match version {
             Version::V31 => !connect.client_id.is_empty(),
@@ -60,29 +59,47 @@ impl Broker {
             let reason = Reason::CLIENT_IDENTIFIER_NOT_VALID;
             return Err(Malformed::with(reason, "client identifier", what).into());
         }
-        self.ask(slot, version, &connect);
+        // Once here and once with the caller.
+        let size = body.len().saturating_mul(2);
+        let allowed = self.config.memory / 4;
+        let waiting = (self.undecided.bytes().saturating_add(size)) as u64;
+        if waiting.saturating_add(self.partial) > allowed {
+            return Err(Fault::Limit {
+                limit: "memory",
+                allowed,
+                reason: Reason::SERVER_BUSY,
+            });
+        }
+        self.ask(slot, version, &connect, Hold::new(&self.undecided, size));
         Ok(())
     }
 
     /// Leaves the CONNECT to the caller's decision.
-    fn ask(&mut self, slot: u32, version: Version, connect: &Connect<'_>) {
+    fn ask(&mut self, slot: u32, version: Version, connect: &Connect<'_>, hold: Hold) {
         let Some(conn) = self.connections.get_mut(slot) else {
             return;
         };
+        let deadline = conn.timer;
         self.timers
             .set(Timer::Connection(slot), &mut conn.timer, Time::NEVER);
+        conn.authentication = connect.method.map(Authentication::new).map(Box::new);
         conn.state = State::AwaitingDecision(Box::new(Pending {
             client_id: connect.client_id.into(),
             clean_start: connect.clean_start,
             session_expiry_s: connect.session_expiry_s,
             receive_maximum: connect.receive_maximum,
             will: connect.will.as_ref().map(|will| Box::new(keep_will(will))),
+            deadline,
+            _hold: hold,
         }));
         let request = AuthRequest {
+            stage: Stage::Connect,
             version,
             client_id: connect.client_id.to_owned(),
             username: connect.username.map(str::to_owned),
-            password: connect.password.map(<[u8]>::to_vec),
+            password: connect.password.map(secret),
+            method: connect.method.map(str::to_owned),
+            data: connect.data.map(secret),
         };
         self.requests.push_back((conn.id, request));
     }
@@ -110,15 +127,22 @@ impl Broker {
     }
 }
 
+/// A copy that wipes itself.
+pub(super) fn secret(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(bytes.to_vec())
+}
+
 fn keep_will(will: &connect::Will<'_>) -> Will {
     let mut properties = Vec::new();
     will.content.forward_properties(&mut properties);
     Will {
         delay_s: will.delay_s,
+        orphan: false,
         message: WillMessage {
             topic: will.content.topic.into(),
             properties: properties.into(),
             payload: will.content.payload.into(),
+            user_properties: will.content.user_properties,
             expiry_s: will.content.expiry_s,
             qos: will.qos,
             retain: will.retain,

@@ -1,3 +1,4 @@
+use super::partial::Partial;
 use super::{Broker, ConnId, Fault, Flow};
 use crate::codec::ack::{self, Ack};
 use crate::codec::fixed::{self, Fixed, Kind};
@@ -38,7 +39,7 @@ impl Broker {
             return Flow::Close;
         };
         let session = match conn.state {
-            State::AwaitingConnect => return Flow::Read,
+            State::AwaitingConnect | State::AwaitingAuth(_) => return Flow::Read,
             State::AwaitingDecision(_) => return Flow::Pause(None),
             State::Closing => return Flow::Close,
             State::Connected(session) => session,
@@ -51,7 +52,10 @@ impl Broker {
             conn.held_up = true;
             return Flow::Pause(None);
         }
-        let messages = conn.messages.ready_at(now, limits.burst_ms);
+        let messages = match conn.is_refused_over_rate(limits) {
+            true => None,
+            false => conn.messages.ready_at(now, limits.burst_ms),
+        };
         let bytes = conn.bytes.ready_at(now, limits.burst_ms);
         let Some(resume) = messages.max(bytes) else {
             return Flow::Read;
@@ -76,7 +80,9 @@ impl Broker {
         bytes: &[u8],
     ) -> Result<(), (&'static str, Fault)> {
         let mut rest = bytes;
-        let mut partial = self.take_partial(slot);
+        let kept = self.take_partial(slot);
+        let secret = !kept.is_empty() && self.is_stranger(slot);
+        let mut partial = Partial::new(kept, secret);
         let conn = self.connections.get(slot);
         if conn.is_some_and(|conn| matches!(conn.state, State::AwaitingDecision(_))) {
             return self.keep_early(slot, partial, rest);
@@ -87,13 +93,13 @@ impl Broker {
             let wanted = found.map_or(1, |fixed| fixed.total.saturating_sub(partial.len()));
             let (taken, left) = rest.split_at(wanted.min(rest.len()));
             if let Some(fixed) = found
-                && partial.capacity() < partial.len() + taken.len()
+                && partial.bytes.capacity() < partial.len() + taken.len()
             {
                 // Twice as much each time, and never more than the packet takes.
                 let twice = (partial.len() + taken.len()).saturating_mul(2);
-                partial.reserve_exact(twice.min(fixed.total).saturating_sub(partial.len()));
+                partial.grow(twice.min(fixed.total));
             }
-            partial.extend_from_slice(taken);
+            partial.extend(taken);
             rest = left;
             if let Some(fixed) = found
                 && partial.len() == fixed.total
@@ -101,7 +107,7 @@ impl Broker {
                 let body = partial.get(fixed.header..).unwrap_or_default();
                 self.packet(now, slot, fixed, body)
                     .map_err(|fault| (name, fault))?;
-                partial = Vec::new();
+                partial = Partial::new(Vec::new(), false);
             }
         }
         if !partial.is_empty() {
@@ -113,9 +119,11 @@ impl Broker {
                 return Ok(());
             };
             match conn.state {
-                State::AwaitingDecision(_) => return self.keep_early(slot, Vec::new(), rest),
+                State::AwaitingDecision(_) => {
+                    return self.keep_early(slot, Partial::new(Vec::new(), true), rest);
+                }
                 State::Closing => return Ok(()),
-                State::AwaitingConnect | State::Connected(_) => {}
+                State::AwaitingConnect | State::AwaitingAuth(_) | State::Connected(_) => {}
             }
             if rest.is_empty() {
                 return Ok(());
@@ -141,7 +149,7 @@ impl Broker {
         &mut self,
         now: Time,
         slot: u32,
-        partial: Vec<u8>,
+        partial: Partial,
     ) -> Result<(), (&'static str, Fault)> {
         let name = name(&partial);
         let found = self.frame(slot, &partial).map_err(|fault| (name, fault))?;
@@ -151,7 +159,9 @@ impl Broker {
                 self.packet(now, slot, fixed, body)
                     .map_err(|fault| (name, fault))
             }
-            _ => self.keep(slot, partial).map_err(|fault| (name, fault)),
+            _ => self
+                .keep(slot, partial.into_bytes())
+                .map_err(|fault| (name, fault)),
         }
     }
 
@@ -160,7 +170,7 @@ impl Broker {
     fn keep_early(
         &mut self,
         slot: u32,
-        early: Vec<u8>,
+        early: Partial,
         bytes: &[u8],
     ) -> Result<(), (&'static str, Fault)> {
         let allowed = self.config.connect_size;
@@ -173,8 +183,16 @@ impl Broker {
             return Err(("CONNECT", fault));
         }
         let mut early = early;
-        early.extend_from_slice(bytes);
-        self.keep(slot, early).map_err(|fault| ("CONNECT", fault))
+        early.grow(early.len() + bytes.len());
+        early.extend(bytes);
+        let conn = self.connections.get(slot);
+        if let Some(&first) = early.first()
+            && conn.is_some_and(|conn| conn.authentication.is_some())
+        {
+            may_precede_connack(first).map_err(|fault| (fixed::name(first), fault))?;
+        }
+        self.keep(slot, early.into_bytes())
+            .map_err(|fault| ("CONNECT", fault))
     }
 
     /// Keeps bytes until more come. All connections together may keep a quarter of
@@ -207,6 +225,17 @@ impl Broker {
         partial
     }
 
+    /// Drops what was kept. What a stranger has sent may hold its password.
+    pub(super) fn drop_partial(&mut self, slot: u32) {
+        let stranger = self.is_stranger(slot);
+        drop(Partial::new(self.take_partial(slot), stranger));
+    }
+
+    fn is_stranger(&self, slot: u32) -> bool {
+        let conn = self.connections.get(slot);
+        conn.is_some_and(|conn| conn.session().is_none())
+    }
+
     /// Reads the fixed header, and refuses at once what need not be waited for.
     fn frame(&self, slot: u32, bytes: &[u8]) -> Result<Option<Fixed>, Fault> {
         let Some(conn) = self.connections.get(slot) else {
@@ -214,14 +243,16 @@ impl Broker {
         };
         let first = bytes.first().copied().unwrap_or_default() >> 4;
         let session = conn.session();
-        match session {
-            // MQTT-3.1.0-1
-            None if first != 1 => {
-                return Err(Malformed::protocol("packet type", "CONNECT must be first").into());
-            }
+        match conn.state {
+            State::AwaitingAuth(_) => may_precede_connack(first << 4)?,
             // MQTT-3.1.0-2
-            Some(_) if first == 1 => {
+            State::Connected(_) if first == 1 => {
                 return Err(Malformed::protocol("packet type", "a second CONNECT").into());
+            }
+            State::Connected(_) => {}
+            // MQTT-3.1.0-1
+            _ if first != 1 => {
+                return Err(Malformed::protocol("packet type", "CONNECT must be first").into());
             }
             _ => {}
         }
@@ -240,7 +271,7 @@ impl Broker {
                 reason: Reason::PACKET_TOO_LARGE,
             });
         }
-        if session.is_some() {
+        if !matches!(conn.state, State::AwaitingConnect) {
             fixed.check(conn.version)?;
         }
         Ok(Some(fixed))
@@ -251,8 +282,18 @@ impl Broker {
             return Ok(());
         };
         conn.heard = now;
+        self.stats.packets_in += 1;
+        self.journal.boundary();
         let session = match conn.state {
             State::AwaitingConnect => return self.connect(slot, fixed, body),
+            State::AwaitingAuth(_) => {
+                if fixed.kind == Kind::Auth {
+                    return self.authenticate(now, slot, body);
+                }
+                control::decode_disconnect(conn.version, body)?;
+                self.shut(now, slot, None, "DISCONNECT", true);
+                return Ok(());
+            }
             State::Connected(session) => session,
             State::AwaitingDecision(_) | State::Closing => return Ok(()),
         };
@@ -274,13 +315,7 @@ impl Broker {
                 Ok(())
             }
             Kind::Disconnect => self.disconnect(now, slot, session, body),
-            Kind::Auth => {
-                control::decode_auth(body)?;
-                Err(
-                    Malformed::protocol("packet type", "AUTH without an Authentication Method")
-                        .into(),
-                )
-            }
+            Kind::Auth => self.authenticate(now, slot, body),
             Kind::Connect => Ok(()),
         }
     }
@@ -308,9 +343,24 @@ impl Broker {
             },
         };
         let acked = match first {
-            ack::PUBACK => found.out.puback(id, &mut self.held),
+            ack::PUBACK => {
+                let acked = found.out.puback(id, &mut self.held);
+                if acked == Acked::Yes {
+                    self.journal.of(found).acked(id);
+                }
+                acked
+            }
             ack::PUBREC => {
-                let acked = found.out.pubrec(id, ack.reason.is_error(), &mut self.held);
+                let failed = ack.reason.is_error();
+                let acked = found.out.pubrec(id, failed, &mut self.held);
+                if acked == Acked::Yes {
+                    let mut log = self.journal.of(found);
+                    if failed {
+                        log.acked(id)
+                    } else {
+                        log.released(id)
+                    }
+                }
                 if acked != Acked::Wrong && !ack.reason.is_error() {
                     self.answer(slot, |out, version| {
                         ack::encode(out, version, ack::PUBREL, answer(acked));
@@ -322,6 +372,7 @@ impl Broker {
                 let acked = match found.unreleased.binary_search(&id) {
                     Ok(place) => {
                         found.unreleased.remove(place);
+                        self.journal.of(found).forgotten(id);
                         Acked::Yes
                     }
                     Err(_) => Acked::Unknown,
@@ -334,7 +385,13 @@ impl Broker {
                 });
                 acked
             }
-            _ => found.out.pubcomp(id, &mut self.held),
+            _ => {
+                let acked = found.out.pubcomp(id, &mut self.held);
+                if acked == Acked::Yes {
+                    self.journal.of(found).acked(id);
+                }
+                acked
+            }
         };
         if acked == Acked::Wrong {
             let what = "the message is at another step of its delivery";
@@ -369,6 +426,10 @@ impl Broker {
         if packet.reason == Reason::SUCCESS {
             // MQTT-3.14.4-3
             found.will = None;
+        }
+        // Before the session may end with its connection.
+        if !self.record_session(session) {
+            self.record_will(session);
         }
         self.shut(now, slot, None, "DISCONNECT", true);
         Ok(())
@@ -412,6 +473,19 @@ impl Broker {
             Fault::Limit { limit, .. } => limit,
         };
         self.shut(now, slot, Some((reason, text)), why, false);
+    }
+}
+
+/// `MQTT-3.1.2-30`: with an Authentication Method, only AUTH and DISCONNECT come before the
+/// CONNACK. By the first byte of a packet.
+fn may_precede_connack(first: u8) -> Result<(), Fault> {
+    match first >> 4 {
+        14 | 15 => Ok(()),
+        1 => Err(Malformed::protocol("packet type", "a second CONNECT").into()),
+        _ => {
+            let what = "only AUTH and DISCONNECT may come before the CONNACK";
+            Err(Malformed::protocol("packet type", what).into())
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use super::{Broker, ConnId};
-use crate::codec::{QoS, control};
+use crate::codec::control;
 use crate::connection::State;
+use crate::outbound::Delivery;
 use crate::reason::Reason;
 use crate::timers::Timer;
 use crate::{NoticeKind, Time, Version};
@@ -13,8 +14,10 @@ impl Broker {
         if self.connection(conn).is_none() {
             return;
         }
+        self.journal.boundary();
         self.shut(now, conn.slot, None, "connection lost", false);
         if let Some(mut gone) = self.connections.remove(conn.slot) {
+            self.outboxes = self.outboxes.saturating_sub(gone.outbox.len() as u64);
             self.timers
                 .set(Timer::Connection(conn.slot), &mut gone.timer, Time::NEVER);
         }
@@ -42,13 +45,16 @@ impl Broker {
                     // MQTT-3.14.2-3: the text may not make the packet too large.
                     let fits = conn.maximum_packet_size as usize >= text.len() + 8;
                     let text = if fits { text } else { "" };
+                    let before = conn.outbox.len();
                     control::encode_disconnect(&mut conn.outbox, reason, text);
+                    self.outboxes += conn.outbox.len().saturating_sub(before) as u64;
+                    self.stats.packets_out += 1;
                 }
                 self.abandon(slot);
                 self.tell(session, NoticeKind::Disconnected { why, by_client });
                 self.detach(now, session);
             }
-            State::AwaitingConnect | State::AwaitingDecision(_) => {
+            State::AwaitingConnect | State::AwaitingDecision(_) | State::AwaitingAuth(_) => {
                 if let Some((reason, _)) = reason {
                     self.answer_fault(slot, reason);
                 }
@@ -59,10 +65,11 @@ impl Broker {
 
     /// Reads no more from a connection; what is left is sent.
     pub(super) fn abandon(&mut self, slot: u32) {
-        self.take_partial(slot);
+        self.drop_partial(slot);
         if let Some(conn) = self.connections.get_mut(slot) {
             conn.state = State::Closing;
-            conn.aliases = None;
+            let aliases = conn.aliases.take().map_or(0, |aliases| aliases.bytes());
+            self.aliases = self.aliases.saturating_sub(aliases);
             self.timers
                 .set(Timer::Connection(slot), &mut conn.timer, Time::NEVER);
         }
@@ -76,6 +83,7 @@ impl Broker {
         };
         session.connected = false;
         session.left = now;
+        self.stats.connected = self.stats.connected.saturating_sub(1);
         let identity = session.identity;
         if let Some(identity) = self.identities.get_mut(identity) {
             identity.connections = identity.connections.saturating_sub(1);
@@ -85,11 +93,17 @@ impl Broker {
             return;
         }
         session.replays.clear();
+        self.sessions.weigh(index);
+        let Some(session) = self.sessions.get_mut(index) else {
+            return;
+        };
+        let mut log = self.journal.of(session);
         // QoS 0 is not kept for a client that is away.
         session
             .out
-            .retain(&mut self.held, |delivery| delivery.qos != QoS::AtMostOnce);
-        let shared = session.out.take_shared(false, &mut self.held);
+            .retain(&mut self.held, &mut log, Delivery::is_assured);
+        let shared = session.out.take_shared(false, &mut self.held, &mut log);
+        self.record_session(index);
         self.hand_over(now, index, false, shared);
         self.session_due(now, index);
     }
@@ -103,6 +117,7 @@ impl Broker {
             return;
         }
         if session.expires() <= now {
+            self.stats.sessions_expired += 1;
             self.end_session(now, index);
             return;
         }
@@ -110,14 +125,19 @@ impl Broker {
         if session.will_due() <= now
             && let Some(will) = session.will.take()
         {
+            self.record_will(index);
             self.publish_will(now, index, &will.message);
         }
-        let Some(session) = self.sessions.get_mut(index) else {
-            return;
-        };
-        let due = session.expires().min(session.will_due());
-        self.timers
-            .set(Timer::Session(index), &mut session.timer, due);
+        self.watch_session(index);
+    }
+
+    /// Sets the timer of a session without a connection.
+    pub(crate) fn watch_session(&mut self, index: u32) {
+        if let Some(session) = self.sessions.get_mut(index) {
+            let due = session.expires().min(session.will_due());
+            self.timers
+                .set(Timer::Session(index), &mut session.timer, due);
+        }
     }
 
     /// Ends a session: its will goes out now at the latest (section 3.1.3.2.2), everything it
@@ -127,6 +147,7 @@ impl Broker {
             .sessions
             .get_mut(index)
             .and_then(|session| session.will.take());
+        self.record_end(index);
         if let Some(will) = will {
             self.publish_will(now, index, &will.message);
         }
@@ -134,7 +155,8 @@ impl Broker {
             return;
         };
         let identity = session.identity;
-        let shared = session.out.take_shared(true, &mut self.held);
+        let mut log = self.journal.of(session);
+        let shared = session.out.take_shared(true, &mut self.held, &mut log);
         session.out.clear(&mut self.held);
         self.timers
             .set(Timer::Session(index), &mut session.timer, Time::NEVER);
@@ -171,6 +193,7 @@ impl Broker {
             }
         }
         while let Some(timer) = self.timers.pop(now) {
+            self.journal.boundary();
             match timer {
                 Timer::Connection(slot) => self.connection_due(now, slot),
                 Timer::Session(index) => {
@@ -180,6 +203,7 @@ impl Broker {
                     self.session_due(now, index);
                 }
                 Timer::Sweep => self.sweep(now),
+                Timer::Memory => self.memory_due(now),
             }
         }
     }
@@ -190,7 +214,7 @@ impl Broker {
         };
         conn.timer = Time::NEVER;
         match conn.state {
-            State::AwaitingConnect => {
+            State::AwaitingConnect | State::AwaitingAuth(_) => {
                 let id = conn.id;
                 let allowed = self.config.connect_timeout_ms;
                 let kind = NoticeKind::Limit {

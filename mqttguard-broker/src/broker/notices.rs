@@ -12,7 +12,7 @@ const NOTICES: usize = 1024;
 const TOPIC: usize = 256;
 
 /// The beginning of a topic, so that notices nobody asks for hold little.
-pub(super) fn shorten(topic: &str) -> String {
+pub(crate) fn shorten(topic: &str) -> String {
     topic
         .get(..topic.floor_char_boundary(TOPIC))
         .unwrap_or_default()
@@ -20,7 +20,7 @@ pub(super) fn shorten(topic: &str) -> String {
 }
 
 impl Broker {
-    fn push_notice(&mut self, notice: Notice) {
+    pub(super) fn push_notice(&mut self, notice: Notice) {
         if self.notices.len() >= NOTICES {
             self.notices.pop_front();
         }
@@ -35,6 +35,7 @@ impl Broker {
         client_id: Option<Arc<str>>,
         kind: NoticeKind,
     ) {
+        self.count_limit(&kind);
         self.push_notice(Notice {
             conn,
             identity,
@@ -46,7 +47,14 @@ impl Broker {
 
     /// Of a session; told in any case.
     pub(super) fn tell(&mut self, session: u32, kind: NoticeKind) {
+        self.count_limit(&kind);
         self.tell_counted(session, 0, kind);
+    }
+
+    fn count_limit(&mut self, kind: &NoticeKind) {
+        if let NoticeKind::Limit { limit, .. } = kind {
+            self.met.count(limit);
+        }
     }
 
     fn tell_counted(&mut self, session: u32, suppressed: u32, kind: NoticeKind) {
@@ -74,6 +82,7 @@ impl Broker {
         limit: &'static str,
         allowed: u64,
     ) {
+        self.met.count(limit);
         let Some(about) = self.sessions.get_mut(session) else {
             return;
         };

@@ -1,17 +1,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Broker, Fault};
+use super::{Broker, Fault, Pressure};
 use crate::codec::ack::{self, Ack};
 use crate::codec::publish::{self, Content, Publish};
 use crate::codec::{Malformed, QoS};
-use crate::connection::{ALIAS_BYTES, ALIASES, Aliases, TooMany};
+use crate::connection::{ALIAS_BYTES, ALIASES, Aliases, Connection, TooMany};
 use crate::message::Message;
 use crate::reason::Reason;
 use crate::retained::Source;
 use crate::session::{Session, WillMessage};
 use crate::timers::Timer;
-use crate::{Access, Time, Version, topic};
+use crate::{Access, Limits, Time, Version};
 
 /// How often expired retained messages are cleared away.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -41,9 +41,10 @@ impl Broker {
         else {
             return Ok(());
         };
-        conn.messages.charge(now, 1, session.limits.messages_per_s);
         let version = conn.version;
+        let over = !on_time(now, conn, &session.limits);
         let publish = publish::decode(version, qos, body)?;
+        self.stats.payload_in += publish.content.payload.len() as u64;
         if retain && session.limits.retained_messages == 0 && version == Version::V5 {
             // MQTT-3.2.2-14: it was told so in the CONNACK.
             return Err(Malformed::with(
@@ -57,12 +58,20 @@ impl Broker {
         let topic = match publish.alias {
             None => publish.content.topic,
             Some(alias) => {
+                let before = conn.alias_bytes();
                 let aliases = conn.aliases.get_or_insert_default();
-                resolve(aliases, alias, publish.content.topic, &mut name)?;
+                let resolved = resolve(aliases, alias, publish.content.topic, &mut name);
+                self.aliases = self.aliases.saturating_sub(before) + conn.alias_bytes();
+                resolved?;
                 &name
             }
         };
-        let answered = self.take(now, slot, index, topic, &publish, qos, retain);
+        let answered = if over {
+            self.refuse_rate(now, slot, index, &publish, qos);
+            Ok(())
+        } else {
+            self.take(now, slot, index, topic, &publish, qos, retain)
+        };
         self.name = name;
         answered
     }
@@ -123,9 +132,26 @@ impl Broker {
             && let Some(session) = self.sessions.get_mut(index)
         {
             session.unreleased.insert(place, packet_id);
+            self.journal.of(session).received(packet_id);
         }
         self.acknowledge_publish(slot, qos, packet_id, reason);
         Ok(())
+    }
+
+    /// Refuses a message above the rate of a client that is not to be paced.
+    fn refuse_rate(&mut self, now: Time, slot: u32, index: u32, publish: &Publish<'_>, qos: QoS) {
+        let Some(session) = self.sessions.get(index) else {
+            return;
+        };
+        let packet_id = publish.packet_id;
+        let taken = qos == QoS::ExactlyOnce && session.unreleased.binary_search(&packet_id).is_ok();
+        if taken {
+            return self.acknowledge_publish(slot, qos, packet_id, Reason::SUCCESS);
+        }
+        let allowed = u64::from(session.limits.messages_per_s);
+        self.stats.messages_dropped += 1;
+        self.tell_limit(now, index, "messages_per_s", allowed);
+        self.acknowledge_publish(slot, qos, packet_id, Reason::QUOTA_EXCEEDED);
     }
 
     fn acknowledge_publish(&mut self, slot: u32, qos: QoS, packet_id: u16, reason: Reason) {
@@ -151,12 +177,17 @@ impl Broker {
         let Some(session) = self.sessions.get(index) else {
             return Err(Denied::Policy(Reason::NOT_AUTHORIZED));
         };
-        let levels = session.limits.topic_levels;
-        if topic::levels(topic) > levels as usize {
-            self.tell_limit(now, index, "topic_levels", u64::from(levels));
+        if let Err((limit, allowed)) = session.limits.fit_topic(topic) {
+            self.tell_limit(now, index, limit, u64::from(allowed));
             return Err(Denied::Policy(Reason::TOPIC_NAME_INVALID));
         }
-        if topic::is_reserved(topic) || !topic::any_matches(&session.grants.publish, topic) {
+        let allowed = session.limits.user_properties;
+        if content.user_properties > allowed {
+            self.stats.messages_dropped += 1;
+            self.tell_limit(now, index, "user_properties", u64::from(allowed));
+            return Err(Denied::Policy(Reason::QUOTA_EXCEEDED));
+        }
+        if !session.grants.may_publish(topic) {
             self.tell_refused(now, index, Access::Publish, topic);
             return Err(Denied::Policy(Reason::NOT_AUTHORIZED));
         }
@@ -166,44 +197,75 @@ impl Broker {
             && let Err((limit, allowed)) = self.retained_room(session, topic, size)
         {
             self.stats.messages_dropped += 1;
-            self.tell_limit(now, index, limit, u64::from(allowed));
+            self.tell_limit(now, index, limit, allowed);
             return Err(Denied::Policy(Reason::QUOTA_EXCEEDED));
         }
-        if self.held_bytes().saturating_add(size as u64) > self.config.memory {
+        if !self.has_room(now, size) {
             return Err(Denied::Memory);
         }
         Ok(())
     }
 
-    /// Whether one more retained message fits the session's identity; otherwise the limit.
+    /// Whether one more retained message fits, of the session's identity and in all; otherwise the
+    /// limit.
     fn retained_room(
         &self,
         session: &Session,
         topic: &str,
         size: usize,
-    ) -> Result<(), (&'static str, u32)> {
+    ) -> Result<(), (&'static str, u64)> {
         let Some(identity) = self.identities.get(session.identity) else {
             return Ok(());
         };
         let limits = &session.limits;
         let mut messages = identity.retained_messages;
         let mut bytes = identity.retained_bytes;
-        if let Some(old) = self.retained.get(topic)
-            && old.owner == session.identity
-        {
-            messages = messages.saturating_sub(1);
-            bytes = bytes.saturating_sub(old.size);
+        let mut total = self.retained.of_clients();
+        let mut total_bytes = self.retained.bytes();
+        let old = self.retained.get(topic);
+        let grows = old.is_none_or(|old| old.size < size);
+        if grows && self.pressure >= Pressure::High {
+            return Err(("memory", self.config.memory));
+        }
+        if let Some(old) = old {
+            total = total.saturating_sub(1);
+            total_bytes = total_bytes.saturating_sub(old.size as u64);
+            if old.owner == session.identity {
+                messages = messages.saturating_sub(1);
+                bytes = bytes.saturating_sub(old.size);
+            }
         }
         if messages >= limits.retained_messages {
-            return Err(("retained_messages", limits.retained_messages));
+            return Err(("retained_messages", limits.retained_messages.into()));
         }
         if bytes.saturating_add(size) > limits.retained_bytes as usize {
-            return Err(("retained_bytes", limits.retained_bytes));
+            return Err(("retained_bytes", limits.retained_bytes.into()));
+        }
+        let allowed = self.config.retained_messages_total;
+        if total >= allowed as usize {
+            return Err(("retained_messages_total", allowed.into()));
+        }
+        let allowed = self.config.retained_bytes_total;
+        if total_bytes.saturating_add(size as u64) > allowed {
+            return Err(("retained_bytes_total", allowed));
         }
         Ok(())
     }
 
-    /// Retains and routes a message that was permitted.
+    /// Publishes a message of the broker's own at QoS 0, on a topic that starts with `$` and that
+    /// clients cannot publish to. It counts for nobody's quota. An empty payload retained takes
+    /// back what was retained before.
+    pub fn publish_internal(&mut self, now: Time, topic: &str, payload: &[u8], retain: bool) {
+        let content = Content {
+            topic,
+            payload,
+            ..Content::default()
+        };
+        self.distribute(now, None, topic, &content, QoS::AtMostOnce, retain);
+    }
+
+    /// Retains and routes a message that was permitted. Without a publisher it is the broker's
+    /// own.
     fn distribute(
         &mut self,
         now: Time,
@@ -225,6 +287,9 @@ impl Broker {
         if retain && !keeps {
             // MQTT-3.3.1-6
             if let Some(old) = self.retained.remove(topic) {
+                if publisher.is_some() {
+                    self.journal.clear(topic);
+                }
                 self.identities.retain_less(old.owner, old.size);
             }
         }
@@ -245,18 +310,22 @@ impl Broker {
 
     /// Replaces what is retained for the topic (`MQTT-3.3.1-5`).
     fn retain(&mut self, now: Time, publisher: Option<u32>, message: Arc<Message>) {
-        let Some(session) = publisher.and_then(|index| self.sessions.get(index)) else {
-            return;
-        };
-        let source = Source {
-            owner: session.identity,
-            session: session.serial,
+        let source = match publisher {
+            None => Source::BROKER,
+            Some(index) => match self.sessions.get(index) {
+                None => return,
+                Some(session) => Source {
+                    owner: session.identity,
+                    session: session.serial,
+                },
+            },
         };
         let size = message.size();
-        if message.expires().is_some() && self.sweep == Time::NEVER {
-            self.timers.set(Timer::Sweep, &mut self.sweep, now + SWEEP);
+        if message.expires().is_some() {
+            self.sweep_later(now);
         }
         let old = self.retained.get(message.topic());
+        self.record_retained(&message, source);
         self.retained.set(message, source);
         self.identities.retain_more(source.owner, size);
         if let Some(old) = old {
@@ -264,11 +333,19 @@ impl Broker {
         }
     }
 
+    /// Some retained message expires.
+    pub(crate) fn sweep_later(&mut self, now: Time) {
+        if self.sweep == Time::NEVER {
+            self.timers.set(Timer::Sweep, &mut self.sweep, now + SWEEP);
+        }
+    }
+
     /// Clears expired retained messages away.
     pub(super) fn sweep(&mut self, now: Time) {
         self.sweep = Time::NEVER;
-        self.retained.purge(now, None, |gone| {
-            self.identities.retain_less(gone.owner, gone.size)
+        self.retained.purge(now, None, |message, gone| {
+            self.journal.clear(message.topic());
+            self.identities.retain_less(gone.owner, gone.size);
         });
         if self.retained.any_expires() {
             self.timers.set(Timer::Sweep, &mut self.sweep, now + SWEEP);
@@ -281,6 +358,7 @@ impl Broker {
             topic: &will.topic,
             properties: &will.properties,
             verbatim: true,
+            user_properties: will.user_properties,
             expiry_s: will.expiry_s,
             payload: &will.payload,
         };
@@ -296,6 +374,17 @@ impl Broker {
             Err(Denied::Policy(_)) => {}
         }
     }
+}
+
+/// Counts a PUBLISH. False if it comes above the rate of a client that is then to be refused: one
+/// that is paced is taken at its word, and not read from after it.
+fn on_time(now: Time, conn: &mut Connection, limits: &Limits) -> bool {
+    if conn.is_refused_over_rate(limits) {
+        let burst = Duration::from_millis(limits.burst_ms.into());
+        return conn.messages.admit(now, limits.messages_per_s, burst);
+    }
+    conn.messages.charge(now, 1, limits.messages_per_s);
+    true
 }
 
 /// Puts the topic name that a PUBLISH with an alias means into `name` (section 3.3.2.3.4).

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::Broker;
 use crate::Time;
@@ -53,7 +54,7 @@ impl Router {
             Match::Subscriber(subscriber) => {
                 // MQTT-3.8.3-3
                 if !subscriber.options.no_local || Some(subscriber.session) != publisher {
-                    self.add(sessions, subscriber);
+                    self.add(sessions, subscriber, topic);
                 }
             }
             Match::Group {
@@ -61,7 +62,7 @@ impl Router {
                 members,
                 turn,
             } => {
-                if let Some(subscriber) = pick(sessions, members, turn, qos, true) {
+                if let Some(subscriber) = pick(sessions, members, turn, topic, qos, true) {
                     let ids = Ids::Shared(share, subscriber.id);
                     self.targets.push(Target {
                         ids,
@@ -74,10 +75,13 @@ impl Router {
 
     /// Overlapping subscriptions get one copy, at the highest of their QoS and with all their
     /// identifiers (`MQTT-3.3.4-2`, `MQTT-3.3.4-3`).
-    fn add(&mut self, sessions: &mut Sessions, subscriber: &Subscriber) {
+    fn add(&mut self, sessions: &mut Sessions, subscriber: &Subscriber, topic: &str) {
         let Some(session) = sessions.get_mut(subscriber.session) else {
             return;
         };
+        if session.exceptions.cover(topic) {
+            return;
+        }
         let (number, place) = session.route;
         if number == self.number
             && let Some(target) = self.targets.get_mut(place as usize)
@@ -107,6 +111,7 @@ fn pick<'a>(
     sessions: &Sessions,
     members: &'a [Subscriber],
     turn: &mut u32,
+    topic: &str,
     qos: QoS,
     absent: bool,
 ) -> Option<&'a Subscriber> {
@@ -120,6 +125,9 @@ fn pick<'a>(
         let Some(session) = sessions.get(subscriber.session) else {
             continue;
         };
+        if session.exceptions.cover(topic) {
+            continue;
+        }
         let qos = qos.min(subscriber.options.qos);
         let rank = match (session.connected, qos) {
             (true, QoS::AtMostOnce) => 0,
@@ -157,19 +165,24 @@ impl Broker {
     /// those who are there while it may still come back, to any once it has `ended`.
     pub(super) fn hand_over(&mut self, now: Time, index: u32, ended: bool, left: Vec<Delivery>) {
         for delivery in left {
-            let qos = delivery.message.qos;
+            let (topic, qos) = (delivery.message.topic(), delivery.message.qos);
             let found = delivery.share().and_then(|share| {
                 let (members, turn) = self.subscriptions.members(share)?;
-                let subscriber = pick(&self.sessions, members, turn, qos, ended)?;
+                let subscriber = pick(&self.sessions, members, turn, topic, qos, ended)?;
                 Some((*subscriber, Ids::Shared(share, subscriber.id)))
             });
             if let Some((subscriber, ids)) = found {
+                // The journal may have had nobody for it until now.
+                delivery.message.generation.store(0, Relaxed);
                 let options = subscriber.options;
                 let retain = options.retain_as_published && delivery.message.retain;
                 let qos = qos.min(options.qos);
                 let delivery = Delivery::new(delivery.message, ids, qos, retain);
                 self.enqueue(now, subscriber.session, delivery);
             } else if let Some(session) = self.sessions.get_mut(index) {
+                let share = delivery.share();
+                let share = share.and_then(|share| self.subscriptions.share_filter(share));
+                self.journal.of(session).queued(&delivery, share.as_deref());
                 session.out.put_back(delivery, &mut self.held);
             }
         }
@@ -184,11 +197,23 @@ impl Broker {
             return;
         }
         let room = session.room();
+        let assured = delivery.is_assured();
         let mut pushed = session.out.push(delivery, room, &mut self.held);
         if let Err((_, back)) = pushed {
             // Room may be taken by what nobody wants any more.
-            session.out.expire(now, &mut self.held);
+            let mut log = self.journal.of(session);
+            session.out.expire(now, &mut self.held, &mut log);
             pushed = session.out.push(back, room, &mut self.held);
+        }
+        let mut log = self.journal.of(session);
+        if assured
+            && pushed.is_ok()
+            && log.is_on()
+            && let Some(delivery) = session.out.newest()
+        {
+            let share = delivery.share();
+            let share = share.and_then(|share| self.subscriptions.share_filter(share));
+            log.queued(delivery, share.as_deref());
         }
         let wake = session.connected && session.out.is_ready(session.receive_maximum);
         let slot = session.conn.slot;

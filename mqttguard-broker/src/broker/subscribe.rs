@@ -1,12 +1,16 @@
 use std::sync::Arc;
 
-use super::{Broker, Fault};
+use super::{Broker, Fault, Pressure};
 use crate::codec::subscribe::{self, Options, RetainHandling};
+use crate::journal::record::Record;
 use crate::reason::Reason;
 use crate::retained::Cursor;
-use crate::session::Replay;
+use crate::session::{Kept, Replay};
 use crate::subscriptions::{Key, Subscriber};
 use crate::{Access, Time, topic};
+
+/// Filters looked at in one SUBSCRIBE: twice what Home Assistant puts into one.
+const FILTERS: usize = 1_000;
 
 impl Broker {
     /// SUBSCRIBE: each filter on its own, with its own code.
@@ -25,7 +29,12 @@ impl Broker {
         codes.clear();
         while let Some((filter, options)) = filters.next_subscription()? {
             let id = filters.subscription_id;
-            codes.push(self.subscribe_one(now, index, filter, id, options));
+            codes.push(if codes.len() < FILTERS {
+                self.subscribe_one(now, index, filter, id, options)
+            } else {
+                self.tell_limit(now, index, "filters_per_subscribe", FILTERS as u64);
+                Reason::QUOTA_EXCEEDED
+            });
         }
         let packet_id = filters.packet_id;
         self.answer(slot, |out, version| {
@@ -50,20 +59,29 @@ impl Broker {
             Ok(Some((_, path))) => path,
             _ => filter,
         };
-        let levels = session.limits.topic_levels;
-        if topic::levels(path) > levels as usize {
-            self.tell_limit(now, index, "topic_levels", u64::from(levels));
+        let share = filter.len().saturating_sub(path.len());
+        let fits = session.limits.fit_topic(path);
+        let fits = fits.and_then(|()| match share > session.limits.topic_length as usize {
+            true => Err(("topic_length", session.limits.topic_length)),
+            false => Ok(()),
+        });
+        if let Err((limit, allowed)) = fits {
+            self.tell_limit(now, index, limit, u64::from(allowed));
             return Reason::TOPIC_FILTER_INVALID;
         }
-        if !topic::any_covers(&session.grants.subscribe, path) {
+        if let Err(reason) = session.grants.may_subscribe(path) {
             self.tell_refused(now, index, Access::Subscribe, filter);
-            return Reason::NOT_AUTHORIZED;
+            return reason;
         }
         let known = self.subscriptions.find(filter);
         let held = known.is_some_and(|key| session.subscriptions.binary_search(&key).is_ok());
         let allowed = session.limits.subscriptions;
         if !held && session.subscriptions.len() >= allowed as usize {
             self.tell_limit(now, index, "subscriptions", u64::from(allowed));
+            return Reason::QUOTA_EXCEEDED;
+        }
+        if !held && self.weigh(now) == Pressure::Critical {
+            self.tell_limit(now, index, "memory", self.config.memory);
             return Reason::QUOTA_EXCEEDED;
         }
         let subscriber = Subscriber {
@@ -82,6 +100,17 @@ impl Broker {
                 key
             }
         };
+        if let Some(session) = self.sessions.get(index)
+            && session.kept == Kept::Whole
+        {
+            let session = session.serial;
+            self.journal.put(&Record::Subscribed {
+                session,
+                filter,
+                id,
+                options,
+            });
+        }
         let replay = match options.retain_handling {
             RetainHandling::Send => true,
             RetainHandling::SendIfNew => !held,
@@ -145,10 +174,17 @@ impl Broker {
 
     /// Removes one subscription of a session.
     pub(super) fn drop_subscription(&mut self, index: u32, key: Key) {
-        self.subscriptions.remove(key, index);
         let Some(session) = self.sessions.get_mut(index) else {
             return;
         };
+        if session.kept == Kept::Whole {
+            let filter = self.subscriptions.filter(key);
+            self.journal.put(&Record::Unsubscribed {
+                session: session.serial,
+                filter: &filter,
+            });
+        }
+        self.subscriptions.remove(key, index);
         if let Ok(place) = session.subscriptions.binary_search(&key) {
             session.subscriptions.remove(place);
         }
@@ -166,14 +202,15 @@ impl Broker {
             .subscriptions
             .iter()
             .copied()
-            .filter(|&key| !topic::any_covers(&grants.subscribe, &self.subscriptions.path(key)))
+            .filter(|&key| grants.may_subscribe(&self.subscriptions.path(key)).is_err())
             .collect();
         for key in lost {
             self.drop_subscription(index, key);
         }
         if let Some(session) = self.sessions.get_mut(index) {
-            session.out.retain(&mut self.held, |delivery| {
-                topic::any_matches(&grants.subscribe, delivery.message.topic())
+            let mut log = self.journal.of(session);
+            session.out.retain(&mut self.held, &mut log, |delivery| {
+                grants.may_read(delivery.message.topic())
             });
         }
     }

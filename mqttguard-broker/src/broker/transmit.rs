@@ -1,9 +1,12 @@
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::{Broker, ConnId, Transmit};
 use crate::Time;
 use crate::codec::QoS;
 use crate::codec::ack::{self, Ack};
 use crate::codec::publish::{self, Outgoing};
 use crate::connection::Connection;
+use crate::journal::Journal;
 use crate::outbound::{Again, Delivery, Held, Ids};
 use crate::reason::Reason;
 use crate::retained::{Retained, Step};
@@ -39,6 +42,9 @@ impl Broker {
         let before = out.len();
         let limit = before.saturating_add(room);
         flush(&mut connection.outbox, out, room);
+        let flushed = out.len().saturating_sub(before) as u64;
+        self.outboxes = self.outboxes.saturating_sub(flushed);
+        let aliases = connection.alias_bytes();
         let mut sent = Sent::Drained;
         if !connection.outbox.is_empty() {
             sent = Sent::More;
@@ -51,13 +57,19 @@ impl Broker {
                 session,
                 retained: &self.retained,
                 held: &mut self.held,
+                journal: &mut self.journal,
                 published: 0,
+                payload: 0,
+                packets: 0,
                 dropped: 0,
             };
             sent = pump.run(out, limit);
             self.stats.messages_out += pump.published;
+            self.stats.payload_out += pump.payload;
+            self.stats.packets_out += pump.packets + pump.published;
             self.stats.messages_dropped += pump.dropped;
         }
+        self.aliases = self.aliases.saturating_sub(aliases) + connection.alias_bytes();
         self.stats.bytes_out += out.len().saturating_sub(before) as u64;
         match sent {
             Sent::More => {
@@ -101,7 +113,12 @@ struct Pump<'a> {
     session: &'a mut Session,
     retained: &'a Retained,
     held: &'a mut Held,
+    journal: &'a mut Journal,
     published: u64,
+    /// Bytes of the payloads published.
+    payload: u64,
+    /// Packets beside those published.
+    packets: u64,
     dropped: u64,
 }
 
@@ -127,7 +144,10 @@ impl Pump<'_> {
                 Replayed::Later => return Sent::Later,
                 Replayed::None => {}
             }
-            let Some((id, delivery)) = self.session.out.next(self.now, maximum, self.held) else {
+            let mut log = self.journal.of(self.session);
+            let out_queue = &mut self.session.out;
+            let Some((id, delivery)) = out_queue.next(self.now, maximum, self.held, &mut log)
+            else {
                 return Sent::Drained;
             };
             self.send(out, id, &delivery, false);
@@ -158,9 +178,13 @@ impl Pump<'_> {
         let size = self.connection.maximum_packet_size;
         if publish::encode(out, self.now, version, size, &publish) {
             self.published += 1;
+            self.payload += message.payload().len() as u64;
         } else {
             // MQTT-3.1.2-25: as if it had been sent.
             self.dropped += 1;
+            if packet_id != 0 {
+                self.journal.of(self.session).acked(packet_id);
+            }
             self.session.out.discard(packet_id, self.held);
             if let (Some(alias), Some(aliases)) = (alias, &mut self.connection.aliases) {
                 aliases.withdraw(alias);
@@ -177,6 +201,7 @@ impl Pump<'_> {
                     packet_id,
                     reason: Reason::SUCCESS,
                 };
+                self.packets += 1;
                 ack::encode(out, self.connection.version, ack::PUBREL, ack);
             }
         }
@@ -189,7 +214,11 @@ impl Pump<'_> {
                 return Replayed::None;
             };
             let message = match replay.found.take() {
-                Some(message) => message,
+                Some(message) => {
+                    // It may be retained no more, and the journal have nobody else for it.
+                    message.generation.store(0, Relaxed);
+                    message
+                }
                 None => {
                     match self
                         .retained
@@ -197,6 +226,11 @@ impl Pump<'_> {
                     {
                         Step::Found(_, source)
                             if replay.no_local && source.session == self.session.serial =>
+                        {
+                            continue;
+                        }
+                        Step::Found(message, _)
+                            if self.session.exceptions.cover(message.topic()) =>
                         {
                             continue;
                         }
@@ -222,7 +256,11 @@ impl Pump<'_> {
             let delivery = Delivery::new(message, ids, qos, true);
             let id = match qos {
                 QoS::AtMostOnce => 0,
-                _ => self.session.out.launch(delivery.clone(), self.held),
+                _ => {
+                    let id = self.session.out.launch(delivery.clone(), self.held);
+                    self.journal.of(self.session).in_flight(&delivery, id, None);
+                    id
+                }
             };
             self.send(out, id, &delivery, false);
             return Replayed::One;

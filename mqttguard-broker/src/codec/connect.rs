@@ -28,7 +28,10 @@ pub(crate) struct Connect<'a> {
     pub(crate) receive_maximum: u16,
     pub(crate) maximum_packet_size: u32,
     pub(crate) topic_alias_maximum: u16,
-    pub(crate) authentication: bool,
+    /// Authentication Method (section 3.1.2.11.9).
+    pub(crate) method: Option<&'a str>,
+    /// Authentication Data, never without a method.
+    pub(crate) data: Option<&'a [u8]>,
     pub(crate) client_id: &'a str,
     pub(crate) will: Option<Will<'a>>,
     pub(crate) username: Option<&'a str>,
@@ -72,7 +75,8 @@ pub(crate) fn decode<'a>(version: Version, packet: Reader<'a>) -> Decoded<Connec
         receive_maximum: u16::MAX,
         maximum_packet_size: u32::MAX,
         topic_alias_maximum: 0,
-        authentication: false,
+        method: None,
+        data: None,
         client_id: "",
         will: None,
         username: None,
@@ -146,11 +150,12 @@ fn take_properties<'a>(packet: &mut Reader<'a>, connect: &mut Connect<'a>) -> De
             Property::ReceiveMaximum(maximum) => connect.receive_maximum = maximum,
             Property::MaximumPacketSize(maximum) => connect.maximum_packet_size = maximum,
             Property::TopicAliasMaximum(maximum) => connect.topic_alias_maximum = maximum,
-            Property::AuthenticationMethod(_) => connect.authentication = true,
+            Property::AuthenticationMethod(method) => connect.method = Some(method),
+            Property::AuthenticationData(data) => connect.data = Some(data),
             _ => {}
         }
     }
-    if found.has(properties::AUTHENTICATION_DATA) && !connect.authentication {
+    if connect.data.is_some() && connect.method.is_none() {
         return Err(Malformed::protocol(
             "Authentication Data",
             "without an Authentication Method",
@@ -183,6 +188,7 @@ fn take_will<'a>(
                 _ => {}
             }
         }
+        content.user_properties = found.user_properties();
     }
     content.topic = packet.text("will topic")?;
     topic::check_name(content.topic)
@@ -213,6 +219,8 @@ pub(crate) struct AcceptedProperties<'a> {
     pub(crate) topic_alias_maximum: u16,
     /// Server Keep Alive, if it is not what the client asked for.
     pub(crate) keep_alive_s: Option<u16>,
+    /// Authentication Method and Data, if the client uses enhanced authentication.
+    pub(crate) authentication: Option<(&'a str, Option<&'a [u8]>)>,
 }
 
 /// Appends a CONNACK with return code 0.
@@ -258,6 +266,9 @@ fn encode_properties(out: &mut Vec<u8>, connack: &AcceptedProperties<'_>) {
     if let Some(seconds) = connack.keep_alive_s {
         out.push(properties::SERVER_KEEP_ALIVE);
         out.extend_from_slice(&seconds.to_be_bytes());
+    }
+    if let Some((method, data)) = connack.authentication {
+        properties::authentication(out, method, data);
     }
 }
 

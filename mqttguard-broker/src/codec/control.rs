@@ -69,16 +69,60 @@ pub(crate) fn encode_disconnect(out: &mut Vec<u8>, reason: Reason, why: &str) {
     writer::binary(out, why.as_bytes());
 }
 
-/// Checks an AUTH; the broker never asked for one.
-pub(crate) fn decode_auth(body: &[u8]) -> Decoded<()> {
+/// An AUTH from a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Auth<'a> {
+    pub(crate) reason: Reason,
+    pub(crate) method: &'a str,
+    pub(crate) data: Option<&'a [u8]>,
+}
+
+/// Reads what follows the fixed header.
+pub(crate) fn decode_auth(body: &[u8]) -> Decoded<Auth<'_>> {
     let mut packet = Reader::new(body);
-    if packet.is_empty() {
-        return Ok(());
-    }
+    // Without anything it is one of Success (section 3.15.2.1).
+    let reason = match packet.is_empty() {
+        true => return Err(not_asked()),
+        false => Reason(packet.u8("reason code")?),
+    };
     // MQTT-3.15.2-1
-    if !matches!(packet.u8("reason code")?, 0x00 | 0x18 | 0x19) {
+    if !matches!(reason.0, 0x00 | 0x18 | 0x19) {
         return Err(Malformed::protocol("reason code", "not one of this packet"));
     }
-    Properties::take(&mut packet, properties::IN_AUTH)?.check()?;
-    packet.finish()
+    let (mut method, mut data) = (None, None);
+    let mut found = Properties::take(&mut packet, properties::IN_AUTH)?;
+    while let Some(property) = found.next()? {
+        match property {
+            Property::AuthenticationMethod(name) => method = Some(name),
+            Property::AuthenticationData(bytes) => data = Some(bytes),
+            _ => {}
+        }
+    }
+    packet.finish()?;
+    if reason == Reason::SUCCESS {
+        return Err(not_asked());
+    }
+    // Section 3.15.2.2.2
+    let method = method.ok_or(Malformed::protocol("Authentication Method", "missing"))?;
+    Ok(Auth {
+        reason,
+        method,
+        data,
+    })
+}
+
+fn not_asked() -> Malformed {
+    Malformed::protocol("reason code", "Success is for the server to say")
+}
+
+/// Appends an AUTH from the server.
+pub(crate) fn encode_auth(out: &mut Vec<u8>, reason: Reason, method: &str, data: Option<&[u8]>) {
+    let mut found = Vec::with_capacity(64);
+    properties::authentication(&mut found, method, data);
+    out.push(0xF0);
+    let len = found.len();
+    writer::varint(out, 1 + writer::varint_len(len) + len);
+    out.push(reason.0);
+    writer::varint(out, len);
+    out.extend_from_slice(&found);
 }

@@ -1,7 +1,7 @@
 //! Properties (MQTT 5 section 2.2.2): each at most once, each only where it belongs.
 
 use super::reader::Reader;
-use super::{Decoded, Malformed};
+use super::{Decoded, Malformed, writer};
 use crate::topic;
 
 pub(crate) const PAYLOAD_FORMAT: u8 = 0x01;
@@ -18,6 +18,7 @@ pub(crate) const AUTHENTICATION_DATA: u8 = 0x16;
 pub(crate) const REQUEST_PROBLEM_INFORMATION: u8 = 0x17;
 pub(crate) const WILL_DELAY: u8 = 0x18;
 pub(crate) const REQUEST_RESPONSE_INFORMATION: u8 = 0x19;
+pub(crate) const SERVER_REFERENCE: u8 = 0x1C;
 pub(crate) const REASON_STRING: u8 = 0x1F;
 pub(crate) const RECEIVE_MAXIMUM: u8 = 0x21;
 pub(crate) const TOPIC_ALIAS_MAXIMUM: u8 = 0x22;
@@ -26,24 +27,39 @@ pub(crate) const RETAIN_AVAILABLE: u8 = 0x25;
 pub(crate) const USER_PROPERTY: u8 = 0x26;
 pub(crate) const MAXIMUM_PACKET_SIZE: u8 = 0x27;
 
-/// A set of property identifiers.
+/// The properties that a packet may have, as sets of identifiers.
 #[derive(Clone, Copy)]
-pub(crate) struct Allowed(u64);
+pub(crate) struct Allowed {
+    /// From a client.
+    client: u64,
+    /// From a server alone.
+    server: u64,
+}
 
 impl Allowed {
     const fn of(ids: &[u8]) -> Allowed {
-        let mut bits = 0;
-        let mut left = ids;
-        while let [id, rest @ ..] = left {
-            bits |= 1 << *id;
-            left = rest;
+        Allowed {
+            client: bits(ids),
+            server: 0,
         }
-        Allowed(bits)
     }
 
-    fn has(self, id: u8) -> bool {
-        id < 64 && self.0 & (1 << id) != 0
+    const fn and_from_a_server(self, ids: &[u8]) -> Allowed {
+        Allowed {
+            server: bits(ids),
+            ..self
+        }
     }
+}
+
+const fn bits(ids: &[u8]) -> u64 {
+    let mut bits = 0;
+    let mut left = ids;
+    while let [id, rest @ ..] = left {
+        bits |= 1 << *id;
+        left = rest;
+    }
+    bits
 }
 
 pub(crate) const IN_CONNECT: Allowed = Allowed::of(&[
@@ -66,7 +82,7 @@ pub(crate) const IN_WILL: Allowed = Allowed::of(&[
     CORRELATION_DATA,
     USER_PROPERTY,
 ]);
-/// From a client: a Subscription Identifier only ever comes from a server (`MQTT-3.3.4-6`).
+/// A Subscription Identifier only ever comes from a server (`MQTT-3.3.4-6`).
 pub(crate) const IN_PUBLISH: Allowed = Allowed::of(&[
     PAYLOAD_FORMAT,
     MESSAGE_EXPIRY,
@@ -75,15 +91,20 @@ pub(crate) const IN_PUBLISH: Allowed = Allowed::of(&[
     CORRELATION_DATA,
     USER_PROPERTY,
     CONTENT_TYPE,
-]);
+])
+.and_from_a_server(&[SUBSCRIPTION_ID]);
 /// What may stand in a PUBLISH or in a will, when it was checked before.
-pub(crate) const IN_FORWARD: Allowed = Allowed(IN_PUBLISH.0 | IN_WILL.0);
+pub(crate) const IN_FORWARD: Allowed = Allowed {
+    client: IN_PUBLISH.client | IN_WILL.client,
+    server: 0,
+};
 pub(crate) const IN_ACK: Allowed = Allowed::of(&[REASON_STRING, USER_PROPERTY]);
 pub(crate) const IN_SUBSCRIBE: Allowed = Allowed::of(&[SUBSCRIPTION_ID, USER_PROPERTY]);
 pub(crate) const IN_UNSUBSCRIBE: Allowed = Allowed::of(&[USER_PROPERTY]);
-/// From a client: a Server Reference only ever comes from a server.
+/// A Server Reference only ever comes from a server.
 pub(crate) const IN_DISCONNECT: Allowed =
-    Allowed::of(&[SESSION_EXPIRY, REASON_STRING, USER_PROPERTY]);
+    Allowed::of(&[SESSION_EXPIRY, REASON_STRING, USER_PROPERTY])
+        .and_from_a_server(&[SERVER_REFERENCE]);
 pub(crate) const IN_AUTH: Allowed = Allowed::of(&[
     AUTHENTICATION_METHOD,
     AUTHENTICATION_DATA,
@@ -98,6 +119,7 @@ pub(crate) enum Property<'a> {
     SubscriptionId(u32),
     SessionExpiry(u32),
     AuthenticationMethod(&'a str),
+    AuthenticationData(&'a [u8]),
     WillDelay(u32),
     ReceiveMaximum(u16),
     TopicAliasMaximum(u16),
@@ -112,6 +134,7 @@ pub(crate) struct Properties<'a> {
     left: Reader<'a>,
     allowed: Allowed,
     seen: u64,
+    user: u32,
 }
 
 impl<'a> Properties<'a> {
@@ -128,7 +151,13 @@ impl<'a> Properties<'a> {
             left: Reader::new(bytes),
             allowed,
             seen: 0,
+            user: 0,
         }
+    }
+
+    /// User Properties among those read.
+    pub(crate) fn user_properties(&self) -> u32 {
+        self.user
     }
 
     /// The bytes not yet read.
@@ -143,16 +172,20 @@ impl<'a> Properties<'a> {
         }
         // Every identifier of the standard fits one byte of the variable byte integer.
         let id = self.left.u8("property identifier")?;
-        if id > 0x2A {
-            return Err(Malformed::packet("property identifier", "unknown"));
-        }
-        if !self.allowed.has(id) {
+        let bit = 1u64.checked_shl(id.into()).unwrap_or_default();
+        if self.allowed.server & bit != 0 {
             return Err(Malformed::protocol(
                 "property identifier",
-                "not allowed in this packet",
+                "only a server sends it",
             ));
         }
-        let bit = 1u64 << id;
+        // Section 2.2.2.2: malformed, whether it belongs elsewhere or is unknown.
+        if self.allowed.client & bit == 0 {
+            return Err(Malformed::packet(
+                "property identifier",
+                "unknown or not one of this packet",
+            ));
+        }
         if self.seen & bit != 0 && id != USER_PROPERTY {
             return Err(Malformed::protocol(
                 "property identifier",
@@ -160,6 +193,9 @@ impl<'a> Properties<'a> {
             ));
         }
         self.seen |= bit;
+        if id == USER_PROPERTY {
+            self.user = self.user.saturating_add(1);
+        }
         self.value(id).map(Some)
     }
 
@@ -167,11 +203,6 @@ impl<'a> Properties<'a> {
     pub(crate) fn check(mut self) -> Decoded<()> {
         while self.next()?.is_some() {}
         Ok(())
-    }
-
-    /// Whether the property was there, among those read.
-    pub(crate) fn has(&self, id: u8) -> bool {
-        self.seen & (1 << id) != 0
     }
 
     fn value(&mut self, id: u8) -> Decoded<Property<'a>> {
@@ -211,8 +242,7 @@ impl<'a> Properties<'a> {
                 Property::AuthenticationMethod(left.text("Authentication Method")?)
             }
             AUTHENTICATION_DATA => {
-                left.binary("Authentication Data")?;
-                Property::Other
+                Property::AuthenticationData(left.binary("Authentication Data")?)
             }
             REQUEST_PROBLEM_INFORMATION => {
                 flag(left, "Request Problem Information")?;
@@ -249,6 +279,16 @@ impl<'a> Properties<'a> {
             },
             _ => return Err(Malformed::packet("property identifier", "unknown")),
         })
+    }
+}
+
+/// Appends Authentication Method and Authentication Data.
+pub(crate) fn authentication(out: &mut Vec<u8>, method: &str, data: Option<&[u8]>) {
+    out.push(AUTHENTICATION_METHOD);
+    writer::binary(out, method.as_bytes());
+    if let Some(data) = data {
+        out.push(AUTHENTICATION_DATA);
+        writer::binary(out, data);
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Content<'a> {
     /// The properties are to be forwarded as they are: there is none among them that the broker
     /// consumes or rewrites.
     pub(crate) verbatim: bool,
+    /// How many of them are User Properties.
+    pub(crate) user_properties: u32,
     /// Message Expiry Interval, in seconds.
     pub(crate) expiry_s: Option<u32>,
     pub(crate) payload: &'a [u8],
@@ -28,6 +30,7 @@ impl Default for Content<'_> {
             topic: "",
             properties: &[],
             verbatim: true,
+            user_properties: 0,
             expiry_s: None,
             payload: &[],
         }
@@ -96,6 +99,7 @@ pub(crate) fn decode<'a>(version: Version, qos: QoS, body: &'a [u8]) -> Decoded<
                 _ => {}
             }
         }
+        content.user_properties = found.user_properties();
     }
     if content.topic.is_empty() && version == Version::V5 {
         if alias.is_none() {

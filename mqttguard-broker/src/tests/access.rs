@@ -204,3 +204,121 @@ fn notices_of_one_kind_are_bounded_and_counted() {
     assert_eq!(next.suppressed as usize + told.len(), 1_000);
     assert_eq!(next.client_id.as_deref(), Some("dev"));
 }
+
+fn rig_with_exceptions() -> Rig {
+    let mut rig = Rig::new();
+    rig.door = Box::new(|request| {
+        let mut grants = grants(&["#"], &["#", "$SYS/#"]);
+        if request.client_id.starts_with("barred") {
+            grants.deny = vec![
+                "secret/#".into(),
+                "+/key".into(),
+                "$SYS/broker/load/#".into(),
+            ];
+        }
+        accept(&request.client_id, grants, limits())
+    });
+    rig
+}
+
+#[test]
+fn an_exception_is_out_of_reach_though_a_wider_grant_covers_it() {
+    let mut rig = rig_with_exceptions();
+    let barred = rig.connect(&Connect::new(5, "barred"));
+    for topic in ["secret", "secret/a/b", "door/key"] {
+        assert_eq!(rig.publish(barred, 2, topic, "x"), 0x87, "{topic}");
+        assert!(refused(&rig, Access::Publish, topic), "{topic}");
+    }
+    let filters = [
+        ("secret/#", 0),
+        ("secret/+/b", 0),
+        ("door/key", 0),
+        ("$share/g/secret/a", 0),
+        ("$SYS/broker/load/+/1min", 0),
+        ("#", 0),
+        ("+/+", 0),
+        ("$SYS/#", 0),
+    ];
+    let codes = rig.subscribe(barred, &filters);
+    assert_eq!(codes, [0x80, 0x80, 0x80, 0x80, 0x80, 0, 0, 0]);
+    let old = rig.connect(&Connect::new(4, "barred, old"));
+    assert_eq!(rig.subscribe(old, &[("secret/#", 1), ("#", 1)]), [0x80, 1]);
+    let will = Connect::new(5, "barred, dying").will("secret/w", 0, false, &[]);
+    assert_eq!(rig.try_connect(&will.bytes()), Some(0x87));
+}
+
+#[test]
+fn a_wider_subscription_brings_nothing_of_an_exception() {
+    let mut rig = rig_with_exceptions();
+    let barred = rig.connect(&Connect::new(5, "barred"));
+    let free = rig.connect(&Connect::new(5, "free"));
+    rig.publish(free, 1, "secret/kept", "x");
+    rig.publish(free, 1, "kept", "x");
+    rig.subscribe(barred, &[("#", 1), ("+/key", 1)]);
+    rig.subscribe(free, &[("#", 0)]);
+    rig.publish(free, 2, "secret/a", "x");
+    rig.publish(free, 2, "door/key", "x");
+    rig.publish(free, 2, "door/lock", "x");
+    let dying = rig.connect(&Connect::new(5, "dying").will("secret/w", 0, false, &[]));
+    rig.lose(dying);
+    let topics = |rig: &mut Rig, conn| -> Vec<String> {
+        let messages = rig.messages(conn).into_iter();
+        messages.map(|message| message.topic).collect()
+    };
+    assert_eq!(topics(&mut rig, barred), ["kept", "door/lock"]);
+    let all = [
+        "kept",
+        "secret/kept",
+        "secret/a",
+        "door/key",
+        "door/lock",
+        "secret/w",
+    ];
+    assert_eq!(topics(&mut rig, free), all);
+}
+
+#[test]
+fn a_shared_subscription_passes_over_who_may_not_read_it() {
+    let mut rig = rig_with_exceptions();
+    let barred = rig.connect(&Connect::new(5, "barred"));
+    let free = rig.connect(&Connect::new(5, "free"));
+    let publisher = rig.connect(&Connect::new(5, "p"));
+    for conn in [barred, free] {
+        assert_eq!(rig.subscribe(conn, &[("$share/g/#", 1)]), [1]);
+    }
+    for _ in 0..4 {
+        assert_eq!(rig.publish(publisher, 2, "secret/a", "x"), 0);
+    }
+    assert_eq!(rig.messages(barred).len(), 0);
+    assert_eq!(rig.messages(free).len(), 4);
+    // Nor is it handed over to them.
+    rig.publish(publisher, 2, "secret/a", "in flight");
+    rig.lose(free);
+    assert_eq!(rig.messages(barred).len(), 0);
+    assert_eq!(rig.publish(publisher, 2, "secret/a", "x"), 0x10);
+}
+
+#[test]
+fn an_exception_made_later_holds_for_what_waits() {
+    let mut rig = rig_with_exceptions();
+    let sleeper = Connect::new(5, "sleeper").resume().expiry(100);
+    let conn = rig.connect(&sleeper);
+    rig.subscribe(conn, &[("secret/a", 1), ("#", 1)]);
+    rig.lose(conn);
+    let free = rig.connect(&Connect::new(5, "free"));
+    rig.publish(free, 2, "secret/a", "x");
+    rig.publish(free, 2, "other", "x");
+    let barred = crate::Grants {
+        deny: vec!["secret/#".into()],
+        ..grants(&["#"], &["#"])
+    };
+    let given = barred.clone();
+    let give = move |_: &str| given.clone().into();
+    rig.broker
+        .regrant(rig.now, "sleeper", give, &limits().into());
+    rig.publish(free, 2, "secret/a", "x");
+    rig.door = Box::new(move |_| accept("sleeper", barred.clone(), limits()));
+    let conn = rig.connect(&sleeper);
+    assert_eq!(brief(&rig.messages(conn)), [("other".into(), "x".into())]);
+    assert_eq!(rig.broker.stats().subscriptions, 2 - 1);
+}

@@ -114,18 +114,6 @@ fn mqtt_3_2_2_what_is_not_as_asked_for_is_told() {
 }
 
 #[test]
-fn enhanced_authentication_is_refused() {
-    let mut rig = Rig::new();
-    let connect = Connect::new(5, "c")
-        .prop(b"\x15\0\x0DSCRAM-SHA-256")
-        .prop(b"\x16\0\x01x");
-    assert_eq!(rig.try_connect(&connect.bytes()), Some(0x8C));
-    let conn = rig.connect(&Connect::new(5, "c"));
-    rig.send(conn, &[0xF0, 0]);
-    assert_eq!(rig.got(conn), [In::Disconnect(0x82)]);
-}
-
-#[test]
 fn mqtt_3_1_2_22_silence_of_one_and_a_half_keep_alives_ends_it() {
     for (level, want) in [(4, vec![]), (5, vec![In::Disconnect(0x8D)])] {
         let mut rig = Rig::new();

@@ -46,7 +46,7 @@ const FILTERS: [&str; 12] = [
     "/+",
 ];
 
-fn connect(dice: &mut Dice, level: u8) -> Vec<u8> {
+pub(super) fn connect(dice: &mut Dice, level: u8) -> Vec<u8> {
     let mut connect = Connect::new(level, dice.of(&["", "one", "two", "three"]));
     connect.clean = dice.below(2) == 0;
     connect.keep_alive = dice.of(&[0, 1, 30]);
@@ -68,7 +68,7 @@ fn connect(dice: &mut Dice, level: u8) -> Vec<u8> {
     connect.bytes()
 }
 
-fn some_packet(dice: &mut Dice, level: u8) -> Vec<u8> {
+pub(super) fn some_packet(dice: &mut Dice, level: u8) -> Vec<u8> {
     let id = dice.below(6) as u16;
     let seconds = dice.of(&[0, 1, 60]);
     let expiry = [2, 0, 0, 0, seconds];

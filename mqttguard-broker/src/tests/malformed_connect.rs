@@ -75,9 +75,9 @@ fn bad_connect_fields() {
         (&[0x17, 2], PROTOCOL),
         (&[0x19, 2], PROTOCOL),
         (b"\x16\0\x01x", PROTOCOL),
-        (&[0x23, 0, 1], PROTOCOL),
+        (&[0x23, 0, 1], MALFORMED),
         (&[0x11, 0, 0, 0, 1, 0x11, 0, 0, 0, 1], PROTOCOL),
-        (&[0x18, 0, 0, 0, 1], PROTOCOL),
+        (&[0x18, 0, 0, 0, 1], MALFORMED),
         (&[0x99], MALFORMED),
         (&[0x11, 0], MALFORMED),
     ] {
@@ -86,7 +86,7 @@ fn bad_connect_fields() {
     }
     let list: &[&[u8]] = &[&[0x11, 0, 0, 0, 0]];
     let connect = Connect::new(5, "c").will("w", 0, false, list).bytes();
-    assert_eq!(refused(&connect), Some(PROTOCOL));
+    assert_eq!(refused(&connect), Some(MALFORMED));
 }
 
 #[test]

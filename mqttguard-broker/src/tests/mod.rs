@@ -2,12 +2,19 @@
 //! statements of MQTT 5 where there is one.
 
 mod access;
+mod authenticating;
+mod bound;
 mod bounds;
+mod bridge;
+mod bridge_hostile;
 mod connecting;
 mod faithful;
 mod fuzz;
+mod internal;
+mod journal;
 mod malformed;
 mod malformed_connect;
+mod memory;
 mod packets;
 mod publishing;
 mod retaining;

@@ -195,6 +195,11 @@ pub(super) fn ack(first: u8, id: u16) -> Vec<u8> {
     packet(first, &id.to_be_bytes())
 }
 
+/// An AUTH.
+pub(super) fn auth(reason: u8, properties: &[&[u8]]) -> Vec<u8> {
+    packet(0xF0, &[vec![reason], props(properties)].concat())
+}
+
 pub(super) const PINGREQ: [u8; 2] = [0xC0, 0];
 pub(super) const DISCONNECT: [u8; 2] = [0xE0, 0];
 
@@ -213,6 +218,8 @@ pub(super) enum In {
     UnsubAck(u16, Vec<u8>),
     PingResp,
     Disconnect(u8),
+    /// Reason code and properties.
+    Auth(u8, Vec<u8>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -325,6 +332,7 @@ fn one(first: u8, body: &mut &[u8], v5: bool) -> In {
             }
             In::Disconnect(code)
         }
+        0xF0 => In::Auth(take(body, 1)[0], take_props(body, true)),
         _ => panic!("packet {first:02x} from the broker"),
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::packets::{self, Connect, In, Publish};
 use crate::{
-    AuthRequest, Broker, Config, ConnId, Decision, Flow, Grants, Limits, Notice, NoticeKind, Time,
-    Transmit, Version,
+    AuthRequest, Broker, Config, ConnId, Decision, Flow, Grants, Limits, Notice, NoticeKind,
+    OverRate, Time, Transmit, Version,
 };
 
 type Door = Box<dyn FnMut(&AuthRequest) -> Decision>;
@@ -31,6 +31,8 @@ pub(super) fn config() -> Config {
         connect_timeout_ms: 5_000,
         connect_size: 4_096,
         sessions: 1_000,
+        retained_messages_total: 100_000,
+        retained_bytes_total: 64 << 20,
         memory: 64 << 20,
     }
 }
@@ -40,10 +42,14 @@ pub(super) fn limits() -> Limits {
         packet_size: 64 << 10,
         messages_per_s: 1_000_000,
         bytes_per_s: 1_000_000_000,
+        over_rate: OverRate::Pace,
         burst_ms: 1_000,
         connections: 100,
         subscriptions: 100,
+        topic_length: 65_535,
         topic_levels: 16,
+        user_properties: 64,
+        will_size: 4_096,
         in_flight: 10,
         queue_messages: 100,
         queue_bytes: 1 << 20,
@@ -58,6 +64,7 @@ pub(super) fn grants(publish: &[&str], subscribe: &[&str]) -> Grants {
     Grants {
         publish: own(publish),
         subscribe: own(subscribe),
+        deny: Vec::new(),
     }
 }
 
@@ -66,6 +73,7 @@ pub(super) fn accept(identity: &str, grants: Grants, limits: Limits) -> Decision
         identity: identity.into(),
         grants: Arc::new(grants),
         limits: Arc::new(limits),
+        data: None,
     }
 }
 

@@ -1,19 +1,25 @@
 //! How clients come in: accepted, asked for their password, decided on.
 
+use std::cmp::Reverse;
 use std::io;
 use std::sync::Arc;
 
 use mio::{Interest, Token};
 use mqttguard_broker::{AuthRequest, ConnId, Decision, Time};
 
-use super::auth::{self, Job, Verdict};
-use super::conn::Conn;
+use super::auth::{self, Job, Proof, Proven, Verdict};
+use super::conn::{Conn, Reading};
+use super::door::{
+    CONNECTIONS_OF_LISTENER, CONNECTIONS_PER_DEVICE, CONNECTIONS_TOTAL, CONNECTS_PER_S,
+};
 use super::event::{BrokerEvent, BrokerEventKind, Denial};
 use super::listen::Accepted;
 use super::peers::Origin;
 use super::reactor::Reactor;
 use super::tls::Session;
+use super::websocket::WebSocket;
 use crate::config::ListenerKind;
+use crate::registry::Verifiers;
 
 impl Reactor {
     /// Accepts connections that wait, up to the limits.
@@ -40,30 +46,41 @@ impl Reactor {
             return;
         };
         let (kind, limit) = (listener.config.kind, listener.config.connections);
+        let tls = listener.tls().map(|tls| Arc::clone(&tls.config));
+        let origins = (kind == ListenerKind::Wss).then(|| Arc::clone(&listener.origins));
         if listener.connections >= limit {
-            return self.tell_full(now, (peer, mac), "connections of the listener", limit);
+            return self.tell_full(now, (peer, mac), CONNECTIONS_OF_LISTENER, limit);
         }
         let limit = self.bounds.connections_per_device;
         if !self.peers.connect(now, origin, limit) {
-            return self.tell_full(now, (peer, mac), "connections of one device", limit);
+            return self.tell_full(now, (peer, mac), CONNECTIONS_PER_DEVICE, limit);
         }
+        let turn = self.peers.pace(now, origin, &self.bounds);
+        if turn != Ok(None) {
+            let allowed = self.bounds.connects_per_s;
+            self.tell_full(now, (peer, mac), CONNECTS_PER_S, allowed);
+        }
+        let Ok(turn) = turn else {
+            return self.peers.disconnect(now, origin);
+        };
         let Ok(id) = self.core.open(now) else {
             self.peers.disconnect(now, origin);
             return self.tell_full(
                 now,
                 (peer, mac),
-                "connections",
+                CONNECTIONS_TOTAL,
                 self.bounds.core.connections,
             );
         };
-        let mut register = || -> io::Result<Option<Session>> {
+        let register = || -> io::Result<Option<Session>> {
             let token = Token(id.slot as usize);
             let both = Interest::READABLE | Interest::WRITABLE;
             let registry = self.poll.registry();
             registry.register(&mut accepted.stream, token, both)?;
-            match kind {
-                ListenerKind::Plain => Ok(None),
-                ListenerKind::Tls => Session::new(&self.tls).map(Some).map_err(io::Error::other),
+            match (kind.is_encrypted(), tls) {
+                (false, _) => Ok(None),
+                (true, Some(tls)) => Session::new(&tls).map(Some).map_err(io::Error::other),
+                (true, None) => Err(io::Error::other("its listener has no certificate")),
             }
         };
         match register() {
@@ -71,8 +88,18 @@ impl Reactor {
                 if let Some(listener) = self.listeners.get_mut(&accepted.listener) {
                     listener.connections = listener.connections.saturating_add(1);
                 }
-                let conn = Conn::new(id, accepted.stream, tls, (peer, mac), accepted.listener);
+                let listener = (accepted.listener, kind);
+                let layers = (
+                    tls,
+                    origins.map(|origins| Box::new(WebSocket::new(origins))),
+                );
+                let mut conn = Conn::new(id, accepted.stream, layers, (peer, mac), listener);
+                if let Some(turn) = turn {
+                    conn.reading = Reading::Until(turn);
+                    self.resume.push(Reverse((turn, id.slot, id.serial)));
+                }
                 self.conns.insert(conn);
+                self.recount(id);
                 self.enqueue(id);
             }
             Err(error) => {
@@ -83,17 +110,35 @@ impl Reactor {
         }
     }
 
-    /// A CONNECT has come: has its password checked.
+    /// A CONNECT or AUTH has come: has what is in it checked.
     pub(super) fn request(&mut self, now: Time, id: ConnId, request: AuthRequest) {
-        #[cfg(feature = "open")]
-        if let Some(everybody) = &self.everybody {
-            self.core.decide(now, id, everybody.clone());
+        if let Some(decision) = self.bridges.decide(id, &request) {
+            self.core.decide(now, id, decision);
             return;
         }
+        #[cfg(feature = "open")]
+        if let Some(everybody) = &self.everybody {
+            let decision = match request.method {
+                None => everybody.clone(),
+                Some(_) => Decision::Refuse(mqttguard_broker::Refusal::BadMethod),
+            };
+            self.core.decide(now, id, decision);
+            return;
+        }
+        let certificate = self.certified(id);
         let Some(conn) = self.conns.get_mut(id) else {
             return;
         };
-        let job = Job::new(id, request, conn.peer, Arc::clone(&self.directory));
+        let job = Job {
+            conn: id,
+            request,
+            certificate,
+            address: conn.peer,
+            listener: Arc::clone(&conn.listener),
+            directory: Arc::clone(&self.directory),
+            logins: Arc::clone(&self.logins),
+            exchange: conn.exchange.take(),
+        };
         if let Some(verdict) = self.login.submit(job) {
             self.answer(now, verdict);
         }
@@ -105,18 +150,20 @@ impl Reactor {
             let origin = Origin::of(verdict.address, verdict.mac);
             // A guess counts at once, and whether or not the client waits for the answer: it has
             // cost the worker its time.
-            if let Err(denial) = verdict.proof
+            if let Err(denial) = &verdict.proof
                 && denial.is_guess()
             {
                 self.peers.failed(now, origin);
-                self.tell_guess(&verdict, denial);
+                self.tell_guess(&verdict, *denial);
             }
             let Some(conn) = self.conns.get_mut(verdict.conn) else {
                 continue;
             };
             conn.mac = verdict.mac;
+            // Everybody gets a challenge: it says nothing.
+            let is_last = !matches!(verdict.proof, Ok(Proof::Continue { .. }));
             let delay = self.peers.delay(now, origin);
-            if delay.is_zero() {
+            if delay.is_zero() || !is_last {
                 self.answer(now, verdict);
             } else {
                 self.answered = self.answered.wrapping_add(1);
@@ -140,14 +187,66 @@ impl Reactor {
         let Some(conn) = self.conns.get_mut(verdict.conn) else {
             return;
         };
-        let decision = match auth::decide(&self.directory, &verdict, conn.kind) {
+        // Whoever proves himself again has to be the same one.
+        let is_other = match (&conn.login, &verdict.proof) {
+            (Some(login), Ok(Proof::Proven(proven))) => login.identity != proven.account.username,
+            _ => false,
+        };
+        let decided = match is_other {
+            true => Err(Denial::OtherUser),
+            false => auth::decide(&self.directory, &verdict, conn.kind),
+        };
+        let decision = match decided {
             Ok(decision) => decision,
             Err(denial) => {
+                if verdict.proof.is_ok() {
+                    // The password was right, which the delay may tell as little as the code.
+                    let origin = Origin::of(verdict.address, verdict.mac);
+                    self.peers.failed(now, origin);
+                }
+                let refused = &mut self.login_stats.refused;
+                *refused = refused.saturating_add(1);
                 self.tell_denial(now, &verdict, denial);
-                Decision::Refuse(auth::refusal(denial))
+                Decision::Refuse(auth::refusal(&verdict, denial))
             }
         };
-        self.core.decide(now, verdict.conn, decision);
+        let id = verdict.conn;
+        match verdict.proof {
+            Ok(Proof::Continue { exchange, .. }) => {
+                if let Some(conn) = self.conns.get_mut(id) {
+                    conn.exchange = Some(exchange);
+                }
+            }
+            Ok(Proof::Proven(proven)) => {
+                self.expire_at(now, id, proven.until);
+                if matches!(decision, Decision::Accept { .. }) {
+                    self.login_stats.accept(proven.by);
+                    self.hand_on(proven);
+                }
+            }
+            Err(_) => {}
+        }
+        self.core.decide(now, id, decision);
+    }
+
+    /// Gives what a password has shown to who keeps it. If it is lost, the next login shows it too.
+    fn hand_on(&mut self, proven: Proven) {
+        if proven.verifiers.is_empty() {
+            return;
+        }
+        self.events.tell(BrokerEvent {
+            mac: None,
+            address: None,
+            identity: Some(Arc::clone(&proven.account.username)),
+            client_id: None,
+            suppressed: 0,
+            kind: BrokerEventKind::Verified {
+                verifiers: Verifiers {
+                    hash: proven.account.hash.clone(),
+                    scram: proven.verifiers,
+                },
+            },
+        });
     }
 
     /// Guesses are each worth telling: somebody counts them. Their delays bound them.
@@ -166,7 +265,7 @@ impl Reactor {
     }
 
     fn tell_denial(&mut self, now: Time, verdict: &Verdict, why: Denial) {
-        if why.is_guess() {
+        if why.is_guess() && verdict.proof.is_err() {
             // Told when it was found out.
             return;
         }

@@ -1,82 +1,157 @@
-//! Who is let in. Passwords are checked on a thread of their own; what follows from a checked
-//! password is decided on the broker's thread, by the directory of that moment.
+//! Who is let in. Passwords and proofs are checked on a thread of their own; what follows from a
+//! checked one is decided on the broker's thread, by the directory of that moment.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
+use std::time::SystemTime;
 
 use mio::Waker;
 use mqttguard_broker::{AuthRequest, ConnId, Decision, Refusal};
 use mqttguard_common::Mac;
-use ring::hmac;
-use ring::rand::SystemRandom;
-use zeroize::Zeroizing;
 
-use super::Resolve;
+use super::checker::Checker;
 use super::event::Denial;
 use super::grants::{self, Names};
-use super::password::{self, Hash};
+use super::http_auth;
+use super::scram::Exchange;
+use super::{Logins, Resolve};
 use crate::config::ListenerKind;
 use crate::registry::{Account, Directory, Standing};
 use crate::text::clip;
 
 /// Logins that may wait for the worker. Beyond that, clients are told to come back later.
 const QUEUE: usize = 256;
-/// Passwords remembered as good; devices that reconnect after an outage cost no PBKDF2 then.
-const REMEMBERED: usize = 1024;
 
-/// A CONNECT to be checked.
+/// A CONNECT or AUTH to be checked.
 pub(super) struct Job {
-    conn: ConnId,
-    username: Option<String>,
-    password: Option<Zeroizing<Vec<u8>>>,
-    client_id: String,
-    address: IpAddr,
-    directory: Arc<Directory>,
-}
-
-impl Job {
-    pub(super) fn new(
-        conn: ConnId,
-        request: AuthRequest,
-        address: IpAddr,
-        directory: Arc<Directory>,
-    ) -> Job {
-        Job {
-            conn,
-            username: request.username,
-            password: request.password.map(Zeroizing::new),
-            client_id: request.client_id,
-            address,
-            directory,
-        }
-    }
+    pub(super) conn: ConnId,
+    pub(super) request: AuthRequest,
+    /// Whom a verified certificate names, or why that does not count. None: there is none.
+    pub(super) certificate: Option<Result<String, Denial>>,
+    pub(super) address: IpAddr,
+    /// The listener that it came in by.
+    pub(super) listener: Arc<str>,
+    pub(super) directory: Arc<Directory>,
+    pub(super) logins: Arc<Logins>,
+    /// What an AUTH continues.
+    pub(super) exchange: Option<Box<Exchange>>,
 }
 
 /// What the worker found.
 pub(super) struct Verdict {
     pub(super) conn: ConnId,
+    /// The user name that was tried, as far as it is known.
     pub(super) username: Option<String>,
     pub(super) client_id: String,
     /// Where it comes from.
     pub(super) address: IpAddr,
     /// The peer's MAC address at that moment.
     pub(super) mac: Option<Mac>,
-    /// The account whose password this is.
-    pub(super) proof: Result<Arc<Account>, Denial>,
+    pub(super) proof: Result<Proof, Denial>,
+}
+
+/// What a client has shown.
+pub(super) enum Proof {
+    /// Who it is.
+    Proven(Proven),
+    /// Not yet all; it is to answer this.
+    Continue {
+        data: Vec<u8>,
+        exchange: Box<Exchange>,
+    },
+}
+
+/// Who a client is.
+pub(super) struct Proven {
+    pub(super) account: Arc<Account>,
+    /// What the server ends the exchange with.
+    pub(super) data: Option<Vec<u8>>,
+    /// How long it holds, if not for good.
+    pub(super) until: Option<SystemTime>,
+    pub(super) by: By,
+    /// SCRAM verifiers of the password, where the account has none yet.
+    pub(super) verifiers: Vec<String>,
+}
+
+/// What somebody has shown who he is by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    Password,
+    /// The proof of a password.
+    Scram,
+    Token,
+    /// A client certificate.
+    Certificate,
+    /// The word of the external check: the registry does not know him.
+    Check,
+}
+
+impl Proven {
+    /// Whoever has this account's password.
+    pub(super) fn as_account(account: &Arc<Account>) -> Proven {
+        Proven {
+            account: Arc::clone(account),
+            data: None,
+            until: None,
+            by: By::Password,
+            verifiers: Vec::new(),
+        }
+    }
+}
+
+/// Logins since the start, by what they were let in for. A re-authentication counts again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoginStats {
+    /// A password of the registry.
+    pub password: u64,
+    /// The proof of one by SCRAM.
+    pub scram: u64,
+    /// A JSON Web Token.
+    pub token: u64,
+    /// A client certificate.
+    pub certificate: u64,
+    /// The word of the external check.
+    pub http: u64,
+    /// Refused, for whatever reason.
+    pub refused: u64,
+}
+
+impl LoginStats {
+    pub(super) fn accept(&mut self, by: By) {
+        let count = match by {
+            By::Password => &mut self.password,
+            By::Scram => &mut self.scram,
+            By::Token => &mut self.token,
+            By::Certificate => &mut self.certificate,
+            By::Check => &mut self.http,
+        };
+        *count = count.saturating_add(1);
+    }
 }
 
 impl Verdict {
+    /// On a job that the worker has not looked at, or has not finished with.
+    pub(super) fn unchecked(job: Job, proof: Result<Proof, Denial>) -> Verdict {
+        Verdict {
+            conn: job.conn,
+            username: job.request.username,
+            client_id: job.request.client_id,
+            address: job.address,
+            mac: None,
+            proof,
+        }
+    }
+
     /// The user name that was tried, for show.
     pub(super) fn shown_username(&self) -> Option<String> {
         self.username.as_deref().map(|name| clip(name).into_owned())
     }
 }
 
-/// The thread that checks passwords.
+/// The thread that checks passwords and proofs.
 pub(super) struct Worker {
     jobs: SyncSender<Job>,
     verdicts: Receiver<Verdict>,
@@ -87,12 +162,15 @@ impl Worker {
     pub(super) fn start(resolve: Arc<Resolve>, waker: Arc<Waker>) -> io::Result<Worker> {
         let (jobs, todo) = sync_channel::<Job>(QUEUE);
         let (done, verdicts) = sync_channel(QUEUE);
-        let mut checker = Checker::new()?;
+        let mut checker = Checker::new(done.clone(), Arc::clone(&waker))?;
         thread::Builder::new()
             .name("broker-login".into())
             .spawn(move || {
                 for job in todo {
-                    let verdict = checker.check(job, &*resolve);
+                    // None: another thread has it, and answers.
+                    let Some(verdict) = checker.check(job, &*resolve) else {
+                        continue;
+                    };
                     if done.send(verdict).is_err() {
                         return;
                     }
@@ -107,89 +185,13 @@ impl Worker {
         use std::sync::mpsc::TrySendError::{Disconnected, Full};
         match self.jobs.try_send(job) {
             Ok(()) => None,
-            Err(Full(job) | Disconnected(job)) => Some(Verdict {
-                conn: job.conn,
-                username: job.username,
-                client_id: job.client_id,
-                address: job.address,
-                mac: None,
-                proof: Err(Denial::Busy),
-            }),
+            Err(Full(job) | Disconnected(job)) => Some(Verdict::unchecked(job, Err(Denial::Busy))),
         }
     }
 
     /// The next verdict, if one is there.
     pub(super) fn next(&self) -> Result<Verdict, TryRecvError> {
         self.verdicts.try_recv()
-    }
-}
-
-/// Checks passwords, and remembers in memory which were good: an HMAC under a key of this
-/// process over stored hash and password, so that a changed hash is forgotten with it.
-struct Checker {
-    /// What an unknown user's password is checked against.
-    nobody: Hash,
-    key: hmac::Key,
-    good: HashMap<Arc<str>, hmac::Tag>,
-}
-
-impl Checker {
-    fn new() -> io::Result<Checker> {
-        let random = SystemRandom::new();
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &random)
-            .map_err(|_| io::Error::other(password::NoRandom))?;
-        let nobody = Hash::new(b"", password::ITERATIONS).map_err(io::Error::other)?;
-        Ok(Checker {
-            nobody,
-            key,
-            good: HashMap::new(),
-        })
-    }
-
-    fn check(&mut self, job: Job, resolve: &Resolve) -> Verdict {
-        let mac = resolve(job.address);
-        let proof = self.prove(&job, mac);
-        Verdict {
-            conn: job.conn,
-            username: job.username,
-            client_id: job.client_id,
-            address: job.address,
-            mac,
-            proof,
-        }
-    }
-
-    fn prove(&mut self, job: &Job, mac: Option<Mac>) -> Result<Arc<Account>, Denial> {
-        // Before the costly part: whoever is in quarantine gets no more of the worker's time.
-        standing(&job.directory, mac)?;
-        let (Some(username), Some(password)) = (&job.username, &job.password) else {
-            return Err(Denial::NoCredentials);
-        };
-        if password.len() > password::MAX_PASSWORD {
-            return Err(Denial::WrongPassword);
-        }
-        let Some(account) = job.directory.accounts.get(username) else {
-            self.nobody.verify(password);
-            return Err(Denial::UnknownUser);
-        };
-        let mut message = Zeroizing::new(account.hash.as_bytes().to_vec());
-        message.push(0);
-        message.extend_from_slice(password);
-        if let Some(tag) = self.good.get(username.as_str())
-            && hmac::verify(&self.key, &message, tag.as_ref()).is_ok()
-        {
-            return Ok(Arc::clone(account));
-        }
-        let hash: Hash = account.hash.parse().map_err(|_| Denial::DamagedHash)?;
-        if !hash.verify(password) {
-            return Err(Denial::WrongPassword);
-        }
-        if self.good.len() >= REMEMBERED {
-            self.good.clear();
-        }
-        let tag = hmac::sign(&self.key, &message);
-        self.good.insert(Arc::clone(&account.username), tag);
-        Ok(Arc::clone(account))
     }
 }
 
@@ -220,7 +222,7 @@ pub(super) fn admit(
     }
     match listener {
         ListenerKind::Plain if !account.plaintext => Err(Denial::PlaintextNotAllowed),
-        ListenerKind::Plain | ListenerKind::Tls => Ok(()),
+        ListenerKind::Plain | ListenerKind::Tls | ListenerKind::Wss => Ok(()),
     }
 }
 
@@ -230,17 +232,27 @@ pub(super) fn decide(
     verdict: &Verdict,
     listener: ListenerKind,
 ) -> Result<Decision, Denial> {
-    let proven = verdict.proof.as_ref().map_err(|denial| *denial)?;
-    let account = directory
-        .accounts
-        .get(&*proven.username)
-        .filter(|account| account.hash == proven.hash)
-        .ok_or(Denial::Changed)?;
+    let proven = match &verdict.proof {
+        Ok(Proof::Proven(proven)) => proven,
+        Ok(Proof::Continue { data, .. }) => {
+            return Ok(Decision::Continue { data: data.clone() });
+        }
+        Err(denial) => return Err(*denial),
+    };
+    let account = match proven.by {
+        By::Check => &proven.account,
+        By::Password | By::Scram | By::Token | By::Certificate => directory
+            .accounts
+            .get(&*proven.account.username)
+            .filter(|account| account.hash == proven.account.hash)
+            .ok_or(Denial::Changed)?,
+    };
     admit(directory, account, verdict.mac, listener)?;
     Ok(Decision::Accept {
         identity: Arc::clone(&account.username),
         grants: Arc::new(grants_of(account, &verdict.client_id)),
         limits: Arc::clone(&account.limits),
+        data: proven.data.clone(),
     })
 }
 
@@ -248,30 +260,79 @@ pub(super) fn decide(
 pub(super) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker::Grants {
     let names = Names {
         device: &account.device,
-        username: &account.username,
+        username: account
+            .username
+            .strip_prefix(http_auth::PREFIX)
+            .unwrap_or(&account.username),
         client_id,
+        mac: account.mac,
     };
     grants::expand(&account.profile, names)
 }
 
-/// How a denial looks in the CONNACK.
-pub(super) fn refusal(denial: Denial) -> Refusal {
+/// What a client may do and use whose session was restored.
+pub(super) fn rights_of(
+    directory: &Directory,
+    identity: &str,
+    client_id: &str,
+) -> Option<(Arc<mqttguard_broker::Grants>, Arc<mqttguard_broker::Limits>)> {
+    let account = directory.accounts.get(identity)?;
+    let grants = Arc::new(grants_of(account, client_id));
+    Some((grants, Arc::clone(&account.limits)))
+}
+
+/// How a denial looks to the client. Whoever has the right password and may not use it is answered
+/// as if it were wrong: a thief on the LAN is not to learn that it is right. The owner reads the
+/// difference in the event.
+pub(super) fn refusal(verdict: &Verdict, denial: Denial) -> Refusal {
+    match &verdict.proof {
+        Ok(Proof::Proven(proven)) if proven.by != By::Certificate => Refusal::BadCredentials,
+        _ => plain_refusal(denial),
+    }
+}
+
+fn plain_refusal(denial: Denial) -> Refusal {
     match denial {
-        Denial::NoCredentials | Denial::UnknownUser | Denial::WrongPassword => {
-            Refusal::BadCredentials
-        }
-        Denial::Quarantined | Denial::Blocked => Refusal::Banned,
+        Denial::NoCredentials
+        | Denial::UnknownUser
+        | Denial::WrongPassword
+        | Denial::BadExchange
+        | Denial::OtherUser
+        | Denial::NoVerifier
+        | Denial::BadToken
+        | Denial::CheckDenied
+        | Denial::TokenExpired
+        | Denial::TokenTooEarly
+        | Denial::TokenForOthers
+        | Denial::TokenNamesNobody => Refusal::BadCredentials,
         Denial::OtherDevice
         | Denial::UnknownDevice
         | Denial::PlaintextNotAllowed
         | Denial::Changed
-        | Denial::ClientIdInUse => Refusal::NotAuthorized,
-        Denial::Busy | Denial::DamagedHash => Refusal::Unavailable,
+        | Denial::NoCertificate
+        | Denial::CertificateNoAccount
+        | Denial::CertificateOfAnother
+        | Denial::CertificateUnnamed
+        | Denial::CertificateRevoked
+        | Denial::CertificateUnlisted
+        | Denial::CertificateExpired
+        | Denial::CertificateNotYetValid
+        | Denial::CertificateUnknownIssuer
+        | Denial::CertificateRefused => Refusal::NotAuthorized,
+        Denial::Quarantined | Denial::Blocked => Refusal::Banned,
+        Denial::UnknownMethod | Denial::ChannelBinding => Refusal::BadMethod,
+        Denial::Busy
+        | Denial::DamagedHash
+        | Denial::NoRandom
+        | Denial::NoTokenKey
+        | Denial::CheckFailed => Refusal::Unavailable,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     fn verdict(account: &Account, mac: Option<Mac>) -> Verdict {
@@ -281,7 +342,9 @@ mod tests {
             client_id: "c".into(),
             address: IpAddr::from([127, 0, 0, 1]),
             mac,
-            proof: Ok(Arc::new(account.clone())),
+            proof: Ok(Proof::Proven(Proven::as_account(&Arc::new(
+                account.clone(),
+            )))),
         }
     }
 
@@ -302,6 +365,7 @@ mod tests {
             mac,
             device: "lamp".into(),
             hash: "one".into(),
+            scram: Vec::new(),
             roaming: false,
             plaintext: false,
             profile_name: "default".into(),
@@ -310,10 +374,14 @@ mod tests {
                 packet_size: 1,
                 messages_per_s: 1,
                 bytes_per_s: 1,
+                over_rate: Default::default(),
                 burst_ms: 1,
                 connections: 1,
                 subscriptions: 1,
+                topic_length: 1,
                 topic_levels: 1,
+                user_properties: 1,
+                will_size: 1,
                 in_flight: 1,
                 queue_messages: 1,
                 queue_bytes: 1,

@@ -6,13 +6,14 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use mqttguard_broker::{ConnId, Kick, Time};
-use rustls::ServerConfig;
 
 use super::auth;
 use super::event::Denial;
+use super::http_auth;
 use super::reactor::Reactor;
 use super::report::BrokerStats;
-use crate::config::Listener;
+use super::{Logins, TlsByListener};
+use crate::config::{Bridge, Listener};
 use crate::registry::{Account, Directory};
 
 /// How long clients have to hear that the broker stops.
@@ -21,8 +22,10 @@ const STOP: Duration = Duration::from_millis(500);
 /// A call of [`super::BrokerHandle`].
 pub(super) enum Command {
     Directory(Arc<Directory>),
-    Listeners(Vec<Listener>),
-    Tls(Arc<ServerConfig>),
+    Logins(Arc<Logins>),
+    Listeners(Vec<Listener>, TlsByListener),
+    SysInterval(Duration),
+    Bridges(Vec<Bridge>),
     Stats(SyncSender<BrokerStats>),
     Stop,
 }
@@ -32,14 +35,35 @@ impl Reactor {
         while let Ok(command) = self.commands.try_recv() {
             match command {
                 Command::Directory(directory) => self.set_directory(now, directory),
-                Command::Listeners(listeners) => self.set_listeners(now, listeners),
-                Command::Tls(tls) => self.tls = tls,
+                Command::Logins(logins) => self.set_logins(now, logins),
+                Command::Listeners(listeners, tls) => self.set_listeners(now, listeners, tls),
+                Command::SysInterval(interval) => {
+                    self.sys.set_interval(now, interval, &mut self.core);
+                }
+                Command::Bridges(bridges) => self.set_bridges(now, bridges),
                 Command::Stats(reply) => {
                     // Whoever asked has stopped waiting.
                     let _ = reply.try_send(self.stats(now));
                 }
                 Command::Stop => self.stop(now),
             }
+        }
+    }
+
+    fn set_logins(&mut self, now: Time, logins: Arc<Logins>) {
+        let old = std::mem::replace(&mut self.logins, logins);
+        if old.http.is_none() || self.logins.http.is_some() {
+            return;
+        }
+        // Nobody vouches for these any more.
+        let all = self.conns.iter().filter_map(|conn| conn.login.as_ref());
+        let identities = all.map(|login| Arc::clone(&login.identity));
+        let external: HashSet<_> = identities
+            .filter(|identity| identity.starts_with(http_auth::PREFIX))
+            .collect();
+        for identity in external {
+            self.kick(now, &identity, Kick::Revoked);
+            self.core.forget(now, &identity);
         }
     }
 
@@ -63,9 +87,14 @@ impl Reactor {
         // Each client again by the rules it came in by.
         let mut banned = HashSet::new();
         let mut revoked = HashSet::new();
+        let mut expelled = Vec::new();
         for conn in self.conns.iter() {
             let Some(login) = &conn.login else { continue };
             let Some(account) = directory.accounts.get(&*login.identity) else {
+                // Of the external check, and bound to no device; this one alone goes.
+                if auth::standing(&directory, conn.mac).is_err() {
+                    expelled.push(conn.id);
+                }
                 continue;
             };
             match auth::admit(&directory, account, conn.mac, conn.kind) {
@@ -77,6 +106,13 @@ impl Reactor {
                     revoked.insert(Arc::clone(&login.identity));
                 }
             }
+        }
+        for id in expelled {
+            self.core.expel(now, id, Kick::Banned);
+            if let Some(conn) = self.conns.get_mut(id) {
+                conn.hurry(now);
+            }
+            self.sweep_soon(now);
         }
         for identity in &banned {
             self.kick(now, identity, Kick::Banned);
@@ -116,8 +152,9 @@ impl Reactor {
         }
     }
 
-    fn set_listeners(&mut self, now: Time, listeners: Vec<Listener>) {
-        self.listeners.set(now, listeners, &mut self.events);
+    fn set_listeners(&mut self, now: Time, listeners: Vec<Listener>, tls: TlsByListener) {
+        let verifiers = self.listeners.verifiers();
+        self.listeners.set(now, listeners, tls, &mut self.events);
         let orphans: Vec<ConnId> = self
             .conns
             .iter()
@@ -130,11 +167,14 @@ impl Reactor {
         for id in orphans {
             self.finish(now, id);
         }
+        self.check_certificates(now, &verifiers);
     }
 
     fn stop(&mut self, now: Time) {
         self.stop_by = Some(now + STOP);
-        self.listeners.set(now, Vec::new(), &mut self.events);
+        self.stop_bridges(now);
+        self.listeners
+            .set(now, Vec::new(), TlsByListener::new(), &mut self.events);
         let mut identities = HashSet::new();
         let mut strangers = Vec::new();
         for conn in self.conns.iter() {

@@ -8,10 +8,13 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mqttguard_broker::{ConnId, Time, Version};
 use mqttguard_common::Mac;
+use rustls_pki_types::CertificateDer;
 use zeroize::Zeroize;
 
 use super::peers::Origin;
+use super::scram::Exchange;
 use super::tls::{Received, Session};
+use super::websocket::{self, WebSocket};
 use crate::config::ListenerKind;
 
 /// Bytes read at once from a client that is let in; a multiple of what most clients send in a
@@ -54,6 +57,8 @@ pub(super) struct Conn {
     pub(super) id: ConnId,
     stream: TcpStream,
     tls: Option<Session>,
+    /// What MQTT is wrapped in within TLS, if in anything.
+    websocket: Option<Box<WebSocket>>,
     pub(super) peer: IpAddr,
     /// Whom it is put down to, over its whole life.
     pub(super) origin: Origin,
@@ -61,6 +66,10 @@ pub(super) struct Conn {
     pub(super) kind: ListenerKind,
     pub(super) mac: Option<Mac>,
     pub(super) login: Option<Box<Login>>,
+    /// Enhanced authentication between two of its steps.
+    pub(super) exchange: Option<Box<Exchange>>,
+    /// When what the client has proven itself with expires.
+    pub(super) until: Option<Time>,
     pub(super) reading: Reading,
     /// The socket may have bytes.
     pub(super) readable: bool,
@@ -72,8 +81,12 @@ pub(super) struct Conn {
     pub(super) queued: bool,
     /// Whether the core has something to say.
     pub(super) named: bool,
+    /// Whether something for it waits for the journal.
+    pub(super) staged: bool,
     /// Whether it ends once what waits is written.
     pub(super) closing: bool,
+    /// What its buffers were last counted for.
+    pub(super) counted: u64,
     waiting: Vec<u8>,
     blocked_since: Option<Time>,
     close_by: Option<Time>,
@@ -87,39 +100,53 @@ pub(super) enum Input {
     Nothing,
     /// The end.
     End,
+    /// The end, after a goodbye that was answered.
+    Goodbye,
     /// TLS that is none.
     BadTls(rustls::Error),
+    /// A WebSocket that is none, and why.
+    BadWebSocket(String),
+}
+
+fn of_tls(received: Result<Received, rustls::Error>) -> Input {
+    match received {
+        Ok(Received::Taken) => Input::Some,
+        Ok(Received::Closed) => Input::End,
+        Err(error) => Input::BadTls(error),
+    }
 }
 
 impl Conn {
     pub(super) fn new(
         id: ConnId,
         stream: TcpStream,
-        tls: Option<Session>,
+        (tls, websocket): (Option<Session>, Option<Box<WebSocket>>),
         peer: (IpAddr, Option<Mac>),
-        listener: Arc<str>,
+        (listener, kind): (Arc<str>, ListenerKind),
     ) -> Conn {
         let (peer, mac) = peer;
         Conn {
             id,
             stream,
-            kind: match tls {
-                Some(_) => ListenerKind::Tls,
-                None => ListenerKind::Plain,
-            },
+            kind,
             tls,
+            websocket,
             peer,
             origin: Origin::of(peer, mac),
             listener,
             mac,
             login: None,
+            exchange: None,
+            until: None,
             reading: Reading::Wanted,
             readable: true,
             read_closed: false,
             writable: true,
             queued: false,
             named: false,
+            staged: false,
             closing: false,
+            counted: 0,
             waiting: Vec::new(),
             blocked_since: None,
             close_by: None,
@@ -130,14 +157,31 @@ impl Conn {
         &mut self.stream
     }
 
+    /// The certificates that the client has shown, its own first.
+    pub(super) fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
+        self.tls.as_ref()?.certificates()
+    }
+
+    /// Whether its TLS goes on with the secrets and certificates of an earlier session.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.tls.as_ref().is_some_and(Session::is_resumed)
+    }
+
     /// Whether a read makes sense now.
     pub(super) fn wants_read(&self) -> bool {
         self.readable && self.reading == Reading::Wanted
     }
 
+    /// Bytes that it takes, what the socket has not taken and the unfinished TLS record included.
+    pub(super) fn buffers(&self) -> u64 {
+        let partial = self.tls.as_ref().map_or(0, Session::kept);
+        let bytes = size_of::<Conn>().saturating_add(self.waiting.capacity());
+        bytes.saturating_add(partial) as u64
+    }
+
     /// Whether nothing waits for the socket.
     pub(super) fn is_flushed(&self) -> bool {
-        self.waiting.is_empty()
+        self.waiting.is_empty() && !self.staged
     }
 
     /// Reads once and hands plaintext to `deliver`. `input` and `wire` are scratch.
@@ -191,14 +235,31 @@ impl Conn {
             return Ok(Input::Some);
         };
         wire.clear();
-        let received = tls.receive(input, wire, deliver);
+        let Some(websocket) = &mut self.websocket else {
+            let received = tls.receive(input, wire, deliver);
+            self.wipe(input);
+            self.write(now, wire)?;
+            return Ok(of_tls(received));
+        };
+        let mut reply = Vec::new();
+        let mut unwrapped = websocket::Received::Taken;
+        let received = tls.receive(input, wire, |plain| {
+            if unwrapped == websocket::Received::Taken {
+                unwrapped = websocket.receive(plain, &mut reply, &mut deliver);
+            }
+        });
+        // Answers to pings do not pile up before a client that reads nothing.
+        let is_last = unwrapped != websocket::Received::Taken;
+        if tls.is_established() && (self.waiting.is_empty() || is_last) {
+            tls.encrypt(&reply, wire).map_err(io::Error::other)?;
+        }
         self.wipe(input);
         self.write(now, wire)?;
-        match received {
-            Ok(Received::Taken) => Ok(Input::Some),
-            Ok(Received::Closed) => Ok(Input::End),
-            Err(error) => Ok(Input::BadTls(error)),
-        }
+        Ok(match unwrapped {
+            websocket::Received::Taken => of_tls(received),
+            websocket::Received::Closed => Input::Goodbye,
+            websocket::Received::Broken(why) => Input::BadWebSocket(why),
+        })
     }
 
     /// Leaves no password in the shared buffer (TLS is decrypted in place there).
@@ -214,7 +275,15 @@ impl Conn {
             None => self.write(now, plain),
             Some(tls) if tls.is_established() => {
                 wire.clear();
-                tls.encrypt(plain, wire).map_err(io::Error::other)?;
+                let encrypted = match &self.websocket {
+                    None => tls.encrypt(plain, wire),
+                    Some(websocket) => {
+                        let mut frames = Vec::new();
+                        websocket.send(plain, &mut frames);
+                        tls.encrypt(&frames, wire)
+                    }
+                };
+                encrypted.map_err(io::Error::other)?;
                 self.write(now, wire)
             }
             // No words are possible before the handshake is done.
@@ -282,6 +351,12 @@ impl Conn {
             && tls.is_established()
         {
             wire.clear();
+            if let Some(websocket) = &mut self.websocket {
+                let mut frames = Vec::new();
+                websocket.close(&mut frames);
+                // A client to whom this cannot be said finds out by the FIN.
+                let _ = tls.encrypt(&frames, wire);
+            }
             tls.close(wire);
             let _ = self.write(now, wire);
         }

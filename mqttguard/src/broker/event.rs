@@ -1,17 +1,18 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mqttguard_broker::{Access, Version};
+use mqttguard_broker::{Access, Pressure, Version};
 use mqttguard_common::Mac;
 
 use crate::outlet::Outlet;
+use crate::registry::Verifiers;
 
 /// Something the broker has to tell, and whom it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokerEvent {
     /// The peer's MAC address, if the kernel knew it.
     pub mac: Option<Mac>,
-    /// The peer's address. None only for [`BrokerEventKind::Listening`].
+    /// The peer's address. None only for what is about no peer.
     pub address: Option<IpAddr>,
     /// Who the client is, once it is let in: the user name.
     pub identity: Option<Arc<str>>,
@@ -40,6 +41,12 @@ pub enum BrokerEventKind {
         /// Whether it said so itself.
         by_client: bool,
     },
+    /// A client that was let in has shown the password of an account without SCRAM verifiers. To be
+    /// kept, not told.
+    Verified {
+        /// Those of its password, and the hash that they go with.
+        verifiers: Verifiers,
+    },
     /// A login was refused.
     LoginRefused {
         /// The user name that was tried; hostile text.
@@ -56,6 +63,15 @@ pub enum BrokerEventKind {
         /// The profile that lacks it.
         profile: String,
     },
+    /// Memory has become short, or is no longer.
+    Memory {
+        /// How short it is now.
+        pressure: Pressure,
+        /// Bytes held.
+        used: u64,
+        /// The most that is allowed.
+        allowed: u64,
+    },
     /// A limit was met.
     LimitMet {
         /// The limit's name.
@@ -63,12 +79,36 @@ pub enum BrokerEventKind {
         /// The most that is allowed.
         allowed: u64,
     },
-    /// A peer broke MQTT or TLS.
+    /// A peer broke MQTT, TLS or WebSocket.
     ProtocolError {
-        /// The MQTT packet's name, or `TLS`.
+        /// The MQTT packet's name, `TLS` or `WebSocket`.
         packet: &'static str,
         /// What was wrong.
         what: String,
+    },
+    /// A bridge to another server came up or went down.
+    BridgeLink {
+        /// The bridge's section name.
+        bridge: Arc<str>,
+        /// Whether messages pass.
+        up: bool,
+        /// The server, and why not; may hold hostile text.
+        detail: String,
+    },
+    /// A bridge could not do all it was to: a message was dropped, a subscription refused, a limit
+    /// met.
+    BridgeTrouble {
+        /// The bridge's section name.
+        bridge: Arc<str>,
+        /// What, in words; may hold hostile text.
+        detail: String,
+    },
+    /// What is acknowledged outlives a crash, or does not; or what was restored after one.
+    Journal {
+        /// Whether all is well.
+        well: bool,
+        /// In words.
+        detail: String,
     },
     /// A listener came up or went down.
     Listening {
@@ -103,12 +143,58 @@ pub enum Denial {
     PlaintextNotAllowed,
     /// The credential was changed while it was checked.
     Changed,
-    /// A client of another identity uses this client identifier.
-    ClientIdInUse,
+    /// The Authentication Method is not supported.
+    UnknownMethod,
+    /// The client insists on SCRAM with channel binding.
+    ChannelBinding,
+    /// An Authentication Data is not as its method has it.
+    BadExchange,
+    /// The client names two users, or asks to act as another.
+    OtherUser,
+    /// There is no SCRAM verifier for the user: the credential is older than they are.
+    NoVerifier,
+    /// A token that is none, or that nobody trusted has signed.
+    BadToken,
+    /// The token is no longer good.
+    TokenExpired,
+    /// The token is not good yet.
+    TokenTooEarly,
+    /// The token has another audience or issuer.
+    TokenForOthers,
+    /// The token has not the claim that names the account, or no device has that account.
+    TokenNamesNobody,
+    /// The keys that tokens are checked with cannot be read.
+    NoTokenKey,
+    /// The external check says no.
+    CheckDenied,
+    /// The external check gives no answer, or none that can be used.
+    CheckFailed,
     /// Too many logins wait already.
     Busy,
+    /// The system has no random numbers.
+    NoRandom,
     /// The hash stored for the user is damaged.
     DamagedHash,
+    /// The client has no certificate and the listener requires one.
+    NoCertificate,
+    /// No account has the user name that the certificate's common name is.
+    CertificateNoAccount,
+    /// The CONNECT has another user name than the certificate.
+    CertificateOfAnother,
+    /// The certificate's subject has no common name, or several.
+    CertificateUnnamed,
+    /// A revocation list has the certificate, or one of its CAs.
+    CertificateRevoked,
+    /// There are revocation lists, but none of the certificate's CA.
+    CertificateUnlisted,
+    /// The certificate, or one of its CAs, has expired.
+    CertificateExpired,
+    /// The certificate begins later than the router's clock.
+    CertificateNotYetValid,
+    /// No CA of the listener has issued the certificate.
+    CertificateUnknownIssuer,
+    /// The certificate is damaged, not for clients, or its signature is wrong.
+    CertificateRefused,
 }
 
 impl Denial {
@@ -126,9 +212,38 @@ impl Denial {
             }
             Denial::PlaintextNotAllowed => "the device may not use the plaintext listener",
             Denial::Changed => "the credential was changed meanwhile",
-            Denial::ClientIdInUse => "the client identifier is in use by another user",
+            Denial::UnknownMethod => "the authentication method is not supported",
+            Denial::ChannelBinding => "SCRAM with channel binding is not supported",
+            Denial::BadExchange => "the authentication data is malformed",
+            Denial::OtherUser => "it names two different users",
+            Denial::NoVerifier => {
+                "the credential is of a time before SCRAM; one login by password makes it fit"
+            }
+            Denial::BadToken => "the token is not one that a trusted key has signed",
+            Denial::TokenExpired => "the token has expired",
+            Denial::TokenTooEarly => "the token is not good yet; is the router's clock right?",
+            Denial::TokenForOthers => {
+                "the token is meant for another service, or of another issuer"
+            }
+            Denial::TokenNamesNobody => "the token names no enrolled device",
+            Denial::NoTokenKey => "the key file for tokens cannot be read",
+            Denial::CheckDenied => "unknown user name, and the external check denies it",
+            Denial::CheckFailed => "unknown user name, and the external check gives no answer",
             Denial::Busy => "too many logins at once",
+            Denial::NoRandom => "the router has no random numbers yet",
             Denial::DamagedHash => "the stored password hash is damaged",
+            Denial::NoCertificate => "no certificate, and the listener requires one",
+            Denial::CertificateNoAccount => "no account has the certificate's common name",
+            Denial::CertificateOfAnother => "the user name is not the certificate's common name",
+            Denial::CertificateUnnamed => "the certificate has no common name, or several",
+            Denial::CertificateRevoked => "the certificate is revoked",
+            Denial::CertificateUnlisted => "no revocation list of the certificate's CA",
+            Denial::CertificateExpired => "the certificate has expired",
+            Denial::CertificateNotYetValid => {
+                "the certificate is not valid yet, by the router's clock"
+            }
+            Denial::CertificateUnknownIssuer => "no CA of the listener has issued the certificate",
+            Denial::CertificateRefused => "the certificate is damaged or not for clients",
         }
     }
 
@@ -136,7 +251,13 @@ impl Denial {
     pub const fn is_guess(self) -> bool {
         matches!(
             self,
-            Denial::NoCredentials | Denial::UnknownUser | Denial::WrongPassword
+            Denial::NoCredentials
+                | Denial::UnknownUser
+                | Denial::WrongPassword
+                | Denial::BadExchange
+                | Denial::OtherUser
+                | Denial::BadToken
+                | Denial::CheckDenied
         )
     }
 }
@@ -170,6 +291,17 @@ impl Events {
                 up,
                 detail,
             },
+        });
+    }
+
+    pub(super) fn journal(&mut self, well: bool, detail: String) {
+        self.tell(BrokerEvent {
+            mac: None,
+            address: None,
+            identity: None,
+            client_id: None,
+            suppressed: 0,
+            kind: BrokerEventKind::Journal { well, detail },
         });
     }
 

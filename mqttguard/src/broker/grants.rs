@@ -1,10 +1,11 @@
 //! From a profile's patterns to the filters of one client.
 
 use mqttguard_broker::Grants;
+use mqttguard_common::Mac;
 
 use crate::config::Profile;
 
-/// What `%d`, `%u` and `%c` stand for. All of it may be hostile text.
+/// What `%d`, `%u`, `%c` and `%m` stand for. All of it may be hostile text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Names<'a> {
     /// `%d`, the device's name.
@@ -13,24 +14,43 @@ pub(super) struct Names<'a> {
     pub(super) username: &'a str,
     /// `%c`, the client identifier.
     pub(super) client_id: &'a str,
+    /// `%m`, the device's MAC address.
+    pub(super) mac: Mac,
 }
 
 /// Expands a profile for one client. A pattern whose names cannot stand in a topic, or that has
-/// an unknown `%`, grants nothing: never more than was meant.
+/// an unknown `%`, grants nothing, and denies all that it could have meant: never is more granted
+/// than was meant.
 pub(super) fn expand(profile: &Profile, names: Names<'_>) -> Grants {
     let all = |patterns: &[String]| {
         patterns
             .iter()
-            .filter_map(|pattern| expand_pattern(pattern, names))
+            .filter_map(|pattern| expand_pattern(pattern, names).ok())
             .collect()
     };
+    let denied = profile.deny.iter();
+    let denied = denied.flat_map(|pattern| match expand_pattern(pattern, names) {
+        Ok(filter) => vec![filter],
+        Err(begun) => all_below(&begun),
+    });
     Grants {
         publish: all(&profile.publish),
         subscribe: all(&profile.subscribe),
+        deny: denied.collect(),
     }
 }
 
-fn expand_pattern(pattern: &str, names: Names<'_>) -> Option<String> {
+/// Everything that begins with the whole levels of this beginning of a pattern.
+fn all_below(begun: &str) -> Vec<String> {
+    match begun.rsplit_once('/') {
+        Some((levels, _)) => vec![format!("{levels}/#")],
+        // `#` does not reach the server's own topics (MQTT-4.7.2-1), and of those there is one tree.
+        None => vec!["#".to_owned(), "$SYS/#".to_owned()],
+    }
+}
+
+/// The filter, or the beginning of one that comes to nothing.
+fn expand_pattern(pattern: &str, names: Names<'_>) -> Result<String, String> {
     let mut filter = String::with_capacity(pattern.len());
     let mut rest = pattern.chars();
     while let Some(next) = rest.next() {
@@ -38,15 +58,25 @@ fn expand_pattern(pattern: &str, names: Names<'_>) -> Option<String> {
             filter.push(next);
             continue;
         }
-        filter.push_str(match rest.next()? {
-            'd' => one_level(names.device)?,
-            'u' => one_level(names.username)?,
-            'c' => one_level(names.client_id)?,
-            '%' => "%",
-            _ => return None,
-        });
+        let mac;
+        let value = match rest.next() {
+            Some('d') => one_level(names.device),
+            Some('u') => one_level(names.username),
+            Some('c') => one_level(names.client_id),
+            // Not of users that no device stands behind.
+            Some('m') if names.mac.is_device() => {
+                mac = names.mac.0.map(|byte| format!("{byte:02X}")).concat();
+                Some(&*mac)
+            }
+            Some('%') => Some("%"),
+            _ => None,
+        };
+        match value {
+            Some(value) => filter.push_str(value),
+            None => return Err(filter),
+        }
     }
-    Some(filter)
+    Ok(filter)
 }
 
 /// A name that stays within its topic level: a wildcard or separator in it would widen the
@@ -64,18 +94,22 @@ mod tests {
         device: "lamp",
         username: "user-1",
         client_id: "DVES_0001",
+        mac: Mac([0x02, 0xc1, 0x1e, 0, 0, 0x0a]),
     };
 
     #[test]
     fn puts_names_in_their_places() {
         let profile = Profile {
             publish: vec!["tele/%d/#".into(), "%u/100%%/%c".into()],
-            subscribe: vec!["cmnd/%d/+".into(), "all".into()],
+            subscribe: vec!["cmnd/%d/+".into(), "all".into(), "disc/%m/#".into()],
+            deny: vec!["tele/%d/secret/#".into()],
             limits: "default".into(),
         };
         let grants = expand(&profile, NAMES);
         assert_eq!(grants.publish, ["tele/lamp/#", "user-1/100%/DVES_0001"]);
-        assert_eq!(grants.subscribe, ["cmnd/lamp/+", "all"]);
+        let subscribe = ["cmnd/lamp/+", "all", "disc/02C11E00000A/#"];
+        assert_eq!(grants.subscribe, subscribe);
+        assert_eq!(grants.deny, ["tele/lamp/secret/#"]);
     }
 
     #[test]
@@ -85,12 +119,24 @@ mod tests {
                 client_id: hostile,
                 ..NAMES
             };
-            assert_eq!(expand_pattern("cmnd/%c/#", names), None, "{hostile:?}");
-            assert_eq!(
-                expand_pattern("cmnd/%d/#", names),
-                Some("cmnd/lamp/#".into())
-            );
+            assert!(expand_pattern("cmnd/%c/#", names).is_err(), "{hostile:?}");
+            assert_eq!(expand_pattern("cmnd/%d/#", names), Ok("cmnd/lamp/#".into()));
+            let profile = Profile {
+                deny: vec!["a/b-%c/x".into(), "%c".into(), "$SYS/%c".into()],
+                ..Profile::default()
+            };
+            let deny = expand(&profile, names).deny;
+            assert_eq!(deny, ["a/#", "#", "$SYS/#", "$SYS/#"], "{hostile:?}");
         }
+    }
+
+    #[test]
+    fn without_a_device_there_is_no_mac_address() {
+        let names = Names {
+            mac: Mac([0; 6]),
+            ..NAMES
+        };
+        assert_eq!(expand_pattern("disc/%m/#", names), Err("disc/".into()));
     }
 
     #[test]
@@ -99,12 +145,12 @@ mod tests {
             device: "%u",
             ..NAMES
         };
-        assert_eq!(expand_pattern("a/%d", names), Some("a/%u".into()));
+        assert_eq!(expand_pattern("a/%d", names), Ok("a/%u".into()));
     }
 
     #[test]
     fn unknown_or_cut_off_escapes_grant_nothing() {
-        assert_eq!(expand_pattern("a/%x", NAMES), None);
-        assert_eq!(expand_pattern("a/%", NAMES), None);
+        assert_eq!(expand_pattern("a/%x", NAMES), Err("a/".into()));
+        assert_eq!(expand_pattern("a/%", NAMES), Err("a/".into()));
     }
 }

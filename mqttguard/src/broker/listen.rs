@@ -13,7 +13,9 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::event::Events;
+use super::{ListenerTls, TlsByListener};
 use crate::config::{Listener, ListenerKind};
+use crate::pki::ClientVerifier;
 
 /// Tokens from here on are listening sockets'; below are connections' slots.
 pub(super) const FIRST_TOKEN: usize = 1 << 28;
@@ -41,6 +43,9 @@ pub(super) struct Entry {
     pub(super) name: Arc<str>,
     pub(super) config: Listener,
     pub(super) connections: u32,
+    /// Of [`Listener::origins`].
+    pub(super) origins: Arc<[String]>,
+    tls: Option<Result<ListenerTls, String>>,
     sockets: Vec<Socket>,
 }
 
@@ -75,7 +80,7 @@ pub struct ListenerStatus {
     pub kind: ListenerKind,
     /// Where it listens.
     pub addresses: Vec<SocketAddr>,
-    /// One line for each address that it cannot listen on.
+    /// One line for each address that it cannot listen on, and for what is wrong with its TLS.
     pub errors: Vec<String>,
     /// Connections now.
     pub connections: u32,
@@ -102,7 +107,13 @@ impl Listeners {
     }
 
     /// Listens as `configs` say. Sockets of addresses that stay are kept.
-    pub(super) fn set(&mut self, now: Time, configs: Vec<Listener>, events: &mut Events) {
+    pub(super) fn set(
+        &mut self,
+        now: Time,
+        configs: Vec<Listener>,
+        mut tls: TlsByListener,
+        events: &mut Events,
+    ) {
         let mut open: HashMap<SocketAddr, State> = HashMap::new();
         let mut connections: HashMap<Arc<str>, u32> = HashMap::new();
         let mut names: HashMap<SocketAddr, Arc<str>> = HashMap::new();
@@ -118,8 +129,14 @@ impl Listeners {
         for config in configs {
             let name: Arc<str> = config.name.as_str().into();
             let mut sockets = Vec::new();
+            let tls = config.kind.is_encrypted().then(|| {
+                let missing = || Err("it has no certificate".to_owned());
+                tls.remove(&config.name).unwrap_or_else(missing)
+            });
             for address in addresses(&config) {
-                let state = open.remove(&address);
+                // Without TLS it stays unclaimed, and is closed.
+                let usable = !matches!(tls, Some(Err(_)));
+                let state = usable.then(|| open.remove(&address)).flatten();
                 let state = state.unwrap_or_else(|| State::Failed(String::new()));
                 if matches!(state, State::Open { .. }) && names.get(&address) != Some(&name) {
                     events.listening(&name, true, address.to_string());
@@ -129,7 +146,9 @@ impl Listeners {
             self.entries.push(Entry {
                 connections: connections.get(&name).copied().unwrap_or_default(),
                 name,
+                origins: config.origins.clone().into(),
                 config,
+                tls,
                 sockets,
             });
         }
@@ -168,6 +187,14 @@ impl Listeners {
                 let State::Failed(told) = &socket.state else {
                     return true;
                 };
+                if let Some(Err(error)) = &entry.tls {
+                    let error = format!("not listening on {}: {error}", socket.address);
+                    if *told != error {
+                        events.listening(&entry.name, false, error.clone());
+                    }
+                    socket.state = State::Failed(error);
+                    return true;
+                }
                 let token = Token(FIRST_TOKEN.saturating_add(self.next_token));
                 self.next_token = self.next_token.wrapping_add(1) % TOKENS;
                 match listen(socket.address, &self.registry, token) {
@@ -269,12 +296,26 @@ impl Listeners {
         self.entries.iter().find(|entry| *entry.name == *name)
     }
 
+    /// Who verifies certificates on which listener.
+    pub(super) fn verifiers(&self) -> HashMap<Arc<str>, Arc<ClientVerifier>> {
+        let verifier = |entry: &Entry| Some(Arc::clone(entry.tls()?.clients.as_ref()?));
+        let entries = self.entries.iter();
+        entries
+            .filter_map(|entry| Some((Arc::clone(&entry.name), verifier(entry)?)))
+            .collect()
+    }
+
     pub(super) fn status(&self) -> Vec<ListenerStatus> {
         self.entries.iter().map(Entry::status).collect()
     }
 }
 
 impl Entry {
+    /// What its connections do TLS with; None if they do none.
+    pub(super) fn tls(&self) -> Option<&ListenerTls> {
+        self.tls.as_ref()?.as_ref().ok()
+    }
+
     fn status(&self) -> ListenerStatus {
         let mut status = ListenerStatus {
             name: Arc::clone(&self.name),
@@ -283,6 +324,9 @@ impl Entry {
             errors: Vec::new(),
             connections: self.connections,
         };
+        status
+            .errors
+            .extend(self.tls().and_then(|tls| tls.problem.clone()));
         for socket in &self.sockets {
             match &socket.state {
                 State::Open { socket: open, .. } => status

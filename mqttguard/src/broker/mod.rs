@@ -9,12 +9,20 @@
 
 mod admission;
 mod auth;
+mod bridge;
+mod certificate;
 mod change;
+mod checker;
 mod closing;
 mod conn;
 mod conns;
+mod door;
 mod event;
+mod expiry;
 mod grants;
+mod http;
+mod http_auth;
+mod journal;
 mod listen;
 #[cfg(feature = "open")]
 pub mod open;
@@ -22,10 +30,16 @@ pub mod password;
 mod peers;
 mod reactor;
 mod report;
+pub mod scram;
+pub mod secret;
+mod sys;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod token;
+mod websocket;
 
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -34,16 +48,23 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use mio::Waker;
-use mqttguard_broker::Config;
+use mqttguard_broker::{Config, Version};
 use mqttguard_common::Mac;
 use rustls::ServerConfig;
+use zeroize::Zeroizing;
 
+pub use auth::LoginStats;
+pub use bridge::BridgeStatus;
+pub use door::DOOR;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
+pub use http_auth::HttpLogin;
+pub use journal::{JournalStatus, Place};
 pub use listen::ListenerStatus;
 pub use report::{BrokerStats, ClientStatus};
 
-use crate::config::Listener;
+use crate::config::{self, Bridge, Listener};
 use crate::outlet::Outlet;
+use crate::pki::ClientVerifier;
 use crate::registry::Directory;
 use change::Command;
 use reactor::Reactor;
@@ -65,6 +86,10 @@ pub struct Bounds {
     /// Connections at the same time from one device, or from one address where the device is not
     /// known. Leaves room for one that is many (Home Assistant and its add-ons).
     pub connections_per_device: u32,
+    /// New connections a second from one device, or from one address likewise, in the long run.
+    pub connects_per_s: u32,
+    /// New connections at once, after a quiet time.
+    pub connects_burst: u32,
 }
 
 /// What a router of 128 MB can afford and a house of a hundred devices does not reach.
@@ -79,23 +104,66 @@ impl Default for Bounds {
                 // seldom more than a word.
                 connect_size: 64 * 1024,
                 sessions: 1000,
+                // Home Assistant with 500 devices; twice that in other things.
+                retained_messages_total: 20_000,
+                retained_bytes_total: 8 * 1024 * 1024,
                 memory: 16 * 1024 * 1024,
             },
             connections_per_device: 64,
+            // A handshake takes a small router a hundredth of a second, so that a reconnect loop
+            // costs it a fiftieth of its time. All that is behind one repeater comes back at once
+            // after an outage.
+            connects_per_s: 2,
+            connects_burst: 100,
         }
     }
 }
+
+/// How clients prove who they are, beside the passwords of the [`Directory`].
+#[derive(Default)]
+pub struct Logins {
+    /// What the salts of users that do not exist are made of, so that they stay the same.
+    pub secret: Zeroizing<[u8; 32]>,
+    /// Tokens as passwords.
+    pub jwt: Option<config::Jwt>,
+    /// The external check of users that the directory does not have.
+    pub http: Option<Arc<HttpLogin>>,
+}
+
+/// What a listener's TLS is made with.
+#[derive(Clone, Debug)]
+pub struct ListenerTls {
+    /// As [`crate::pki::Pki::tls_config`] makes it.
+    pub config: Arc<ServerConfig>,
+    /// Who verifies the certificates of clients, in `config` too; None: they are not asked for
+    /// any.
+    pub clients: Option<Arc<ClientVerifier>>,
+    /// What is not as it should be, though it works; told in [`ListenerStatus::errors`].
+    pub problem: Option<String>,
+}
+
+/// The TLS of listeners, by their names. One that needs it and has none, or has an error for it,
+/// is not opened.
+pub type TlsByListener = HashMap<String, Result<ListenerTls, String>>;
 
 /// What a broker starts with.
 pub struct Startup {
     /// Where to listen.
     pub listeners: Vec<Listener>,
+    /// What those that do TLS serve with.
+    pub tls: TlsByListener,
+    /// Other servers to bridge to.
+    pub bridges: Vec<Bridge>,
     /// What all clients together may use.
     pub bounds: Bounds,
-    /// The certificate to serve with: [`crate::pki::Pki::tls_config`].
-    pub tls: Arc<ServerConfig>,
+    /// How often the topics below `$SYS/broker/` are brought up to date; zero for never.
+    pub sys_interval: Duration,
     /// Who may in.
     pub directory: Arc<Directory>,
+    /// How they prove who they are, beside the passwords in it.
+    pub logins: Arc<Logins>,
+    /// Where what is acknowledged is kept for the case of a crash; None: nowhere.
+    pub journal: Option<Place>,
     /// How to find a peer's MAC address.
     pub resolve: Box<Resolve>,
     /// Where to tell what happens. When it is full, events are counted as lost.
@@ -113,7 +181,12 @@ pub struct BrokerHandle {
 /// [`BrokerEventKind::Listening`], tried again every few seconds, and the others work.
 pub fn start(startup: Startup) -> io::Result<BrokerHandle> {
     let (commands, todo) = sync_channel(COMMANDS);
-    let (reactor, waker) = Reactor::new(startup, todo)?;
+    let directory = Arc::clone(&startup.directory);
+    let bridges = startup.bridges.clone();
+    let (reactor, waker) = Reactor::new(startup, todo, |identity, client_id| {
+        bridge::rights_of(&bridges, identity, client_id)
+            .or_else(|| auth::rights_of(&directory, identity, client_id))
+    })?;
     launch(reactor, commands, waker)
 }
 
@@ -139,15 +212,26 @@ impl BrokerHandle {
         self.command(Command::Directory(directory));
     }
 
-    /// Listens elsewhere. Sockets of addresses that stay are kept, and so are the clients of
-    /// listeners that keep their name and kind.
-    pub fn set_listeners(&self, listeners: Vec<Listener>) {
-        self.command(Command::Listeners(listeners));
+    /// Has later logins checked in another way.
+    pub fn set_logins(&self, logins: Arc<Logins>) {
+        self.command(Command::Logins(logins));
     }
 
-    /// Serves new connections with another certificate; those of now go on.
-    pub fn set_tls(&self, tls: Arc<ServerConfig>) {
-        self.command(Command::Tls(tls));
+    /// Listens elsewhere, and serves new connections with other TLS. Sockets of addresses that
+    /// stay are kept, and so are the clients of listeners that keep their name and kind; but for
+    /// those whose certificates would not be taken any more.
+    pub fn set_listeners(&self, listeners: Vec<Listener>, tls: TlsByListener) {
+        self.command(Command::Listeners(listeners, tls));
+    }
+
+    /// Brings the topics below `$SYS/broker/` up to date this often; zero takes them away.
+    pub fn set_sys_interval(&self, interval: Duration) {
+        self.command(Command::SysInterval(interval));
+    }
+
+    /// Bridges to other servers. Those that stay as they are go on undisturbed.
+    pub fn set_bridges(&self, bridges: Vec<Bridge>) {
+        self.command(Command::Bridges(bridges));
     }
 
     /// Counters, listeners and clients; None if the broker has stopped or does not answer.
@@ -189,5 +273,14 @@ impl BrokerHandle {
 impl Drop for BrokerHandle {
     fn drop(&mut self) {
         self.join();
+    }
+}
+
+/// The protocol's name as people write it.
+pub(crate) const fn protocol(version: Version) -> &'static str {
+    match version {
+        Version::V31 => "3.1",
+        Version::V311 => "3.1.1",
+        Version::V5 => "5.0",
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use mqttguard_broker::Time;
 use mqttguard_common::Mac;
 
+use super::Bounds;
+
 /// Peers remembered without a connection.
 const REMEMBERED: usize = 1024;
 /// A failed login counts for this long after the last one.
@@ -32,9 +34,19 @@ impl Origin {
     }
 }
 
+/// A connection that would have to wait longer than this for its turn is not worth keeping: its
+/// client has given up by then.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// A peer connects more often than it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooOften;
+
 #[derive(Default)]
 struct Peer {
     connections: u32,
+    /// The theoretical arrival time of the next connection (generic cell rate algorithm).
+    next_connect: Time,
     failures: u32,
     last_failure: Time,
     told: Option<Time>,
@@ -43,7 +55,9 @@ struct Peer {
 
 impl Peer {
     fn is_idle(&self, now: Time) -> bool {
-        self.connections == 0 && (self.failures == 0 || self.is_forgiven(now))
+        self.connections == 0
+            && self.next_connect <= now
+            && (self.failures == 0 || self.is_forgiven(now))
     }
 
     fn is_forgiven(&self, now: Time) -> bool {
@@ -66,6 +80,27 @@ impl Peers {
             peer.connections = peer.connections.saturating_add(1);
         }
         fits
+    }
+
+    /// Counts a new connection in the rate of its peer. When its turn is: None for now, an error
+    /// for never.
+    pub(super) fn pace(
+        &mut self,
+        now: Time,
+        origin: Origin,
+        bounds: &Bounds,
+    ) -> Result<Option<Time>, TooOften> {
+        let peer = self.entry(now, origin);
+        let each = 1000u64.checked_div(bounds.connects_per_s.into());
+        let each = each.unwrap_or(u64::MAX);
+        let burst = each.saturating_mul(u64::from(bounds.connects_burst).saturating_sub(1));
+        let from = peer.next_connect.max(now);
+        let turn = Time(from.0.saturating_sub(burst));
+        if turn > now + PATIENCE {
+            return Err(TooOften);
+        }
+        peer.next_connect = Time(from.0.saturating_add(each));
+        Ok((turn > now).then_some(turn))
     }
 
     pub(super) fn disconnect(&mut self, now: Time, origin: Origin) {
@@ -168,6 +203,34 @@ mod tests {
         peers.disconnect(now, HERE);
         peers.disconnect(now, HERE);
         assert!(peers.peers.is_empty());
+    }
+
+    #[test]
+    fn who_connects_too_often_waits_its_turn_and_is_refused_if_that_is_far() {
+        let mut peers = Peers::default();
+        let bounds = Bounds {
+            connects_per_s: 2,
+            connects_burst: 10,
+            ..Bounds::default()
+        };
+        let mut at_once = 0;
+        let mut turns = Vec::new();
+        let refused = loop {
+            match peers.pace(Time(1000), HERE, &bounds) {
+                Ok(None) => at_once += 1,
+                Ok(Some(turn)) => turns.push(turn.0),
+                Err(TooOften) => break turns.len(),
+            }
+        };
+        assert_eq!((at_once, refused), (10, 8));
+        assert_eq!(turns, [1500, 2000, 2500, 3000, 3500, 4000, 4500, 5000]);
+        // What is refused takes no turn, and leaving does not wipe the slate.
+        peers.disconnect(Time(1000), HERE);
+        assert_eq!(peers.pace(Time(1400), HERE, &bounds), Err(TooOften));
+        assert_eq!(peers.pace(Time(1500), HERE, &bounds), Ok(Some(Time(5500))));
+        let other = Origin::Address([127, 0, 0, 9].into());
+        assert_eq!(peers.pace(Time(1500), other, &bounds), Ok(None));
+        assert_eq!(peers.pace(Time(60_000), HERE, &bounds), Ok(None));
     }
 
     #[test]

@@ -1,26 +1,29 @@
 //! The broker's thread: polls sockets, reads, feeds the core, and writes what it gives.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Poll, Token, Waker};
-use mqttguard_broker::{Broker, ConnId, Flow, Time, Transmit};
-use rustls::ServerConfig;
+use mqttguard_broker::{Broker, ConnId, Flow, Grants, Limits, Time, Transmit};
 
 use super::auth::{self, Verdict};
+use super::bridge::{self, Bridges};
 use super::change::Command;
 use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
 use super::conns::Conns;
+use super::door::Met;
 use super::event::{BrokerEventKind, Events};
+use super::journal::{self, Journal, SteadyClock};
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
+use super::sys::Sys;
 use super::tls::MAX_PARTIAL;
-use super::{Bounds, Resolve, Startup};
+use super::{Bounds, Logins, Resolve, Startup};
 use crate::registry::Directory;
 
 const WAKER: Token = Token(usize::MAX);
@@ -45,25 +48,36 @@ pub(super) struct Reactor {
     pub(super) core: Broker,
     pub(super) conns: Conns,
     pub(super) listeners: Listeners,
+    pub(super) bridges: Bridges,
+    pub(super) waker: Arc<Waker>,
     pub(super) peers: Peers,
     pub(super) bounds: Bounds,
     pub(super) login: auth::Worker,
+    pub(super) login_stats: auth::LoginStats,
     /// What everybody is let in with, unasked.
     #[cfg(feature = "open")]
     pub(super) everybody: Option<mqttguard_broker::Decision>,
     pub(super) directory: Arc<Directory>,
-    pub(super) tls: Arc<ServerConfig>,
+    pub(super) logins: Arc<Logins>,
     pub(super) resolve: Arc<Resolve>,
     pub(super) events: Events,
     pub(super) commands: Receiver<Command>,
+    pub(super) sys: Sys,
+    /// Bounds met before the core was asked.
+    pub(super) met: Met,
+    /// Bytes of all connections' buffers.
+    pub(super) buffers: u64,
     /// Answers to logins held back, by when they are due; the number tells those of one time
     /// apart.
     pub(super) answers: BTreeMap<(Time, u64), Verdict>,
     pub(super) answered: u64,
+    /// Connections by when they expire: time, slot and serial.
+    pub(super) expiries: BTreeSet<(Time, u32, u32)>,
     pub(super) accepted: Vec<Accepted>,
     /// Until when the clients have time to hear that the broker stops.
     pub(super) stop_by: Option<Time>,
-    started: Instant,
+    clock: SteadyClock,
+    pub(super) journal: Option<Journal>,
     /// Clients to be read.
     readable: VecDeque<ConnId>,
     /// Connections to be read that nobody has logged in on.
@@ -71,7 +85,7 @@ pub(super) struct Reactor {
     /// Connections whose turn of writing was over before they were done.
     unfinished: Vec<ConnId>,
     /// When connections above their rate may be read again.
-    resume: BinaryHeap<Reverse<(Time, u32, u32)>>,
+    pub(super) resume: BinaryHeap<Reverse<(Time, u32, u32)>>,
     /// Closed sockets that wait for their peers to close, and until when.
     pub(super) lingering: VecDeque<(Time, TcpStream)>,
     /// When connections that wait for their end are looked at.
@@ -79,7 +93,7 @@ pub(super) struct Reactor {
     /// Scratch: what was read.
     pub(super) input: Vec<u8>,
     /// Scratch: what the core sends.
-    plain: Vec<u8>,
+    pub(super) plain: Vec<u8>,
     /// Scratch: what TLS sends.
     pub(super) wire: Vec<u8>,
 }
@@ -88,30 +102,45 @@ impl Reactor {
     pub(super) fn new(
         startup: Startup,
         commands: Receiver<Command>,
+        rights: impl FnMut(&str, &str) -> Option<(Arc<Grants>, Arc<Limits>)>,
     ) -> io::Result<(Reactor, Arc<Waker>)> {
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
         let resolve: Arc<Resolve> = startup.resolve.into();
+        let started = journal::start(
+            startup.journal,
+            startup.bounds.core.clone(),
+            Arc::clone(&waker),
+            rights,
+        );
         let mut reactor = Reactor {
-            core: Broker::new(startup.bounds.core.clone()),
+            core: started.core,
             conns: Conns::default(),
             listeners: Listeners::new(poll.registry().try_clone()?),
             poll,
+            bridges: Bridges::default(),
+            waker: Arc::clone(&waker),
             peers: Peers::default(),
             bounds: startup.bounds,
             #[cfg(feature = "open")]
             everybody: None,
+            login_stats: auth::LoginStats::default(),
             login: auth::Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
             directory: startup.directory,
-            tls: startup.tls,
+            logins: startup.logins,
             resolve,
             events: Events::new(startup.events),
             commands,
+            sys: Sys::default(),
+            met: Met::default(),
+            buffers: 0,
             answers: BTreeMap::new(),
             answered: 0,
+            expiries: BTreeSet::new(),
             accepted: Vec::new(),
             stop_by: None,
-            started: Instant::now(),
+            clock: started.clock,
+            journal: started.journal,
             readable: VecDeque::new(),
             strangers: VecDeque::new(),
             unfinished: Vec::new(),
@@ -123,9 +152,15 @@ impl Reactor {
             wire: Vec::new(),
         };
         let now = reactor.now();
+        for (well, detail) in started.news {
+            reactor.events.journal(well, detail);
+        }
+        let interval = startup.sys_interval;
+        reactor.sys.set_interval(now, interval, &mut reactor.core);
         reactor
             .listeners
-            .set(now, startup.listeners, &mut reactor.events);
+            .set(now, startup.listeners, startup.tls, &mut reactor.events);
+        reactor.set_bridges(now, startup.bridges);
         Ok((reactor, waker))
     }
 
@@ -148,8 +183,11 @@ impl Reactor {
                     WAKER => {
                         self.take_commands(now);
                         self.take_verdicts(now);
+                        self.take_dialled(now);
+                        self.journal_done(now);
                     }
                     token if token.0 >= FIRST_TOKEN => self.listeners.ready(token),
+                    token if token.0 >= bridge::FIRST_TOKEN => self.bridge_event(now, event),
                     Token(slot) => self.socket_event(now, slot, event),
                 }
             }
@@ -160,17 +198,20 @@ impl Reactor {
             for id in std::mem::take(&mut self.unfinished) {
                 self.serve(now, id);
             }
+            self.commit(now);
             self.shrink();
         }
+        self.close_journal();
     }
 
-    fn now(&self) -> Time {
-        Time(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    pub(super) fn now(&self) -> Time {
+        self.clock.now()
     }
 
     fn timeout(&self) -> Option<Duration> {
-        let busy = !self.readable.is_empty()
-            || !self.strangers.is_empty()
+        let reads = !self.readable.is_empty() || !self.strangers.is_empty();
+        let busy = (reads && !self.holds_reading())
+            || self.journal_waits()
             || !self.unfinished.is_empty()
             || self.listeners.is_ready();
         if busy {
@@ -180,9 +221,13 @@ impl Reactor {
             self.core.deadline(),
             self.resume.peek().map(|Reverse((time, ..))| *time),
             self.answers.first_key_value().map(|((time, _), _)| *time),
+            self.expiries.first().map(|(time, ..)| *time),
             self.listeners.deadline(),
             self.sweep_at,
             self.stop_by,
+            self.journal.as_ref().and_then(Journal::deadline),
+            self.sys.deadline(),
+            self.bridges.deadline(),
         ];
         let now = self.now();
         // One more, as the clock shows whole milliseconds: no turn is for nothing.
@@ -203,6 +248,7 @@ impl Reactor {
         if self.core.deadline().is_some_and(|deadline| deadline <= now) {
             self.core.tick(now);
         }
+        self.sys.publish(now, &mut self.core);
         self.listeners.retry(now, &mut self.events);
         while let Some(Reverse((time, slot, serial))) = self.resume.peek().copied()
             && time <= now
@@ -211,6 +257,8 @@ impl Reactor {
             self.wanted(ConnId { slot, serial });
         }
         self.give_answers(now);
+        self.bridges_due(now);
+        self.expire(now);
         if self.sweep_at.is_some_and(|at| at <= now) {
             self.sweep(now);
         }
@@ -259,10 +307,16 @@ impl Reactor {
     fn read_all(&mut self, now: Time) {
         let (mut taken, mut unwritten) = (0usize, 0usize);
         for _ in 0..self.readable.len() {
+            if self.holds_reading() {
+                return;
+            }
             let Some(id) = self.readable.pop_front() else {
                 break;
             };
             let found = self.read(now, id);
+            if let Some(journal) = &mut self.journal {
+                journal.has_read(found);
+            }
             unwritten = unwritten.saturating_add(found);
             if unwritten >= FLUSH_AFTER {
                 self.settle(now);
@@ -314,18 +368,17 @@ impl Reactor {
         match found {
             Ok(Input::Some | Input::Nothing) => self.enqueue(id),
             // What came before the end may be answered yet, if only by a DISCONNECT.
-            Ok(Input::End) if flow == Flow::Close => {}
+            Ok(Input::End | Input::Goodbye) if flow == Flow::Close => {}
             Ok(Input::End) | Err(_) => self.lose(now, id),
+            Ok(Input::Goodbye) => self.finish(now, id),
+            Ok(Input::BadWebSocket(what)) => {
+                let packet = "WebSocket";
+                self.tell_peer(now, id, BrokerEventKind::ProtocolError { packet, what });
+                self.finish(now, id);
+            }
             Ok(Input::BadTls(error)) => {
-                let what = error.to_string();
-                self.tell_peer(
-                    now,
-                    id,
-                    BrokerEventKind::ProtocolError {
-                        packet: "TLS",
-                        what,
-                    },
-                );
+                let kind = self.tls_failure(id, &error);
+                self.tell_peer(now, id, kind);
                 self.finish(now, id);
             }
         }
@@ -340,6 +393,12 @@ impl Reactor {
                 self.request(now, id, request);
             }
             self.report(now);
+            if self.is_gated() {
+                self.commit(now);
+                if self.is_gated() {
+                    return;
+                }
+            }
             let Some(id) = self.core.next_ready() else {
                 break;
             };
@@ -349,8 +408,11 @@ impl Reactor {
                     self.wanted(id);
                 }
                 self.serve(now, id);
+            } else {
+                self.bridge_named(now, id);
             }
         }
+        self.commit(now);
     }
 
     /// Writes what waits for a connection, then what the core has for it.
@@ -367,7 +429,10 @@ impl Reactor {
         };
         conn.flush(now)?;
         for _ in 0..SENDS {
-            if !conn.named || !conn.writable {
+            if !conn.named || !conn.writable || conn.staged {
+                break;
+            }
+            if self.journal.as_mut().is_some_and(Journal::passes_over) {
                 break;
             }
             self.plain.clear();
@@ -379,14 +444,34 @@ impl Reactor {
                     conn.end(now);
                 }
             }
-            conn.send(now, &self.plain, &mut self.wire)?;
+            match &mut self.journal {
+                // What came with changes waits until they are written.
+                Some(journal) if self.core.journal_len() > 0 => {
+                    if !self.plain.is_empty() {
+                        conn.staged = true;
+                        journal.stage(id, &self.plain);
+                    }
+                }
+                _ => conn.send(now, &self.plain, &mut self.wire)?,
+            }
+        }
+        self.conclude(now, id);
+        Ok(())
+    }
+
+    /// After something was written for a connection: ends it, or lets it have another turn.
+    pub(super) fn conclude(&mut self, now: Time, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(id) else {
+            return;
+        };
+        if conn.staged {
+            return;
         }
         if conn.closing && !conn.named && conn.is_flushed() {
             self.finish(now, id);
-        } else if conn.named && conn.writable {
+        } else if conn.named && conn.writable && !self.is_gated() {
             self.unfinished.push(id);
         }
-        Ok(())
     }
 
     fn shrink(&mut self) {

@@ -8,8 +8,12 @@ use std::time::Duration;
 use mqttguard_broker::{ConnId, Notice, NoticeKind, Stats, Time, Version};
 use mqttguard_common::Mac;
 
+use super::auth::LoginStats;
+use super::bridge::BridgeStatus;
 use super::conn::Login;
-use super::event::{BrokerEvent, BrokerEventKind, Denial};
+use super::event::{BrokerEvent, BrokerEventKind};
+use super::http_auth;
+use super::journal::{Journal, JournalStatus};
 use super::listen::ListenerStatus;
 use super::peers::Origin;
 use super::reactor::Reactor;
@@ -24,6 +28,14 @@ pub struct BrokerStats {
     pub listeners: Vec<ListenerStatus>,
     /// All clients that are in.
     pub clients: Vec<ClientStatus>,
+    /// How often each bound was met: those of [`mqttguard_broker::BOUNDS`] and of [`super::DOOR`].
+    pub limits_met: Vec<(&'static str, u64)>,
+    /// All bridges.
+    pub bridges: Vec<BridgeStatus>,
+    /// How the journal is, if there is one.
+    pub journal: Option<JournalStatus>,
+    /// Logins, by what they were let in for.
+    pub logins: LoginStats,
     /// Events that found their channel full, since the start.
     pub events_lost: u64,
 }
@@ -63,6 +75,9 @@ impl Reactor {
     }
 
     fn tell_notice(&mut self, now: Time, notice: Notice) {
+        if self.bridge_noticed(&notice) {
+            return;
+        }
         let id = notice.conn;
         if let NoticeKind::Connected { version, .. } = notice.kind
             && let Some(conn) = self.conns.get_mut(id)
@@ -98,17 +113,29 @@ impl Reactor {
                 BrokerEventKind::TopicRefused {
                     access,
                     topic,
-                    profile: account.map_or_else(String::new, |a| a.profile_name.clone()),
+                    profile: match account {
+                        Some(account) => account.profile_name.clone(),
+                        // Whom the directory does not have is of the external check, or a bridge.
+                        None => {
+                            let name = notice.identity.as_deref().unwrap_or_default();
+                            match name.starts_with(http_auth::PREFIX) {
+                                true => "http_auth".to_owned(),
+                                false => String::new(),
+                            }
+                        }
+                    },
                 }
             }
-            NoticeKind::Limit { limit, allowed } => BrokerEventKind::LimitMet { limit, allowed },
-            NoticeKind::TakeoverRefused => BrokerEventKind::LoginRefused {
-                username: notice
-                    .identity
-                    .as_deref()
-                    .map(|name| clip(name).into_owned()),
-                why: Denial::ClientIdInUse,
+            NoticeKind::Memory {
+                pressure,
+                used,
+                allowed,
+            } => BrokerEventKind::Memory {
+                pressure,
+                used,
+                allowed,
             },
+            NoticeKind::Limit { limit, allowed } => BrokerEventKind::LimitMet { limit, allowed },
         };
         let (mac, address) = self.whereabouts(id);
         self.events.tell(BrokerEvent {
@@ -146,7 +173,7 @@ impl Reactor {
         }
     }
 
-    /// Tells that a connection was closed at once, for want of room.
+    /// Tells that a connection was closed at once, for want of room, or has to wait its turn.
     pub(super) fn tell_full(
         &mut self,
         now: Time,
@@ -154,6 +181,7 @@ impl Reactor {
         limit: &'static str,
         allowed: u32,
     ) {
+        self.met.count(limit);
         let Some(suppressed) = self.peers.may_tell(now, Origin::of(address, mac)) else {
             return;
         };
@@ -199,6 +227,10 @@ impl Reactor {
             core: self.core.stats(),
             listeners: self.listeners.status(),
             clients: clients.collect(),
+            limits_met: self.core.limits_met().chain(self.met.iter()).collect(),
+            bridges: self.bridge_status(now),
+            journal: self.journal.as_ref().map(Journal::status),
+            logins: self.login_stats,
             events_lost: self.events.lost(),
         }
     }

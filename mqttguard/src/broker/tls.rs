@@ -4,12 +4,13 @@
 use std::mem;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError,
     UnbufferedStatus,
 };
+use rustls::{HandshakeKind, ServerConfig};
+use rustls_pki_types::CertificateDer;
 
 /// Most ciphertext kept between two reads: one record (RFC 8446 section 5.2, RFC 5246 section
 /// 6.2.3) and part of a handshake message before it.
@@ -54,6 +55,21 @@ impl Session {
     /// Whether application data may be sent.
     pub(super) fn is_established(&self) -> bool {
         self.established
+    }
+
+    /// The certificates that the client has shown, its own first.
+    pub(super) fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
+        self.connection.peer_certificates()
+    }
+
+    /// Whether it goes on with the secrets and certificates of an earlier session.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.connection.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    /// Bytes kept of a record that is not whole.
+    pub(super) fn kept(&self) -> usize {
+        self.partial.capacity()
     }
 
     /// Moves what is left of the last read to the front of `input`. Returns its length: the

@@ -53,5 +53,16 @@ pub(super) fn show(reply: &Value, style: Style) -> String {
     {
         shown.push_str(&format!("{:<18}{count}\n", text::safe(name)));
     }
+    let met = broker.and_then(|broker| broker.get("limits_met"));
+    let met = met.and_then(Value::as_object).into_iter().flatten();
+    let mut met = met
+        .filter(|(_, count)| count.as_u64() != Some(0))
+        .peekable();
+    if met.peek().is_some() {
+        shown.push_str("\nLimits met:\n");
+    }
+    for (name, count) in met {
+        shown.push_str(&format!("{:<24}{count}\n", text::safe(name)));
+    }
     shown
 }

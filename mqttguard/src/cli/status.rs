@@ -125,6 +125,13 @@ fn broker(broker: &Value, style: Style) -> String {
         ]);
     }
     shown.push_str(&table.write(2, style));
+    if let Some(certificates) = broker.get("certificates") {
+        let mut table = Table::new(["CERTIFICATE", "SHA-256 FINGERPRINT"]);
+        for name in ["ca", "ecdsa", "rsa"] {
+            table.row([name.into(), text::field(certificates, name).into()]);
+        }
+        shown.push_str(&table.write(2, style));
+    }
     let [read, sent] =
         ["bytes_in", "bytes_out"].map(|name| text::bytes(text::number(broker, name)));
     shown.push_str(&format!(
@@ -134,7 +141,38 @@ fn broker(broker: &Value, style: Style) -> String {
         text::number(broker, "messages_dropped"),
         text::number(broker, "refused"),
     ));
+    shown.push_str(&bridges(broker, style));
     shown
+}
+
+fn bridges(broker: &Value, style: Style) -> String {
+    let all = text::items(broker, "bridges");
+    if all.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new([
+        "BRIDGE", "SERVER", "STATE", "IN", "OUT", "WAITING", "DROPPED", "DETAIL",
+    ]);
+    for bridge in all {
+        let refused = text::strings(bridge, "refused");
+        let detail = match (text::truth(bridge, "up"), refused.is_empty()) {
+            (true, true) => format!("MQTT {}", text::field(bridge, "protocol")),
+            (true, false) => format!("the server refuses {}", refused.join(", ")),
+            (false, _) => text::field(bridge, "last_error"),
+        };
+        let number = |name| text::number(bridge, name).to_string().into();
+        table.row([
+            text::field(bridge, "name").into(),
+            text::field(bridge, "server").into(),
+            up(bridge),
+            number("messages_in"),
+            number("messages_out"),
+            number("queued"),
+            number("messages_dropped"),
+            detail.into(),
+        ]);
+    }
+    table.write(2, style)
 }
 
 fn discovery(status: &Value, style: Style) -> String {

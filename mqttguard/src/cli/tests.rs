@@ -179,6 +179,7 @@ fn answer(method: &str, args: &Map<String, Value>) -> Result<Value, MethodError>
             ]},
             "broker": {
                 "listeners": [{"name": "tls", "kind": "tls", "addresses": ["[::]:8883", "0.0.0.0:8883"], "up": true, "detail": ""}],
+                "certificates": {"ca": "AB:CD", "ecdsa": "12:34", "rsa": null},
                 "connections": 3, "sessions": 4, "subscriptions": 5, "retained": 6,
                 "messages_in": 7, "messages_out": 8, "bytes_in": 900, "bytes_out": 12_345,
                 "messages_dropped": 1, "refused": 2,
@@ -210,6 +211,10 @@ Kernel program: loaded
 Broker: 3 connections, 4 sessions, 5 subscriptions, 6 retained
   LISTENER  KIND  ADDRESSES                STATE  DETAIL
   tls       tls   [::]:8883, 0.0.0.0:8883  up     -
+  CERTIFICATE  SHA-256 FINGERPRINT
+  ca           AB:CD
+  ecdsa        12:34
+  rsa          -
   7 messages (900 B) in, 8 (12.3 kB) out, 1 dropped, 2 refused
 
 Devices are seen by:

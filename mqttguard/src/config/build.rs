@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mqttguard_common::{MAX_EXCEPTIONS, Mac};
 
+use super::bridges;
 use super::check::{Checked, Place};
 use super::kinds::size;
 use super::mistake::{ConfigError, found};
@@ -32,7 +33,18 @@ pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Setti
         .collect();
     let exceptions = exceptions(of(EXCEPTION.kind), errors);
     let devices = devices(of(DEVICE_SECTION.kind), errors);
+    let jwt = of(JWT.kind).next().map(|place| jwt(place, errors));
+    let jwt = match jwt {
+        None => None,
+        Some(jwt) => Some(jwt?),
+    };
+    let http_auth = of(HTTP_AUTH.kind).next().map(http_auth);
+    let http_auth = match http_auth {
+        None => None,
+        Some(http_auth) => Some(http_auth?),
+    };
     let limits = limits?;
+    let bridges = bridges::bridges(of(BRIDGE.kind), &limits, errors);
     Some(Settings {
         main: main?,
         listeners: listeners?,
@@ -40,7 +52,10 @@ pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Setti
         default_limits: limits.get("default")?.clone(),
         limits,
         exceptions: exceptions?,
+        bridges: bridges?,
         devices: devices?,
+        jwt,
+        http_auth,
     })
 }
 
@@ -65,7 +80,10 @@ fn main(place: &Place) -> Option<Main> {
         login_failures: LOGIN_FAILURES.one(raw)?,
         flood_seconds: FLOOD_SECONDS.one(raw).filter(|seconds| *seconds > 0),
         forget_after: FORGET_AFTER.one(raw)?,
+        sys_interval: SYS_INTERVAL.one(raw)?,
         data_dir: DATA_DIR.one(raw)?,
+        run_dir: RUN_DIR.one(raw)?,
+        persist: PERSIST.one(raw),
         bpf_dir: BPF_DIR.one(raw)?,
         lease_file: LEASE_FILE.one(raw)?,
         hostname: MAIN_HOSTNAME.one(raw)?,
@@ -89,10 +107,14 @@ fn listeners<'a>(
             addresses: LISTENER_ADDRESSES.all(raw),
             port: LISTENER_PORT.one(raw).unwrap_or(match kind {
                 ListenerKind::Tls => 8883,
+                ListenerKind::Wss => 8884,
                 ListenerKind::Plain => 1883,
             }),
             connections: LISTENER_CONNECTIONS.one(raw)?,
+            tls: tls_options(place)?,
+            origins: ORIGINS.all(raw),
         };
+        useless_options(place, &listener, errors);
         let taken = listeners.iter().find(|other| {
             other.port == listener.port && overlap(&other.addresses, &listener.addresses)
         });
@@ -114,6 +136,45 @@ fn listeners<'a>(
     Some(listeners)
 }
 
+fn tls_options(place: &Place) -> Option<TlsOptions> {
+    let raw = &place.raw;
+    let required = CLIENT_CERTIFICATE.one(raw)?;
+    Some(TlsOptions {
+        record_size: RECORD_SIZE_OPTION.one(raw)?,
+        clients: CLIENT_CA.one(raw).map(|ca| ClientCertificates {
+            ca,
+            crls: CLIENT_CRL.all(raw),
+            required,
+        }),
+    })
+}
+
+/// Options that would do nothing are mistakes: somebody relies on them.
+fn useless_options(place: &Place, listener: &Listener, errors: &mut ConfigError) {
+    let tls = listener.kind.is_encrypted();
+    let asks = listener.tls.clients.is_some();
+    for (option, works, needs) in [
+        (RECORD_SIZE_OPTION.name, tls, "kind 'tls' or 'wss'"),
+        (CLIENT_CA.name, tls, "kind 'tls' or 'wss'"),
+        (CLIENT_CRL.name, asks, "option client_ca beside it"),
+        (CLIENT_CERTIFICATE.name, asks, "option client_ca beside it"),
+        (
+            ORIGINS.name,
+            listener.kind == ListenerKind::Wss,
+            "kind 'wss'",
+        ),
+    ] {
+        let given = place.raw.options.iter().find(|given| given.name == option);
+        if let Some(given) = given.filter(|_| !works) {
+            errors.push(
+                place.line(option),
+                format!("{}: option {option}", place.label),
+                found(&given.value, needs),
+            );
+        }
+    }
+}
+
 /// Whether two lists of addresses, where empty means all, have one in common.
 fn overlap(a: &[IpAddr], b: &[IpAddr]) -> bool {
     let all = |list: &[IpAddr]| list.is_empty() || list.iter().any(IpAddr::is_unspecified);
@@ -124,6 +185,7 @@ fn profile(place: &Place) -> Option<Profile> {
     Some(Profile {
         publish: PUBLISH.all(&place.raw),
         subscribe: SUBSCRIBE.all(&place.raw),
+        deny: DENY.all(&place.raw),
         limits: PROFILE_LIMITS.one(&place.raw)?,
     })
 }
@@ -157,10 +219,14 @@ fn limits(place: &Place, errors: &mut ConfigError) -> Option<Limits> {
             packet_size,
             messages_per_s: MESSAGES.one(raw)?,
             bytes_per_s: BYTES.one(raw)?,
+            over_rate: OVER_RATE.one(raw)?,
             burst_ms: milliseconds(BURST.one(raw)?),
             connections: CONNECTIONS.one(raw)?,
             subscriptions: SUBSCRIPTIONS.one(raw)?,
+            topic_length: TOPIC_LENGTH.one(raw)?,
             topic_levels: TOPIC_LEVELS.one(raw)?,
+            user_properties: USER_PROPERTIES.one(raw)?,
+            will_size: WILL_SIZE.one(raw)?,
             in_flight: u16::try_from(IN_FLIGHT.one(raw)?).unwrap_or(u16::MAX),
             queue_messages: QUEUE_MESSAGES.one(raw)?,
             queue_bytes,
@@ -168,6 +234,41 @@ fn limits(place: &Place, errors: &mut ConfigError) -> Option<Limits> {
             retained_bytes: RETAINED_BYTES.one(raw)?,
             session_expiry_s: u32::try_from(SESSION_EXPIRY.one(raw)?.as_secs()).unwrap_or(u32::MAX),
         },
+    })
+}
+
+fn jwt(place: &Place, errors: &mut ConfigError) -> Option<Jwt> {
+    let raw = &place.raw;
+    let keys = match (JWT_KEY.one(raw), JWT_JWKS.one(raw)) {
+        (Some(key), None) => JwtKeys::Pem(key),
+        (None, Some(jwks)) => JwtKeys::Jwks(jwks),
+        (given, _) => {
+            let what = match given {
+                Some(_) => "found both key and jwks, expected one of them",
+                None => "found neither key nor jwks, expected one of them",
+            };
+            errors.push(place.line("jwks"), place.label.clone(), what.to_owned());
+            return None;
+        }
+    };
+    Some(Jwt {
+        keys,
+        audience: JWT_AUDIENCE.all(raw),
+        issuer: JWT_ISSUER.one(raw),
+        claim: JWT_CLAIM.one(raw)?,
+        leeway: JWT_LEEWAY.one(raw)?,
+    })
+}
+
+fn http_auth(place: &Place) -> Option<HttpAuth> {
+    let raw = &place.raw;
+    Some(HttpAuth {
+        url: HTTP_URL.one(raw)?,
+        timeout: HTTP_TIMEOUT.one(raw)?,
+        cache: HTTP_CACHE.one(raw)?,
+        ca_file: HTTP_CA_FILE.one(raw)?,
+        profile: HTTP_PROFILE.one(raw),
+        limits: HTTP_LIMITS.one(raw)?,
     })
 }
 

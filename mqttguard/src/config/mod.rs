@@ -7,6 +7,7 @@
 //! - `check`, `build`: the file held against the table, and made into [`Settings`].
 //! - `reference`: `docs/configuration.md`, written from the table.
 
+mod bridges;
 mod build;
 mod check;
 mod kinds;
@@ -39,6 +40,18 @@ const FILE_MAX: u64 = 1 << 20;
 
 /// Sections that are there without being written.
 const BUILTIN: &str = include_str!("builtin.uci");
+
+/// Whether a text can stand as `publish` or, with `$SYS` and the like, `subscribe` in a profile.
+pub fn is_pattern(text: &str, dollar: bool) -> bool {
+    kinds::Kind::read(
+        &names::Pattern {
+            dollar,
+            variables: true,
+        },
+        text,
+    )
+    .is_some()
+}
 
 /// Reads and validates a file.
 ///

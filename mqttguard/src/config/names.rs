@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use mqttguard_common::Mac;
 
-use super::kinds::Kind;
+use super::kinds::{Kind, Port};
+use super::settings::Url;
 
 /// A MAC address of a single device.
 pub(super) struct MacAddress;
@@ -107,6 +108,23 @@ pub(super) const DEVICE: Text = Text {
     what: "the name of a Linux network device such as br-lan",
 };
 
+/// A web page's origin as browsers write it: RFC 6454 section 6.2.
+pub(super) const ORIGIN: Text = Text {
+    max: 267,
+    allowed: |text| {
+        let host = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        text == "*"
+            || host.is_some_and(|host| {
+                let allowed =
+                    |b: u8| b.is_ascii_digit() || b.is_ascii_lowercase() || b"-.:[]_".contains(&b);
+                !host.is_empty() && host.bytes().all(allowed)
+            })
+    },
+    what: "an origin such as https://ha.lan:8123, in lower case and without a path, or *",
+};
+
 /// A DNS host name (RFC 1123 section 2.1).
 pub(super) const HOSTNAME: Text = Text {
     max: 253,
@@ -122,6 +140,131 @@ pub(super) const HOSTNAME: Text = Text {
     },
     what: "a host name of letters, digits, '-' and '.', such as openwrt.lan",
 };
+
+/// The user name on another MQTT server.
+pub(super) const USERNAME: Text = Text {
+    max: 1024,
+    allowed: |text| !text.chars().any(char::is_control),
+    what: "a user name without control characters",
+};
+
+/// The client identifier on another MQTT server.
+pub(super) const CLIENT_ID: Text = Text {
+    max: 256,
+    allowed: |text| !text.chars().any(char::is_control),
+    what: "a client identifier without control characters",
+};
+
+/// The first part of a topic name.
+pub(super) const LOCAL_PREFIX: Text = Text {
+    max: 128,
+    allowed: |text| !text.starts_with('$') && is_prefix(text),
+    what: "the beginning of topics such as cloud/, that end with '/', without '+', '#' and a '$' in front",
+};
+
+/// The same on another server, where `$` may have a meaning.
+pub(super) const REMOTE_PREFIX: Text = Text {
+    max: 128,
+    allowed: |text| !text.starts_with("$share/") && is_prefix(text),
+    what: "the beginning of topics such as home/ that end with '/', without '+' and '#'",
+};
+
+/// Whole levels: anything else would make a level of two halves, which no pattern can match.
+fn is_prefix(text: &str) -> bool {
+    text.ends_with('/') && !text.contains(['+', '#']) && !text.chars().any(char::is_control)
+}
+
+/// A host name or an IP address.
+pub(super) struct Host;
+
+impl Kind for Host {
+    type Value = String;
+    fn read(&self, text: &str) -> Option<String> {
+        let address = text.parse::<IpAddr>();
+        match address.is_ok_and(|address| !address.is_multicast()) {
+            true => Some(text.to_owned()),
+            false => HOSTNAME.read(text),
+        }
+    }
+    fn expected(&self) -> String {
+        "a host name such as mqtt.example.org, or an IPv4 or IPv6 address".into()
+    }
+}
+
+/// A value of a claim in a token, often a URL.
+pub(super) const TOKEN_TEXT: Text = Text {
+    max: 200,
+    allowed: |text| !text.chars().any(char::is_control),
+    what: "a text without control characters",
+};
+
+/// The name of a claim in a token.
+pub(super) const CLAIM: Text = Text {
+    max: 64,
+    allowed: |text| text.bytes().all(|b| b.is_ascii_graphic()),
+    what: "the name of a claim such as sub",
+};
+
+/// Where to ask: a URL that no password leaves the router for in the clear.
+pub(super) struct HttpUrl;
+
+impl Kind for HttpUrl {
+    type Value = Url;
+    fn read(&self, text: &str) -> Option<Url> {
+        if text.len() > 400
+            || !text
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !b"#@\\".contains(&b))
+        {
+            return None;
+        }
+        let (is_tls, rest) = match text.strip_prefix("https://") {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix("http://")?),
+        };
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end)?;
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(rest) => {
+                let (host, port) = rest.split_once(']')?;
+                host.parse::<std::net::Ipv6Addr>().ok()?;
+                (
+                    host,
+                    port.strip_prefix(':').or(port.is_empty().then_some(port))?,
+                )
+            }
+            None => authority.split_once(':').unwrap_or((authority, "")),
+        };
+        let is_address = host.parse::<IpAddr>();
+        let is_here = match &is_address {
+            Ok(address) => address.is_loopback(),
+            Err(_) => host == "localhost",
+        };
+        if (is_address.is_err() && HOSTNAME.read(host).is_none()) || !(is_tls || is_here) {
+            return None;
+        }
+        let port = match port {
+            "" if authority.ends_with(':') => return None,
+            "" if is_tls => 443,
+            "" => 80,
+            port => Port("TCP").read(port)?,
+        };
+        Some(Url {
+            is_tls,
+            host: host.to_owned(),
+            port,
+            path: match path.starts_with('/') {
+                true => path.to_owned(),
+                false => format!("/{path}"),
+            },
+        })
+    }
+    fn expected(&self) -> String {
+        "a URL such as https://auth.example/mqtt or http://127.0.0.1:8080/mqtt; http only to this \
+         router itself"
+            .into()
+    }
+}
 
 /// An absolute path without detours.
 pub(super) struct Path;
@@ -163,11 +306,13 @@ pub(super) const SECTION_NAME: Text = Text {
     what: "a section name of letters, digits and '_'",
 };
 
-/// A topic filter with `%d`, `%u` and `%c` in it (MQTT 5 section 4.7).
+/// A topic filter with `%d`, `%u`, `%c` and `%m` in it (MQTT 5 section 4.7).
 pub(super) struct Pattern {
     /// Whether topics of the server itself may be named (`$SYS/...`). Clients must not publish
     /// there (MQTT 5 section 4.7.2).
     pub(super) dollar: bool,
+    /// Whether `%` stands for something else.
+    pub(super) variables: bool,
 }
 
 impl Kind for Pattern {
@@ -178,15 +323,16 @@ impl Kind for Pattern {
             None => true,
         };
         let mut after_percent = text.split('%').skip(1);
-        let percent_fits = loop {
-            match after_percent.next().map(|rest| rest.chars().next()) {
-                None => break true,
-                Some(Some('d' | 'u' | 'c')) => {}
-                // The second one of `%%` starts an empty piece.
-                Some(None) if after_percent.next().is_some() => {}
-                Some(_) => break false,
-            }
-        };
+        let percent_fits = !self.variables
+            || loop {
+                match after_percent.next().map(|rest| rest.chars().next()) {
+                    None => break true,
+                    Some(Some('d' | 'u' | 'c' | 'm')) => {}
+                    // The second one of `%%` starts an empty piece.
+                    Some(None) if after_percent.next().is_some() => {}
+                    Some(_) => break false,
+                }
+            };
         let levels: Vec<&str> = text.split('/').collect();
         let wildcards_fit = levels
             .iter()
@@ -209,9 +355,13 @@ impl Kind for Pattern {
             true => "not starting with $share/",
             false => "not starting with $",
         };
+        let percent = match self.variables {
+            true => "'%' only in %d, %u, %c, %m and %%, ",
+            false => "",
+        };
         format!(
-            "a topic pattern: '+' and '#' only as whole levels, '#' only as the last, '%' only \
-             in %d, %u, %c and %%, {dollar}, at most 32 levels and 256 bytes"
+            "a topic pattern: '+' and '#' only as whole levels, '#' only as the last, {percent}\
+             {dollar}, at most 32 levels and 256 bytes"
         )
     }
 }
@@ -221,10 +371,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_are_topic_filters_with_three_variables() {
-        let (publish, subscribe) = (Pattern { dollar: false }, Pattern { dollar: true });
+    fn patterns_are_topic_filters_with_four_variables() {
+        let (publish, subscribe) = (
+            Pattern {
+                dollar: false,
+                variables: true,
+            },
+            Pattern {
+                dollar: true,
+                variables: true,
+            },
+        );
         for text in [
-            "%d/#", "#", "+", "a/+/%u", "+/%c/#", "100%%", "%%%d", "/", "a//b", "käse/%d",
+            "%d/#",
+            "#",
+            "+",
+            "a/+/%u",
+            "+/%c/#",
+            "tasmota/discovery/%m/#",
+            "100%%",
+            "%%%d",
+            "/",
+            "a//b",
+            "käse/%d",
         ] {
             assert_eq!(publish.read(text).as_deref(), Some(text));
             assert_eq!(subscribe.read(text).as_deref(), Some(text));

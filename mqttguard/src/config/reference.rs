@@ -1,8 +1,11 @@
 //! `docs/configuration.md`, written from the table, so that it cannot say anything else.
 
+use mqttguard_broker::BOUNDS;
+
 use super::BUILTIN;
 use super::schema::{Absent, LIST_MAX, Naming, Row, Section};
 use super::table::SECTIONS;
+use crate::broker::DOOR;
 
 const INTRODUCTION: &str = "\
 <!-- Written by `mqttguard check --reference`; a test holds the two against each other. -->
@@ -29,6 +32,7 @@ pub fn reference() -> String {
     for section in SECTIONS {
         write_section(&mut text, section);
     }
+    write_bounds(&mut text);
     text.push_str(
         "## Built-in sections\n\n\
          These are there without being written. A section of the same type and name in the file \
@@ -38,6 +42,28 @@ pub fn reference() -> String {
     text.push_str(BUILTIN);
     text.push_str("```\n");
     text
+}
+
+fn write_bounds(text: &mut String) {
+    text.push_str(
+        "## What is bounded\n\n\
+         Everything that a client can make the broker hold or do. Those that have the name of an \
+         option above are set there; the others are fixed. `mqttguard stats --json` counts under \
+         `limits_met` how often each was met, and an event `limit-met` tells by whom, a few times \
+         a second at most. MQTT 3 has no reason codes beside those of CONNACK and SUBACK.\n\n\
+         | bound | of what | when it is met | MQTT 5 reason code |\n|---|---|---|---|\n",
+    );
+    for bound in BOUNDS.iter().chain(DOOR) {
+        let reason = match bound.reason {
+            Some((packet, code)) => format!("{packet} 0x{code:02X}"),
+            None => String::new(),
+        };
+        text.push_str(&format!(
+            "| `{}` | {} | {} | {reason} |\n",
+            bound.name, bound.of, bound.effect
+        ));
+    }
+    text.push('\n');
 }
 
 fn write_section(text: &mut String, section: &Section) {

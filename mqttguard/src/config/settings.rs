@@ -2,6 +2,7 @@
 //! module's parent knows that they came from UCI.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,8 +24,14 @@ pub struct Settings {
     pub default_limits: Limits,
     /// Destinations that plaintext MQTT may go to.
     pub exceptions: Vec<Exception>,
+    /// Other servers that topics go to and come from.
+    pub bridges: Vec<Bridge>,
     /// The owner's word on single devices.
     pub devices: BTreeMap<Mac, DeviceOverride>,
+    /// JSON Web Tokens as passwords. None: they are not taken.
+    pub jwt: Option<Jwt>,
+    /// The external check. None: the registry's users are all there are.
+    pub http_auth: Option<HttpAuth>,
 }
 
 impl Settings {
@@ -41,11 +48,13 @@ impl Settings {
         self.limits(profile.map(|profile| &*profile.limits)).kernel
     }
 
-    /// The first TLS listener, where devices are sent to.
+    /// The first TLS listener where a password is enough: devices are sent there.
     pub fn tls_listener(&self) -> Option<&Listener> {
-        self.listeners
-            .iter()
-            .find(|listener| listener.kind == ListenerKind::Tls)
+        let takes_passwords = |listener: &&Listener| {
+            let clients = listener.tls.clients.as_ref();
+            listener.kind == ListenerKind::Tls && !clients.is_some_and(|clients| clients.required)
+        };
+        self.listeners.iter().find(takes_passwords)
     }
 }
 
@@ -79,8 +88,14 @@ pub struct Main {
     pub flood_seconds: Option<u32>,
     /// A device not seen for this long is gone.
     pub forget_after: Duration,
+    /// How often the broker's topics below `$SYS/broker/` are brought up to date; zero: never.
+    pub sys_interval: Duration,
     /// Certificates, keys and the registry: kept over reboots and upgrades.
     pub data_dir: PathBuf,
+    /// What outlives a crash of the daemon but not of the router, in memory.
+    pub run_dir: PathBuf,
+    /// Where the broker keeps what outlives a power cut too, on a disk.
+    pub persist: Option<PathBuf>,
     /// Where maps and links are pinned, below a BPF file system.
     pub bpf_dir: PathBuf,
     /// dnsmasq's lease file.
@@ -125,6 +140,47 @@ pub struct Listener {
     pub port: u16,
     /// Connections at the same time.
     pub connections: u32,
+    /// What its TLS is like, if it has any.
+    pub tls: TlsOptions,
+    /// Origins of web pages that may connect beside those of the same host; `*` for all. Only
+    /// for [`ListenerKind::Wss`].
+    pub origins: Vec<String>,
+}
+
+/// What a listener's TLS is like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// Bytes of the longest record sent, all included.
+    pub record_size: u32,
+    /// Who may log in with a certificate; None: clients are not asked for one.
+    pub clients: Option<ClientCertificates>,
+}
+
+impl TlsOptions {
+    /// rustls does not negotiate RFC 6066's maximum fragment length, so the size has to suit the
+    /// smallest common receiver: mbedTLS builds with 4 KiB input buffers are common on ESP32.
+    /// Costs a large transfer under one percent.
+    const RECORD_SIZE: u32 = 4096;
+}
+
+impl Default for TlsOptions {
+    fn default() -> TlsOptions {
+        TlsOptions {
+            record_size: TlsOptions::RECORD_SIZE,
+            clients: None,
+        }
+    }
+}
+
+/// Whose certificates clients may log in with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// PEM file with the CAs.
+    pub ca: PathBuf,
+    /// PEM files with revocation lists.
+    pub crls: Vec<PathBuf>,
+    /// Whether clients without a certificate are refused.
+    pub required: bool,
 }
 
 impl ListenerKind {
@@ -132,7 +188,16 @@ impl ListenerKind {
     pub const fn name(self) -> &'static str {
         match self {
             ListenerKind::Tls => "tls",
+            ListenerKind::Wss => "wss",
             ListenerKind::Plain => "plain",
+        }
+    }
+
+    /// Whether everything on it goes through TLS.
+    pub const fn is_encrypted(self) -> bool {
+        match self {
+            ListenerKind::Tls | ListenerKind::Wss => true,
+            ListenerKind::Plain => false,
         }
     }
 }
@@ -142,20 +207,95 @@ impl ListenerKind {
 pub enum ListenerKind {
     /// MQTT over TLS.
     Tls,
+    /// MQTT over WebSocket over TLS.
+    Wss,
     /// MQTT in the clear, for devices on the LAN that cannot do TLS and have `plaintext` set.
     Plain,
 }
 
-/// A `profile` section: topic patterns with `%d` (device name), `%u` (user name) and `%c`
-/// (client identifier).
+/// A `profile` section: topic patterns with `%d` (device name), `%u` (user name), `%c` (client
+/// identifier) and `%m` (MAC address).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// What may be published.
     pub publish: Vec<String>,
     /// What may be subscribed to.
     pub subscribe: Vec<String>,
+    /// What is out of reach although the two above cover it.
+    pub deny: Vec<String>,
     /// Name of the [`Limits`]; `default` if the profile names none.
     pub limits: String,
+}
+
+/// The `jwt` section: what a JSON Web Token has to be for its bearer to be let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jwt {
+    /// What it is signed with.
+    pub keys: JwtKeys,
+    /// One of these has to be in its `aud`.
+    pub audience: Vec<String>,
+    /// Its `iss`, if that matters.
+    pub issuer: Option<String>,
+    /// The claim that is the user name.
+    pub claim: String,
+    /// How wrong a clock may be, for `exp` and `nbf`.
+    pub leeway: Duration,
+}
+
+/// Where the keys are that tokens are checked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JwtKeys {
+    /// One public key in PEM.
+    Pem(PathBuf),
+    /// A JSON Web Key Set.
+    Jwks(PathBuf),
+}
+
+/// The `http_auth` section: who else is asked about users that the registry does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpAuth {
+    /// Where to.
+    pub url: Url,
+    /// How long the answer may take.
+    pub timeout: Duration,
+    /// How long a good answer is remembered.
+    pub cache: Duration,
+    /// Who may sign the server's certificate, in PEM.
+    pub ca_file: PathBuf,
+    /// What those may do whose answer does not say it; None: nothing.
+    pub profile: Option<String>,
+    /// Name of the [`Limits`] of each.
+    pub limits: String,
+}
+
+/// A URL of HTTP or HTTPS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    /// HTTPS.
+    pub is_tls: bool,
+    /// A name or address, an IPv6 address without its brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// With the query, if there is one. Begins with `/`.
+    pub path: String,
+}
+
+impl Url {
+    /// Host and port, as in a Host header.
+    pub fn authority(&self) -> String {
+        match self.host.contains(':') {
+            true => format!("[{}]:{}", self.host, self.port),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path)
+    }
 }
 
 /// A `limits` section.
@@ -193,6 +333,59 @@ pub struct Exception {
     pub destination: IpNet,
     /// Only this TCP or UDP port; None: all.
     pub port: Option<u16>,
+}
+
+/// A `bridge` section: another MQTT server that topics go to and come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bridge {
+    /// The section's name.
+    pub name: String,
+    /// The server's name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// None: in the clear.
+    pub tls: Option<BridgeTls>,
+    /// The user name there.
+    pub username: Option<String>,
+    /// Where the password is.
+    pub password_file: Option<PathBuf>,
+    /// The client identifier there. None: one of this router's own.
+    pub client_id: Option<String>,
+    /// The version of MQTT to begin with.
+    pub protocol: BridgeProtocol,
+    /// Keep Alive, in seconds.
+    pub keep_alive_s: u16,
+    /// Topic filters, without prefix, of what goes there.
+    pub outward: Vec<String>,
+    /// Topic filters, without prefix, of what comes from there.
+    pub inward: Vec<String>,
+    /// What topics begin with here, and not there.
+    pub local_prefix: String,
+    /// What topics begin with there, and not here.
+    pub remote_prefix: String,
+    /// The highest QoS, 0 to 2.
+    pub qos: u8,
+    /// What it may use here.
+    pub limits: mqttguard_broker::Limits,
+}
+
+/// How a bridge does TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BridgeTls {
+    /// Certificates that are trusted, in PEM.
+    pub ca: PathBuf,
+    /// The client's own certificate and its key, in PEM.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// The version of MQTT that a bridge begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BridgeProtocol {
+    /// MQTT 5.0.
+    V5,
+    /// MQTT 3.1.1.
+    V311,
 }
 
 /// A `device` section: the owner's word on one device.

@@ -1,5 +1,6 @@
 //! The configuration as a whole: what is made of a file, and what is said of a bad one.
 
+mod bridges;
 mod mistakes;
 
 use std::time::Duration;
@@ -112,6 +113,35 @@ fn default_limits_hold_floods_and_nothing_else() {
     assert!(limits.bytes_per_s > u64::from(full_frames) * 1514);
     assert_eq!(settings.limits["large"].kernel, limits);
     assert!(settings.limits["small"].kernel.packets_per_s < limits.packets_per_s / 100);
+}
+
+#[test]
+fn what_the_broker_holds_a_client_to_is_as_it_is_written() {
+    let settings = read(
+        "config limits 'odd'
+\toption over_rate 'refuse'
+\toption topic_length '100'
+\toption user_properties '0'
+\toption will_size '1k'
+config profile 'barred'
+\toption limits 'odd'
+\tlist publish '#'
+\tlist deny 'tasmota/discovery/%m/#'
+\tlist deny '$SYS/broker/load/#'
+config mqttguard 'main'
+\toption sys_interval '0s'
+",
+    );
+    let odd = &settings.limits["odd"].broker;
+    assert_eq!(odd.over_rate, mqttguard_broker::OverRate::Refuse);
+    assert_eq!((odd.topic_length, odd.user_properties), (100, 0));
+    assert_eq!(odd.will_size, 1024);
+    let deny = &settings.profiles["barred"].deny;
+    assert_eq!(*deny, ["tasmota/discovery/%m/#", "$SYS/broker/load/#"]);
+    assert!(settings.main.sys_interval.is_zero());
+    let plain = &settings.limits["default"].broker;
+    assert_eq!(plain.over_rate, mqttguard_broker::OverRate::Pace);
+    assert_eq!(read("").main.sys_interval.as_secs(), 10);
 }
 
 /// A profile of an ordinary device grants nothing that is not the device's own, but for a few
@@ -286,6 +316,16 @@ fn a_section_changes_only_what_it_says() {
 }
 
 #[test]
+fn devices_are_sent_where_a_password_is_enough() {
+    let text = "config listener 'a'\n\toption kind 'wss'\n\
+                config listener 'tls'\n\toption client_ca '/etc/ca.crt'\n\
+                \toption client_certificate 'required'\n\
+                config listener 'b'\n\toption port '8885'\n\toption client_ca '/etc/ca.crt'\n";
+    let settings = parse("test", text).unwrap();
+    assert_eq!(settings.tls_listener().unwrap().name, "b");
+}
+
+#[test]
 fn listeners_may_share_a_port_on_different_addresses() {
     let text = |second: &str| {
         format!(
@@ -365,4 +405,83 @@ fn mutated_files_neither_panic_nor_pass_half() {
         }
     }
     assert!(good > 50 && bad > 500, "{good} good, {bad} bad");
+}
+
+#[test]
+fn tokens_are_taken_where_a_section_says_what_they_are() {
+    assert_eq!(read("").jwt, None);
+    let settings = read(
+        "config jwt 'jwt'\n\toption key '/etc/mqttguard/issuer.pem'\n\tlist audience 'mqtt'\n",
+    );
+    let jwt = settings.jwt.unwrap();
+    assert_eq!(jwt.keys, JwtKeys::Pem("/etc/mqttguard/issuer.pem".into()));
+    assert_eq!(
+        (jwt.audience.as_slice(), jwt.claim.as_str()),
+        (&["mqtt".to_owned()][..], "sub")
+    );
+    assert_eq!((jwt.issuer, jwt.leeway), (None, Duration::from_secs(30)));
+    let both = "\toption key '/k'\n\toption jwks '/j'\n";
+    for (options, said) in [
+        (
+            "",
+            "jwt 'jwt': found neither key nor jwks, expected one of them",
+        ),
+        (
+            both,
+            "jwt 'jwt': found both key and jwks, expected one of them",
+        ),
+    ] {
+        let found = mistakes(&format!("config jwt 'jwt'\n\tlist audience 'a'\n{options}"));
+        assert!(found.len() == 1 && found[0].ends_with(said), "{found:?}");
+    }
+    let found = mistakes("config jwt 'jwt'\n\toption key '/k'\n");
+    assert!(found[0].contains("option audience"), "{found:?}");
+}
+
+#[test]
+fn the_external_check_is_asked_over_https_or_on_this_router() {
+    assert_eq!(read("").http_auth, None);
+    let read = |url: &str| {
+        let settings = parse(
+            FILE,
+            &format!("config http_auth 'http_auth'\n\toption url '{url}'\n"),
+        );
+        settings.ok().and_then(|settings| settings.http_auth)
+    };
+    for (url, shown) in [
+        ("https://auth.example/mqtt", "https://auth.example:443/mqtt"),
+        ("https://192.0.2.1:8443", "https://192.0.2.1:8443/"),
+        (
+            "https://[2001:db8::1]/a?b=c",
+            "https://[2001:db8::1]:443/a?b=c",
+        ),
+        ("http://127.0.0.1:8080/x", "http://127.0.0.1:8080/x"),
+        ("http://[::1]?q", "http://[::1]:80/?q"),
+        ("http://localhost/", "http://localhost:80/"),
+    ] {
+        let http = read(url).unwrap();
+        assert_eq!(http.url.to_string(), shown);
+        assert_eq!(
+            (http.timeout, http.cache),
+            (Duration::from_secs(3), Duration::from_secs(60))
+        );
+        assert_eq!((http.profile, http.limits.as_str()), (None, "default"));
+    }
+    for url in [
+        "http://192.168.1.2/",
+        "http://auth.example/",
+        "http://localhost.example/",
+        "ftp://127.0.0.1/",
+        "https://",
+        "https:///x",
+        "https://a:0/",
+        "https://a:/",
+        "https://user@a/",
+        "https://a b/",
+        "https://a/#x",
+        "https://[::1/",
+        "https://a_b/",
+    ] {
+        assert_eq!(read(url), None, "{url}");
+    }
 }

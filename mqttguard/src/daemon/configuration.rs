@@ -121,6 +121,7 @@ fn stay(new: &mut Settings, old: &Settings) -> Vec<String> {
     for (option, new, old) in [
         ("data_dir", &mut new.main.data_dir, &old.main.data_dir),
         ("bpf_dir", &mut new.main.bpf_dir, &old.main.bpf_dir),
+        ("run_dir", &mut new.main.run_dir, &old.main.run_dir),
     ] {
         if new != old {
             said.push(format!(
@@ -131,6 +132,17 @@ fn stay(new: &mut Settings, old: &Settings) -> Vec<String> {
             ));
             new.clone_from(old);
         }
+    }
+    let (new, old) = (&mut new.main.persist, &old.main.persist);
+    if new != old {
+        let was = old
+            .as_deref()
+            .map_or("not set".into(), |old| old.display().to_string());
+        said.push(format!(
+            "mqttguard 'main': option persist takes force with the next start, until then it is \
+             {was}"
+        ));
+        new.clone_from(old);
     }
     said
 }
@@ -193,6 +205,7 @@ mod tests {
         let before = configuration.settings.main.clone();
         let moved = format!(
             "{GOOD}\toption data_dir '/other'\n\toption bpf_dir '/sys/fs/bpf/other'\n\
+             \toption run_dir '/tmp/other'\n\toption persist '/mnt/other'\n\
              \toption mode 'monitor'\n"
         );
         fs::write(&configuration.file, &moved).unwrap();
@@ -200,10 +213,15 @@ mod tests {
         let main = &configuration.settings.main;
         assert_eq!(main.mode, config::Mode::Monitor);
         assert_eq!(
-            (&main.data_dir, &main.bpf_dir),
-            (&before.data_dir, &before.bpf_dir)
+            (&main.data_dir, &main.bpf_dir, &main.run_dir, &main.persist),
+            (
+                &before.data_dir,
+                &before.bpf_dir,
+                &before.run_dir,
+                &before.persist
+            )
         );
-        assert_eq!(configuration.at_next_start.len(), 2);
+        assert_eq!(configuration.at_next_start.len(), 4);
         fs::write(&configuration.file, GOOD).unwrap();
         assert!(configuration.reload(3));
         assert_eq!(configuration.at_next_start, [""; 0]);

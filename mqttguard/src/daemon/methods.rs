@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 use super::clock::unix_ms;
 use super::report;
 use super::wiring::Daemon;
-use crate::broker::password;
-use crate::registry::{LookupError, Refused};
+use crate::broker::{password, scram};
+use crate::registry::{LookupError, Refused, Verifiers};
 use crate::ubus::{ArgType, Call, MethodError, MethodSpec, Status};
 
 /// The object's methods, as `ubus -v list mqttguard` shows them.
@@ -106,10 +106,12 @@ impl Daemon {
         let hash = password::Hash::new(secret.as_bytes(), password::ITERATIONS)
             .map_err(no_random)?
             .to_string();
+        let scram = scram::verifiers(&secret).map_err(no_random)?;
+        let verifiers = Verifiers { hash, scram };
         let (profile, username) = (text(args, "profile"), text(args, "username"));
         let username = self
             .registry
-            .enrol(unix_ms(), mac, profile, username, hash)
+            .enrol(unix_ms(), mac, profile, username, verifiers)
             .map_err(refused)?;
         Ok(report::credential(self, mac, &username, &secret))
     }

@@ -6,6 +6,7 @@
 mod clock;
 mod configuration;
 mod guard;
+mod listener_tls;
 mod logger;
 mod methods;
 mod repeats;

@@ -8,9 +8,9 @@ use mqttguard_common::{Mac, Reason};
 use serde_json::{Map, Value, json};
 
 use super::clock::unix_ms;
-use super::translation::protocol;
+use super::translation::memory_pressure;
 use super::wiring::Daemon;
-use crate::broker::{BrokerStats, ClientStatus};
+use crate::broker::{BridgeStatus, BrokerStats, ClientStatus, protocol};
 use crate::config::Mode;
 use crate::enforce::{DeviceCounters, Proof};
 use crate::registry::{Device, State};
@@ -28,6 +28,12 @@ pub(super) fn status(daemon: &Daemon) -> Value {
         why.push(format!("blocks and credentials are not in force: {error}"));
     }
     let protected = why.is_empty();
+    let broker = broker(daemon);
+    if let Some(trouble) = broker.pointer("/journal/why").and_then(Value::as_str) {
+        why.push(format!(
+            "what the broker acknowledges is lost in a crash: {trouble}"
+        ));
+    }
     if let Some(error) = &daemon.unsaved {
         why.push(format!("changes are lost at the next restart: {error}"));
     }
@@ -46,7 +52,7 @@ pub(super) fn status(daemon: &Daemon) -> Value {
         },
         "uptime_s": daemon.started.elapsed().as_secs(),
         "kernel": kernel(daemon),
-        "broker": broker(daemon),
+        "broker": broker,
         "discovery": daemon.sources.iter().map(|(source, (up, detail))| json!({
             "source": source.name(), "up": up, "detail": detail,
         })).collect::<Vec<_>>(),
@@ -94,18 +100,74 @@ fn broker(daemon: &Daemon) -> Value {
         Err(error) => return json!({ "error": error, "listeners": [] }),
     };
     let mut out = core(&stats);
+    let pressure = memory_pressure(stats.core.memory_pressure);
+    out.insert("memory_pressure".to_owned(), json!(pressure));
+    let met = stats.limits_met.iter();
+    let met = met.map(|(name, count)| ((*name).to_owned(), json!(count)));
+    out.insert("limits_met".to_owned(), Value::Object(met.collect()));
+    let logins = &stats.logins;
+    let logins = json!({
+        "password": logins.password,
+        "scram": logins.scram,
+        "token": logins.token,
+        "certificate": logins.certificate,
+        "http": logins.http,
+        "refused": logins.refused,
+    });
+    out.insert("logins".to_owned(), logins);
     let listeners = stats.listeners.iter().map(|listener| {
         json!({
             "name": &*listener.name,
             "kind": listener.kind.name(),
-            "address": listener.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            "addresses": listener.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "up": listener.errors.is_empty(),
             "detail": listener.errors.join("; "),
             "connections": listener.connections,
         })
     });
     out.insert("listeners".to_owned(), listeners.collect());
+    if let Some(journal) = &stats.journal {
+        let journal = json!({
+            "directory": journal.place.directory,
+            "disk": journal.place.disk,
+            "durable": journal.trouble.is_none(),
+            "bytes": journal.bytes,
+            "why": journal.trouble,
+        });
+        out.insert("journal".to_owned(), journal);
+    }
+    if let Ok(broker) = &daemon.broker {
+        out.insert("certificates".to_owned(), broker.certificates());
+    }
+    out.insert(
+        "bridges".to_owned(),
+        stats.bridges.iter().map(bridge).collect(),
+    );
     Value::Object(out)
+}
+
+fn bridge(bridge: &BridgeStatus) -> Value {
+    let mut out = json!({
+        "name": bridge.name,
+        "server": bridge.server,
+        "tls": bridge.tls,
+        "up": bridge.up.is_some(),
+        "last_error": bridge.last_error,
+        "refused": bridge.refused,
+        "queued": bridge.queued,
+        "messages_in": bridge.messages_in,
+        "messages_out": bridge.messages_out,
+        "messages_dropped": bridge.messages_dropped,
+    });
+    if let (Some((version, since, address)), Some(object)) = (bridge.up, out.as_object_mut()) {
+        object.insert("protocol".to_owned(), json!(protocol(version)));
+        object.insert(
+            "since_ms".to_owned(),
+            json!(unix_ms().saturating_sub(millis(since))),
+        );
+        object.insert("address".to_owned(), json!(address));
+    }
+    out
 }
 
 fn core(stats: &BrokerStats) -> Map<String, Value> {
@@ -116,6 +178,7 @@ fn core(stats: &BrokerStats) -> Map<String, Value> {
         ("subscriptions", core.subscriptions),
         ("retained", core.retained),
         ("held_bytes", core.held_bytes),
+        ("memory_used", core.memory_used),
         ("messages_in", core.messages_in),
         ("messages_out", core.messages_out),
         ("bytes_in", core.bytes_in),

@@ -7,9 +7,13 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
+use serde_json::{Value, json};
 
-use crate::broker::{self, BrokerEvent, BrokerHandle, BrokerStats};
-use crate::config::Settings;
+use super::listener_tls::Serving;
+use crate::broker::{
+    self, BrokerEvent, BrokerHandle, BrokerStats, HttpLogin, Logins, Place, secret,
+};
+use crate::config::{Bridge, Settings};
 use crate::discovery;
 use crate::outlet::Outlet;
 use crate::pki::{Names, Pki};
@@ -20,10 +24,14 @@ const CERTIFICATE_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// How long until a certificate that could not be renewed is tried again.
 const RETRY: Duration = Duration::from_secs(60);
 
+/// Hexadecimal digits of the CA's fingerprint that tell routers apart.
+const ROUTER_DIGITS: usize = 8;
+
 /// The running broker and the certificate it serves with.
 pub(super) struct Broker {
     pub(super) handle: BrokerHandle,
     pki: Pki,
+    serving: Serving,
     /// The names that the certificate was last held against, and when it is again.
     certified: (Names, Instant),
     /// An answer that is on its way.
@@ -46,13 +54,19 @@ impl Broker {
             return Err("switched off in the configuration".to_owned());
         }
         let names = names(settings, addresses);
-        let pki = Pki::open_or_create(&settings.main.data_dir, &names)
+        let mut pki = Pki::open_or_create(&settings.main.data_dir, &names)
             .map_err(|error| error.to_string())?;
+        pki.make_rsa_key();
+        let mut serving = Serving::default();
         let handle = broker::start(broker::Startup {
             listeners: settings.listeners.clone(),
+            bridges: bridges(settings, &pki),
             bounds: broker::Bounds::default(),
-            tls: pki.tls_config(),
+            tls: serving.follow(&pki, &settings.listeners),
+            sys_interval: settings.main.sys_interval,
             directory: Arc::new(directory),
+            logins: Arc::new(logins(settings)?),
+            journal: Some(place(settings)),
             resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
             events,
         })
@@ -60,26 +74,47 @@ impl Broker {
         Ok(Broker {
             handle,
             pki,
+            serving,
             certified: (names, Instant::now() + CERTIFICATE_EVERY),
             stats: None,
         })
+    }
+
+    /// Has later logins checked as the configuration has it now.
+    fn follow_logins(&self, settings: &Settings) {
+        match logins(settings) {
+            Ok(logins) => self.handle.set_logins(Arc::new(logins)),
+            Err(error) => log::error!("logins: {error}"),
+        }
+    }
+
+    /// Has it listen and bridge as configured.
+    pub(super) fn configure(&mut self, settings: &Settings) {
+        self.follow_logins(settings);
+        let tls = self.serving.follow(&self.pki, &settings.listeners);
+        self.handle.set_listeners(settings.listeners.clone(), tls);
+        self.handle.set_bridges(bridges(settings, &self.pki));
+        self.handle.set_sys_interval(settings.main.sys_interval);
+    }
+
+    /// SHA-256 of the certificates, as `status` shows them.
+    pub(super) fn certificates(&self) -> Value {
+        let (ecdsa, rsa) = self.pki.fingerprints();
+        json!({ "ca": self.pki.ca_fingerprint(), "ecdsa": ecdsa, "rsa": rsa })
     }
 
     /// Keeps the certificate in step with the router's name and addresses.
     pub(super) fn certify(&mut self, settings: &Settings, addresses: &[IpAddr]) {
         let names = names(settings, addresses);
         let now = Instant::now();
-        if names == self.certified.0 && now < self.certified.1 {
+        if names == self.certified.0 && now < self.certified.1 && !self.pki.has_new_key() {
             return;
         }
         let mut next = CERTIFICATE_EVERY;
-        match self.pki.renew(&names) {
-            Ok(false) => {}
-            Ok(true) => self.handle.set_tls(self.pki.tls_config()),
-            Err(error) => {
-                log::error!("certificate: {error}");
-                next = RETRY;
-            }
+        if let Err(error) = self.pki.renew(&names) {
+            self.pki.make_rsa_key();
+            log::error!("certificate: {error}");
+            next = RETRY;
         }
         self.certified = (names, now + next);
     }
@@ -100,6 +135,54 @@ impl Broker {
         };
         self.stats = self.handle.ask_stats();
         connected
+    }
+}
+
+/// The bridges, each with a client identifier: unless it is configured, one that no other router
+/// has, and that stays as long as the router's own CA does. Two clients of one identifier would
+/// throw each other out again and again.
+fn bridges(settings: &Settings, pki: &Pki) -> Vec<Bridge> {
+    let fingerprint = pki.ca_fingerprint().replace(':', "").to_lowercase();
+    let router = fingerprint.get(..ROUTER_DIGITS).unwrap_or_default();
+    let named = |bridge: &Bridge| Bridge {
+        client_id: Some(match &bridge.client_id {
+            Some(own) => own.clone(),
+            None => format!("mqttguard-{router}-{}", bridge.name),
+        }),
+        ..bridge.clone()
+    };
+    settings.bridges.iter().map(named).collect()
+}
+
+/// How clients prove who they are.
+fn logins(settings: &Settings) -> Result<Logins, String> {
+    let secret = secret::load_or_create(&settings.main.data_dir);
+    Ok(Logins {
+        secret: secret.map_err(|error| error.to_string())?,
+        jwt: settings.jwt.clone(),
+        http: settings.http_auth.as_ref().map(|http| {
+            let profile = http.profile.as_ref();
+            let profile = profile.and_then(|name| settings.profiles.get(name));
+            Arc::new(HttpLogin {
+                settings: http.clone(),
+                profile: profile.cloned().unwrap_or_default(),
+                limits: settings.limits(Some(&http.limits)).broker.clone(),
+            })
+        }),
+    })
+}
+
+/// Where the journal is.
+fn place(settings: &Settings) -> Place {
+    match &settings.main.persist {
+        Some(directory) => Place {
+            directory: directory.clone(),
+            disk: true,
+        },
+        None => Place {
+            directory: settings.main.run_dir.clone(),
+            disk: false,
+        },
     }
 }
 

@@ -2,17 +2,18 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use mqttguard_broker::{Access, Version};
+use mqttguard_broker::{Access, Pressure};
 
-use crate::broker::{BrokerEvent, BrokerEventKind};
+use crate::broker::{BrokerEvent, BrokerEventKind, protocol};
 use crate::events::EventKind;
 
-/// The event in the words of the one stream.
-pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
-    // Every event but `Listening` is about a peer.
+/// The event in the words of the one stream; None if it is not to be told.
+pub(super) fn event_kind(event: BrokerEvent) -> Option<EventKind> {
+    // Only events that are not about a peer have none, and they do not show it.
     let address = event.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let client_id = event.client_id.as_deref().unwrap_or_default().to_owned();
-    match event.kind {
+    Some(match event.kind {
+        BrokerEventKind::Verified { .. } => return None,
         BrokerEventKind::Connected {
             version,
             session_present: _,
@@ -45,6 +46,15 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             profile,
             suppressed: event.suppressed,
         },
+        BrokerEventKind::Memory {
+            pressure,
+            used,
+            allowed,
+        } => EventKind::Memory {
+            pressure: memory_pressure(pressure),
+            used,
+            allowed,
+        },
         BrokerEventKind::LimitMet { limit, allowed } => EventKind::LimitMet {
             client_id: event.client_id.as_deref().map(str::to_owned),
             limit,
@@ -55,6 +65,16 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             packet,
             what,
         },
+        BrokerEventKind::BridgeLink { bridge, up, detail } => EventKind::BridgeLink {
+            bridge: bridge.to_string(),
+            up,
+            detail,
+        },
+        BrokerEventKind::BridgeTrouble { bridge, detail } => EventKind::BridgeTrouble {
+            bridge: bridge.to_string(),
+            detail,
+        },
+        BrokerEventKind::Journal { well, detail } => EventKind::Journal { well, detail },
         BrokerEventKind::Listening {
             listener,
             up,
@@ -64,14 +84,14 @@ pub(super) fn event_kind(event: BrokerEvent) -> EventKind {
             up,
             detail,
         },
-    }
+    })
 }
 
-/// The protocol's name as people write it.
-pub(super) const fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::V31 => "3.1",
-        Version::V311 => "3.1.1",
-        Version::V5 => "5.0",
+/// How short the broker's memory is, in a word.
+pub(super) const fn memory_pressure(pressure: Pressure) -> &'static str {
+    match pressure {
+        Pressure::None => "none",
+        Pressure::High => "high",
+        Pressure::Critical => "critical",
     }
 }

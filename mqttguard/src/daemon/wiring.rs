@@ -234,8 +234,8 @@ impl Daemon {
 
     /// Opens or closes the broker, as the configuration has it.
     fn switch_broker(&mut self, settings: &Settings) {
-        match (settings.main.enabled, &self.broker) {
-            (true, Ok(broker)) => broker.handle.set_listeners(settings.listeners.clone()),
+        match (settings.main.enabled, &mut self.broker) {
+            (true, Ok(broker)) => broker.configure(settings),
             (false, Ok(_)) | (true, Err(_)) => {
                 self.broker_retry = Instant::now() + RETRY;
                 self.broker = self.start_broker(settings);
@@ -339,7 +339,12 @@ impl Daemon {
             self.registry.login_failed(unix_ms(), mac);
         }
         let mac = event.mac.or_else(|| self.holder(event.identity.as_deref()));
-        self.tell_device(mac, event_kind(event));
+        if let (Some(mac), BrokerEventKind::Verified { verifiers }) = (mac, &event.kind) {
+            self.registry.verified(mac, verifiers);
+        }
+        if let Some(kind) = event_kind(event) {
+            self.tell_device(mac, kind);
+        }
     }
 
     /// The device that holds a credential.

@@ -145,16 +145,6 @@ impl Enforcer {
         self.tables.standing(mac)
     }
 
-    /// Forgets the devices that a predecessor set and `keep` does not know.
-    ///
-    /// # Errors
-    ///
-    /// As [`Tables::remove_device`].
-    pub fn retain(&mut self, keep: impl Fn(Mac) -> bool) -> Result<(), EnforceError> {
-        let gone: Vec<Mac> = self.known().filter(|&mac| !keep(mac)).collect();
-        gone.into_iter().try_for_each(|mac| self.remove_device(mac))
-    }
-
     /// What was counted of every device, strangers included.
     ///
     /// # Errors

@@ -91,6 +91,15 @@ impl EventKind {
                 put("profile", json!(profile));
                 put("suppressed", json!(suppressed));
             }
+            EventKind::Memory {
+                pressure,
+                used,
+                allowed,
+            } => {
+                put("pressure", json!(pressure));
+                put("used", json!(used));
+                put("allowed", json!(allowed));
+            }
             EventKind::LimitMet {
                 client_id,
                 limit,
@@ -125,6 +134,16 @@ impl EventKind {
             }
             EventKind::ConfigLoaded { file } => put("file", json!(file)),
             EventKind::ConfigRefused { errors } => put("errors", json!(errors)),
+            EventKind::BridgeLink { bridge, up, detail } => {
+                put("bridge", json!(bridge));
+                put("up", json!(up));
+                put("detail", json!(detail));
+            }
+            EventKind::BridgeTrouble { bridge, detail } => {
+                put("bridge", json!(bridge));
+                put("detail", json!(detail));
+            }
+            EventKind::Journal { well: _, detail } => put("detail", json!(detail)),
             EventKind::Listening {
                 listener,
                 up,

@@ -102,6 +102,15 @@ pub enum EventKind {
         /// Refusals left out since the last one.
         suppressed: u32,
     },
+    /// The broker's memory has become short, or is no longer.
+    Memory {
+        /// `none`, `high` (80 % of what is allowed) or `critical` (95 %).
+        pressure: &'static str,
+        /// Bytes held.
+        used: u64,
+        /// The most that is allowed, in bytes.
+        allowed: u64,
+    },
     /// A client met a limit of the broker.
     LimitMet {
         /// The client identifier, if known.
@@ -147,6 +156,30 @@ pub enum EventKind {
     ConfigRefused {
         /// One line a mistake: file, section, option, found, expected.
         errors: Vec<String>,
+    },
+    /// A bridge to another server came up or went down.
+    BridgeLink {
+        /// The bridge's section name.
+        bridge: String,
+        /// Whether messages pass.
+        up: bool,
+        /// The server, and why not; may hold hostile text.
+        detail: String,
+    },
+    /// A bridge could not do all it was to: a message was dropped, a subscription refused, a limit
+    /// met.
+    BridgeTrouble {
+        /// The bridge's section name.
+        bridge: String,
+        /// What, in words; may hold hostile text.
+        detail: String,
+    },
+    /// What the broker has acknowledged outlives a crash, or does not; or what it has restored.
+    Journal {
+        /// Whether all is well.
+        well: bool,
+        /// In plain words.
+        detail: String,
     },
     /// The broker opened or lost a listener.
     Listening {
@@ -196,11 +229,17 @@ impl EventKind {
             EventKind::LoginRefused { .. } => "login-refused",
             EventKind::TopicRefused { .. } => "topic-refused",
             EventKind::LimitMet { .. } => "limit-met",
+            EventKind::Memory { .. } => "memory",
             EventKind::ProtocolError { .. } => "protocol-error",
             EventKind::Enforcement { .. } => "enforcement",
             EventKind::SourceChanged { .. } => "source-changed",
             EventKind::ConfigLoaded { .. } => "config-loaded",
             EventKind::ConfigRefused { .. } => "config-refused",
+            EventKind::BridgeLink { up: true, .. } => "bridge-up",
+            EventKind::BridgeLink { up: false, .. } => "bridge-down",
+            EventKind::BridgeTrouble { .. } => "bridge-trouble",
+            EventKind::Journal { well: true, .. } => "journal",
+            EventKind::Journal { well: false, .. } => "journal-trouble",
             EventKind::Listening { .. } => "listening",
         }
     }
@@ -212,6 +251,10 @@ impl EventKind {
             | EventKind::LoginRefused { .. }
             | EventKind::TopicRefused { .. }
             | EventKind::LimitMet { .. }
+            | EventKind::Memory {
+                pressure: "high" | "critical",
+                ..
+            }
             | EventKind::ProtocolError { .. }
             | EventKind::ConfigRefused { .. }
             | EventKind::Enforcement { what: "failed", .. }
@@ -219,16 +262,22 @@ impl EventKind {
                 to: "quarantined" | "blocked",
                 ..
             }
+            | EventKind::BridgeLink { up: false, .. }
+            | EventKind::BridgeTrouble { .. }
+            | EventKind::Journal { well: false, .. }
             | EventKind::Listening { up: false, .. } => Severity::Warning,
             EventKind::DeviceSeen { .. }
             | EventKind::StateChanged { .. }
             | EventKind::Enrolled { .. }
+            | EventKind::Memory { .. }
             | EventKind::Enforcement { .. }
-            | EventKind::ConfigLoaded { .. } => Severity::Notice,
+            | EventKind::ConfigLoaded { .. }
+            | EventKind::BridgeLink { up: true, .. } => Severity::Notice,
             EventKind::DeviceGone
             | EventKind::Connected { .. }
             | EventKind::Disconnected { .. }
             | EventKind::SourceChanged { .. }
+            | EventKind::Journal { .. }
             | EventKind::Listening { .. } => Severity::Info,
         }
     }

@@ -68,6 +68,11 @@ impl EventKind {
             } => {
                 format!("{who} may not {access} '{topic}': profile '{profile}' does not grant it")
             }
+            EventKind::Memory {
+                pressure,
+                used,
+                allowed,
+            } => memory_sentence(pressure, *used, *allowed),
             EventKind::LimitMet { limit, allowed, .. } => {
                 format!("{who} met the limit {limit} ({allowed})")
             }
@@ -104,6 +109,18 @@ impl EventKind {
                 "configuration refused, the last good one stays in force: {}",
                 errors.join("; ")
             ),
+            EventKind::BridgeLink {
+                bridge,
+                up: true,
+                detail,
+            } => format!("bridge '{bridge}' is connected to {detail}"),
+            EventKind::BridgeLink {
+                bridge,
+                up: false,
+                detail,
+            } => format!("bridge '{bridge}' is not connected to {detail}"),
+            EventKind::BridgeTrouble { bridge, detail } => format!("bridge '{bridge}': {detail}"),
+            EventKind::Journal { well: _, detail } => detail.clone(),
             EventKind::Listening {
                 listener,
                 up: true,
@@ -132,6 +149,15 @@ impl Event {
         };
         self.kind.sentence(&who)
     }
+}
+
+fn memory_sentence(pressure: &str, used: u64, allowed: u64) -> String {
+    let what = match pressure {
+        "high" => "new sessions and more retained messages are refused",
+        "critical" => "new subscriptions are refused too, and queues that nobody reads are cut",
+        _ => "there is room again",
+    };
+    format!("the broker holds {used} of {allowed} bytes: {what}")
 }
 
 fn frame_sentence(

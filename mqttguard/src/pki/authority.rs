@@ -5,12 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, SerialNumber, date_time_ymd,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, SanType,
+    SerialNumber, SignatureAlgorithm, date_time_ymd,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::ring::sign::any_supported_type;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{
@@ -38,17 +40,42 @@ pub(super) struct Authority {
     key: KeyPair,
 }
 
-/// The broker's certificate and its key.
-pub(super) struct Leaf {
-    pub(super) certificate: CertificateDer<'static>,
-    pub(super) key: PrivateKeyDer<'static>,
+/// What kind of key a certificate of the broker's has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyKind {
+    EcdsaP256,
+    Rsa2048,
+}
+
+impl KeyKind {
+    /// What the files of the certificate and its key are called, without extension.
+    fn stem(self) -> &'static str {
+        match self {
+            KeyKind::EcdsaP256 => "server",
+            KeyKind::Rsa2048 => "server-rsa",
+        }
+    }
+
+    fn algorithm(self) -> &'static SignatureAlgorithm {
+        match self {
+            KeyKind::EcdsaP256 => &PKCS_ECDSA_P256_SHA256,
+            KeyKind::Rsa2048 => &PKCS_RSA_SHA256,
+        }
+    }
+
+    fn expected(self) -> &'static str {
+        match self {
+            KeyKind::EcdsaP256 => "no ECDSA P-256 private key in PKCS #8 PEM",
+            KeyKind::Rsa2048 => "no RSA private key in PKCS #8 PEM",
+        }
+    }
 }
 
 impl Authority {
     pub(super) fn open_or_create(dir: &Path) -> Result<Authority, PkiError> {
         let (crt, key_path) = (dir.join("ca.crt"), dir.join("ca.key"));
         let certificate = store::read(&crt)?;
-        let key = open_key(&key_path)?;
+        let key = open_key(&key_path, KeyKind::EcdsaP256)?;
         let (key, pem) = match (key, certificate) {
             (Some(key), Some(pem)) => (key, pem.to_string()),
             (None, Some(_)) => {
@@ -97,11 +124,16 @@ impl Authority {
 
     /// Whether the broker's certificate is there, is ours, carries exactly these names and is
     /// not in its last year.
-    pub(super) fn leaf_is_good(&self, names: &Names, now: SystemTime) -> Result<bool, PkiError> {
-        let Some(key) = open_key(&self.leaf_key())? else {
+    pub(super) fn leaf_is_good(
+        &self,
+        kind: KeyKind,
+        names: &Names,
+        now: SystemTime,
+    ) -> Result<bool, PkiError> {
+        let Some(key) = open_key(&self.leaf_key(kind), kind)? else {
             return Ok(false);
         };
-        let Some(pem) = store::read(&self.leaf_crt())? else {
+        let Some(pem) = store::read(&self.leaf_crt(kind))? else {
             return Ok(false);
         };
         let Ok(der) = CertificateDer::from_pem_slice(pem.as_bytes()) else {
@@ -112,19 +144,25 @@ impl Authority {
             && self.vouches_for(&der, names, now)?)
     }
 
-    /// The broker's certificate, as it lies there or renewed.
-    pub(super) fn leaf(&self, names: &Names, now: SystemTime) -> Result<Leaf, PkiError> {
-        let (crt, key_path) = (self.leaf_crt(), self.leaf_key());
-        if !self.leaf_is_good(names, now)? {
-            let key = match open_key(&key_path)? {
-                Some(key) => key,
-                None if crt.exists() => {
-                    return Err(PkiError::damaged(
-                        &key_path,
-                        "it is missing, but server.crt is there",
-                    ));
+    /// The broker's certificate and key, as they lie there or renewed. None if the key is of a
+    /// kind that takes too long to be made here, and is not there yet.
+    pub(super) fn leaf(
+        &self,
+        kind: KeyKind,
+        names: &Names,
+        now: SystemTime,
+    ) -> Result<Option<CertifiedKey>, PkiError> {
+        let (crt, key_path) = (self.leaf_crt(kind), self.leaf_key(kind));
+        if !self.leaf_is_good(kind, names, now)? {
+            let key = match (open_key(&key_path, kind)?, kind) {
+                (Some(key), _) => key,
+                (None, _) if crt.exists() => {
+                    let crt = file_name(&crt);
+                    let what = format!("it is missing, but {crt} is there");
+                    return Err(PkiError::damaged(&key_path, what));
                 }
-                None => create_key(&key_path)?,
+                (None, KeyKind::EcdsaP256) => create_key(&key_path)?,
+                (None, KeyKind::Rsa2048) => return Ok(None),
             };
             let issuer = Issuer::new(ca_params()?, &self.key);
             let pem = leaf_params(names, now)?
@@ -132,7 +170,7 @@ impl Authority {
                 .map_err(|error| PkiError::crypto("the broker's certificate", error))?
                 .pem();
             store::write(&crt, &pem, store::PUBLIC)?;
-            if !self.leaf_is_good(names, now)? {
+            if !self.leaf_is_good(kind, names, now)? {
                 return Err(PkiError::damaged(
                     &self.dir.join("ca.crt"),
                     "it was not made by mqttguard",
@@ -142,16 +180,28 @@ impl Authority {
         let certificate = CertificateDer::from_pem_file(&crt)
             .map_err(|error| PkiError::damaged(&crt, error.to_string()))?;
         let key = PrivateKeyDer::from_pem_file(&key_path)
-            .map_err(|_| PkiError::damaged(&key_path, "no private key in PEM"))?;
-        Ok(Leaf { certificate, key })
+            .ok()
+            .and_then(|key| any_supported_type(&key).ok())
+            .ok_or_else(|| PkiError::damaged(&key_path, kind.expected()))?;
+        Ok(Some(CertifiedKey::new(vec![certificate], key)))
     }
 
-    fn leaf_crt(&self) -> PathBuf {
-        self.dir.join("server.crt")
+    /// Whether there is a key of this kind, or a file that ought to be one.
+    pub(super) fn has_key(&self, kind: KeyKind) -> bool {
+        self.leaf_key(kind).exists() || self.leaf_crt(kind).exists()
     }
 
-    fn leaf_key(&self) -> PathBuf {
-        self.dir.join("server.key")
+    /// Takes a key that was made elsewhere.
+    pub(super) fn keep_key(&self, kind: KeyKind, pem: &str) -> Result<(), PkiError> {
+        store::write(&self.leaf_key(kind), pem, store::SECRET)
+    }
+
+    fn leaf_crt(&self, kind: KeyKind) -> PathBuf {
+        self.dir.join(kind.stem()).with_extension("crt")
+    }
+
+    fn leaf_key(&self, kind: KeyKind) -> PathBuf {
+        self.dir.join(kind.stem()).with_extension("key")
     }
 
     /// Whether a client that trusts this CA would take the certificate a year from now.
@@ -178,15 +228,15 @@ impl Authority {
 }
 
 /// The key in the file; None if there is no such file.
-fn open_key(path: &Path) -> Result<Option<KeyPair>, PkiError> {
+fn open_key(path: &Path, kind: KeyKind) -> Result<Option<KeyPair>, PkiError> {
     let Some(pem) = store::read(path)? else {
         return Ok(None);
     };
     store::tighten(path)?;
-    KeyPair::from_pkcs8_pem_and_sign_algo(&pem, &PKCS_ECDSA_P256_SHA256)
+    KeyPair::from_pkcs8_pem_and_sign_algo(&pem, kind.algorithm())
         .map(Some)
         // The library's own words could quote the key.
-        .map_err(|_| PkiError::damaged(path, "no ECDSA P-256 private key in PKCS #8 PEM"))
+        .map_err(|_| PkiError::damaged(path, kind.expected()))
 }
 
 fn create_key(path: &Path) -> Result<KeyPair, PkiError> {
@@ -199,7 +249,7 @@ fn create_key(path: &Path) -> Result<KeyPair, PkiError> {
 
 fn belong_together(certificate: &CertificateDer<'static>, key: &KeyPair) -> bool {
     let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialized_der()));
-    let Ok(key) = rustls::crypto::ring::sign::any_ecdsa_type(&der) else {
+    let Ok(key) = any_supported_type(&der) else {
         return false;
     };
     CertifiedKey::new(vec![certificate.clone()], key)
@@ -302,6 +352,11 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     }
     encoded.extend(content);
     encoded
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 fn common_name(name: &str) -> DistinguishedName {

@@ -6,6 +6,8 @@
 //! | `ca.key` | 0600 | its key, ECDSA P-256 |
 //! | `server.crt` | 0644 | the broker's certificate; valid for 10 years |
 //! | `server.key` | 0600 | its key, ECDSA P-256, never replaced |
+//! | `server-rsa.crt` | 0644 | the same for clients that know RSA only (ESP8266, Tasmota) |
+//! | `server-rsa.key` | 0600 | its key, RSA 2048, never replaced |
 //!
 //! Small devices are given `ca.crt` or a fingerprint once and are then left alone for a decade;
 //! many have no clock. So both certificates live long and began in 2020, before any router that
@@ -13,9 +15,18 @@
 //! router's names or addresses change or its last year begins, *with the same key*, so that
 //! pinned keys hold. The chain sent is that one certificate: whoever trusts the CA has it.
 //!
+//! Making an RSA key takes a small router up to a minute, so that is done beside its work and
+//! once in its life; until then clients that know RSA only are not served. Each client gets the
+//! ECDSA certificate unless it cannot verify it: [`serve::Leaves`]. Both are signed by the one CA,
+//! whose key is ECDSA: what cannot verify ECDSA at all pins the key's or certificate's
+//! fingerprint, which is what such firmware does.
+//!
 //! A damaged or missing CA is never replaced by a new one: every client would have to be visited.
 
 mod authority;
+mod clients;
+mod rsa_key;
+mod serve;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -29,14 +40,13 @@ use std::time::SystemTime;
 
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring as provider};
-use rustls::server::{NoServerSessionStorage, ProducesTickets};
+use rustls::server::ProducesTickets;
 
-use authority::Authority;
+pub use clients::{ClientVerifier, common_name};
 
-/// Largest TLS record sent, header included. rustls does not negotiate RFC 6066's maximum
-/// fragment length, so the size has to suit the smallest receiver: mbedTLS builds with 4 KiB
-/// input buffers are common on ESP32. Costs a large transfer under one percent.
-const MAX_RECORD: usize = 4096;
+use authority::{Authority, KeyKind};
+use rsa_key::RsaKey;
+use serve::Leaves;
 
 /// What clients call the broker: all of it goes into the certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +81,14 @@ pub enum PkiError {
         /// What is wrong with it.
         what: String,
     },
+    /// A file that the owner brings is not what it should be.
+    #[error("{path}: {what}")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// The host name cannot stand in a certificate.
     #[error("hostname {0:?}: expected a DNS name such as mqttguard.lan")]
     Hostname(String),
@@ -100,6 +118,13 @@ impl PkiError {
         }
     }
 
+    fn unusable(path: &Path, what: impl fmt::Display) -> PkiError {
+        PkiError::Unusable {
+            path: path.to_owned(),
+            what: what.to_string(),
+        }
+    }
+
     fn crypto(what: &'static str, why: impl fmt::Display) -> PkiError {
         PkiError::Crypto {
             what,
@@ -108,16 +133,18 @@ impl PkiError {
     }
 }
 
-/// The CA, the broker's certificate, and the TLS configuration made of them.
+/// The CA, the broker's certificates, and the TLS configurations made of them.
 pub struct Pki {
     authority: Authority,
     tickets: Arc<dyn ProducesTickets>,
-    tls: Arc<ServerConfig>,
+    leaves: Arc<Leaves>,
+    /// An RSA key that is being made.
+    rsa_key: Option<RsaKey>,
 }
 
 impl Pki {
-    /// Opens the files in `dir`, or makes them. Renews the broker's certificate if it does not
-    /// carry exactly `names` or is in its last year.
+    /// Opens the files in `dir`, or makes them, but for an RSA key: [`Pki::make_rsa_key`]. Renews
+    /// the broker's certificates if they do not carry exactly `names` or are in their last year.
     pub fn open_or_create(dir: &Path, names: &Names) -> Result<Pki, PkiError> {
         store::create_dir(dir)?;
         let authority = Authority::open_or_create(dir)?;
@@ -125,27 +152,64 @@ impl Pki {
         // their sessions across a renewal.
         let tickets = provider::Ticketer::new()
             .map_err(|error| PkiError::crypto("session ticket keys", error))?;
-        let tls = serve(&authority, names, &tickets)?;
+        let leaves = certificates(&authority, names)?;
         Ok(Pki {
             authority,
             tickets,
-            tls,
+            leaves: Arc::new(leaves),
+            rsa_key: None,
         })
     }
 
-    /// Renews the broker's certificate if it does not carry exactly `names` or is in its last
-    /// year. Returns whether [`Pki::tls_config`] is another one now; on an error it is not.
+    /// Begins to make the RSA key, on a thread of its own, if there is none. A later
+    /// [`Pki::renew`] finds it made.
+    pub fn make_rsa_key(&mut self) {
+        let is_there = self.authority.has_key(KeyKind::Rsa2048);
+        if self.rsa_key.is_none() && !is_there {
+            self.rsa_key = RsaKey::begin()
+                .inspect_err(|error| log::error!("no RSA key for old clients: {error}"))
+                .ok();
+        }
+    }
+
+    /// Whether an RSA key has been made that [`Pki::renew`] would take up.
+    pub fn has_new_key(&self) -> bool {
+        self.rsa_key.as_ref().is_some_and(RsaKey::is_made)
+    }
+
+    /// Renews the broker's certificates if they do not carry exactly `names` or are in their last
+    /// year, and takes up a new RSA key. Returns whether new connections are served with others
+    /// now; on an error they are not.
     pub fn renew(&mut self, names: &Names) -> Result<bool, PkiError> {
-        if self.authority.leaf_is_good(names, SystemTime::now())? {
+        let made = self.rsa_key.take_if(|key| key.is_made());
+        if let Some(made) = &made {
+            self.authority.keep_key(KeyKind::Rsa2048, &made.pem()?)?;
+            log::info!("there is an RSA key now, for clients that know no other");
+        }
+        let new_key = made.is_some();
+        let now = SystemTime::now();
+        let good = |kind| self.authority.leaf_is_good(kind, names, now);
+        let rsa_is_good = !self.leaves.have_rsa() || good(KeyKind::Rsa2048)?;
+        if !new_key && rsa_is_good && good(KeyKind::EcdsaP256)? {
             return Ok(false);
         }
-        self.tls = serve(&self.authority, names, &self.tickets)?;
+        self.leaves.replace(certificates(&self.authority, names)?);
         Ok(true)
     }
 
-    /// What the broker serves with: TLS 1.2 and 1.3, sessions resumed by stateless tickets.
-    pub fn tls_config(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.tls)
+    /// What a listener serves with: TLS 1.2 and 1.3, sessions resumed by stateless tickets, and
+    /// whatever certificates [`Pki::renew`] left last. No TLS record is longer than `record_size`
+    /// bytes, from 512 to 16384. Clients are asked for a certificate if there is a verifier.
+    ///
+    /// # Errors
+    ///
+    /// When the library takes no such configuration.
+    pub fn tls_config(
+        &self,
+        record_size: u32,
+        clients: Option<&Arc<ClientVerifier>>,
+    ) -> Result<Arc<ServerConfig>, PkiError> {
+        serve::config(&self.leaves, &self.tickets, record_size, clients)
     }
 
     /// The CA's certificate in PEM, for clients.
@@ -157,6 +221,24 @@ impl Pki {
     pub fn ca_fingerprint(&self) -> String {
         fingerprint(self.authority.ca_der())
     }
+
+    /// SHA-256 of the broker's certificates, ECDSA and, if it is there, RSA.
+    pub fn fingerprints(&self) -> (String, Option<String>) {
+        self.leaves.fingerprints()
+    }
+}
+
+/// The broker's certificates. What is wrong with the RSA one leaves the other in use.
+fn certificates(authority: &Authority, names: &Names) -> Result<Leaves, PkiError> {
+    let now = SystemTime::now();
+    let ecdsa = authority.leaf(KeyKind::EcdsaP256, names, now)?;
+    let ecdsa = ecdsa.ok_or_else(|| PkiError::crypto("a key", "it was not made"))?;
+    let rsa = authority.leaf(KeyKind::Rsa2048, names, now);
+    let rsa = rsa.unwrap_or_else(|error| {
+        log::error!("clients that know RSA only are not served: {error}");
+        None
+    });
+    Ok(Leaves::new(ecdsa, rsa))
 }
 
 /// Shows no keys.
@@ -176,24 +258,4 @@ fn fingerprint(der: &[u8]) -> String {
 
 fn crypto_provider() -> Arc<CryptoProvider> {
     Arc::new(provider::default_provider())
-}
-
-fn serve(
-    authority: &Authority,
-    names: &Names,
-    tickets: &Arc<dyn ProducesTickets>,
-) -> Result<Arc<ServerConfig>, PkiError> {
-    let leaf = authority.leaf(names, SystemTime::now())?;
-    let unusable = |error| PkiError::crypto("a TLS configuration", error);
-    let mut config = ServerConfig::builder_with_provider(crypto_provider())
-        .with_safe_default_protocol_versions()
-        .map_err(unusable)?
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.certificate], leaf.key)
-        .map_err(unusable)?;
-    config.ticketer = Arc::clone(tickets);
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 1;
-    config.max_fragment_size = Some(MAX_RECORD);
-    Ok(Arc::new(config))
 }

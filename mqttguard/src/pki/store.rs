@@ -16,6 +16,8 @@ pub(super) const SECRET: u32 = 0o600;
 
 /// Larger than any file of ours; a file above it is not one.
 const MAX_FILE: u64 = 64 * 1024;
+/// A revocation list takes some 40 bytes for each certificate.
+const MAX_LARGE_FILE: u64 = 1024 * 1024;
 
 /// Makes the directory if it is not there. What is secret in it has its own mode.
 pub(super) fn create_dir(dir: &Path) -> Result<(), PkiError> {
@@ -28,18 +30,34 @@ pub(super) fn create_dir(dir: &Path) -> Result<(), PkiError> {
 
 /// The file's text; None if there is no such file.
 pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, PkiError> {
+    read_up_to(path, MAX_FILE, PkiError::damaged)
+}
+
+/// The same, for one that the owner brings.
+pub(super) fn read_large(path: &Path) -> Result<Option<Zeroizing<String>>, PkiError> {
+    read_up_to(path, MAX_LARGE_FILE, |path, what| {
+        PkiError::unusable(path, what)
+    })
+}
+
+fn read_up_to(
+    path: &Path,
+    most: u64,
+    unfit: fn(&Path, String) -> PkiError,
+) -> Result<Option<Zeroizing<String>>, PkiError> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(PkiError::io("read", path, error)),
     };
-    if metadata.len() > MAX_FILE {
-        return Err(PkiError::damaged(path, "it is larger than 64 KiB"));
+    if metadata.len() > most {
+        let what = format!("it is larger than {} KiB", most / 1024);
+        return Err(unfit(path, what));
     }
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(Zeroizing::new(text))),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-            Err(PkiError::damaged(path, "it is not text"))
+            Err(unfit(path, "it is not text".to_owned()))
         }
         Err(error) => Err(PkiError::io("read", path, error)),
     }

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 
+const ECDSA: KeyKind = KeyKind::EcdsaP256;
+
 fn names() -> Names {
     Names {
         hostname: "mqttguard.lan".into(),
@@ -135,12 +137,16 @@ fn the_last_year_renews() {
     let authority = Authority::open_or_create(dir).unwrap();
     let year = Duration::from_secs(365 * 24 * 3600);
     let now = SystemTime::now();
-    authority.leaf(&names(), now).unwrap();
-    assert!(authority.leaf_is_good(&names(), now + 7 * year).unwrap());
+    authority.leaf(ECDSA, &names(), now).unwrap();
+    assert!(
+        authority
+            .leaf_is_good(ECDSA, &names(), now + 7 * year)
+            .unwrap()
+    );
     let late = now + 19 * year / 2;
-    assert!(!authority.leaf_is_good(&names(), late).unwrap());
-    authority.leaf(&names(), late).unwrap();
-    assert!(authority.leaf_is_good(&names(), late).unwrap());
+    assert!(!authority.leaf_is_good(ECDSA, &names(), late).unwrap());
+    authority.leaf(ECDSA, &names(), late).unwrap();
+    assert!(authority.leaf_is_good(ECDSA, &names(), late).unwrap());
 }
 
 #[test]
@@ -148,8 +154,14 @@ fn a_clock_at_the_epoch_makes_a_certificate_of_today() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
     let authority = Authority::open_or_create(dir).unwrap();
-    authority.leaf(&names(), SystemTime::UNIX_EPOCH).unwrap();
-    assert!(authority.leaf_is_good(&names(), SystemTime::now()).unwrap());
+    authority
+        .leaf(ECDSA, &names(), SystemTime::UNIX_EPOCH)
+        .unwrap();
+    assert!(
+        authority
+            .leaf_is_good(ECDSA, &names(), SystemTime::now())
+            .unwrap()
+    );
 }
 
 #[test]
@@ -225,4 +237,57 @@ fn a_name_that_is_no_dns_name_is_refused() {
     names.hostname = "my router!".into();
     let error = Pki::open_or_create(dir.path(), &names).unwrap_err();
     assert!(error.to_string().contains("my router!"), "{error}");
+}
+
+#[test]
+fn an_rsa_key_is_made_once_and_kept_over_renewals() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let mut pki = Pki::open_or_create(dir, &names()).unwrap();
+    assert_eq!(pki.fingerprints().1, None);
+    pki.make_rsa_key();
+    while !pki.has_new_key() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(pki.renew(&names()).unwrap());
+    assert!(!pki.renew(&names()).unwrap());
+    let (key, certificate) = (read(dir, "server-rsa.key"), read(dir, "server-rsa.crt"));
+    let said = openssl(&["pkey", "-in", "server-rsa.key", "-check", "-noout"], dir);
+    assert!(said.contains("Key is valid"), "{said}");
+    let said = openssl(&["x509", "-in", "server-rsa.crt", "-noout", "-text"], dir);
+    assert!(said.contains("Public-Key: (2048 bit)"), "{said}");
+    let verify = ["verify", "-x509_strict", "-purpose", "sslserver", "-CAfile"];
+    let said = openssl(&[&verify[..], &["ca.crt", "server-rsa.crt"]].concat(), dir);
+    assert!(said.contains("server-rsa.crt: OK"), "{said}");
+    let mode = fs::metadata(dir.join("server-rsa.key")).unwrap();
+    assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+
+    // The next start has it, makes no other, and renews both.
+    let mut pki = Pki::open_or_create(dir, &names()).unwrap();
+    let before = pki.fingerprints();
+    assert!(before.1.is_some());
+    pki.make_rsa_key();
+    assert!(pki.rsa_key.is_none());
+    let mut moved = names();
+    moved.addresses.clear();
+    assert!(pki.renew(&moved).unwrap());
+    let after = pki.fingerprints();
+    assert!(after.0 != before.0 && after.1 != before.1);
+    assert_eq!(read(dir, "server-rsa.key"), key);
+    assert_ne!(read(dir, "server-rsa.crt"), certificate);
+}
+
+/// One damaged file of a few old clients' is no reason to serve nobody.
+#[test]
+fn a_damaged_rsa_key_leaves_the_others_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    Pki::open_or_create(dir, &names()).unwrap();
+    fs::write(dir.join("server-rsa.key"), "rubbish").unwrap();
+    let mut pki = Pki::open_or_create(dir, &names()).unwrap();
+    assert_eq!(pki.fingerprints().1, None);
+    // Nor is it replaced: somebody may have pinned it.
+    pki.make_rsa_key();
+    assert!(pki.rsa_key.is_none());
+    assert_eq!(read(dir, "server-rsa.key"), "rubbish");
 }

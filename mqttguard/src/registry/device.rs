@@ -55,11 +55,23 @@ pub struct Credential {
     pub username: String,
     /// `$7$` PBKDF2-HMAC-SHA512, as mosquitto_passwd writes it.
     pub hash: String,
+    /// As in [`Verifiers`]. None in a registry that was written before there were any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scram: Vec<String>,
     /// The profile chosen when it was enrolled; a `device` section of the configuration has the
     /// last word. None: the default profile.
     pub profile: Option<String>,
     /// When it was issued.
     pub issued_ms: UnixMs,
+}
+
+/// What a password is checked against; none of it gives the password away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verifiers {
+    /// `$7$` PBKDF2-HMAC-SHA512, as mosquitto_passwd writes it.
+    pub hash: String,
+    /// `SCRAM-SHA-256` and `SCRAM-SHA-512`, each as [`crate::broker::scram::Verifier`] writes it.
+    pub scram: Vec<String>,
 }
 
 /// A time without MQTT.

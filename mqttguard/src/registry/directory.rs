@@ -27,6 +27,8 @@ pub struct Account {
     pub device: String,
     /// `$7$` PBKDF2-HMAC-SHA512, as mosquitto_passwd writes it.
     pub hash: String,
+    /// SCRAM verifiers, one a mechanism; none for a credential older than they are.
+    pub scram: Vec<String>,
     /// Accepted from any MAC.
     pub roaming: bool,
     /// May use the plaintext listener.

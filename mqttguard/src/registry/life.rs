@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use mqttguard_common::Mac;
 
 use super::device::bare_name;
-use super::{Credential, Quarantine, Registry, Save, Standing, State, UnixMs};
+use super::{Credential, Quarantine, Registry, Save, Standing, State, UnixMs, Verifiers};
 use crate::discovery::{Sighting, Source};
 use crate::events::EventKind;
 use crate::text::slug;
@@ -172,8 +172,8 @@ impl Registry {
         true
     }
 
-    /// Gives the device a credential in place of any it had. `hash` is the `$7$` hash of the
-    /// password that the owner is about to be shown. Returns the user name.
+    /// Gives the device a credential in place of any it had. `verifiers` are of the password that
+    /// the owner is about to be shown. Returns the user name.
     ///
     /// # Errors
     ///
@@ -184,7 +184,7 @@ impl Registry {
         mac: Mac,
         profile: Option<&str>,
         username: Option<&str>,
-        hash: String,
+        verifiers: Verifiers,
     ) -> Result<String, Refused> {
         if let Some(found) = profile
             && !self.settings.profiles.contains_key(found)
@@ -206,7 +206,8 @@ impl Registry {
         let earlier = device.credential.take();
         device.credential = Some(Credential {
             username: username.clone(),
-            hash,
+            hash: verifiers.hash,
+            scram: verifiers.scram,
             profile: profile
                 .map(str::to_owned)
                 .or_else(|| earlier.and_then(|credential| credential.profile)),
@@ -222,6 +223,21 @@ impl Registry {
         );
         self.tell_change(mac, from, to, "enrolled by the owner".to_owned());
         Ok(username)
+    }
+
+    /// The password of the device's credential was seen at a login: it gets the verifiers that it
+    /// lacks. Nothing is done if the credential is another by now.
+    pub fn verified(&mut self, mac: Mac, verifiers: &Verifiers) {
+        let device = self.devices.get_mut(&mac);
+        let credential = device.and_then(|device| device.credential.as_mut());
+        if let Some(credential) = credential
+            && credential.hash == verifiers.hash
+            && credential.scram.is_empty()
+        {
+            credential.scram.clone_from(&verifiers.scram);
+            self.effects.directory = true;
+            self.effects.save(Save::Soon);
+        }
     }
 
     fn pick_username(&self, mac: Mac, wanted: Option<&str>) -> Result<String, Refused> {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use mqttguard_common::Mac;
 
-pub use device::{Credential, Device, Quarantine, Sources, State};
+pub use device::{Credential, Device, Quarantine, Sources, State, Verifiers};
 pub use directory::{Account, Directory};
 pub use effects::{Effects, Save};
 pub use life::Refused;
@@ -189,6 +189,7 @@ impl Registry {
                 mac: device.mac,
                 device: device.name.clone(),
                 hash: credential.hash.clone(),
+                scram: credential.scram.clone(),
                 roaming: word.is_some_and(|word| word.roaming),
                 plaintext: word.is_some_and(|word| word.plaintext),
                 profile_name: profile_name.to_owned(),

@@ -38,6 +38,13 @@ fn codes(registry: &mut Registry) -> Vec<&'static str> {
         .collect()
 }
 
+fn verifiers(hash: &str) -> Verifiers {
+    Verifiers {
+        hash: hash.into(),
+        scram: vec![format!("SCRAM-SHA-256 of {hash}")],
+    }
+}
+
 #[test]
 fn a_first_lease_makes_a_named_new_device_with_a_policy() {
     let mut registry = registry();
@@ -65,7 +72,7 @@ fn an_enrolled_device_cannot_rename_itself_into_another_devices_topics() {
     registry.sighting(1, &lease(PLUG, "plug", true));
     registry.sighting(1, &lease(LAMP, "lamp", true));
     registry
-        .enrol(2, PLUG, None, None, "hash".into())
+        .enrol(2, PLUG, None, None, verifiers("hash"))
         .expect("enrolled");
     registry.sighting(3, &lease(PLUG, "lamp", true));
     assert_eq!(
@@ -84,11 +91,11 @@ fn enrolling_again_replaces_the_password_and_keeps_name_and_profile() {
     let mut registry = registry();
     registry.sighting(1, &lease(PLUG, "plug", true));
     assert_eq!(
-        registry.enrol(2, PLUG, Some("hub"), None, "one".into()),
+        registry.enrol(2, PLUG, Some("hub"), None, verifiers("one")),
         Ok("plug".into())
     );
     assert_eq!(
-        registry.enrol(3, PLUG, None, None, "two".into()),
+        registry.enrol(3, PLUG, None, None, verifiers("two")),
         Ok("plug".into())
     );
     let directory = registry.directory();
@@ -104,17 +111,17 @@ fn enrolling_again_replaces_the_password_and_keeps_name_and_profile() {
 #[test]
 fn refuses_what_an_owner_mistypes() {
     let mut registry = registry();
-    let refused = registry.enrol(1, PLUG, Some("nope"), None, String::new());
+    let refused = registry.enrol(1, PLUG, Some("nope"), None, Verifiers::default());
     assert!(
         matches!(refused, Err(Refused::NoSuchProfile { .. })),
         "{refused:?}"
     );
-    let refused = registry.enrol(1, PLUG, None, Some("a/b"), String::new());
+    let refused = registry.enrol(1, PLUG, None, Some("a/b"), Verifiers::default());
     assert_eq!(refused, Err(Refused::BadUsername("a/b".into())));
     registry
-        .enrol(1, PLUG, None, Some("me"), String::new())
+        .enrol(1, PLUG, None, Some("me"), Verifiers::default())
         .expect("enrolled unseen");
-    let refused = registry.enrol(1, LAMP, None, Some("me"), String::new());
+    let refused = registry.enrol(1, LAMP, None, Some("me"), Verifiers::default());
     assert_eq!(
         refused,
         Err(Refused::UsernameTaken {
@@ -214,7 +221,7 @@ fn who_is_not_seen_goes_and_who_holds_a_credential_keeps_it() {
         registry.sighting(0, &lease(mac, "", true));
     }
     registry
-        .enrol(1, LAMP, None, None, "hash".into())
+        .enrol(1, LAMP, None, None, verifiers("hash"))
         .expect("enrolled");
     registry.tick(100 * DAY_MS);
     assert_eq!(
@@ -246,7 +253,7 @@ fn who_is_not_seen_goes_and_who_holds_a_credential_keeps_it() {
 fn rolling_addresses_neither_fill_the_registry_nor_push_anybody_out() {
     let mut registry = registry();
     registry
-        .enrol(0, PLUG, None, None, "hash".into())
+        .enrol(0, PLUG, None, None, verifiers("hash"))
         .expect("enrolled");
     for i in 0..100_000u32 {
         let [a, b, c, d] = i.to_be_bytes();
@@ -271,7 +278,7 @@ fn finds_a_device_by_whatever_the_owner_knows() {
     let mut registry = registry();
     registry.sighting(1, &lease(PLUG, "plug", true));
     registry
-        .enrol(2, PLUG, None, Some("user-1"), "hash".into())
+        .enrol(2, PLUG, None, Some("user-1"), verifiers("hash"))
         .expect("enrolled");
     for wanted in ["02:c1:1e:17:00:01", "PLUG", "user-1", "192.168.77.1"] {
         assert_eq!(registry.find(wanted), Ok(PLUG), "{wanted}");
@@ -288,7 +295,7 @@ fn survives_the_disk() {
     let mut registry = registry();
     registry.sighting(1, &lease(PLUG, "plug", true));
     registry
-        .enrol(2, PLUG, Some("hub"), None, "$7$hash".into())
+        .enrol(2, PLUG, Some("hub"), None, verifiers("$7$hash"))
         .expect("enrolled");
     registry.block(3, LAMP, "why not").expect("blocked");
     assert!(store::load(dir.path()).expect("nothing yet").0.is_empty());
@@ -315,7 +322,7 @@ fn a_damaged_file_falls_back_on_the_one_before() {
     let dir = tempfile::tempdir().expect("a directory");
     let mut registry = registry();
     registry
-        .enrol(2, PLUG, None, None, "$7$hash".into())
+        .enrol(2, PLUG, None, None, verifiers("$7$hash"))
         .expect("enrolled");
     store::save(dir.path(), &registry).expect("saved");
     store::save(dir.path(), &registry).expect("saved twice");
@@ -337,7 +344,7 @@ fn a_name_of_the_configuration_is_taken_from_whoever_has_it() {
     let mut registry = registry();
     registry.sighting(1, &lease(LAMP, "inverter", true));
     registry
-        .enrol(2, LAMP, None, None, "hash".into())
+        .enrol(2, LAMP, None, None, verifiers("hash"))
         .expect("enrolled");
     let uci = format!(
         "config mqttguard 'main'\nconfig device\n\toption mac '{PLUG}'\n\toption name 'inverter'\n"
@@ -345,7 +352,7 @@ fn a_name_of_the_configuration_is_taken_from_whoever_has_it() {
     let settings = config::parse("test", &uci).expect("valid");
     registry.set_settings(Arc::new(settings), 3);
     registry
-        .enrol(4, PLUG, None, None, "hash".into())
+        .enrol(4, PLUG, None, None, verifiers("hash"))
         .expect("enrolled");
     let directory = registry.directory();
     let names: BTreeSet<&str> = directory
@@ -370,9 +377,9 @@ fn nobody_takes_the_name_that_another_device_bears_without_telling_one() {
 fn a_username_is_never_given_twice() {
     let mut registry = registry();
     registry
-        .enrol(1, LAMP, None, Some("02c11e170001"), "hash".into())
+        .enrol(1, LAMP, None, Some("02c11e170001"), verifiers("hash"))
         .expect("enrolled");
-    let refused = registry.enrol(2, PLUG, None, None, "hash".into());
+    let refused = registry.enrol(2, PLUG, None, None, verifiers("hash"));
     assert!(
         matches!(refused, Err(Refused::UsernameTaken { owner: LAMP, .. })),
         "{refused:?}"
@@ -401,7 +408,7 @@ fn a_clock_that_is_set_ends_no_quarantine_and_sends_nobody_away() {
     let mut registry = registry();
     registry.frame(BOOT, PLUG);
     registry
-        .enrol(BOOT, LAMP, None, None, "hash".into())
+        .enrol(BOOT, LAMP, None, None, verifiers("hash"))
         .expect("enrolled");
     for _ in 0..5 {
         registry.login_failed(BOOT, PLUG);
@@ -428,7 +435,7 @@ fn an_address_is_that_of_the_device_last_seen_with_it() {
 fn a_frame_brings_a_gone_device_back() {
     let mut registry = registry();
     registry
-        .enrol(0, PLUG, None, None, "hash".into())
+        .enrol(0, PLUG, None, None, verifiers("hash"))
         .expect("enrolled");
     registry.tick(31 * DAY_MS);
     assert_eq!(state(&registry, PLUG), Some(State::Gone));
@@ -484,4 +491,32 @@ fn a_quarantine_that_was_not_written_down_begins_anew() {
     assert!(registry.adopt(1, LAMP, Standing::Good));
     assert_eq!(state(&registry, PLUG), Some(State::Quarantined));
     assert_eq!(state(&registry, LAMP), Some(State::New));
+}
+
+#[test]
+fn a_credential_of_before_scram_is_read_and_completed_by_a_login() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let old = format!(
+        r#"{{"version": 1, "devices": [{{"mac": "{PLUG}", "name": "plug", "credential": {{
+            "username": "plug", "hash": "$7$hash", "profile": null, "issued_ms": 1
+        }}, "first_seen_ms": 1, "last_seen_ms": 1}}]}}"#
+    );
+    std::fs::write(dir.path().join("registry.json"), old).expect("written");
+    let (devices, damage) = store::load(dir.path()).expect("an older registry");
+    assert!(damage.is_none());
+    let mut registry = Registry::new(devices, registry().settings.clone(), 2);
+    let scram = |registry: &Registry| registry.directory().accounts["plug"].scram.clone();
+    assert!(scram(&registry).is_empty());
+    registry.take_effects();
+    // Those of another password do not go with it.
+    registry.verified(PLUG, &verifiers("other"));
+    assert!(scram(&registry).is_empty());
+    registry.verified(PLUG, &verifiers("$7$hash"));
+    assert_eq!(scram(&registry), verifiers("$7$hash").scram);
+    let effects = registry.take_effects();
+    assert!(effects.directory && effects.save == Save::Soon);
+    store::save(dir.path(), &registry).expect("saved");
+    let (devices, _) = store::load(dir.path()).expect("loaded");
+    let again = Registry::new(devices, registry.settings.clone(), 3);
+    assert_eq!(scram(&again), verifiers("$7$hash").scram);
 }

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::{AddressFamily, SocketType};
+use rustls::client::WantsClientCert;
 use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+    CipherSuite, ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, StreamOwned,
+    SupportedProtocolVersion,
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -36,16 +38,35 @@ pub(super) fn tls_config(
     ca_pem: &str,
     versions: &[&'static SupportedProtocolVersion],
 ) -> Arc<ClientConfig> {
+    tls_config_of(ca_pem, versions, None)
+}
+
+/// The same, with one cipher suite only.
+pub(super) fn tls_config_of(
+    ca_pem: &str,
+    versions: &[&'static SupportedProtocolVersion],
+    suite: Option<CipherSuite>,
+) -> Arc<ClientConfig> {
+    Arc::new(tls_builder(ca_pem, versions, suite).with_no_client_auth())
+}
+
+/// The same, but for the client's own certificate.
+pub(super) fn tls_builder(
+    ca_pem: &str,
+    versions: &[&'static SupportedProtocolVersion],
+    suite: Option<CipherSuite>,
+) -> ConfigBuilder<ClientConfig, WantsClientCert> {
     let mut roots = RootCertStore::empty();
     let ca = CertificateDer::from_pem_slice(ca_pem.as_bytes()).unwrap();
     roots.add(ca).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut provider = rustls::crypto::ring::default_provider();
+    if let Some(only) = suite {
+        provider.cipher_suites.retain(|suite| suite.suite() == only);
+    }
+    ClientConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    Arc::new(config)
 }
 
 pub(super) fn tls(
@@ -89,6 +110,24 @@ pub(super) fn connect(v5: bool, client_id: &str, login: Option<(&str, &str)>) ->
     if v5 {
         body.push(0);
     }
+    body.extend(text(client_id));
+    if let Some((username, password)) = login {
+        body.extend(text(username));
+        body.extend(text(password));
+    }
+    packet(0x10, &body)
+}
+
+/// A CONNECT of version 5 with these properties.
+pub(super) fn connect_with(
+    properties: &[u8],
+    client_id: &str,
+    login: Option<(&str, &str)>,
+) -> Vec<u8> {
+    let mut body = text("MQTT");
+    body.extend([5, if login.is_some() { 0xc2 } else { 0x02 }, 0, 60]);
+    // A packet, without its first byte, is its length and its body.
+    body.extend(&packet(0, properties)[1..]);
     body.extend(text(client_id));
     if let Some((username, password)) = login {
         body.extend(text(username));

@@ -128,7 +128,7 @@ fn one_device_has_no_more_than_its_share_of_connections() {
         BrokerEventKind::LimitMet { limit, allowed } => Some((limit, allowed, event.mac)),
         _ => None,
     });
-    assert_eq!((limit, allowed), ("connections of one device", 10));
+    assert_eq!((limit, allowed), ("connections_per_device", 10));
     assert_eq!(mac, Some(CAMERA));
     for stream in &mut crowd[10..] {
         ended_within(stream, Duration::from_secs(1));
@@ -142,7 +142,7 @@ fn a_listener_has_no_more_than_its_connections() {
     let rig = Rig::new();
     let mut small = listeners();
     small[0].connections = 2;
-    rig.handle.set_listeners(small);
+    rig.set_listeners(small);
     rig.handle.stats().unwrap();
     let _one = rig.member("lamp", "l", false);
     let two = rig.member("lamp", "m", false);
@@ -312,4 +312,26 @@ fn what_is_told_of_a_client_is_bounded() {
             Some(shown.count())
         });
     }
+}
+
+/// Bytes that nobody reads any more must not make the close a reset: it would overtake the
+/// DISCONNECT that says why.
+#[test]
+fn who_goes_on_sending_is_told_all_the_same_why_it_was_cut_off() {
+    let rig = Rig::new();
+    let mut stream = socket(LAMP_IP, rig.plain);
+    let mut client = client::Client::new(stream.try_clone().unwrap(), true);
+    assert_eq!(client.login("c", Some(("plug", PASSWORD))), 0);
+    // A PUBLISH of 200 MB is refused by its header; much comes behind it for a while.
+    stream.write_all(&[0x30, 0xff, 0xff, 0xff, 0x5f]).unwrap();
+    let end = Instant::now() + Duration::from_millis(700);
+    while Instant::now() < end {
+        stream.write_all(&[0; 64 * 1024]).unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // Well after the broker has closed its side.
+    std::thread::sleep(Duration::from_millis(700));
+    assert_eq!(client.expect_disconnect(), 0x95);
+    drop(stream);
+    rig.until(|stats| stats.core.connections == 0);
 }

@@ -1,11 +1,19 @@
 //! A real broker on loopback, with real clients: mosquitto's, and a bare one that sees every
 //! byte. Peers are told apart by source address (127.0.0.0/8 is all ours).
 
+mod certificates;
 mod client;
+mod client_certificates;
+mod costs;
+mod external;
 mod hostile;
 mod logins;
 mod running;
+mod scram;
 mod sessions;
+mod sys;
+mod tokens;
+mod websocket;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -18,8 +26,9 @@ use mqttguard_broker::Limits;
 use mqttguard_common::Mac;
 
 use super::password::Hash;
+use super::scram::{Mechanism, Verifier};
 use super::*;
-use crate::config::{ListenerKind, Profile};
+use crate::config::{ListenerKind, Profile, TlsOptions};
 use crate::pki::{Names, Pki};
 use crate::registry::{Account, Standing};
 
@@ -58,10 +67,14 @@ fn limits() -> Limits {
         packet_size: 256 * 1024,
         messages_per_s: 100_000,
         bytes_per_s: 100_000_000,
+        over_rate: mqttguard_broker::OverRate::Pace,
         burst_ms: 1000,
         connections: 8,
         subscriptions: 16,
+        topic_length: 512,
         topic_levels: 8,
+        user_properties: 32,
+        will_size: 4096,
         in_flight: 20,
         queue_messages: 1000,
         queue_bytes: 256 * 1024,
@@ -74,6 +87,17 @@ fn limits() -> Limits {
 /// One hash for all, as another salt would make it another credential.
 static HASH: LazyLock<String> = LazyLock::new(|| hash(PASSWORD));
 
+static SCRAM: LazyLock<Vec<String>> = LazyLock::new(|| verifiers(PASSWORD));
+
+fn verifiers(password: &str) -> Vec<String> {
+    // The fewest that clients take.
+    let few = NonZeroU32::new(4096).unwrap();
+    let of = |mechanism| Verifier::new(mechanism, password.as_bytes(), few).unwrap();
+    Mechanism::ALL
+        .map(|mechanism| of(mechanism).to_string())
+        .to_vec()
+}
+
 fn hash(password: &str) -> String {
     let few = NonZeroU32::new(101).unwrap();
     Hash::new(password.as_bytes(), few).unwrap().to_string()
@@ -85,12 +109,14 @@ fn account(username: &str, mac: Mac) -> Account {
         mac,
         device: username.into(),
         hash: HASH.clone(),
+        scram: SCRAM.clone(),
         roaming: false,
         plaintext: false,
         profile_name: "default".into(),
         profile: Arc::new(Profile {
             publish: vec!["%d/#".into()],
             subscribe: vec!["%d/#".into(), "by-id/%c".into()],
+            deny: Vec::new(),
             limits: "default".into(),
         }),
         limits: Arc::new(limits()),
@@ -121,7 +147,27 @@ fn listener(name: &str, kind: ListenerKind, address: Ipv4Addr, port: u16) -> Lis
         addresses: vec![address.into()],
         port,
         connections: 500,
+        tls: TlsOptions::default(),
+        origins: Vec::new(),
     }
+}
+
+/// The same TLS for all that do any.
+fn tls_of(pki: &Pki, listeners: &[Listener]) -> TlsByListener {
+    let serve = |listener: &Listener| {
+        let clients = listener.tls.clients.as_ref();
+        let clients = clients.map(ClientVerifier::load).transpose();
+        let clients = clients.map_err(|error| error.to_string())?.map(Arc::new);
+        Ok(ListenerTls {
+            config: pki
+                .tls_config(listener.tls.record_size, clients.as_ref())
+                .unwrap(),
+            clients,
+            problem: None,
+        })
+    };
+    let named = |listener: &Listener| (listener.name.clone(), serve(listener));
+    listeners.iter().map(named).collect()
 }
 
 fn listeners() -> Vec<Listener> {
@@ -134,6 +180,8 @@ fn listeners() -> Vec<Listener> {
 fn bounds(connect_timeout_ms: u64) -> Bounds {
     let mut bounds = Bounds::default();
     bounds.core.connect_timeout_ms = connect_timeout_ms;
+    // Tests connect far more often than devices do; those that are about it say so.
+    bounds.connects_burst = 10_000;
     bounds
 }
 
@@ -153,9 +201,13 @@ impl Rig {
         let (sender, events) = sync_channel(4096);
         let handle = start(Startup {
             listeners: listeners(),
+            bridges: Vec::new(),
             bounds,
-            tls: pki.tls_config(),
+            tls: tls_of(&pki, &listeners()),
+            sys_interval: Duration::ZERO,
             directory,
+            logins: Arc::default(),
+            journal: None,
             resolve: Box::new(move |address| macs.get(&address).copied()),
             events: sender.into(),
         })
@@ -175,6 +227,18 @@ impl Rig {
             handle,
             events,
         }
+    }
+
+    /// Has later logins checked this way.
+    fn login_by(&self, logins: Logins) {
+        self.handle.set_logins(Arc::new(logins));
+        // Commands are taken in order.
+        self.handle.stats().unwrap();
+    }
+
+    fn set_listeners(&self, listeners: Vec<Listener>) {
+        let tls = tls_of(&self.pki, &listeners);
+        self.handle.set_listeners(listeners, tls);
     }
 
     /// The first event that `wanted` takes, within five seconds.

@@ -27,7 +27,7 @@ impl Pair {
         let name = ServerName::try_from("router.lan").unwrap();
         Pair {
             client: ClientConnection::new(config, name).unwrap(),
-            server: Session::new(&pki.tls_config()).unwrap(),
+            server: Session::new(&pki.tls_config(4096, None).unwrap()).unwrap(),
             input: vec![0; MAX_PARTIAL + 64 * 1024],
             wire: Vec::new(),
             got: Vec::new(),

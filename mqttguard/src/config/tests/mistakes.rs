@@ -61,6 +61,26 @@ fn each_mistake_is_told_in_full() {
             "1: mqttguard 'first': name: found 'first', expected the only one, 'main'",
         ),
         (
+            "config listener 'tls'\n\toption client_certificate 'required'",
+            "2: listener 'tls': option client_certificate: found 'required', expected option client_ca beside it",
+        ),
+        (
+            "config listener 'x'\n\toption kind 'plain'\n\toption record_size '1k'",
+            "3: listener 'x': option record_size: found '1k', expected kind 'tls' or 'wss'",
+        ),
+        (
+            "config listener 'tls'\n\tlist origin '*'",
+            "2: listener 'tls': option origin: found '*', expected kind 'wss'",
+        ),
+        (
+            "config listener 'x'\n\toption kind 'wss'\n\tlist origin 'https://ha.lan/'",
+            "3: listener 'x': option origin: found 'https://ha.lan/', expected an origin such as https://ha.lan:8123, in lower case and without a path, or *, at most 267 characters",
+        ),
+        (
+            "config listener 'tls'\n\toption record_size '511'",
+            "2: listener 'tls': option record_size: found '511', expected a number of bytes such as 512, 16k or 1M, from 512 to 16k",
+        ),
+        (
             "config listener",
             "1: listener @listener[0]: name: found nothing, expected a name",
         ),
@@ -70,11 +90,11 @@ fn each_mistake_is_told_in_full() {
         ),
         (
             "config profiles 'x'",
-            "1: section type 'profiles': unknown, expected one of: mqttguard, listener, profile, limits, exception, device (did you mean 'profile'?)",
+            "1: section type 'profiles': unknown, expected one of: mqttguard, listener, profile, limits, exception, bridge, device, jwt, http_auth (did you mean 'profile'?)",
         ),
         (
             "config profile 'x'\n\tlist publish 'a/#/b'",
-            "2: profile 'x': option publish: found 'a/#/b', expected a topic pattern: '+' and '#' only as whole levels, '#' only as the last, '%' only in %d, %u, %c and %%, not starting with $, at most 32 levels and 256 bytes",
+            "2: profile 'x': option publish: found 'a/#/b', expected a topic pattern: '+' and '#' only as whole levels, '#' only as the last, '%' only in %d, %u, %c, %m and %%, not starting with $, at most 32 levels and 256 bytes",
         ),
         (
             "config limits 'x'\n\toption packet_size '64kB'",

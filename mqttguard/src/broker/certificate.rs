@@ -1,0 +1,162 @@
+//! Logins by client certificate, and what is said of TLS that failed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use mqttguard_broker::{ConnId, Kick, Time};
+use rustls::{AlertDescription, CertificateError, Error};
+
+use super::event::{BrokerEventKind, Denial};
+use super::reactor::Reactor;
+use crate::pki::{ClientVerifier, common_name};
+use crate::registry::{Account, Directory};
+use crate::text::clip;
+
+impl Reactor {
+    /// Whom the connection's certificate names. None if it has none and needs none.
+    pub(super) fn certified(&mut self, id: ConnId) -> Option<Result<String, Denial>> {
+        let clients = self.verifier(id);
+        let conn = self.conns.get_mut(id)?;
+        let Some(chain) = conn.certificates() else {
+            // A resumed session may be one of a listener that asks for no certificate.
+            let required = clients.is_some_and(|clients| clients.is_required());
+            return required.then_some(Err(Denial::NoCertificate));
+        };
+        let Some(clients) = clients else {
+            return Some(Err(Denial::CertificateRefused));
+        };
+        if conn.is_resumed()
+            && let Err(error) = clients.check(chain)
+        {
+            return Some(Err(denial(&error).unwrap_or(Denial::CertificateRefused)));
+        }
+        let name = chain.first().and_then(common_name);
+        Some(name.ok_or(Denial::CertificateUnnamed))
+    }
+
+    /// Cuts off the clients whose certificates their listeners would not take any more, where
+    /// they are verified by others than `before`.
+    pub(super) fn check_certificates(
+        &mut self,
+        now: Time,
+        before: &HashMap<Arc<str>, Arc<ClientVerifier>>,
+    ) {
+        let mut refused = Vec::new();
+        for conn in self.conns.iter() {
+            let Some(chain) = conn.certificates() else {
+                continue;
+            };
+            let listener = self.listeners.get(&conn.listener);
+            let clients = listener.and_then(|listener| listener.tls()?.clients.as_ref());
+            let checked = match clients {
+                Some(clients)
+                    if before
+                        .get(&conn.listener)
+                        .is_some_and(|before| Arc::ptr_eq(before, clients)) =>
+                {
+                    continue;
+                }
+                Some(clients) => clients.check(chain),
+                None => Err(CertificateError::UnknownIssuer.into()),
+            };
+            if let Err(error) = checked {
+                let why = denial(&error).unwrap_or(Denial::CertificateRefused);
+                let name = chain.first().and_then(common_name);
+                refused.push((conn.id, conn.login.is_some(), name, why));
+            }
+        }
+        for (id, is_in, name, why) in refused {
+            let username = name.map(|name| clip(&name).into_owned());
+            self.tell_of(id, 0, BrokerEventKind::LoginRefused { username, why });
+            if is_in {
+                // Others with this identity may be in by a password or another certificate.
+                self.core.expel(now, id, Kick::Revoked);
+                if let Some(conn) = self.conns.get_mut(id) {
+                    conn.hurry(now);
+                }
+                self.sweep_soon(now);
+            } else {
+                // On its way in by what is not true any more.
+                self.finish(now, id);
+            }
+        }
+    }
+
+    /// What to tell of TLS that failed.
+    pub(super) fn tls_failure(&mut self, id: ConnId, error: &Error) -> BrokerEventKind {
+        match denial(error) {
+            Some(why) => BrokerEventKind::LoginRefused {
+                username: self.verifier(id).and_then(|clients| clients.take_refused()),
+                why,
+            },
+            None => BrokerEventKind::ProtocolError {
+                packet: "TLS",
+                what: words(error),
+            },
+        }
+    }
+
+    fn verifier(&mut self, id: ConnId) -> Option<Arc<ClientVerifier>> {
+        let conn = self.conns.get_mut(id)?;
+        self.listeners.get(&conn.listener)?.tls()?.clients.clone()
+    }
+}
+
+/// The account of the user whom a certificate names, which proves as much as a password.
+pub(super) fn account(
+    directory: &Directory,
+    name: &str,
+    username: Option<&str>,
+) -> Result<Arc<Account>, Denial> {
+    if username.is_some_and(|username| username != name) {
+        return Err(Denial::CertificateOfAnother);
+    }
+    let account = directory.accounts.get(name);
+    account.cloned().ok_or(Denial::CertificateNoAccount)
+}
+
+/// What an error says of the client's certificate, if it is about that.
+fn denial(error: &Error) -> Option<Denial> {
+    Some(match error {
+        Error::NoCertificatesPresented => Denial::NoCertificate,
+        Error::InvalidCertificate(error) => match error {
+            CertificateError::Revoked => Denial::CertificateRevoked,
+            CertificateError::UnknownRevocationStatus => Denial::CertificateUnlisted,
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                Denial::CertificateExpired
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                Denial::CertificateNotYetValid
+            }
+            CertificateError::UnknownIssuer => Denial::CertificateUnknownIssuer,
+            _ => Denial::CertificateRefused,
+        },
+        _ => return None,
+    })
+}
+
+/// An error in plain words, with what is to be done about it where that is clear.
+fn words(error: &Error) -> String {
+    let Error::AlertReceived(alert) = error else {
+        return error.to_string();
+    };
+    let hint = match alert {
+        AlertDescription::UnknownCA
+        | AlertDescription::BadCertificate
+        | AlertDescription::CertificateUnknown => {
+            ": it does not trust the broker's certificate; give it ca.crt, and let it connect to a \
+             name or address in the certificate"
+        }
+        AlertDescription::CertificateExpired => {
+            ": it holds the broker's certificate for expired; is its clock right?"
+        }
+        AlertDescription::RecordOverflow => {
+            ": its buffer is too small; give its listener a smaller record_size"
+        }
+        _ => "",
+    };
+    format!(
+        "the client ended it with alert {alert:?} ({}){hint}",
+        u8::from(*alert)
+    )
+}

@@ -1,0 +1,137 @@
+//! The `bridge` sections, and what only shows between them.
+
+use std::collections::BTreeMap;
+
+use mqttguard_broker::bridge::overlap;
+
+use super::check::Place;
+use super::mistake::{ConfigError, found};
+use super::settings::{Bridge, BridgeTls, Limits};
+use super::table::*;
+
+/// None if something is missing, which is a mistake noted before.
+pub(super) fn bridges<'a>(
+    places: impl Iterator<Item = &'a Place>,
+    limits: &BTreeMap<String, Limits>,
+    errors: &mut ConfigError,
+) -> Option<Vec<Bridge>> {
+    let mut bridges: Vec<Bridge> = Vec::new();
+    for place in places {
+        if !BRIDGE_ENABLED.one(&place.raw)? {
+            continue;
+        }
+        let bridge = bridge(place, limits, errors)?;
+        for other in &bridges {
+            check_loop(place, &bridge, other, errors);
+        }
+        bridges.push(bridge);
+    }
+    Some(bridges)
+}
+
+fn bridge(
+    place: &Place,
+    limits: &BTreeMap<String, Limits>,
+    errors: &mut ConfigError,
+) -> Option<Bridge> {
+    let raw = &place.raw;
+    let mut note = |option: &str, is: &str, expected: &str| {
+        let what = found(is, expected);
+        errors.push(
+            place.line(option),
+            format!("{}: option {option}", place.label),
+            what,
+        );
+    };
+    let certificate = BRIDGE_CERTIFICATE.one(raw);
+    let key = BRIDGE_KEY.one(raw);
+    let tls = BRIDGE_TLS.one(raw)?;
+    match (tls, &certificate, &key) {
+        (false, Some(_), _) => note("certificate", "it", "it only with tls '1'"),
+        (_, Some(_), None) => note("key", "", "the private key of certificate"),
+        (_, None, Some(_)) => note("certificate", "", "the certificate that key belongs to"),
+        _ => {}
+    }
+    let username = BRIDGE_USERNAME.one(raw);
+    let password_file = BRIDGE_PASSWORD_FILE.one(raw);
+    if password_file.is_some() && username.is_none() {
+        note("username", "", "the user name that the password belongs to");
+    }
+    let (outward, inward) = (BRIDGE_OUT.all(raw), BRIDGE_IN.all(raw));
+    if outward.is_empty() && inward.is_empty() {
+        note(
+            "out",
+            "",
+            "a pattern in out or in: a bridge without topics does nothing",
+        );
+    }
+    Some(Bridge {
+        name: place.name.clone(),
+        host: BRIDGE_HOST.one(raw)?,
+        port: BRIDGE_PORT
+            .one(raw)
+            .unwrap_or(if tls { 8883 } else { 1883 }),
+        tls: match tls {
+            true => Some(BridgeTls {
+                ca: BRIDGE_CA.one(raw)?,
+                identity: certificate.zip(key),
+            }),
+            false => None,
+        },
+        username,
+        password_file,
+        client_id: BRIDGE_CLIENT_ID.one(raw),
+        protocol: BRIDGE_PROTOCOL.one(raw)?,
+        keep_alive_s: u16::try_from(BRIDGE_KEEPALIVE.one(raw)?.as_secs()).unwrap_or(u16::MAX),
+        outward,
+        inward,
+        local_prefix: BRIDGE_LOCAL_PREFIX.one(raw).unwrap_or_default(),
+        remote_prefix: BRIDGE_REMOTE_PREFIX.one(raw).unwrap_or_default(),
+        qos: u8::try_from(BRIDGE_QOS.one(raw)?).unwrap_or(2),
+        limits: limits.get(&BRIDGE_LIMITS.one(raw)?)?.broker.clone(),
+    })
+}
+
+/// Two bridges to one server each keep back what they had from it themselves, and know nothing of
+/// the other: what one brings in and the other takes out to where the first takes it again goes
+/// round for ever.
+fn check_loop(place: &Place, bridge: &Bridge, other: &Bridge, errors: &mut ConfigError) {
+    if !bridge.host.eq_ignore_ascii_case(&other.host) {
+        return;
+    }
+    for (option, into, out) in [("in", bridge, other), ("out", other, bridge)] {
+        let found_loop = into.inward.iter().find_map(|inward| {
+            let outward = out
+                .outward
+                .iter()
+                .find(|outward| goes_round(into, inward, out, outward))?;
+            Some((inward, outward))
+        });
+        let Some((inward, outward)) = found_loop else {
+            continue;
+        };
+        let (own, others) = match option {
+            "in" => (inward, format!("out '{outward}'")),
+            _ => (outward, format!("in '{inward}'")),
+        };
+        let what = found(
+            own,
+            format_args!(
+                "a pattern that makes no loop with {others} of bridge '{}' to the same server",
+                other.name
+            ),
+        );
+        errors.push(
+            place.line(option),
+            format!("{}: option {option}", place.label),
+            what,
+        );
+    }
+}
+
+fn goes_round(into: &Bridge, inward: &str, out: &Bridge, outward: &str) -> bool {
+    let here = |bridge: &Bridge, pattern: &str| format!("{}{pattern}", bridge.local_prefix);
+    let there = |bridge: &Bridge, pattern: &str| format!("{}{pattern}", bridge.remote_prefix);
+    overlap(&here(into, inward), &here(out, outward))
+        && overlap(&there(into, inward), &there(out, outward))
+}

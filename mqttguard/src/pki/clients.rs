@@ -1,0 +1,285 @@
+//! Client certificates: whose are believed, which are revoked, and whom they name.
+//!
+//! A certificate is refused if any CA of its chain has revoked it, and, once there are revocation
+//! lists at all, if one of them has no list here: what cannot be looked up is not believed. A list
+//! past its next update still counts: it revokes what it revokes, and refusing the whole house for
+//! a forgotten renewal would protect nobody.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
+
+use super::{PkiError, crypto_provider, store};
+use crate::config::ClientCertificates;
+use crate::text::clip;
+
+/// The believed CAs and the revocation lists of one listener.
+#[derive(Debug)]
+pub struct ClientVerifier {
+    inner: Arc<dyn ClientCertVerifier>,
+    required: bool,
+    /// Of all that it was made from.
+    digest: Vec<u8>,
+    /// The common name in the last certificate that was refused: rustls does not keep it.
+    refused: Mutex<Option<String>>,
+}
+
+impl ClientVerifier {
+    /// Reads the files.
+    ///
+    /// # Errors
+    ///
+    /// When one cannot be read, is larger than 1 MiB, has nothing of its kind in it or something
+    /// that is damaged.
+    pub fn load(options: &ClientCertificates) -> Result<ClientVerifier, PkiError> {
+        let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
+        digest.update(&[u8::from(options.required)]);
+        let mut read = |path: &Path| {
+            let missing = || PkiError::unusable(path, "there is no such file");
+            let text = store::read_large(path)?.ok_or_else(missing)?;
+            digest.update(text.as_bytes());
+            // Between two files.
+            digest.update(&[0]);
+            Ok(text)
+        };
+        let path = &options.ca;
+        let text = read(path)?;
+        let mut roots = RootCertStore::empty();
+        for der in CertificateDer::pem_slice_iter(text.as_bytes()) {
+            let der = der.map_err(|error| PkiError::unusable(path, error))?;
+            roots
+                .add(der)
+                .map_err(|error| PkiError::unusable(path, error))?;
+        }
+        if roots.is_empty() {
+            return Err(PkiError::unusable(path, "no certificate in PEM"));
+        }
+        let mut builder =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), crypto_provider());
+        for path in &options.crls {
+            let text = read(path)?;
+            let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(text.as_bytes())
+                .collect::<Result<_, _>>()
+                .map_err(|error| PkiError::unusable(path, error))?;
+            if lists.is_empty() {
+                return Err(PkiError::unusable(path, "no X509 CRL in PEM"));
+            }
+            builder = builder.with_crls(lists);
+        }
+        if !options.required {
+            builder = builder.allow_unauthenticated();
+        }
+        // Only a list can be wrong by now.
+        let lists = options.crls.first().unwrap_or(path);
+        let inner = builder
+            .build()
+            .map_err(|error| PkiError::unusable(lists, error))?;
+        Ok(ClientVerifier {
+            inner,
+            required: options.required,
+            digest: digest.finish().as_ref().to_vec(),
+            refused: Mutex::new(None),
+        })
+    }
+
+    /// Whether both were made from the same.
+    pub fn is_same(&self, other: &ClientVerifier) -> bool {
+        self.digest == other.digest
+    }
+
+    /// Whether clients without a certificate are refused.
+    pub fn is_required(&self) -> bool {
+        self.required
+    }
+
+    /// Whether a chain that was good once still is. A session that is resumed brings the chain
+    /// of its first handshake, and rustls does not look at it again.
+    pub fn check(&self, chain: &[CertificateDer<'_>]) -> Result<(), Error> {
+        let Some((end_entity, intermediates)) = chain.split_first() else {
+            return Err(Error::NoCertificatesPresented);
+        };
+        let now = UnixTime::now();
+        self.inner
+            .verify_client_cert(end_entity, intermediates, now)
+            .map(|_| ())
+    }
+
+    /// Whom the last refused certificate names; hostile text, cut if it is long. To be asked
+    /// right after a handshake has failed, on the thread that did it.
+    pub fn take_refused(&self) -> Option<String> {
+        self.refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
+impl ClientCertVerifier for ClientVerifier {
+    fn client_auth_mandatory(&self) -> bool {
+        self.inner.client_auth_mandatory()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.inner.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let verified = self
+            .inner
+            .verify_client_cert(end_entity, intermediates, now);
+        if verified.is_err() {
+            let name = common_name(end_entity).map(|name| clip(&name).into_owned());
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = name;
+        }
+        verified
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+/// The common name in a certificate's subject (RFC 5280 section 4.1.2.6). None if there is none,
+/// more than one, or one that is no text.
+pub fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
+    const SEQUENCE: u8 = 0x30;
+    const SET: u8 = 0x31;
+    const OBJECT_IDENTIFIER: u8 = 0x06;
+    /// 2.5.4.3
+    const COMMON_NAME: [u8; 3] = [0x55, 0x04, 0x03];
+    const UTF8_STRING: u8 = 0x0c;
+    const PRINTABLE_STRING: u8 = 0x13;
+    const IA5_STRING: u8 = 0x16;
+
+    let certificate = webpki::EndEntityCert::try_from(certificate).ok()?;
+    let mut names = certificate.subject();
+    let mut found = None;
+    while !names.is_empty() {
+        let (mut attributes, rest) = expect(SET, names)?;
+        names = rest;
+        while !attributes.is_empty() {
+            let (attribute, rest) = expect(SEQUENCE, attributes)?;
+            attributes = rest;
+            let (kind, value) = expect(OBJECT_IDENTIFIER, attribute)?;
+            if kind != COMMON_NAME {
+                continue;
+            }
+            let (tag, text, _) = element(value)?;
+            if found.is_some() || ![UTF8_STRING, PRINTABLE_STRING, IA5_STRING].contains(&tag) {
+                return None;
+            }
+            found = Some(std::str::from_utf8(text).ok()?.to_owned());
+        }
+    }
+    found.filter(|name| !name.is_empty())
+}
+
+/// The content of the DER element with this tag that `input` begins with, and what is behind it.
+fn expect(tag: u8, input: &[u8]) -> Option<(&[u8], &[u8])> {
+    element(input).and_then(|(found, content, rest)| (found == tag).then_some((content, rest)))
+}
+
+/// Tag and content of the first DER element, and what is behind it.
+fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&tag, rest) = input.split_first()?;
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        0..=0x7f => (usize::from(first), rest),
+        0x81 => rest
+            .split_first()
+            .map(|(length, rest)| (usize::from(*length), rest))?,
+        0x82 => rest
+            .split_first_chunk()
+            .map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
+        _ => return None,
+    };
+    let (content, rest) = rest.split_at_checked(length)?;
+    Some((tag, content, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, DnType, DnValue, KeyPair};
+
+    use super::*;
+
+    fn certificate(names: &[DnValue]) -> CertificateDer<'static> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params
+            .distinguished_name
+            .push(DnType::OrganizationName, "x".repeat(200));
+        // rcgen keeps one value of a kind: the second goes by its number.
+        let kinds = [DnType::CommonName, DnType::CustomDnType(vec![2, 5, 4, 3])];
+        for (kind, name) in kinds.into_iter().zip(names) {
+            params.distinguished_name.push(kind, name.clone());
+        }
+        let key = KeyPair::generate().unwrap();
+        params.self_signed(&key).unwrap().der().clone()
+    }
+
+    #[test]
+    fn the_common_name_is_the_only_one_and_text() {
+        let utf8 = |text: &str| DnValue::Utf8String(text.into());
+        let printable = DnValue::PrintableString("lamp".try_into().unwrap());
+        let wide = DnValue::BmpString("lamp".try_into().unwrap());
+        for (names, expected) in [
+            (vec![utf8("lamp")], Some("lamp")),
+            (vec![utf8("Größe 5")], Some("Größe 5")),
+            (vec![printable], Some("lamp")),
+            (vec![wide], None),
+            (vec![], None),
+            (vec![utf8("")], None),
+            (vec![utf8("lamp"), utf8("admin")], None),
+        ] {
+            let name = common_name(&certificate(&names));
+            assert_eq!(name.as_deref(), expected, "{names:?}");
+        }
+        assert_eq!(common_name(&CertificateDer::from(vec![0x30, 0x84])), None);
+    }
+
+    #[test]
+    fn cut_and_overlong_elements_are_none() {
+        for bytes in [
+            &[][..],
+            &[0x30],
+            &[0x30, 1],
+            &[0x30, 0x80],
+            &[0x30, 0x81],
+            &[0x30, 0x82, 1],
+            &[0x30, 0x82, 0xff, 0xff, 0],
+            &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff],
+        ] {
+            assert_eq!(element(bytes), None, "{bytes:x?}");
+        }
+    }
+}
