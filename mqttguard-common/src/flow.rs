@@ -78,8 +78,11 @@ mod tests {
         let mut used = [0u16; Flow::SLOTS as usize];
         for device in 0..64u32 {
             for port in 0..256 {
-                let key =
-                    FlowKey::new(0xc0a8_0100 + device, 0xc000_020a, 40_000 + port << 16 | 443);
+                let key = FlowKey::new(
+                    0xc0a8_0100 + device,
+                    0xc000_020a,
+                    (40_000 + port) << 16 | 443,
+                );
                 used[key.slot as usize] += 1;
             }
         }
