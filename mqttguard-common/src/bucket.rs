@@ -19,6 +19,20 @@ pub struct Bucket {
 #[repr(transparent)]
 pub struct Level(pub u64);
 
+/// What a charge does to a [`Level`]. Processors that share one lose no charge if they add it in
+/// one step: only to a bucket that has drained do they set the same value twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charge {
+    /// There is no limit.
+    Nothing,
+    /// This much.
+    Add(u64),
+    /// The bucket had drained: to this value.
+    Set(u64),
+    /// There is no room: not to be admitted.
+    Full,
+}
+
 impl Bucket {
     /// Fraction bits of a charge. Rates beyond 10^9 a second cost less than a nanosecond a
     /// unit.
@@ -45,21 +59,20 @@ impl Bucket {
         Bucket { cost_ns, burst_ns }
     }
 
-    /// Charges `units` at `now_ns` and returns true, or returns false and leaves the level as
-    /// it is because the bucket is full. A charge wider than the bucket is admitted when the
-    /// bucket has drained, and then paid off.
+    /// What has to be done to a level to charge `units` at `now_ns`. A charge wider than the
+    /// bucket is admitted when the bucket has drained, and then paid off.
     #[inline(always)]
-    pub fn admit(&self, level: &mut Level, now_ns: u64, units: u32) -> bool {
-        if self.cost_ns == 0 {
-            return true;
-        }
-        let drained = if level.0 > now_ns { level.0 } else { now_ns };
-        if drained - now_ns > self.burst_ns {
-            return false;
-        }
+    pub fn charge(&self, level: Level, now_ns: u64, units: u32) -> Charge {
         let cost = (self.cost_ns.wrapping_mul(units as u64)) >> Self::UNIT_BITS;
-        level.0 = drained.wrapping_add(cost);
-        true
+        if self.cost_ns == 0 {
+            Charge::Nothing
+        } else if level.0 <= now_ns {
+            Charge::Set(now_ns.wrapping_add(cost))
+        } else if level.0 - now_ns > self.burst_ns {
+            Charge::Full
+        } else {
+            Charge::Add(cost)
+        }
     }
 }
 
@@ -67,13 +80,23 @@ impl Bucket {
 mod tests {
     use super::*;
 
+    fn admit(bucket: &Bucket, level: &mut Level, now_ns: u64, units: u32) -> bool {
+        match bucket.charge(*level, now_ns, units) {
+            Charge::Nothing => {}
+            Charge::Add(cost) => level.0 += cost,
+            Charge::Set(value) => level.0 = value,
+            Charge::Full => return false,
+        }
+        true
+    }
+
     /// Offers `units` every `step_ns` for `seconds` and returns the units admitted.
     fn offer(bucket: Bucket, units: u32, step_ns: u64, seconds: u64) -> u64 {
         let mut level = Level::default();
         let start = 5 * SECOND_NS;
         (start..start + seconds * SECOND_NS)
             .step_by(step_ns as usize)
-            .filter(|&now| bucket.admit(&mut level, now, units))
+            .filter(|&now| admit(&bucket, &mut level, now, units))
             .count() as u64
             * u64::from(units)
     }
@@ -102,7 +125,7 @@ mod tests {
         for rate in [1, 2, 3, 7, 100, 9_999] {
             let mut level = Level::default();
             let bucket = Bucket::per_second(rate);
-            let admitted = (0..20_000).filter(|_| bucket.admit(&mut level, SECOND_NS, 1));
+            let admitted = (0..20_000).filter(|_| admit(&bucket, &mut level, SECOND_NS, 1));
             assert_eq!(admitted.count() as u64, rate);
         }
     }
@@ -125,8 +148,8 @@ mod tests {
     fn the_widest_frame_at_the_lowest_rate_does_not_overflow() {
         let mut level = Level(0);
         let bucket = Bucket::per_second(1);
-        assert!(bucket.admit(&mut level, SECOND_NS, 9_000));
-        assert!(!bucket.admit(&mut level, SECOND_NS * 8_000, 1));
-        assert!(bucket.admit(&mut level, SECOND_NS * 9_002, 1));
+        assert!(admit(&bucket, &mut level, SECOND_NS, 9_000));
+        assert!(!admit(&bucket, &mut level, SECOND_NS * 8_000, 1));
+        assert!(admit(&bucket, &mut level, SECOND_NS * 9_002, 1));
     }
 }

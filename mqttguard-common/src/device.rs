@@ -29,6 +29,10 @@ pub struct Policy {
     pub bytes: Bucket,
     /// New TCP connections a second.
     pub connections: Bucket,
+    /// UDP packets a second.
+    pub udp: Bucket,
+    /// Frames a second to more than one host: broadcast and multicast, whatever is in them.
+    pub broadcasts: Bucket,
 }
 
 /// Bits of [`Policy::flags`].
@@ -52,6 +56,10 @@ pub struct Levels {
     pub bytes: Level,
     /// Of [`Policy::connections`].
     pub connections: Level,
+    /// Of [`Policy::udp`].
+    pub udp: Level,
+    /// Of [`Policy::broadcasts`].
+    pub broadcasts: Level,
 }
 
 /// What was counted of one device, by [`crate::Reason`] as index.
@@ -89,9 +97,9 @@ pub struct Stranger {
 
 const _: () = {
     assert!(size_of::<MacKey>() == 8);
-    assert!(size_of::<Policy>() == 8 + 3 * 16);
-    assert!(size_of::<Levels>() == 3 * 8);
+    assert!(size_of::<Policy>() == 8 + 5 * 16);
+    assert!(size_of::<Levels>() == 5 * 8);
     assert!(size_of::<Counters>() == 2 * 8 * REASON_SLOTS);
     assert!(size_of::<Told>() == 2 * 8 * REASON_SLOTS);
-    assert!(size_of::<Stranger>() == 3 * 8 + 4 * 8 * REASON_SLOTS);
+    assert!(size_of::<Stranger>() == 5 * 8 + 4 * 8 * REASON_SLOTS);
 };

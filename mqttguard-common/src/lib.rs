@@ -8,13 +8,15 @@
 mod bucket;
 mod device;
 mod event;
+mod flow;
 mod mac;
 mod reason;
 mod rules;
 
-pub use bucket::{Bucket, Level};
+pub use bucket::{Bucket, Charge, Level};
 pub use device::{Counters, Levels, MacKey, Policy, Stranger, Told, policy_flags};
 pub use event::{EventRecord, event_flags};
+pub use flow::{Flow, FlowKey, flow_flags};
 pub use mac::{Mac, ParseMacError};
 pub use reason::{Reason, UnknownReason};
 pub use rules::{ExceptionRule, Exceptions, PortWord, Rules, V4_PREFIX, address_key, rule_flags};
@@ -22,7 +24,7 @@ pub use rules::{ExceptionRule, Exceptions, PortWord, Rules, V4_PREFIX, address_k
 /// Counts up whenever a type of this crate that lies in a map, or a map's size, changes. Maps
 /// are pinned under this number, since the kernel would hand a map of the old shape to a new
 /// program without complaint.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 
 /// The most devices the daemon can name to the kernel program.
 pub const MAX_DEVICES: u32 = 1024;
@@ -30,6 +32,14 @@ pub const MAX_DEVICES: u32 = 1024;
 /// The most MAC addresses the kernel program remembers that the daemon has not named. The least
 /// recently seen one makes room.
 pub const MAX_STRANGERS: u32 = 1024;
+
+/// New strangers that get an entry of their own, by interface and second. The others share one,
+/// and with it the limits of one stranger. An access point that comes up brings some dozens.
+pub const NEWCOMERS_PER_S: u64 = 100;
+
+/// Entries that strangers without their own share: an interface has the one at its index modulo
+/// this.
+pub const SHARED: u32 = 16;
 
 /// The most addresses of the router itself.
 pub const MAX_LOCAL: u32 = 256;
@@ -68,6 +78,6 @@ mod user {
     }
 
     plain!(
-        Counters, Exceptions, Levels, MacKey, Policy, PortWord, Rules, Stranger, Told
+        Counters, Exceptions, Flow, Level, Levels, MacKey, Policy, PortWord, Rules, Stranger, Told
     );
 }

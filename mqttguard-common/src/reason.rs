@@ -18,8 +18,8 @@ pub enum Reason {
     PlaintextLocal = 5,
     /// MQTT-SN over UDP.
     MqttSn = 6,
-    /// A first fragment too short to show its ports and the first bytes of what it says, or an
-    /// IPv6 header chain too long to find them.
+    /// A first fragment too short to show its ports and the first bytes of what it says, a later
+    /// one that reaches into them, or an IPv6 header chain too long to find them.
     TinyFragment = 7,
     /// The device is blocked by the owner.
     Blocked = 8,
@@ -31,6 +31,13 @@ pub enum Reason {
     FloodBytes = 11,
     /// More new TCP connections in a second than the device's limits allow.
     FloodConnections = 12,
+    /// The first bytes of a TCP stream in pieces that could hide an MQTT CONNECT: a segment too
+    /// short to tell, out of order, or reaching back before the start.
+    PlaintextSplit = 13,
+    /// More UDP packets in a second than the device's limits allow.
+    FloodUdp = 14,
+    /// More broadcasts and multicasts in a second than the device's limits allow.
+    FloodBroadcasts = 15,
 }
 
 /// The number stands for no [`Reason`].
@@ -42,7 +49,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All reasons, each at the index of its own number.
-    pub const ALL: [Reason; 13] = [
+    pub const ALL: [Reason; 16] = [
         Reason::Pass,
         Reason::Excepted,
         Reason::LocalPlaintext,
@@ -56,6 +63,9 @@ impl Reason {
         Reason::FloodPackets,
         Reason::FloodBytes,
         Reason::FloodConnections,
+        Reason::PlaintextSplit,
+        Reason::FloodUdp,
+        Reason::FloodBroadcasts,
     ];
 
     /// The stable name, as scripts see it.
@@ -74,6 +84,9 @@ impl Reason {
             Reason::FloodPackets => "flood-packets",
             Reason::FloodBytes => "flood-bytes",
             Reason::FloodConnections => "flood-connections",
+            Reason::PlaintextSplit => "plaintext-split",
+            Reason::FloodUdp => "flood-udp",
+            Reason::FloodBroadcasts => "flood-broadcasts",
         }
     }
 
@@ -90,7 +103,11 @@ impl Reason {
     pub const fn is_flood(self) -> bool {
         matches!(
             self,
-            Reason::FloodPackets | Reason::FloodBytes | Reason::FloodConnections
+            Reason::FloodPackets
+                | Reason::FloodBytes
+                | Reason::FloodConnections
+                | Reason::FloodUdp
+                | Reason::FloodBroadcasts
         )
     }
 
@@ -101,6 +118,7 @@ impl Reason {
             Reason::PlaintextPort
                 | Reason::PlaintextConnect
                 | Reason::PlaintextLocal
+                | Reason::PlaintextSplit
                 | Reason::MqttSn
         )
     }
@@ -127,6 +145,6 @@ mod tests {
             assert_eq!(usize::from(reason as u8), index);
             assert_eq!(Reason::try_from(reason as u8), Ok(reason));
         }
-        assert_eq!(Reason::try_from(13), Err(UnknownReason(13)));
+        assert_eq!(Reason::try_from(16), Err(UnknownReason(16)));
     }
 }

@@ -4,6 +4,8 @@ use mqttguard_common::{
     rule_flags,
 };
 
+use crate::bucket::admit;
+use crate::flow::{self, Place};
 use crate::frame::Frame;
 use crate::maps::{EXCEPTIONS, FRAMES, LOCAL, PORTS, PROCESSOR, RULES};
 use crate::mqtt::is_connect;
@@ -44,17 +46,21 @@ pub(crate) enum Verdict {
 /// Decides on one frame, counts it and tells the daemon if there is something to tell. The
 /// order of decisions, the first that applies is the reason:
 ///
-/// 1. What is not IP, behind up to two VLAN tags and PPPoE, passes.
+/// 1. What is not IP, behind up to two VLAN tags and PPPoE, passes, unless there is more than the
+///    limit of it to a group of hosts.
 /// 2. A blocked device's frames are dropped, except what it needs to keep its address, so that
 ///    it stays visible by it.
 /// 3. A quarantined device's MQTT is dropped: plaintext and TLS ports, a CONNECT on any port,
 ///    MQTT-SN, and whatever it sends to the broker's ports on the router.
-/// 4. Its token buckets: packets, bytes, new TCP connections.
+/// 4. Its token buckets: packets, bytes, broadcasts and multicasts, UDP packets, new TCP
+///    connections.
 /// 5. Plaintext MQTT, by TCP port or by a CONNECT, and MQTT-SN by UDP port: dropped unless the
-///    router's own plaintext listener takes it or an exception lets it out.
+///    router's own plaintext listener takes it or an exception lets it out. So are the pieces
+///    of a TCP stream's first bytes that could be put together to a CONNECT; see
+///    [`flow`](crate::flow).
 ///    An exception may also name the router, for a gateway of MQTT-SN there.
-/// 6. First fragments that hide their ports, or where a CONNECT would stand, are dropped; other
-///    fragments without ports pass.
+/// 6. First fragments that hide their ports, or where a CONNECT would stand, are dropped, as are
+///    later fragments of TCP that start so low that they could overwrite those; others pass.
 #[inline(always)]
 pub(crate) fn decide(frame: &Frame) -> Verdict {
     if let Some(seen) = FRAMES.get_ptr_mut(frame.ifindex % FRAME_SLOTS) {
@@ -73,13 +79,14 @@ fn try_decide(frame: &Frame) -> Option<Verdict> {
     let own = PROCESSOR.get_ptr_mut(0)?;
     let ethernet = frame.at::<Ethernet>(0)?;
     let packet = Packet::parse(frame, ethernet, own);
-    let mut subject = Subject::of(Mac(ethernet.source), rules)?;
-    if packet.is(Transport::None) {
+    let now_ns = now_ns(own);
+    let mut subject = Subject::of(frame, Mac(ethernet.source), rules, now_ns)?;
+    let group = ethernet.is_group();
+    if packet.is(Transport::None) && !group {
         subject.count(frame, Reason::Pass as usize);
         return Some(Verdict::Pass);
     }
-    let now_ns = now_ns(own);
-    let reason = judge(frame, &packet, &mut subject, rules, now_ns, own);
+    let reason = judge(frame, &packet, group, &mut subject, rules, now_ns, own);
     let reason = forget(own, reason as u64, REASON_SLOTS as u64 - 1) as usize;
     subject.count(frame, reason);
     if DROPS & 1 << reason == 0 {
@@ -111,32 +118,54 @@ const DROPS: u64 = {
 fn judge(
     frame: &Frame,
     packet: &Packet,
+    group: bool,
     subject: &mut Subject<'_>,
     rules: &Rules,
     now_ns: u64,
     own: *mut Processor,
 ) -> Reason {
     let policy = subject.policy;
+    let levels = &mut *subject.levels;
+    if packet.is(Transport::None) {
+        return match admit(
+            &policy.broadcasts,
+            &mut levels.broadcasts,
+            now_ns,
+            frame.packets,
+        ) {
+            true => Reason::Pass,
+            false => Reason::FloodBroadcasts,
+        };
+    }
     if policy.flags & policy_flags::BLOCKED != 0 && !is_dhcp(frame, packet) {
         return Reason::Blocked;
     }
     let quarantined = policy.flags & policy_flags::QUARANTINED != 0;
-    let mqtt = Mqtt::find(frame, packet, rules, quarantined);
+    let mqtt = Mqtt::find(frame, packet, rules, quarantined, own);
     let mqtt = Mqtt(forget(own, mqtt.0, u64::MAX));
     if quarantined && mqtt.has(Mqtt::PLAIN | Mqtt::OTHER | Mqtt::SN) {
         return Reason::Quarantined;
     }
-    let levels = &mut *subject.levels;
-    if !policy
-        .packets
-        .admit(&mut levels.packets, now_ns, frame.packets)
-    {
+    if !admit(&policy.packets, &mut levels.packets, now_ns, frame.packets) {
         return Reason::FloodPackets;
     }
-    if !policy.bytes.admit(&mut levels.bytes, now_ns, frame.bytes) {
+    if !admit(&policy.bytes, &mut levels.bytes, now_ns, frame.bytes) {
         return Reason::FloodBytes;
     }
-    if packet.opens() && !policy.connections.admit(&mut levels.connections, now_ns, 1) {
+    if group
+        && !admit(
+            &policy.broadcasts,
+            &mut levels.broadcasts,
+            now_ns,
+            frame.packets,
+        )
+    {
+        return Reason::FloodBroadcasts;
+    }
+    if packet.is(Transport::Udp) && !admit(&policy.udp, &mut levels.udp, now_ns, frame.packets) {
+        return Reason::FloodUdp;
+    }
+    if packet.opens() && !admit(&policy.connections, &mut levels.connections, now_ns, 1) {
         return Reason::FloodConnections;
     }
     if packet.is(Transport::Hidden) {
@@ -157,10 +186,15 @@ fn judge(
             Reason::MqttSn
         } else if mqtt.has(Mqtt::LISTED) {
             Reason::PlaintextPort
+        } else if mqtt.has(Mqtt::SPLIT) {
+            Reason::PlaintextSplit
         } else {
             Reason::PlaintextConnect
         }
     } else {
+        if mqtt.has(Mqtt::BEGINS | Mqtt::SHOWS) {
+            flow::remember(frame, packet, mqtt.has(Mqtt::SHOWS), now_ns);
+        }
         Reason::Pass
     }
 }
@@ -182,6 +216,12 @@ impl Mqtt {
     const SN: u64 = 16;
     /// To the router's plaintext listener.
     const LISTENER: u64 = 32;
+    /// Its first bytes come in pieces.
+    const SPLIT: u64 = 64;
+    /// To be remembered when it goes through: it opens a stream.
+    const BEGINS: u64 = 128;
+    /// Likewise: it shows that a stream is none of MQTT.
+    const SHOWS: u64 = 256;
 
     #[inline(always)]
     fn has(self, any: u64) -> bool {
@@ -189,7 +229,13 @@ impl Mqtt {
     }
 
     #[inline(always)]
-    fn find(frame: &Frame, packet: &Packet, rules: &Rules, quarantined: bool) -> Self {
+    fn find(
+        frame: &Frame,
+        packet: &Packet,
+        rules: &Rules,
+        quarantined: bool,
+        own: *mut Processor,
+    ) -> Self {
         let port = packet.port();
         if packet.is(Transport::Udp) && port == MQTT_SN {
             return Mqtt(Self::SN);
@@ -207,8 +253,8 @@ impl Mqtt {
         let mut found = 0;
         if word.plaintext & bit != 0 {
             found |= Self::PLAIN | Self::LISTED;
-        } else if looks && is_connect(frame, packet.payload(), packet.end()) {
-            found |= Self::PLAIN;
+        } else if looks {
+            found |= Self::look(frame, packet, own);
         }
         if port == MQTT_TLS {
             found |= Self::OTHER;
@@ -225,6 +271,24 @@ impl Mqtt {
             }
         }
         Mqtt(found)
+    }
+}
+
+impl Mqtt {
+    /// Looks for a CONNECT, whole or in pieces.
+    #[inline(always)]
+    fn look(frame: &Frame, packet: &Packet, own: *mut Processor) -> u64 {
+        let connect = is_connect(frame, packet.payload(), packet.end());
+        if forget(own, u64::from(connect), 1) != 0 {
+            return Self::PLAIN;
+        }
+        let begins = if packet.is_syn() { Self::BEGINS } else { 0 };
+        begins
+            | match flow::place(frame, packet, own) {
+                Place::Elsewhere => 0,
+                Place::Shows => Self::SHOWS,
+                Place::Splits => Self::PLAIN | Self::SPLIT,
+            }
     }
 }
 

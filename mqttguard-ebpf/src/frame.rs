@@ -96,4 +96,13 @@ impl Frame {
         // SAFETY: in bounds as just checked, aligned as promised, and any bytes are a `T`.
         Some(unsafe { &*(start as *const T) })
     }
+
+    /// The byte at `offset`, which is not the first of the frame.
+    #[inline(always)]
+    pub(crate) fn byte(&self, offset: usize) -> Option<u8> {
+        // Read together with the one before: the compiler turns "not beyond the end" into
+        // "before the end" for a single byte, which the verifier does not take for an answer.
+        let [_, byte] = *self.at::<[u8; 2]>(offset - 1)?;
+        Some(byte)
+    }
 }

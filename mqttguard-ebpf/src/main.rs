@@ -6,12 +6,15 @@
 //!
 //! It runs on kernels from 5.10 on, with or without BTF of their own: no CO-RE, no kfuncs, no
 //! perf event arrays. Everything is inlined into the two programs, because some 32-bit JIT
-//! compilers know neither calls between BPF functions nor atomic instructions, of which there
-//! are none either.
+//! compilers know no calls between BPF functions. Nor do some know atomic instructions: the
+//! daemon says by [`bucket`] whether this kernel's does, and the verifier removes them where not.
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 
+mod bucket;
 mod decide;
+mod flow;
 mod frame;
 mod maps;
 mod mqtt;

@@ -1,8 +1,8 @@
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use mqttguard_common::{
-    Counters, EVENT_BYTES, Exceptions, FRAME_SLOTS, Levels, MAX_DEVICES, MAX_LOCAL, MAX_PREFIXES,
-    MAX_STRANGERS, MacKey, Policy, PortWord, Rules, Stranger, Told,
+    Counters, EVENT_BYTES, Exceptions, FRAME_SLOTS, Flow, Level, Levels, MAX_DEVICES, MAX_LOCAL,
+    MAX_PREFIXES, MAX_STRANGERS, MacKey, Policy, PortWord, Rules, SHARED, Stranger, Told,
 };
 
 use crate::packet::Address;
@@ -17,8 +17,7 @@ pub(crate) static DEVICES: HashMap<MacKey, u32> = HashMap::with_max_entries(MAX_
 #[map]
 pub(crate) static POLICIES: Array<Policy> = Array::with_max_entries(MAX_DEVICES, 0);
 
-/// The bucket levels of known devices. Two processors that meet in a level may charge it once
-/// instead of twice; the worst case is a limit times the number of processors.
+/// The bucket levels of known devices, shared by all processors.
 #[map]
 pub(crate) static LEVELS: Array<Levels> = Array::with_max_entries(MAX_DEVICES, 0);
 
@@ -35,10 +34,14 @@ pub(crate) static TOLD: Array<Told> = Array::with_max_entries(MAX_DEVICES, 0);
 pub(crate) static STRANGERS: LruHashMap<MacKey, Stranger> =
     LruHashMap::with_max_entries(MAX_STRANGERS, 0);
 
-/// 0: a stranger that was never seen, to start new ones from. 1: shared by those for whom no
-/// room was found.
+/// 0: a stranger that was never seen, to start new ones from. Behind it, those shared by
+/// strangers without an entry of their own, by interface.
 #[map]
-pub(crate) static SPARE: Array<Stranger> = Array::with_max_entries(2, 0);
+pub(crate) static SPARE: Array<Stranger> = Array::with_max_entries(1 + SHARED, 0);
+
+/// The bucket of new strangers, by interface index modulo its length.
+#[map]
+pub(crate) static NEWCOMERS: Array<Level> = Array::with_max_entries(FRAME_SLOTS, 0);
 
 /// What holds for every device, one row.
 #[map]
@@ -69,3 +72,8 @@ pub(crate) static FRAMES: PerCpuArray<u64> = PerCpuArray::with_max_entries(FRAME
 /// What each processor keeps for itself, one row.
 #[map]
 pub(crate) static PROCESSOR: PerCpuArray<Processor> = PerCpuArray::with_max_entries(1, 0);
+
+/// The beginnings of TCP streams. An array, and not a map that evicts: finding a slot costs less
+/// than a tenth of a look-up in one, and what a flood can take away is the same.
+#[map]
+pub(crate) static FLOWS: Array<Flow> = Array::with_max_entries(Flow::SLOTS, 0);

@@ -1,3 +1,5 @@
+use mqttguard_common::FlowKey;
+
 use crate::frame::Frame;
 use crate::mqtt::HEAD;
 use crate::processor::{Processor, forget};
@@ -43,6 +45,16 @@ pub(crate) struct Ethernet {
     destination: [u16; 3],
     pub(crate) source: [u8; 6],
     ether_type: u16,
+}
+
+impl Ethernet {
+    /// To more than one host: broadcast or multicast (IEEE 802, 8.2: the lowest bit of the first
+    /// byte).
+    #[inline(always)]
+    pub(crate) fn is_group(&self) -> bool {
+        let [first, ..] = self.destination;
+        u16::from_be(first) & 0x0100 != 0
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -147,8 +159,9 @@ pub(crate) enum Transport {
     None = 0,
     Tcp = 1,
     Udp = 2,
-    /// A first fragment that leaves its ports or what it says first to the second, or a chain
-    /// of extension headers that is longer than any honest one: made to hide what is above IP.
+    /// Made to hide what is above IP: a first fragment that leaves its ports or what it says
+    /// first to others, a later one that reaches into them, or a chain of extension headers
+    /// that is longer than any honest one.
     Hidden = 3,
     /// Another protocol, a later fragment, or too damaged for any stack to accept.
     Other = 4,
@@ -158,6 +171,7 @@ pub(crate) enum Transport {
 const TRANSPORT: u64 = 0x7;
 const V6: u64 = 0x8;
 const OPENS: u64 = 0x10;
+const SYN: u64 = 0x20;
 const NETWORK_SHIFT: u32 = 8;
 /// Two VLAN tags and PPPoE behind Ethernet, and always even.
 const NETWORK: u64 = 0x1e;
@@ -167,7 +181,17 @@ const END_SHIFT: u32 = 32;
 const END: u64 = 0x1_ffff;
 
 /// The furthest that headers reach; what is behind is not looked at.
-const HEADERS: usize = 0x7000;
+pub(crate) const HEADERS: usize = 0x7000;
+
+/// As many bytes of what is fragmented belong to the first fragment alone: the longest TCP header
+/// and the head of a CONNECT, rounded up to where a fragment may start. Links carry more
+/// (RFC 791, 3.2: 68 bytes with a header of 20; in practice 576, and 1280 in IPv6), so that no
+/// honest fragment starts below. RFC 1858 and RFC 3128 have the idea, for the header alone;
+/// RFC 5722 and Linux forbid all overlaps, but other receivers do not.
+const FIRST: usize = 80;
+
+/// The limit of a packet that is not fragmented.
+const NO_LIMIT: usize = 0x7ffe;
 
 /// An IPv6 or IPv4-mapped address in network order.
 pub(crate) type Address = [u16; 8];
@@ -228,15 +252,16 @@ impl Packet {
         let packet = Self::new(network, network + length(header.total_length));
         let header_length = ((header.version_ihl & 0x0f) << 2) as usize;
         let fragment = u16::from_be(header.fragment);
-        if header.version_ihl >> 4 != 4
-            || header_length < size_of::<Ipv4>()
-            || fragment & 0x1fff != 0
-        {
+        if header.version_ihl >> 4 != 4 || header_length < size_of::<Ipv4>() {
             return Some(packet);
+        }
+        let place = (fragment & 0x1fff) << 3;
+        if place != 0 {
+            return Some(packet.later(header.protocol == IP_TCP, place));
         }
         let out_of_sight = fragment & 0x2000 != 0 || frame.is_partial;
         let offset = network + header_length;
-        Some(packet.with_transport(frame, header.protocol, offset, out_of_sight))
+        Some(packet.with_transport(frame, header.protocol, offset, out_of_sight, NO_LIMIT))
     }
 
     #[inline(always)]
@@ -250,6 +275,7 @@ impl Packet {
         }
         let mut next = header.next;
         let mut out_of_sight = frame.is_partial;
+        let mut limit = NO_LIMIT;
         for _ in 0..EXTENSIONS {
             if !is_extension(next) {
                 break;
@@ -264,9 +290,17 @@ impl Packet {
                 };
                 let place = u16::from_be(fragment.offset);
                 if place & 0xfff8 != 0 {
-                    return Some(packet);
+                    let next = extension.next;
+                    return Some(
+                        packet.later(next == IP_TCP || is_extension(next), place & 0xfff8),
+                    );
                 }
-                out_of_sight |= place & 1 != 0;
+                if place & 1 != 0 {
+                    out_of_sight = true;
+                    if limit == NO_LIMIT {
+                        limit = offset + size_of::<Fragment>() + FIRST;
+                    }
+                }
                 length = size_of::<Fragment>();
             } else if next == IP_AUTHENTICATION {
                 length = (extension.length as usize + 2) << 2;
@@ -275,16 +309,29 @@ impl Packet {
             // An even offset and a flag in its lowest bit.
             let known = forget(
                 own,
-                (offset + length) as u64 | u64::from(out_of_sight),
-                PAYLOAD,
+                (offset + length) as u64 | u64::from(out_of_sight) | (limit as u64) << 32,
+                PAYLOAD | PAYLOAD << 32,
             );
             out_of_sight = known & 1 != 0;
-            offset = (known & !1) as usize;
+            offset = (known & PAYLOAD & !1) as usize;
+            limit = (known >> 32) as usize;
         }
         if is_extension(next) {
             return Some(packet.with(Transport::Hidden));
         }
-        Some(packet.with_transport(frame, next, offset, out_of_sight))
+        Some(packet.with_transport(frame, next, offset, out_of_sight, limit))
+    }
+
+    /// A fragment that is not the first and starts at `place` of what was fragmented: it may
+    /// carry whatever it likes, unless it reaches into what the first one was judged by. Of
+    /// UDP that is its header alone, which no other fragment can reach.
+    #[inline(always)]
+    fn later(self, of_tcp: bool, place: u16) -> Self {
+        if of_tcp && (place as usize) < FIRST {
+            self.with(Transport::Hidden)
+        } else {
+            self
+        }
     }
 
     #[inline(always)]
@@ -294,6 +341,7 @@ impl Packet {
         protocol: u8,
         offset: usize,
         out_of_sight: bool,
+        limit: usize,
     ) -> Self {
         if offset > HEADERS {
             return self.with(Transport::Hidden);
@@ -303,7 +351,9 @@ impl Packet {
                 return self.cut(out_of_sight);
             };
             let payload = offset + ((header.data_offset >> 4) << 2) as usize;
-            if out_of_sight && self.header::<[u8; HEAD]>(frame, payload).is_none() {
+            if out_of_sight
+                && (payload + HEAD > limit || self.header::<[u8; HEAD]>(frame, payload).is_none())
+            {
                 return self.with(Transport::Hidden);
             }
             let mut packet = self.with(Transport::Tcp);
@@ -311,9 +361,17 @@ impl Packet {
             if header.flags & (TCP_SYN | TCP_ACK) == TCP_SYN {
                 packet.place |= OPENS;
             }
+            if header.flags & TCP_SYN != 0 {
+                packet.place |= SYN;
+            }
+            let [high, low] = header.sequence;
+            packet.ports = u64::from(u16::from_be(high)) << 48 | u64::from(u16::from_be(low)) << 32;
             packet.with_ports(header.source, header.destination)
         } else if protocol == IP_UDP {
             match self.header::<Udp>(frame, offset) {
+                Some(_) if out_of_sight && offset + size_of::<Udp>() > limit => {
+                    self.with(Transport::Hidden)
+                }
                 Some(header) => self
                     .with(Transport::Udp)
                     .with_ports(header.source, header.destination),
@@ -357,7 +415,9 @@ impl Packet {
     fn with_ports(self, source: u16, destination: u16) -> Self {
         Packet {
             place: self.place,
-            ports: u64::from(u16::from_be(source)) << 16 | u64::from(u16::from_be(destination)),
+            ports: self.ports
+                | u64::from(u16::from_be(source)) << 16
+                | u64::from(u16::from_be(destination)),
         }
     }
 
@@ -383,6 +443,38 @@ impl Packet {
     #[inline(always)]
     pub(crate) fn opens(&self) -> bool {
         self.place & OPENS != 0
+    }
+
+    /// A TCP segment that carries the number before its sender's first byte: SYN, whoever
+    /// opened the connection.
+    #[inline(always)]
+    pub(crate) fn is_syn(&self) -> bool {
+        self.place & SYN != 0
+    }
+
+    /// Sequence number of the first byte of its TCP payload.
+    #[inline(always)]
+    pub(crate) fn sequence(&self) -> u32 {
+        let number = (self.ports >> 32) as u32;
+        if self.is_syn() {
+            number.wrapping_add(1)
+        } else {
+            number
+        }
+    }
+
+    /// Where the beginning of its TCP stream is kept.
+    #[inline(always)]
+    pub(crate) fn flow(&self, frame: &Frame) -> Option<FlowKey> {
+        let network = (self.place >> NETWORK_SHIFT & NETWORK) as usize;
+        let (source, destination) = if self.is_v6() {
+            let header = frame.at::<Ipv6>(network)?;
+            (last(&header.source), last(&header.destination))
+        } else {
+            let header = frame.at::<Ipv4>(network)?;
+            (last(&header.source), last(&header.destination))
+        };
+        Some(FlowKey::new(source, destination, self.ports as u32))
     }
 
     /// Where the TCP payload starts.
@@ -420,6 +512,15 @@ impl Packet {
     #[inline(always)]
     pub(crate) fn destination(&self, frame: &Frame) -> Option<Address> {
         Some(self.addresses(frame)?.1)
+    }
+}
+
+/// The last four bytes of an address.
+#[inline(always)]
+fn last(address: &[u16]) -> u32 {
+    match address {
+        [.., high, low] => u32::from(u16::from_be(*high)) << 16 | u32::from(u16::from_be(*low)),
+        _ => 0,
     }
 }
 

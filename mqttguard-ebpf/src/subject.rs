@@ -1,12 +1,16 @@
 use aya_ebpf::bindings::BPF_NOEXIST;
 use mqttguard_common::{
-    Counters, EVENT_GAP_NS, EventRecord, Levels, Mac, MacKey, Policy, Rules, Stranger, Told,
-    event_flags,
+    Bucket, Counters, EVENT_GAP_NS, EventRecord, FRAME_SLOTS, Levels, Mac, MacKey, NEWCOMERS_PER_S,
+    Policy, Rules, SHARED, Stranger, Told, event_flags,
 };
 
+use crate::bucket::admit;
 use crate::frame::Frame;
-use crate::maps::{COUNTERS, DEVICES, EVENTS, LEVELS, POLICIES, SPARE, STRANGERS, TOLD};
+use crate::maps::{COUNTERS, DEVICES, EVENTS, LEVELS, NEWCOMERS, POLICIES, SPARE, STRANGERS, TOLD};
 use crate::packet::Packet;
+
+/// How fast strangers get entries of their own, on one interface.
+const NEWCOMERS_LIMIT: Bucket = Bucket::per_second(NEWCOMERS_PER_S);
 
 /// Whom a frame is from, and the rows kept of it.
 pub(crate) struct Subject<'a> {
@@ -23,7 +27,7 @@ pub(crate) struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// Looks the source MAC up. None cannot happen, but the verifier has to be told.
     #[inline(always)]
-    pub(crate) fn of(mac: Mac, rules: &'a Rules) -> Option<Self> {
+    pub(crate) fn of(frame: &Frame, mac: Mac, rules: &'a Rules, now_ns: u64) -> Option<Self> {
         let key = MacKey::new(mac);
         // SAFETY: read at once; a row that is given to another device meanwhile is as good.
         if let Some(&row) = unsafe { DEVICES.get(key) } {
@@ -41,7 +45,7 @@ impl<'a> Subject<'a> {
                 });
             }
         }
-        let stranger = Self::stranger(key)?;
+        let stranger = Self::stranger(frame, key, now_ns)?;
         // SAFETY: as above; an entry that is evicted meanwhile is not freed before the program
         // ends, at worst its next owner starts with a frame on its account.
         let stranger = unsafe { &mut *stranger };
@@ -56,15 +60,19 @@ impl<'a> Subject<'a> {
     }
 
     #[inline(always)]
-    fn stranger(key: MacKey) -> Option<*mut Stranger> {
+    fn stranger(frame: &Frame, key: MacKey, now_ns: u64) -> Option<*mut Stranger> {
         if let Some(stranger) = STRANGERS.get_ptr_mut(key) {
             return Some(stranger);
         }
-        let _ = STRANGERS.insert(key, SPARE.get(0)?, BPF_NOEXIST.into());
-        match STRANGERS.get_ptr_mut(key) {
-            Some(stranger) => Some(stranger),
-            None => SPARE.get_ptr_mut(1),
+        let newcomers = NEWCOMERS.get_ptr_mut(frame.ifindex % FRAME_SLOTS)?;
+        // SAFETY: rows of arrays stay where they are; shared as other levels are.
+        if admit(&NEWCOMERS_LIMIT, unsafe { &mut *newcomers }, now_ns, 1) {
+            let _ = STRANGERS.insert(key, SPARE.get(0)?, BPF_NOEXIST.into());
+            if let Some(stranger) = STRANGERS.get_ptr_mut(key) {
+                return Some(stranger);
+            }
         }
+        SPARE.get_ptr_mut(1 + frame.ifindex % SHARED)
     }
 
     /// Counts the frame under the number of its reason.

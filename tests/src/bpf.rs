@@ -13,16 +13,16 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aya::Ebpf;
-use aya::maps::{MapData, RingBuf};
+use aya::maps::{Array, MapData, RingBuf};
 use aya::programs::TcAttachType;
 use aya::programs::tc::qdisc_add_clsact;
 use mqttguard::config::{KernelLimits, Mode};
 use mqttguard::enforce::{DeviceCounters, Rules, Tables, object};
 use mqttguard::registry::{DevicePolicy, Standing};
-use mqttguard_common::{EventRecord, Mac, Reason};
+use mqttguard_common::{EventRecord, Flow, Mac, Reason};
 
 /// The two programs of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,7 @@ pub struct Kernel {
     /// Its rules, devices and counters.
     pub tables: Tables,
     events: RingBuf<MapData>,
+    streams: Array<MapData, Flow>,
 }
 
 /// Limits that no test meets by accident.
@@ -58,6 +59,8 @@ pub const WIDE: KernelLimits = KernelLimits {
     packets_per_s: 1_000_000,
     bytes_per_s: 10_000_000_000,
     connections_per_s: 1_000_000,
+    udp_per_s: 1_000_000,
+    broadcasts_per_s: 1_000_000,
 };
 
 /// Rules that catch everything: port 1883, CONNECT, MQTT-SN; no listener, no exceptions.
@@ -102,10 +105,12 @@ impl Kernel {
         let mut tables = Tables::take(&mut object).unwrap();
         tables.set_rules(rules).unwrap();
         let events = object.take_map("EVENTS").unwrap().try_into().unwrap();
+        let streams = object.take_map("FLOWS").unwrap().try_into().unwrap();
         Kernel {
             object,
             tables,
             events,
+            streams,
         }
     }
 
@@ -170,6 +175,49 @@ impl Kernel {
         self.run_as(Hook::Tc, frame, segments, 1).0
     }
 
+    /// Floods one program from a thread on each of `cpus` processors at once. Returns how long
+    /// it was from the first frame to the last.
+    ///
+    /// # Panics
+    ///
+    /// As [`Kernel::run`].
+    pub fn run_everywhere(
+        &mut self,
+        hook: Hook,
+        frame: &[u8],
+        cpus: usize,
+        time: Duration,
+    ) -> Duration {
+        let program = match hook {
+            Hook::Xdp => object::xdp(&mut self.object).unwrap().fd().unwrap().as_fd(),
+            Hook::Tc => object::tc(&mut self.object).unwrap().fd().unwrap().as_fd(),
+        };
+        let barrier = std::sync::Barrier::new(cpus);
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..cpus)
+                .map(|cpu| {
+                    let barrier = &barrier;
+                    scope.spawn(move || {
+                        pin_to(cpu);
+                        barrier.wait();
+                        let start = Instant::now();
+                        while start.elapsed() < time {
+                            test_run(program, frame, &mut [], 2_000).expect("BPF_PROG_TEST_RUN");
+                        }
+                        (start, Instant::now())
+                    })
+                })
+                .collect();
+            let times: Vec<_> = threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect();
+            let first = times.iter().map(|(start, _)| *start).min().unwrap();
+            let last = times.iter().map(|(_, end)| *end).max().unwrap();
+            last - first
+        })
+    }
+
     fn run_as(
         &mut self,
         hook: Hook,
@@ -227,6 +275,19 @@ impl Kernel {
         info.unwrap().verified_instruction_count().unwrap_or(0)
     }
 
+    /// Makes the kernel forget every TCP stream.
+    ///
+    /// # Panics
+    ///
+    /// If the map cannot be written.
+    pub fn forget_streams(&mut self) {
+        for slot in 0..Flow::SLOTS {
+            if self.streams.get(&slot, 0).unwrap().since != 0 {
+                self.streams.set(slot, Flow::default(), 0).unwrap();
+            }
+        }
+    }
+
     /// All that was told since the last call.
     pub fn events(&mut self) -> Vec<EventRecord> {
         let mut events = Vec::new();
@@ -257,6 +318,17 @@ pub fn require_root() {
         user == 0,
         "this test loads programs into the kernel and has to run as root, not as user {user}"
     );
+}
+
+/// Keeps this thread on one processor.
+fn pin_to(cpu: usize) {
+    // SAFETY: a set of bits, all of them clear, is valid; the calls read and write it alone.
+    let result = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(cpu, &mut set);
+        libc::sched_setaffinity(0, size_of_val(&set), &raw const set)
+    };
+    assert!(result == 0, "{}", io::Error::last_os_error());
 }
 
 /// Detaches a pinned link behind its owner's back (BPF_LINK_DETACH).

@@ -17,6 +17,8 @@ const UNLIMITED: KernelLimits = KernelLimits {
     packets_per_s: 0,
     bytes_per_s: 0,
     connections_per_s: 0,
+    udp_per_s: 0,
+    broadcasts_per_s: 0,
 };
 
 /// Source addresses of all frames: devices first, and some that nobody names.
@@ -86,6 +88,20 @@ pub struct Generator {
     /// What the rules of the moment speak of, which frames are drawn to.
     ports: Vec<u16>,
     router: Vec<IpAddr>,
+    /// TCP streams under way, of which a good part of the frames carry pieces.
+    streams: Vec<Stream>,
+}
+
+/// A TCP stream that somebody opens or has opened.
+struct Stream {
+    mac: Mac,
+    from: IpAddr,
+    to: IpAddr,
+    ports: (u16, u16),
+    /// Sequence number of its SYN.
+    number: u32,
+    /// Its first bytes.
+    bytes: Vec<u8>,
 }
 
 impl Generator {
@@ -99,6 +115,7 @@ impl Generator {
                 .collect(),
             ports: Vec::new(),
             router: Vec::new(),
+            streams: Vec::new(),
         }
     }
 
@@ -130,7 +147,12 @@ impl Generator {
                 (mac, policy)
             })
             .collect();
-        Model { rules, devices }
+        self.streams.clear();
+        Model {
+            rules,
+            devices,
+            streams: BTreeMap::new(),
+        }
     }
 
     fn rules(&mut self) -> Rules {
@@ -172,7 +194,10 @@ impl Generator {
 
     /// A frame of at least an Ethernet header.
     pub fn frame(&mut self) -> Vec<u8> {
-        let mut frame = self.whole();
+        let mut frame = match self.random.below(3) {
+            0 => self.piece(),
+            _ => self.whole(),
+        };
         let random = &mut self.random;
         if random.once_in(4) {
             for _ in 0..=random.below(3) {
@@ -189,6 +214,102 @@ impl Generator {
             frame.truncate(length);
         }
         frame
+    }
+
+    /// A segment of a stream: in order or out of order, once more, with other bytes than last
+    /// time, reaching back before the start, far behind it or before it.
+    fn piece(&mut self) -> Vec<u8> {
+        if self.streams.len() < 8 || self.random.once_in(12) {
+            self.open();
+        }
+        let random = &mut self.random;
+        let index = random.below(self.streams.len());
+        let stream = &mut self.streams[index];
+        if random.once_in(60) {
+            stream.number = random.word() as u32;
+        }
+        let (flags, at, payload): (u8, i64, Vec<u8>) = match random.below(8) {
+            0 | 1 => (random.one_of(&[0x02, 0x02, 0x12]), -1, Vec::new()),
+            2 => {
+                let keep = random.below(stream.bytes.len() + 1);
+                (0x02, -1, stream.bytes[..keep].to_vec())
+            }
+            3 => {
+                let before = random.one_of(&[1, 2, 5, 13, 300]);
+                let mut bytes = random.bytes(before);
+                let keep = random.below(stream.bytes.len() + 1);
+                bytes.extend(&stream.bytes[..keep]);
+                (0x10, -(before as i64), bytes)
+            }
+            4 => {
+                let far = random.one_of(&[14, 15, 1_000, 70_000, 1 << 31, -1, -14, -70_000]);
+                let keep = random.below(6).min(stream.bytes.len());
+                (0x10, far, stream.bytes[..keep].to_vec())
+            }
+            kind => {
+                let at = random.one_of(&[0, 0, 0, 1, 2, 3, 7, 12, 13, 14]);
+                let at = at.min(stream.bytes.len());
+                let length = random.one_of(&[1, 1, 2, 3, 9, 13, 14, 40]);
+                let end = (at + length).min(stream.bytes.len());
+                let mut bytes = stream.bytes[at..end].to_vec();
+                if kind == 5 && !bytes.is_empty() {
+                    let changed = random.below(bytes.len());
+                    bytes[changed] = random.byte();
+                }
+                (0x18, at as i64, bytes)
+            }
+        };
+        // Position -1 is that of the SYN.
+        let number = stream.number.wrapping_add((at + 1) as u32);
+        let mut body = Vec::with_capacity(40 + payload.len());
+        body.extend(stream.ports.0.to_be_bytes());
+        body.extend(stream.ports.1.to_be_bytes());
+        body.extend(number.to_be_bytes());
+        body.extend([0, 0, 0, 0, 5 << 4, flags, 0xff, 0xff, 0, 0, 0, 0]);
+        body.extend(payload);
+        let (mac, from, to) = (stream.mac, stream.from, stream.to);
+        let mut frame = Vec::with_capacity(128);
+        frame.extend(ROUTER.0);
+        frame.extend(mac.0);
+        if from.is_ipv4() {
+            frame.extend([0x08, 0x00, 0x45, 0]);
+            frame.extend(length(random, 20 + body.len()).to_be_bytes());
+            frame.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
+            frame.extend(v4_octets(from));
+            frame.extend(v4_octets(to));
+        } else {
+            frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
+            frame.extend(length(random, body.len()).to_be_bytes());
+            frame.extend([6, 64]);
+            frame.extend(v6_octets(from));
+            frame.extend(v6_octets(to));
+        }
+        frame.extend(body);
+        self.trailer(&mut frame);
+        frame
+    }
+
+    /// Begins another stream; the oldest of a few makes room.
+    fn open(&mut self) {
+        if self.streams.len() >= 24 {
+            self.streams.remove(0);
+        }
+        let v4 = self.random.once_in(2);
+        let (from, to) = (self.address(v4), self.address(v4));
+        let (from, to) = match (from, to) {
+            (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => (from, to),
+            _ => (self.addresses[1], self.addresses[2]),
+        };
+        let (port, bytes) = (self.port(), self.payload());
+        let random = &mut self.random;
+        self.streams.push(Stream {
+            mac: random.one_of(&MACS),
+            from,
+            to,
+            ports: (random.one_of(&[50_000, 50_001, 50_002]), port),
+            number: random.one_of(&[0, u32::MAX, u32::MAX - 5, 1 << 31, 77]),
+            bytes,
+        });
     }
 
     fn whole(&mut self) -> Vec<u8> {
@@ -271,8 +392,8 @@ impl Generator {
         let header = 20 + 4 * options;
         let fragment: u16 = match random.below(16) {
             0 => 0x2000,
-            1 => 0x2000 | random.one_of(&[1, 2, 185, 0x1fff]),
-            2 => random.one_of(&[1, 3, 0x1fff]),
+            1 => 0x2000 | random.one_of(&[1, 2, 9, 10, 185, 0x1fff]),
+            2 => random.one_of(&[1, 3, 9, 10, 0x1fff]),
             3 => 0x8000,
             _ => 0x4000,
         };
@@ -302,7 +423,7 @@ impl Generator {
             above.push(next);
             match kind {
                 44 => {
-                    let place = random.one_of(&[0u16, 0, 1, 1, 1, 6, 8, 9, 0xfff8]);
+                    let place = random.one_of(&[0u16, 0, 1, 1, 1, 6, 8, 9, 72, 73, 80, 0xfff8]);
                     above.push(random.byte());
                     above.extend(place.to_be_bytes());
                     above.extend([0, 0, 0, 7]);

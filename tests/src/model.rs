@@ -2,7 +2,8 @@
 //! possible: from the documentation of its `decide()` and the standards of the protocols, on
 //! slices instead of offsets, and from the daemon's words instead of the kernel's maps.
 //!
-//! Rates are not part of it: a frame is judged as if no limit were ever reached.
+//! Rates are not part of it: a frame is judged as if no limit were ever reached. Nor is time:
+//! what is remembered of a stream counts as fresh.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,12 +11,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use mqttguard::config::Mode;
 use mqttguard::enforce::Rules;
 use mqttguard::registry::{DevicePolicy, Standing};
-use mqttguard_common::{Mac, Reason};
+use mqttguard_common::{FlowKey, Mac, Reason};
 
 use crate::bpf::Verdict;
 
 /// The bytes of a CONNECT that have to be seen to know it: those of the shortest one there is.
 const CONNECT_HEAD: usize = 14;
+
+/// Below this, in units of 8 bytes, no later fragment of a TCP segment may start.
+const FIRST_UNITS: u16 = 10;
 
 /// The rules and the devices that the daemon has named.
 pub struct Model {
@@ -23,6 +27,30 @@ pub struct Model {
     pub rules: Rules,
     /// What each may do; all others are strangers in good standing.
     pub devices: BTreeMap<Mac, DevicePolicy>,
+    /// What is remembered of streams, by slot.
+    pub streams: BTreeMap<u32, Stream>,
+}
+
+/// What is remembered of a TCP stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Stream {
+    tag: u32,
+    /// Sequence number of its first byte.
+    start: u32,
+    /// Its first byte went through and began no CONNECT.
+    shown: bool,
+    /// No other stream was remembered here before.
+    sure: bool,
+}
+
+/// What a segment is to its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Elsewhere,
+    /// It shows that the stream begins with something else than a CONNECT.
+    Shows,
+    /// It may be a piece of one.
+    Splits,
 }
 
 /// What a frame says about itself above Ethernet.
@@ -41,8 +69,16 @@ pub struct Packet<'a> {
 pub enum Transport<'a> {
     /// A TCP segment.
     Tcp {
+        /// Source port.
+        from: u16,
         /// Destination port.
         port: u16,
+        /// Has the SYN flag.
+        syn: bool,
+        /// Sequence number of the first byte of the payload.
+        sequence: u32,
+        /// How long the payload is by the length that IP gives, if the frame has all of it.
+        claimed: usize,
         /// What is behind the header and its options.
         payload: &'a [u8],
     },
@@ -71,8 +107,11 @@ impl Packet<'_> {
 
 impl Model {
     /// The reason for a frame, and what is to become of it.
-    pub fn decide(&self, frame: &[u8]) -> (Reason, Verdict) {
-        let reason = self.reason(frame);
+    pub fn decide(&mut self, frame: &[u8]) -> (Reason, Verdict) {
+        let (reason, place) = self.reason(frame);
+        if let (Reason::Pass, Some(place), Some(packet)) = (reason, place, parse(frame)) {
+            self.remember(&packet, place);
+        }
         if reason.is_drop() && self.rules.mode == Mode::Enforce {
             (reason, Verdict::Drop)
         } else {
@@ -80,9 +119,10 @@ impl Model {
         }
     }
 
-    fn reason(&self, frame: &[u8]) -> Reason {
+    /// The reason, and the place in its stream of a segment that was looked at for it.
+    fn reason(&self, frame: &[u8]) -> (Reason, Option<Place>) {
         let Some(packet) = parse(frame) else {
-            return Reason::Pass;
+            return (Reason::Pass, None);
         };
         let mac = source_mac(frame);
         let (standing, may_use_listener) = match self.devices.get(&mac) {
@@ -90,17 +130,22 @@ impl Model {
             None => (Standing::Good, false),
         };
         match standing {
-            Standing::Blocked if !self.is_dhcp(&packet) => return Reason::Blocked,
-            Standing::Quarantined if self.is_any_mqtt(&packet) => return Reason::Quarantined,
+            Standing::Blocked if !self.is_dhcp(&packet) => return (Reason::Blocked, None),
+            Standing::Quarantined if self.is_any_mqtt(&packet) => {
+                return (Reason::Quarantined, None);
+            }
             _ => {}
         }
-        match packet.transport {
-            Transport::Tcp { port, payload } => {
+        let looks = self.rules.detect_connect || standing == Standing::Quarantined;
+        let place = looks.then(|| self.place(&packet));
+        let reason = match packet.transport {
+            Transport::Tcp { port, payload, .. } => {
                 let listed = self.rules.plaintext_ports.contains(&port);
                 let connect = self.rules.detect_connect && is_connect(payload);
                 let listener = self.is_listener(&packet);
                 // A quarantined device is looked at in any case, and none of its MQTT gets here.
-                if !(listed || connect || listener) {
+                let split = self.rules.detect_connect && place == Some(Place::Splits);
+                if !(listed || connect || split || listener) {
                     Reason::Pass
                 } else if listener && may_use_listener {
                     Reason::LocalPlaintext
@@ -110,8 +155,10 @@ impl Model {
                     Reason::Excepted
                 } else if listed {
                     Reason::PlaintextPort
-                } else {
+                } else if connect {
                     Reason::PlaintextConnect
+                } else {
+                    Reason::PlaintextSplit
                 }
             }
             Transport::Udp { port: 1883, .. } if self.rules.mqtt_sn => {
@@ -123,16 +170,105 @@ impl Model {
             }
             Transport::Hidden => Reason::TinyFragment,
             Transport::Udp { .. } | Transport::Other => Reason::Pass,
+        };
+        (reason, place)
+    }
+
+    /// Where a segment stands in its stream, told by what went through of it before.
+    fn place(&self, packet: &Packet<'_>) -> Place {
+        let Transport::Tcp {
+            syn,
+            sequence,
+            claimed,
+            payload,
+            ..
+        } = packet.transport
+        else {
+            return Place::Elsewhere;
+        };
+        if payload.is_empty() {
+            return Place::Elsewhere;
+        }
+        let begins = is_beginning(payload);
+        let held = if begins {
+            Place::Splits
+        } else {
+            Place::Elsewhere
+        };
+        if syn {
+            return if begins { Place::Splits } else { Place::Shows };
+        }
+        let Some(stream) = self.stream(packet) else {
+            return held;
+        };
+        let within = if stream.sure { Place::Elsewhere } else { held };
+        // The distance from the start, at most half of all numbers either way.
+        let offset = i64::from(sequence.wrapping_sub(stream.start) as i32);
+        match offset {
+            0 if begins => Place::Splits,
+            0 if stream.shown => Place::Elsewhere,
+            0 => Place::Shows,
+            1..14 if !stream.shown => Place::Splits,
+            i64::MIN..0 if -offset >= claimed as i64 => within,
+            i64::MIN..0 => {
+                let early = -offset as usize;
+                match payload.get(early..) {
+                    Some(rest) if !rest.is_empty() => {
+                        if is_connect(rest) || is_beginning(rest) {
+                            Place::Splits
+                        } else if stream.shown {
+                            Place::Elsewhere
+                        } else {
+                            Place::Shows
+                        }
+                    }
+                    _ if stream.shown => Place::Elsewhere,
+                    _ => Place::Splits,
+                }
+            }
+            _ => within,
+        }
+    }
+
+    fn stream(&self, packet: &Packet<'_>) -> Option<Stream> {
+        let key = key(packet)?;
+        let stream = self.streams.get(&key.slot).copied()?;
+        (stream.tag == key.tag).then_some(stream)
+    }
+
+    /// Remembers a segment that goes through.
+    fn remember(&mut self, packet: &Packet<'_>, place: Place) {
+        let (Transport::Tcp { syn, sequence, .. }, Some(key)) = (&packet.transport, key(packet))
+        else {
+            return;
+        };
+        let shows = place == Place::Shows;
+        let sure = !self.streams.contains_key(&key.slot);
+        match self.streams.get_mut(&key.slot) {
+            Some(stream) if stream.tag == key.tag && (!syn || stream.start == *sequence) => {
+                stream.shown |= shows;
+            }
+            _ if *syn => {
+                let stream = Stream {
+                    tag: key.tag,
+                    start: *sequence,
+                    shown: shows,
+                    sure,
+                };
+                self.streams.insert(key.slot, stream);
+            }
+            _ => {}
         }
     }
 
     /// What a device in quarantine may not send, however open the rules are to others.
     fn is_any_mqtt(&self, packet: &Packet<'_>) -> bool {
         match packet.transport {
-            Transport::Tcp { port, payload } => {
+            Transport::Tcp { port, payload, .. } => {
                 port == 8883
                     || self.rules.plaintext_ports.contains(&port)
                     || is_connect(payload)
+                    || self.place(packet) == Place::Splits
                     || self.is_listener(packet)
                     || (self.rules.broker_ports.contains(&port)
                         && self.is_router(packet.destination))
@@ -225,6 +361,14 @@ fn cut(bytes: &[u8], length: usize, field: u16) -> &[u8] {
     }
 }
 
+/// The length that such a field says.
+fn claimed(field: u16) -> usize {
+    match field {
+        0 => 65_536,
+        _ => field.into(),
+    }
+}
+
 /// RFC 791, 3.1.
 fn parse_v4(bytes: &[u8]) -> Option<Packet<'_>> {
     let header = bytes.get(..20)?;
@@ -237,11 +381,17 @@ fn parse_v4(bytes: &[u8]) -> Option<Packet<'_>> {
     let flags = word(header, 6)?;
     let (more_fragments, offset) = (flags & 0x2000 != 0, flags & 0x1fff);
     let header_length = usize::from(header[0] & 0x0f) * 4;
-    let transport = if header[0] >> 4 != 4 || header_length < 20 || offset != 0 {
+    let transport = if header[0] >> 4 != 4 || header_length < 20 {
         Transport::Other
+    } else if offset != 0 {
+        match header[9] {
+            6 if offset < FIRST_UNITS => Transport::Hidden,
+            _ => Transport::Other,
+        }
     } else {
         let body = packet.get(header_length..).unwrap_or_default();
-        parse_transport(header[9], body, more_fragments)
+        let claimed = claimed(total).saturating_sub(header_length);
+        parse_transport(header[9], body, claimed, more_fragments, usize::MAX)
     };
     Some(Packet {
         source: address(12),
@@ -262,7 +412,7 @@ fn parse_v6(bytes: &[u8]) -> Option<Packet<'_>> {
     let transport = if header[0] >> 4 != 6 {
         Transport::Other
     } else {
-        parse_extensions(header[6], body)
+        parse_extensions(header[6], body, claimed(payload))
     };
     Some(Packet {
         source: address(8),
@@ -272,9 +422,11 @@ fn parse_v6(bytes: &[u8]) -> Option<Packet<'_>> {
 }
 
 /// Follows a chain of up to six extension headers.
-fn parse_extensions(mut next: u8, mut body: &[u8]) -> Transport<'_> {
+fn parse_extensions(mut next: u8, mut body: &[u8], mut claimed: usize) -> Transport<'_> {
     let mut more_fragments = false;
     let mut seen = 0;
+    // How much of the body belongs to the first fragment alone.
+    let mut own = usize::MAX;
     // IANA's list of extension headers without those that encrypt or are experiments.
     while matches!(next, 0 | 43 | 44 | 51 | 60 | 135 | 139 | 140) {
         seen += 1;
@@ -290,10 +442,21 @@ fn parse_extensions(mut next: u8, mut body: &[u8]) -> Transport<'_> {
                 let Some(header) = body.get(..8) else {
                     return missing(more_fragments);
                 };
-                if u16::from_be_bytes([header[2], header[3]]) >> 3 != 0 {
-                    return Transport::Other;
+                let offset = u16::from_be_bytes([header[2], header[3]]) >> 3;
+                if offset != 0 {
+                    return match following {
+                        6 | 0 | 43 | 44 | 51 | 60 | 135 | 139 | 140 if offset < FIRST_UNITS => {
+                            Transport::Hidden
+                        }
+                        _ => Transport::Other,
+                    };
                 }
-                more_fragments |= header[3] & 1 != 0;
+                if header[3] & 1 != 0 {
+                    more_fragments = true;
+                    if own == usize::MAX {
+                        own = 8 + 8 * usize::from(FIRST_UNITS);
+                    }
+                }
                 8
             }
             // RFC 4302, 2.2: in words of 4 bytes, minus 2.
@@ -303,22 +466,39 @@ fn parse_extensions(mut next: u8, mut body: &[u8]) -> Transport<'_> {
         };
         next = following;
         body = body.get(length..).unwrap_or_default();
+        claimed = claimed.saturating_sub(length);
+        if own != usize::MAX {
+            own = own.saturating_sub(length);
+        }
     }
-    parse_transport(next, body, more_fragments)
+    parse_transport(next, body, claimed, more_fragments, own)
 }
 
-fn parse_transport(protocol: u8, body: &[u8], more_fragments: bool) -> Transport<'_> {
+fn parse_transport(
+    protocol: u8,
+    body: &[u8],
+    claimed: usize,
+    more_fragments: bool,
+    own: usize,
+) -> Transport<'_> {
     match protocol {
         // RFC 9293, 3.1.
         6 => match body.get(..20) {
             Some(header) => {
-                let payload = usize::from(header[12] >> 4) * 4;
-                let payload = body.get(payload..).unwrap_or_default();
-                if more_fragments && payload.len() < CONNECT_HEAD {
+                let length = usize::from(header[12] >> 4) * 4;
+                let payload = body.get(length..).unwrap_or_default();
+                if more_fragments && (payload.len() < CONNECT_HEAD || length + CONNECT_HEAD > own) {
                     return Transport::Hidden;
                 }
+                let syn = header[13] & 0x02 != 0;
+                let number = u32::from_be_bytes(header[4..8].try_into().unwrap());
                 Transport::Tcp {
+                    from: u16::from_be_bytes([header[0], header[1]]),
                     port: u16::from_be_bytes([header[2], header[3]]),
+                    syn,
+                    // A SYN takes a number of its own.
+                    sequence: number.wrapping_add(u32::from(syn)),
+                    claimed: claimed.saturating_sub(length),
                     payload,
                 }
             }
@@ -326,6 +506,7 @@ fn parse_transport(protocol: u8, body: &[u8], more_fragments: bool) -> Transport
         },
         // RFC 768.
         17 => match body.get(..8) {
+            Some(_) if more_fragments && own < 8 => Transport::Hidden,
             Some(header) => Transport::Udp {
                 from: u16::from_be_bytes([header[0], header[1]]),
                 port: u16::from_be_bytes([header[2], header[3]]),
@@ -373,4 +554,48 @@ fn is_connect(payload: &[u8]) -> bool {
     });
     // Name, level, flags, keep-alive and an empty client identifier take 12 bytes.
     named && remaining >= 12
+}
+
+/// Whether a payload is too short to know a CONNECT, and as far as it goes the same as one.
+fn is_beginning(payload: &[u8]) -> bool {
+    if payload.len() >= CONNECT_HEAD || payload.first() != Some(&0x10) {
+        return false;
+    }
+    let mut remaining = 0;
+    for digit in 1..=4 {
+        let Some(&byte) = payload.get(digit) else {
+            return true;
+        };
+        remaining += u32::from(byte & 0x7f) << (7 * (digit - 1));
+        if byte & 0x80 == 0 {
+            let body = &payload[digit + 1..];
+            return remaining >= 12
+                && [(&b"\0\x04MQTT"[..], &[4, 5][..]), (b"\0\x06MQIsdp", &[3])]
+                    .iter()
+                    .any(|(name, levels)| {
+                        let common = body.len().min(name.len());
+                        body[..common] == name[..common]
+                            && body
+                                .get(name.len())
+                                .is_none_or(|level| levels.contains(&(level & 0x7f)))
+                    });
+        }
+    }
+    false
+}
+
+/// What a stream is known by: its ports and the last four bytes of its addresses.
+fn key(packet: &Packet<'_>) -> Option<FlowKey> {
+    let Transport::Tcp { from, port, .. } = packet.transport else {
+        return None;
+    };
+    let last = |address: IpAddr| match address {
+        IpAddr::V4(v4) => v4.to_bits(),
+        IpAddr::V6(v6) => v6.to_bits() as u32,
+    };
+    Some(FlowKey::new(
+        last(packet.source),
+        last(packet.destination),
+        u32::from(from) << 16 | u32::from(port),
+    ))
 }

@@ -163,6 +163,8 @@ fn buckets_are_what_they_are_called() {
             packets_per_s: random.one_of(&[0, 1, 7, 500, 5_000, 200_000]),
             bytes_per_s: random.one_of(&[0, 1_000, 100_000, 5_000_000, 1_000_000_000]),
             connections_per_s: random.one_of(&[0, 1, 50, 3_000]),
+            udp_per_s: 1_000_000,
+            broadcasts_per_s: 1_000_000,
         };
         kernel
             .tables

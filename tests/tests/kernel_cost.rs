@@ -24,6 +24,8 @@ fn cost_of_a_frame() {
             packets_per_s: 0,
             bytes_per_s: 0,
             connections_per_s: 0,
+            udp_per_s: 0,
+            broadcasts_per_s: 0,
         },
         ..GOOD
     };
@@ -39,6 +41,8 @@ fn cost_of_a_frame() {
             packets_per_s: 500_000_000,
             bytes_per_s: 1 << 40,
             connections_per_s: 500_000_000,
+            udp_per_s: 1_000_000,
+            broadcasts_per_s: 1_000_000,
         },
         ..GOOD
     };

@@ -171,7 +171,6 @@ fn what_only_resembles_a_connect_passes() {
         close.push(connect(name, level, 10));
     }
     close.push([&[0x10, 0xff, 0xff, 0xff, 0xff][..], &good[2..]].concat());
-    close.push(good[..13].to_vec());
     close.push([&[0][..], &good].concat());
     close.push(CLIENT_HELLO.to_vec());
     close.push([&CLIENT_HELLO[..5], &good].concat());
@@ -254,7 +253,7 @@ fn fragments_cannot_hide_ports() {
     udp.body.truncate(4);
     kernel.expect(&udp.bytes(), Reason::TinyFragment);
 
-    for offset in [1, 2, 185, 0x1fff] {
+    for offset in [10, 11, 185, 0x1fff] {
         let mut later = Frame::tcp(DEVICE, cloud(), 1883, SYN, &[]);
         later.fragment = more | offset;
         kernel.expect(&later.bytes(), Reason::Pass);

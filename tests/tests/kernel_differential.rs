@@ -103,6 +103,7 @@ impl Run {
 
     fn govern(&mut self, model: Model) {
         self.model = model;
+        self.kernel.forget_streams();
         self.kernel.tables.set_rules(&self.model.rules).unwrap();
         self.tell_devices();
     }
@@ -115,17 +116,20 @@ impl Run {
 
     /// Runs a frame through both hooks and reads what they counted of its sender.
     fn judge(&mut self, frame: &[u8]) -> Result<(), String> {
-        let (reason, verdict) = self.model.decide(frame);
-        *self.judged.entry(reason).or_default() += 1;
         let mut expected = self
             .counted
             .get(&source_mac(frame))
             .copied()
             .unwrap_or_default();
+        // The second hook meets what the first has left behind.
+        let mut reasons = Vec::new();
         for hook in HOOKS {
             if hook == Hook::Tc && !has_buffer(frame) {
                 continue;
             }
+            let (reason, verdict) = self.model.decide(frame);
+            *self.judged.entry(reason).or_default() += 1;
+            reasons.push(reason);
             let found = self.kernel.run(hook, frame);
             if found != verdict {
                 return Err(format!(
@@ -146,18 +150,18 @@ impl Run {
         if counters == expected {
             return Ok(());
         }
-        let counted: Vec<&str> = Reason::ALL
-            .into_iter()
-            .filter(|&other| {
-                let index = other as usize;
-                let added = u64::from(other == reason);
-                counters.frames[index] + added > expected.frames[index]
-            })
-            .map(Reason::name)
+        let difference = |reason: &Reason| {
+            let index = *reason as usize;
+            counters.frames[index] as i64 - expected.frames[index] as i64
+        };
+        let counted: Vec<(&str, i64)> = Reason::ALL
+            .iter()
+            .filter(|&reason| difference(reason) != 0)
+            .map(|reason| (reason.name(), difference(reason)))
             .collect();
+        let said: Vec<&str> = reasons.into_iter().map(Reason::name).collect();
         Err(format!(
-            "counted under {counted:?}, the model says {}",
-            reason.name()
+            "the model says {said:?}, the counters differ by {counted:?}"
         ))
     }
 }

@@ -207,3 +207,57 @@ fn dhcp_ports_in_the_other_family() {
         kernel.expect(&frame.bytes(), Reason::Blocked);
     }
 }
+
+/// RFC 1858, 3.2, and RFC 3128: a second fragment at the offset of the first one's TCP flags or
+/// payload, for a receiver that lets the later copy overwrite the earlier.
+#[test]
+fn a_second_fragment_over_the_first() {
+    let mut kernel = kernel();
+    for units in 1..=12u16 {
+        let reason = match units {
+            1..10 => Reason::TinyFragment,
+            _ => Reason::Pass,
+        };
+        for more in [0, MORE] {
+            let mut frame = Frame::tcp(DEVICE, clouds()[0], 443, ACK, &[0; 64]);
+            frame.fragment = units | more;
+            kernel.expect(&frame.bytes(), reason);
+            // Other protocols say nothing there that decides.
+            frame.protocol = 17;
+            kernel.expect(&frame.bytes(), Reason::Pass);
+        }
+        for more in [0, 1] {
+            let [high, low] = (units << 3 | more).to_be_bytes();
+            let mut frame = Frame::tcp(DEVICE, cloud6(), 443, ACK, &[0; 64]);
+            frame.extensions = vec![(44, vec![0, 0, high, low, 0, 0, 0, 7])];
+            kernel.expect(&frame.bytes(), reason);
+            // Of what was fragmented, options came first.
+            frame.protocol = 60;
+            kernel.expect(&frame.bytes(), reason);
+            frame.protocol = 17;
+            kernel.expect(&frame.bytes(), Reason::Pass);
+        }
+    }
+}
+
+/// Options push the TCP header to where a second fragment may start.
+#[test]
+fn headers_deep_in_the_first_fragment() {
+    let mut kernel = kernel();
+    for (bytes, reason) in [
+        (8, Reason::PlaintextConnect),
+        (32, Reason::PlaintextConnect),
+        (40, Reason::TinyFragment),
+        (160, Reason::TinyFragment),
+    ] {
+        // 32 bytes of TCP header and 14 of CONNECT.
+        let mut frame = Frame::tcp(DEVICE, cloud6(), 443, ACK, &connect("MQTT", 4, 40));
+        frame.extensions = vec![first(), (60, vec![0; bytes])];
+        kernel.expect(&frame.bytes(), reason);
+        // Not if nothing follows, or the options are no part of what was fragmented.
+        frame.extensions = vec![(44, vec![0; 8]), (60, vec![0; bytes])];
+        kernel.expect(&frame.bytes(), Reason::PlaintextConnect);
+        frame.extensions = vec![(60, vec![0; bytes]), first()];
+        kernel.expect(&frame.bytes(), Reason::PlaintextConnect);
+    }
+}

@@ -195,16 +195,132 @@ fn made_up_addresses_cannot_push_out_known_devices() {
         kernel.run(Hook::Xdp, &own);
     }
     let before = kernel.counters(DEVICE);
+    // A stranger that was there before.
+    let guest = Mac([0x02, 0xc1, 0x1e, 0, 0, 9]);
+    let greeting = Frame::tcp(guest, cloud(), 443, ACK, &[]).bytes();
+    kernel.run(Hook::Tc, &greeting);
     let mut rolling = Frame::tcp(STRANGER, cloud(), 1883, SYN, &[]).bytes();
-    for index in 0..20_000u32 {
+    let start = Instant::now();
+    for index in 0..1_000_000u32 {
+        rolling[6..8].copy_from_slice(&[0x06, 1]);
         rolling[8..12].copy_from_slice(&index.to_be_bytes());
         // Nor does a new address get past the rules.
         assert_eq!(kernel.run(Hook::Xdp, &rolling), Verdict::Drop);
     }
+    let took = start.elapsed().as_secs_f64();
     assert_eq!(kernel.counters(DEVICE), before);
     let all = kernel.tables.counters().unwrap();
     assert!(all.len() as u32 <= MAX_STRANGERS + 1, "{}", all.len());
-    assert!(all.len() > 100, "{}", all.len());
+    let most = 100.0 * (1.0 + took) + 3.0;
+    assert!((all.len() as f64) <= most, "{} in {took} s", all.len());
+    println!(
+        "{} of a million addresses were remembered in {took:.1} s",
+        all.len() - 2
+    );
+    if most < f64::from(MAX_STRANGERS / 2) {
+        assert_eq!(
+            kernel.frames(guest, Reason::Pass),
+            1,
+            "the guest was pushed out"
+        );
+    }
+    // What was told of them is what was told of a few.
+    let events = kernel.events().len() as f64;
+    assert!(events <= most + took + 2.0, "{events} events");
+}
+
+/// Those who share an entry share its limits, too.
+#[test]
+fn a_flood_from_made_up_addresses_is_held_to_the_limits_of_one() {
+    let mut kernel = Kernel::load(&Rules {
+        stranger_limits: KernelLimits {
+            packets_per_s: 50,
+            ..WIDE
+        },
+        ..rules()
+    });
+    let mut rolling = Frame::tcp(STRANGER, cloud(), 443, ACK, &[]).bytes();
+    let start = Instant::now();
+    let mut passed = 0;
+    for index in 0..200_000u32 {
+        rolling[8..12].copy_from_slice(&index.to_be_bytes());
+        if kernel.run(Hook::Xdp, &rolling) == Verdict::Pass {
+            passed += 1;
+        }
+    }
+    // One frame each of those who get an entry, and the rest of what one may send.
+    let seconds = 1.0 + start.elapsed().as_secs_f64();
+    assert!(
+        f64::from(passed) <= 150.0 * seconds + 5.0,
+        "{passed} in {seconds} s"
+    );
+}
+
+#[test]
+fn udp_and_broadcasts_have_limits_of_their_own() {
+    let limits = KernelLimits {
+        udp_per_s: 40,
+        broadcasts_per_s: 30,
+        ..WIDE
+    };
+    let udp = Frame::udp(DEVICE, cloud(), 1, 53, &[0; 20]).bytes();
+    let tcp = Frame::tcp(DEVICE, cloud(), 443, ACK, &[0; 20]).bytes();
+    let mut discovery =
+        Frame::udp(DEVICE, "224.0.0.251".parse().unwrap(), 1, 5353, &[0; 20]).bytes();
+    discovery[..6].copy_from_slice(&[0x01, 0, 0x5e, 0, 0, 0xfb]);
+    let mut arp = tcp.clone();
+    arp[..6].fill(0xff);
+    arp[12..14].copy_from_slice(&[0x08, 0x06]);
+    let mut answer = arp.clone();
+    answer[0] = 0x02;
+    for hook in HOOKS {
+        for (frame, reason, rate) in [
+            (&udp, Reason::FloodUdp, 40.0),
+            (&discovery, Reason::FloodBroadcasts, 30.0),
+            (&arp, Reason::FloodBroadcasts, 30.0),
+        ] {
+            let mut kernel = Kernel::load(&rules());
+            kernel.tables.set_device(DEVICE, &limited(limits)).unwrap();
+            let (passed, took) = flood(&mut kernel, hook, frame, Duration::from_millis(1200));
+            assert_near(passed, rate * (1.0 + took));
+            assert!(kernel.frames(DEVICE, reason) > 100);
+            // What is neither is not held.
+            for frame in [&tcp, &answer] {
+                assert_eq!(kernel.run(hook, frame), Verdict::Pass);
+            }
+        }
+    }
+}
+
+/// A device whose frames come in on all processors at once.
+#[test]
+fn limits_hold_on_several_processors() {
+    let cpus = std::thread::available_parallelism().unwrap().get();
+    let frame = Frame::tcp(DEVICE, cloud(), 443, ACK, &[0x17; 64]).bytes();
+    for rate in [100, 10_000, 200_000] {
+        let mut kernel = Kernel::load(&rules());
+        let limits = KernelLimits {
+            packets_per_s: rate,
+            ..WIDE
+        };
+        kernel.tables.set_device(DEVICE, &limited(limits)).unwrap();
+        let time = Duration::from_millis(2_500);
+        let took = kernel.run_everywhere(Hook::Xdp, &frame, cpus, time);
+        let seconds = 1.0 + took.as_secs_f64();
+        let passed = kernel.frames(DEVICE, Reason::Pass) as f64;
+        let dropped = kernel.frames(DEVICE, Reason::FloodPackets);
+        let expected = f64::from(rate) * seconds;
+        println!(
+            "{rate}/s on {cpus} processors: {passed} passed of {expected:.0}, {dropped} dropped"
+        );
+        // A frame for each processor may meet the last room there is.
+        let slack = expected * 0.05 + cpus as f64;
+        assert!(dropped > 1_000, "no flood: {dropped}");
+        assert!(
+            (passed - expected).abs() <= slack,
+            "{passed} passed, expected {expected}"
+        );
+    }
 }
 
 #[test]
@@ -280,8 +396,10 @@ fn events_tell_who_what_and_how_often() {
 fn a_full_ring_loses_no_count() {
     let mut kernel = Kernel::load(&rules());
     let mut frame = Frame::tcp(STRANGER, cloud(), 1883, SYN, &[]).bytes();
-    for index in 0..5_000u32 {
+    for index in 0..1_024u32 {
         frame[8..12].copy_from_slice(&index.to_be_bytes());
+        let mac = Mac(frame[6..12].try_into().unwrap());
+        kernel.tables.set_device(mac, &GOOD).unwrap();
         assert_eq!(kernel.run(Hook::Xdp, &frame), Verdict::Drop);
     }
     // 64 KiB of 64 bytes each, headers included.

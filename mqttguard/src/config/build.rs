@@ -212,6 +212,8 @@ fn limits(place: &Place, errors: &mut ConfigError) -> Option<Limits> {
             packets_per_s: KERNEL_PACKETS.one(raw)?,
             bytes_per_s: KERNEL_BYTES.one(raw)?.into(),
             connections_per_s: KERNEL_CONNECTIONS.one(raw)?,
+            udp_per_s: KERNEL_UDP.one(raw)?,
+            broadcasts_per_s: KERNEL_BROADCASTS.one(raw)?,
         },
         broker: mqttguard_broker::Limits {
             packet_size,

@@ -316,6 +316,10 @@ pub struct KernelLimits {
     pub bytes_per_s: u64,
     /// New TCP connections a second.
     pub connections_per_s: u32,
+    /// UDP packets a second.
+    pub udp_per_s: u32,
+    /// Broadcast and multicast frames a second.
+    pub broadcasts_per_s: u32,
 }
 
 /// An `exception` section: plaintext MQTT that may leave.

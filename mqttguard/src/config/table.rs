@@ -221,6 +221,8 @@ pub(super) static LIMITS: Section = Section {
         &KERNEL_PACKETS,
         &KERNEL_BYTES,
         &KERNEL_CONNECTIONS,
+        &KERNEL_UDP,
+        &KERNEL_BROADCASTS,
         &PACKET_SIZE,
         &MESSAGES,
         &BYTES,
@@ -242,7 +244,7 @@ pub(super) static LIMITS: Section = Section {
 };
 
 options! {
-    // These three hold for every phone, laptop and television too, so they stand above what an
+    // These hold for every phone, laptop and television too, so they stand above what an
     // honest host does and below what a flood does. A copy to another host at 2.5 Gbit/s is
     // 203,000 full frames and 310 MB a second; a flood of smallest frames on a link of 1 Gbit/s
     // is 1,488,000. Browsers and file sharing open some 100 connections a second at their
@@ -257,6 +259,15 @@ options! {
     KERNEL_CONNECTIONS: Number = one "kernel_connections_per_s"
         Number { min: 1, max: 1_000_000, of: "connections a second" }, Absent::Is("500"),
         "New TCP connections a second.";
+    // A file share over UDP fills a link as one over TCP does.
+    KERNEL_UDP: Number = one "kernel_udp_per_s"
+        Number { min: 1, max: 10_000_000, of: "packets a second" }, Absent::Is("250000"),
+        "UDP packets a second that the device may send.";
+    // Everybody has to listen to these, over Wi-Fi at the lowest rate. A television channel by
+    // multicast is some 1,500 a second, discovery a few dozens at its worst.
+    KERNEL_BROADCASTS: Number = one "kernel_broadcasts_per_s"
+        Number { min: 1, max: 1_000_000, of: "frames a second" }, Absent::Is("5000"),
+        "Broadcast and multicast frames a second that the device may send, ARP included.";
     PACKET_SIZE: Size = one "packet_size" Size { min: 512, max: 16 << 20, per: "" },
         Absent::Is("64k"), "The largest MQTT packet. Cameras that send pictures need `2M`.";
     MESSAGES: Number = one "messages_per_s"

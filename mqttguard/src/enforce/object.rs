@@ -24,7 +24,7 @@ pub const XDP: &str = "mqttguard_xdp";
 pub const TC: &str = "mqttguard_tc";
 
 /// Every map of the object; what a predecessor has to leave for a successor.
-const MAPS: [&str; 14] = [
+const MAPS: [&str; 16] = [
     "DEVICES",
     "POLICIES",
     "LEVELS",
@@ -39,7 +39,17 @@ const MAPS: [&str; 14] = [
     "EVENTS",
     "FRAMES",
     "PROCESSOR",
+    "FLOWS",
+    "NEWCOMERS",
 ];
+
+/// Whether this kernel's JIT compiler can add to a 64-bit word in one step: those of 64-bit
+/// processors can, and of 32-bit MIPS; that of 32-bit ARM refuses the whole program.
+const HAS_ATOMICS: bool = cfg!(any(
+    target_pointer_width = "64",
+    target_arch = "mips",
+    target_arch = "mips32r6"
+));
 
 /// Creates the object's maps, or takes those over that are pinned in `maps_dir`, and loads both
 /// programs. Without `maps_dir` nothing is pinned.
@@ -53,6 +63,8 @@ const MAPS: [&str; 14] = [
 pub fn load(object: &[u8], maps_dir: Option<&Path>) -> Result<Ebpf, EnforceError> {
     let mut loader = EbpfLoader::new();
     loader.btf(None);
+    let atomics = u8::from(HAS_ATOMICS);
+    loader.override_global("ATOMICS", &atomics, true);
     if let Some(dir) = maps_dir {
         for map in MAPS {
             loader.map_pin_path(map, dir.join(map));

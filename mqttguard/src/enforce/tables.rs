@@ -312,6 +312,8 @@ fn policy(flags: u64, limits: &KernelLimits) -> Policy {
         packets: Bucket::per_second(limits.packets_per_s.into()),
         bytes: Bucket::per_second(limits.bytes_per_s),
         connections: Bucket::per_second(limits.connections_per_s.into()),
+        udp: Bucket::per_second(limits.udp_per_s.into()),
+        broadcasts: Bucket::per_second(limits.broadcasts_per_s.into()),
     }
 }
 

@@ -176,6 +176,9 @@ fn frame_sentence(
     let did = match reason {
         Reason::PlaintextPort => format!("tried to send unencrypted MQTT{to}"),
         Reason::PlaintextConnect => format!("tried to send unencrypted MQTT{to}, an unusual port"),
+        Reason::PlaintextSplit => {
+            format!("sent the first bytes of a connection in pieces that could hide MQTT{to}")
+        }
         Reason::PlaintextLocal => {
             format!("tried to speak unencrypted MQTT to the router{to}, which it may not")
         }
@@ -185,6 +188,10 @@ fn frame_sentence(
         Reason::Quarantined => format!("is in quarantine and tried to speak MQTT{to}"),
         Reason::FloodPackets => format!("sends more packets a second than it may{to}"),
         Reason::FloodBytes => format!("sends more bytes a second than it may{to}"),
+        Reason::FloodUdp => format!("sends more UDP packets a second than it may{to}"),
+        Reason::FloodBroadcasts => {
+            format!("sends more broadcasts and multicasts a second than it may{to}")
+        }
         Reason::FloodConnections => format!("opens more connections a second than it may{to}"),
         Reason::Pass | Reason::Excepted | Reason::LocalPlaintext => format!("passed{to}"),
     };
