@@ -116,3 +116,30 @@ fn a_full_disk_is_told_and_stops_nobody() {
     guard.stop().unwrap();
     drop(disk);
 }
+
+/// Its users are out of sight for a while: what waits for them is not theirs to lose.
+#[test]
+fn a_registry_that_cannot_be_read_costs_nobody_a_session() {
+    let (lab, mut guard) = guarded(&["lamp"]);
+    let credential = enrol(&guard, "lamp");
+    let client = || lab.device(0).client(&credential);
+    drop(client().lasting("reader").subscribe("lamp/#", 1).unwrap());
+    assert!(client().publish("lamp/1", "one", 1).unwrap().succeeded());
+    guard.kill().unwrap();
+    let file = guard.files().data.join("registry.json");
+    let stored = std::fs::read(&file).unwrap();
+    std::fs::write(&file, "{").unwrap();
+    let _ = std::fs::remove_file(guard.files().data.join("registry.json.old"));
+    back(&lab, &mut guard);
+    assert!(!client().publish("lamp/2", "two", 1).unwrap().succeeded());
+    guard.kill().unwrap();
+    std::fs::write(&file, stored).unwrap();
+    back(&lab, &mut guard);
+    let session = client().lasting("reader");
+    let found = session
+        .subscribe("lamp/none", 1)
+        .unwrap()
+        .finish()
+        .unwrap();
+    assert_eq!(found, ["lamp/1 one"]);
+}

@@ -39,7 +39,9 @@ pub(super) struct Broker {
 }
 
 impl Broker {
-    /// Starts it. `addresses` are the router's own.
+    /// Starts it. `addresses` are the router's own. Without a directory, because the registry
+    /// cannot be read, nobody gets in, and the journal is left as it is: its sessions belong to
+    /// users who are only out of sight.
     ///
     /// # Errors
     ///
@@ -47,7 +49,7 @@ impl Broker {
     pub(super) fn start(
         settings: &Settings,
         addresses: &[IpAddr],
-        directory: Directory,
+        directory: Option<Directory>,
         events: Outlet<BrokerEvent>,
     ) -> Result<Broker, String> {
         if !settings.main.enabled {
@@ -64,9 +66,9 @@ impl Broker {
             bounds: broker::Bounds::default(),
             tls: serving.follow(&pki, &settings.listeners),
             sys_interval: settings.main.sys_interval,
-            directory: Arc::new(directory),
+            journal: directory.is_some().then(|| place(settings)),
+            directory: Arc::new(directory.unwrap_or_default()),
             logins: Arc::new(logins(settings)?),
-            journal: Some(place(settings)),
             resolve: Box::new(|address| discovery::neighbour_mac(address).unwrap_or_default()),
             events,
         })

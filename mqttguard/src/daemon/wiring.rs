@@ -121,7 +121,8 @@ impl Daemon {
         instruct(&mut guard, &registry, &effects);
 
         let events = outlet(&inbox, Input::Broker);
-        let broker = Broker::start(&settings, guard.addresses(), registry.directory(), events);
+        let directory = unreadable.is_none().then(|| registry.directory());
+        let broker = Broker::start(&settings, guard.addresses(), directory, events);
         if let Err(error) = &broker {
             log::error!("broker: {error}");
         }
@@ -256,12 +257,8 @@ impl Daemon {
 
     fn start_broker(&self, settings: &Settings) -> Result<Broker, String> {
         let events = outlet(&self.inbox, Input::Broker);
-        Broker::start(
-            settings,
-            self.guard.addresses(),
-            self.registry.directory(),
-            events,
-        )
+        let directory = self.unreadable.is_none().then(|| self.registry.directory());
+        Broker::start(settings, self.guard.addresses(), directory, events)
     }
 
     /// A source of sightings spoke.
