@@ -23,16 +23,16 @@ pub use view::SessionView;
 
 use std::collections::VecDeque;
 
-pub(crate) use memory::ALLOCATION;
 pub use memory::Pressure;
 
 use crate::bound::Met;
 use crate::codec::Malformed;
 use crate::connection::{Connection, State};
+use crate::delivery::Delivery;
 use crate::identity::Identities;
 use crate::journal::Journal;
 use crate::message::Gauge;
-use crate::outbound::{Delivery, Held};
+use crate::outbound::Held;
 use crate::reason::Reason;
 use crate::retained::Retained;
 use crate::session::Sessions;

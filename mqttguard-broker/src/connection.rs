@@ -1,9 +1,8 @@
 use std::sync::Arc;
 
-use crate::broker::ALLOCATION;
 use crate::bucket::Bucket;
 use crate::codec::publish::Alias;
-use crate::message::Hold;
+use crate::message::{ALLOCATION, Hold};
 use crate::session::Will;
 use crate::{ConnId, Limits, OverRate, Time, Version};
 

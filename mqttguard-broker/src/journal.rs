@@ -71,9 +71,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use crate::Time;
+use crate::delivery::Delivery;
 use crate::message::Message;
-use crate::outbound::Delivery;
-use crate::session::{Kept, Session};
 use record::{Body, Record, Reference};
 
 /// A frame of so many bytes is closed before the next operation.
@@ -99,6 +98,15 @@ pub struct Boot {
     pub id: [u8; 16],
     /// What the caller adds to the machine's clock to make the core's [`Time`], in milliseconds.
     pub offset_ms: i64,
+}
+
+/// What the journal has of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kept {
+    No,
+    /// Its will: the rest ends with its connection.
+    Will,
+    Whole,
 }
 
 /// Where a snapshot stands.
@@ -221,10 +229,10 @@ impl Journal {
         }
     }
 
-    /// The journal as this session writes to it.
-    pub(crate) fn of(&mut self, session: &Session) -> Log<'_> {
+    /// The journal as the session of this serial writes to it.
+    pub(crate) fn of(&mut self, kept: Kept, session: u64) -> Log<'_> {
         Log {
-            session: (session.kept == Kept::Whole).then_some(session.serial),
+            session: (kept == Kept::Whole).then_some(session),
             journal: self,
         }
     }

@@ -23,7 +23,7 @@
 //! - `topic`: names and filters, what matches and what covers what.
 //! - `subscriptions`, `retained`: who wants what, and what is kept for those who will.
 //! - `message`: a message, once in memory however many wait for it.
-//! - `outbound`: the queues and the window of one session.
+//! - `delivery`, `outbound`: a message on its way to one session; the queues and the window of one session.
 //! - `session`, `connection`, `identity`: what outlives what: a connection serves a session, a
 //!   session belongs to an identity, and quotas are counted there.
 //! - `journal`, `restore`: what outlives a crash, to bytes and back.
@@ -53,6 +53,7 @@ mod broker;
 mod bucket;
 mod codec;
 mod connection;
+mod delivery;
 mod identity;
 mod journal;
 mod message;

@@ -7,6 +7,8 @@ use crate::codec::QoS;
 use crate::codec::publish::Content;
 use crate::journal::record::Body;
 
+/// What an allocation costs besides its bytes, about.
+pub(crate) const ALLOCATION: usize = 16;
 /// What a message costs besides its bytes: its own fields and the allocator's.
 const OVERHEAD: usize = 96;
 

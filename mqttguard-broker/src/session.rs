@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use hashbrown::HashTable;
 
-use crate::broker::ALLOCATION;
 use crate::bucket::Bucket;
 use crate::codec::QoS;
-use crate::message::Message;
+use crate::journal::Kept;
+use crate::message::{ALLOCATION, Message};
 use crate::outbound::{Outbound, Room};
 use crate::retained::Cursor;
 use crate::slots::Slots;
@@ -56,15 +56,6 @@ pub(crate) struct Session {
     weight: u64,
     /// The message that is just being routed, and the session's place among its targets.
     pub(crate) route: (u32, u32),
-}
-
-/// What the journal has of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
-    No,
-    /// Its will: the rest ends with its connection.
-    Will,
-    Whole,
 }
 
 /// The grants again, if they deny anything: a delivery to somebody without exceptions does not

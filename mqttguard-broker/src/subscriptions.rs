@@ -8,8 +8,8 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 
-use crate::broker::ALLOCATION;
 use crate::codec::subscribe::Options;
+use crate::message::ALLOCATION;
 use crate::slots::Slots;
 use crate::topic;
 

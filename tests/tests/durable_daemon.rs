@@ -136,10 +136,6 @@ fn a_registry_that_cannot_be_read_costs_nobody_a_session() {
     std::fs::write(&file, stored).unwrap();
     back(&lab, &mut guard);
     let session = client().lasting("reader");
-    let found = session
-        .subscribe("lamp/none", 1)
-        .unwrap()
-        .finish()
-        .unwrap();
+    let found = session.subscribe("lamp/none", 1).unwrap().finish().unwrap();
     assert_eq!(found, ["lamp/1 one"]);
 }

@@ -2,8 +2,9 @@
 
 use super::Broker;
 use crate::Time;
+use crate::delivery::Delivery;
 use crate::journal::record::Record;
-use crate::outbound::{Delivery, InFlight};
+use crate::outbound::InFlight;
 use crate::session::Session;
 
 impl Broker {

@@ -346,7 +346,7 @@ impl Broker {
             ack::PUBACK => {
                 let acked = found.out.puback(id, &mut self.held);
                 if acked == Acked::Yes {
-                    self.journal.of(found).acked(id);
+                    self.journal.of(found.kept, found.serial).acked(id);
                 }
                 acked
             }
@@ -354,7 +354,7 @@ impl Broker {
                 let failed = ack.reason.is_error();
                 let acked = found.out.pubrec(id, failed, &mut self.held);
                 if acked == Acked::Yes {
-                    let mut log = self.journal.of(found);
+                    let mut log = self.journal.of(found.kept, found.serial);
                     if failed {
                         log.acked(id)
                     } else {
@@ -372,7 +372,7 @@ impl Broker {
                 let acked = match found.unreleased.binary_search(&id) {
                     Ok(place) => {
                         found.unreleased.remove(place);
-                        self.journal.of(found).forgotten(id);
+                        self.journal.of(found.kept, found.serial).forgotten(id);
                         Acked::Yes
                     }
                     Err(_) => Acked::Unknown,
@@ -388,7 +388,7 @@ impl Broker {
             _ => {
                 let acked = found.out.pubcomp(id, &mut self.held);
                 if acked == Acked::Yes {
-                    self.journal.of(found).acked(id);
+                    self.journal.of(found.kept, found.serial).acked(id);
                 }
                 acked
             }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::Broker;
+use crate::journal::Kept;
 use crate::journal::record::{Body, Record};
 use crate::journal::{Boot, Clock, Journal};
 use crate::message::Message;
 use crate::outbound::InFlight;
 use crate::retained::Source;
-use crate::session::{Kept, Session, Will};
+use crate::session::{Session, Will};
 use crate::subscriptions::Subscriptions;
 
 /// Sessions and retained messages looked at in one turn of a snapshot.
@@ -226,7 +227,7 @@ fn write_session<'a>(
             });
         }
     }
-    let mut log = journal.of(session);
+    let mut log = journal.of(session.kept, session.serial);
     for &packet_id in &session.unreleased {
         log.received(packet_id);
     }

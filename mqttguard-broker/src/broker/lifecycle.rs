@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::{Broker, ConnId};
 use crate::codec::{QoS, control};
 use crate::connection::State;
-use crate::outbound::Delivery;
+use crate::delivery::Delivery;
 use crate::reason::Reason;
 use crate::timers::Timer;
 use crate::{NoticeKind, Time, Version};
@@ -92,7 +92,7 @@ impl Broker {
             self.end_session(now, index);
             return;
         }
-        let mut log = self.journal.of(session);
+        let mut log = self.journal.of(session.kept, session.serial);
         // QoS 0 is not kept for a client that is away.
         session
             .replays
@@ -154,7 +154,7 @@ impl Broker {
             return;
         };
         let identity = session.identity;
-        let mut log = self.journal.of(session);
+        let mut log = self.journal.of(session.kept, session.serial);
         let shared = session.out.take_shared(true, &mut self.held, &mut log);
         session.out.clear(&mut self.held);
         self.timers

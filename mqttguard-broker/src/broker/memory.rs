@@ -13,10 +13,19 @@
 
 use super::Broker;
 use crate::connection::Connection;
-use crate::outbound::Delivery;
+use crate::delivery::Delivery;
+use crate::message::ALLOCATION;
 use crate::reason::Reason;
 use crate::timers::Timer;
 use crate::{ConnId, Notice, NoticeKind, Time};
+
+/// In percent of the budget: where each level begins, and below what it ends.
+const HIGH: (u64, u64) = (80, 75);
+const CRITICAL: (u64, u64) = (95, 90);
+/// While memory is short it is looked at this often, besides when it is asked for.
+const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
+/// A smaller queue is not what fills the memory, and may be full in a moment of honest work.
+const SMALL_QUEUE: usize = 16 * 1024;
 
 /// How short memory is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,16 +38,6 @@ pub enum Pressure {
     /// 95 % or more, until it is below 90 %.
     Critical,
 }
-
-/// In percent of the budget: where each level begins, and below what it ends.
-const HIGH: (u64, u64) = (80, 75);
-const CRITICAL: (u64, u64) = (95, 90);
-/// While memory is short it is looked at this often, besides when it is asked for.
-const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
-/// A smaller queue is not what fills the memory, and may be full in a moment of honest work.
-const SMALL_QUEUE: usize = 16 * 1024;
-/// What an allocation costs besides its bytes, about.
-pub(crate) const ALLOCATION: usize = 16;
 
 impl Broker {
     /// Bytes held: messages, queues, sessions, subscriptions, connections and their buffers.

@@ -132,7 +132,9 @@ impl Broker {
             && let Some(session) = self.sessions.get_mut(index)
         {
             session.unreleased.insert(place, packet_id);
-            self.journal.of(session).received(packet_id);
+            self.journal
+                .of(session.kept, session.serial)
+                .received(packet_id);
         }
         self.acknowledge_publish(slot, qos, packet_id, reason);
         Ok(())

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::Broker;
 use crate::Time;
 use crate::codec::QoS;
+use crate::delivery::{Delivery, Ids};
 use crate::message::Message;
-use crate::outbound::{Delivery, Ids};
 use crate::session::Sessions;
 use crate::subscriptions::{Match, Subscriber, Subscriptions};
 
@@ -187,7 +187,9 @@ impl Broker {
             } else if let Some(session) = self.sessions.get_mut(index) {
                 let share = delivery.share();
                 let share = share.and_then(|share| self.subscriptions.share_filter(share));
-                self.journal.of(session).queued(&delivery, share.as_deref());
+                self.journal
+                    .of(session.kept, session.serial)
+                    .queued(&delivery, share.as_deref());
                 session.out.put_back(delivery, &mut self.held);
             }
         }
@@ -206,11 +208,11 @@ impl Broker {
         let mut pushed = session.out.push(delivery, room, &mut self.held);
         if let Err((_, back)) = pushed {
             // Room may be taken by what nobody wants any more.
-            let mut log = self.journal.of(session);
+            let mut log = self.journal.of(session.kept, session.serial);
             session.out.expire(now, &mut self.held, &mut log);
             pushed = session.out.push(back, room, &mut self.held);
         }
-        let mut log = self.journal.of(session);
+        let mut log = self.journal.of(session.kept, session.serial);
         if assured
             && pushed.is_ok()
             && log.is_on()

@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use super::{Broker, Fault, Pressure};
 use crate::codec::subscribe::{self, Options, RetainHandling};
+use crate::journal::Kept;
 use crate::journal::record::Record;
 use crate::reason::Reason;
 use crate::retained::Cursor;
-use crate::session::{Kept, Replay};
+use crate::session::Replay;
 use crate::subscriptions::{Key, Subscriber};
 use crate::{Access, Time, topic};
 
@@ -210,7 +211,7 @@ impl Broker {
             self.drop_subscription(index, key);
         }
         if let Some(session) = self.sessions.get_mut(index) {
-            let mut log = self.journal.of(session);
+            let mut log = self.journal.of(session.kept, session.serial);
             session.out.retain(&mut self.held, &mut log, |delivery| {
                 grants.may_read(delivery.message.topic())
             });

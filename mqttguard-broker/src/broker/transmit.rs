@@ -6,8 +6,9 @@ use crate::codec::QoS;
 use crate::codec::ack::{self, Ack};
 use crate::codec::publish::{self, Outgoing};
 use crate::connection::Connection;
+use crate::delivery::{Delivery, Ids};
 use crate::journal::Journal;
-use crate::outbound::{Again, Delivery, Held, Ids};
+use crate::outbound::{Again, Held};
 use crate::reason::Reason;
 use crate::retained::{Retained, Step};
 use crate::session::Session;
@@ -144,7 +145,7 @@ impl Pump<'_> {
                 Replayed::Later => return Sent::Later,
                 Replayed::None => {}
             }
-            let mut log = self.journal.of(self.session);
+            let mut log = self.journal.of(self.session.kept, self.session.serial);
             let out_queue = &mut self.session.out;
             let Some((id, delivery)) = out_queue.next(self.now, maximum, self.held, &mut log)
             else {
@@ -183,7 +184,9 @@ impl Pump<'_> {
             // MQTT-3.1.2-25: as if it had been sent.
             self.dropped += 1;
             if packet_id != 0 {
-                self.journal.of(self.session).acked(packet_id);
+                self.journal
+                    .of(self.session.kept, self.session.serial)
+                    .acked(packet_id);
             }
             self.session.out.discard(packet_id, self.held);
             if let (Some(alias), Some(aliases)) = (alias, &mut self.connection.aliases) {
@@ -265,7 +268,9 @@ impl Pump<'_> {
                 QoS::AtMostOnce => 0,
                 _ => {
                     let id = self.session.out.launch(delivery.clone(), self.held);
-                    self.journal.of(self.session).in_flight(&delivery, id, None);
+                    self.journal
+                        .of(self.session.kept, self.session.serial)
+                        .in_flight(&delivery, id, None);
                     id
                 }
             };

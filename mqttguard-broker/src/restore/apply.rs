@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::Restore;
 use super::image::{Image, RetainedImage};
+use crate::delivery::{Delivery, Ids, Named};
 use crate::journal::record::{Record, Reference};
 use crate::message::Message;
-use crate::outbound::{Delivery, Held, Ids, Named};
+use crate::outbound::Held;
 use crate::session::{Will, WillMessage};
 
 impl Restore {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::{Outcome, Restore};
 use crate::broker::{Broker, Config};
 use crate::codec::subscribe::Options;
+use crate::journal::Kept;
 use crate::message::Message;
 use crate::outbound::Outbound;
 use crate::retained::Source;
-use crate::session::{Kept, Session, Will};
+use crate::session::{Session, Will};
 use crate::subscriptions::Subscriber;
 use crate::{Grants, Limits, Time};
 
