@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::Time;
 use crate::codec::QoS;
-use crate::codec::publish::Content;
+use crate::codec::content::Content;
 use crate::journal::record::Body;
 
 /// What an allocation costs besides its bytes, about.

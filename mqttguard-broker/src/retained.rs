@@ -256,7 +256,7 @@ fn literal_prefix(filter: &str) -> &str {
 mod tests {
     use super::*;
     use crate::codec::QoS;
-    use crate::codec::publish::Content;
+    use crate::codec::content::Content;
     use crate::message::Gauge;
 
     #[test]

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use super::{Broker, Fault, Pressure};
 use crate::codec::ack::{self, Ack};
-use crate::codec::publish::{self, Content, Publish};
+use crate::codec::content::Content;
+use crate::codec::publish::{self, Publish};
 use crate::codec::{Malformed, QoS};
 use crate::connection::{ALIAS_BYTES, ALIASES, Aliases, Connection, TooMany};
 use crate::message::Message;

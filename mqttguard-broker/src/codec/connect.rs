@@ -1,7 +1,7 @@
 //! CONNECT and CONNACK (MQTT 5 sections 3.1 and 3.2).
 
+use super::content::Content;
 use super::properties::{self, Properties, Property};
-use super::publish::Content;
 use super::reader::Reader;
 use super::{Decoded, Malformed, QoS, writer};
 use crate::Version;

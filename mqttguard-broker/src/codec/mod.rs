@@ -5,6 +5,7 @@
 
 pub(crate) mod ack;
 pub(crate) mod connect;
+pub(crate) mod content;
 pub(crate) mod control;
 pub(crate) mod fixed;
 pub(crate) mod properties;

@@ -1,6 +1,7 @@
 //! What may be done with any bytes at all.
 
 use super::plan::{self, Setup};
+use crate::codec::content::Content;
 use crate::codec::publish::{Alias, Outgoing};
 use crate::codec::{ack, connect, control, fixed, publish, reader::Reader, subscribe};
 use crate::message::{Gauge, Message};
@@ -90,7 +91,7 @@ fn publish_again(version: Version, body: &[u8], flags: (bool, crate::codec::QoS,
     assert_eq!(second.content.topic, topic);
     assert_eq!(second.content.expiry_s, first.content.expiry_s);
     assert_eq!(second.content.payload, first.content.payload);
-    let forwarded = |content: &publish::Content<'_>| {
+    let forwarded = |content: &Content<'_>| {
         let mut out = Vec::new();
         content.forward_properties(&mut out);
         out
