@@ -13,12 +13,16 @@ pub const DAEMON_VARIABLE: &str = "MQTTGUARD_DAEMON";
 /// profile `fast`.
 pub const OPEN_BROKER_VARIABLE: &str = "MQTTGUARD_OPEN_BROKER";
 
+/// What cargo leaves in a target directory.
+const MARKS: [&str; 2] = ["CACHEDIR.TAG", ".rustc_info.json"];
+
 /// Cargo's target directory: where this very program was built.
 pub fn target_dir() -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
     program
         .ancestors()
-        .find(|dir| dir.join("CACHEDIR.TAG").is_file())
+        // The first is missing where cargo did not make the directory itself.
+        .find(|dir| MARKS.iter().any(|mark| dir.join(mark).is_file()))
         .map(PathBuf::from)
         .with_context(|| format!("{} is in no cargo target directory", program.display()))
 }
@@ -44,11 +48,16 @@ pub fn system(name: &str) -> Result<PathBuf> {
 
 /// Like [`system`], None when the program is missing.
 pub fn find_system(name: &str) -> Option<PathBuf> {
+    let mut found = search_path().into_iter().map(|dir| dir.join(name));
+    found.find(|path| path.is_file())
+}
+
+/// PATH, and where Debian puts programs: a user's PATH lacks sbin there.
+pub fn search_path() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
         .chain(["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(PathBuf::from))
-        .map(|dir| dir.join(name))
-        .find(|path| path.is_file())
+        .collect()
 }
 
 /// The daemon's executable, built first if need be, once a process.

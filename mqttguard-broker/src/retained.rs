@@ -181,7 +181,7 @@ impl Retained {
         });
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn sizes(&self) -> impl Iterator<Item = usize> {
         self.messages.keys().map(|message| message.0.size())
     }

@@ -19,9 +19,9 @@ pub(crate) struct Client {
     install: fn(&Path) -> Result<()>,
 }
 
-/// paho-mqtt, in an environment of its own.
-pub(crate) const PAHO: Client = Client {
-    name: "paho",
+/// paho-mqtt, and scramp for SCRAM, in an environment of their own.
+pub(crate) const PYTHON: Client = Client {
+    name: "python",
     files: &["requirements.txt"],
     install: |directory| {
         must(Command::new("python3").args(["-m", "venv"]).arg(directory))?;

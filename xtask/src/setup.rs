@@ -128,6 +128,14 @@ pub(crate) const HOUSE: &[Need] = &[
         name: "nats-server",
         package: "nats-server",
     },
+    Need::Program {
+        name: "busybox",
+        package: "busybox",
+    },
+    Need::Program {
+        name: "openssl",
+        package: "openssl",
+    },
     Need::Crate(Tool::plain("ubusd", "0.5.0")),
     Need::Crate(Tool::plain("ubus-client", "0.5.0")),
 ];
@@ -143,7 +151,7 @@ pub(crate) const CLIENTS: &[Need] = &[
         name: "npm",
         package: "npm",
     },
-    Need::Client(clients::PAHO),
+    Need::Client(clients::PYTHON),
     Need::Client(clients::MQTT_JS),
     Need::Client(clients::RUMQTTC),
 ];

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check, as continuous integration runs it.
 
+use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,12 @@ const UNITS: [&str; 5] = [
     "mqttguard-bench",
     "xtask",
 ];
-/// The crates whose tests make namespaces.
-const HOUSES: [&str; 2] = ["mqttguard-lab", "mqttguard-tests"];
+/// The crates of the end-to-end tests.
+const END_TO_END: [&str; 2] = ["mqttguard-lab", "mqttguard-tests"];
+/// Where their tests are.
+const TEST_DIRECTORIES: [&str; 2] = ["lab/tests", "tests/tests"];
+/// Those that need neither root nor the machine for themselves: brokers on loopback.
+const LOOPBACK: [&str; 5] = ["bridge", "clients", "conformance", "durable", "malformed"];
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -44,7 +49,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.filter.is_none() {
         checks.run("unit tests", cargo().arg("test").args(packages(&UNITS)))?;
     }
-    checks.run("end-to-end tests", &mut end_to_end(args.filter.as_deref())?)?;
+    let filter = args.filter.as_deref();
+    checks.run("tests on loopback", &mut on_loopback(filter)?)?;
+    checks.run("tests in houses", &mut in_houses(filter)?)?;
     checks.finish()
 }
 
@@ -55,17 +62,40 @@ pub(crate) fn build_daemon() -> Command {
     build
 }
 
-fn end_to_end(filter: Option<&str>) -> Result<Command> {
+/// `cargo test` of the end-to-end tests, with what they run.
+fn end_to_end() -> Result<Command> {
     let mut test = cargo();
     test.args(["test", "--no-fail-fast"])
-        .args(packages(&HOUSES))
-        .args(["--", "--test-threads=1"])
-        .args(filter)
+        .args(packages(&END_TO_END))
         .env(
             tools::DAEMON_VARIABLE,
             tools::target_dir()?.join("fast/mqttguard"),
         )
         .env(tools::OPEN_BROKER_VARIABLE, broker::program("fast")?);
+    Ok(test)
+}
+
+/// The end-to-end tests that may run side by side.
+fn on_loopback(filter: Option<&str>) -> Result<Command> {
+    let mut test = end_to_end()?;
+    for name in LOOPBACK {
+        test.args(["--test", name]);
+    }
+    test.arg("--").args(filter);
+    Ok(test)
+}
+
+/// The end-to-end tests that make namespaces, load kernel programs or take the time, one after the
+/// other.
+fn in_houses(filter: Option<&str>) -> Result<Command> {
+    let mut test = end_to_end()?;
+    test.arg("--lib");
+    for name in test_names()? {
+        if !LOOPBACK.contains(&name.as_str()) {
+            test.args(["--test", &name]);
+        }
+    }
+    test.args(["--", "--test-threads=1"]).args(filter);
     if !is_root() {
         // cargo stays the user's; only the test programs become root.
         let sudo = tools::find_system("sudo")
@@ -79,6 +109,23 @@ fn end_to_end(filter: Option<&str>) -> Result<Command> {
         test.env(variable, format!("{} {keep} --", sudo.display()));
     }
     Ok(test)
+}
+
+/// The names of all end-to-end tests: a file or a directory each.
+fn test_names() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for directory in TEST_DIRECTORIES {
+        let path = workspace().join(directory);
+        let entries =
+            fs::read_dir(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            let name = path.file_stem().context("a test without a name")?;
+            names.push(name.to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 fn packages(names: &[&'static str]) -> Vec<&'static str> {
@@ -117,6 +164,10 @@ impl Checks {
             "--all-targets",
         ]);
         self.run("lints", clippy.args(["--", "-D", "warnings"]))?;
+        let mut fuzzing = cargo();
+        fuzzing.args(["clippy", "--package", "mqttguard-broker"]);
+        fuzzing.args(["--features", "fuzzing", "--", "-D", "warnings"]);
+        self.run("lints, fuzzing", &mut fuzzing)?;
         let mut open = cargo();
         open.args(["clippy", "--package", "mqttguard", "--features", "open"]);
         open.args(["--example", "open_broker", "--", "-D", "warnings"]);
@@ -159,6 +210,7 @@ impl Checks {
         let start = Instant::now();
         let status = command
             .current_dir(workspace())
+            .env("PATH", std::env::join_paths(tools::search_path())?)
             .status()
             .with_context(|| format!("cannot start {:?}", command.get_program()))?;
         self.done.push((name, start.elapsed(), status.success()));

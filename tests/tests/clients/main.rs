@@ -92,7 +92,7 @@ fn installed(path: &str) -> PathBuf {
 #[test]
 fn paho() {
     goes_through(|| {
-        let mut python = Command::new(installed("paho/bin/python"));
+        let mut python = Command::new(installed("python/bin/python"));
         python.arg(client("paho_client.py"));
         python
     });

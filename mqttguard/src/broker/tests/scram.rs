@@ -1,6 +1,7 @@
 //! SCRAM against the running broker: by scramp's client (PyPI), and by bare packets where a client
 //! is to misbehave.
 
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use super::client::{Client, connect_with, packet};
@@ -23,22 +24,33 @@ fn auth(reason: u8, method: &str, data: &str) -> Vec<u8> {
     packet(0xf0, &[&[reason, length][..], &found].concat())
 }
 
+/// The Python that `cargo xtask setup` installs scramp for, below cargo's target directory.
+fn python() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let mut pythons = program
+        .ancestors()
+        .map(|directory| directory.join("tools/python/bin/python"));
+    pythons
+        .find(|python| python.exists())
+        .expect("scramp is missing: run `cargo xtask setup`")
+}
+
 impl Rig {
     fn scramp(&self, method: &str, username: &str, passwords: &[&str]) -> Output {
         let script = concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/src/broker/tests/scram_client.py"
         );
-        let output = Command::new("python3")
+        let output = Command::new(python())
             .arg(script)
             .arg(self.tls.port().to_string())
             .arg(self.dir.path().join("ca.crt"))
             .args([method, username])
             .args(passwords)
             .output()
-            .expect("python3");
+            .expect("Python");
         let told = String::from_utf8_lossy(&output.stderr);
-        assert!(!told.contains("No module"), "scramp, of PyPI: {told}");
+        assert!(!told.contains("No module"), "{told}");
         output
     }
 
