@@ -191,11 +191,11 @@ impl Journal {
 
     /// Writes a message, if the segment does not have it, and answers its serial.
     pub(crate) fn define(&mut self, message: &Message) -> u64 {
-        let mut serial = message.serial.load(Relaxed);
+        let mut serial = message.serial();
         if serial == 0 {
             self.message = self.message.saturating_add(1);
             serial = self.message;
-            message.serial.store(serial, Relaxed);
+            message.set_serial(serial);
         }
         if message.generation.load(Relaxed) != self.generation {
             message.generation.store(self.generation, Relaxed);
