@@ -52,7 +52,8 @@
 //! 2. *In a snapshot*: the segment before is still there and holds the state at the beginning of
 //!    this one; its changes apply on top. What the snapshot has of a session or topic is its state
 //!    at that place among the changes, so replacing one by the other changes nothing.
-//! 3. *After `Complete`, before the old segments are removed*: the same, as in 2.
+//! 3. *After `Complete`, before the old segments are removed*: the same, as in 2; and what the new
+//!    segment does not have is gone. The record of its end may have been given up with the old one.
 //! 4. *After they are removed*: every session and topic is in the new segment, as it was at some
 //!    place in it, and all changes after that place. Changes before it name sessions that are not
 //!    known yet, and are passed over. Messages are there because the first reference to one in a
