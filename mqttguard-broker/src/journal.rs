@@ -52,7 +52,8 @@
 //! 2. *In a snapshot*: the segment before is still there and holds the state at the beginning of
 //!    this one; its changes apply on top. What the snapshot has of a session or topic is its state
 //!    at that place among the changes, so replacing one by the other changes nothing.
-//! 3. *After `Complete`, before the old segments are removed*: the same, as in 2.
+//! 3. *After `Complete`, before the old segments are removed*: the same, as in 2; and what the new
+//!    segment does not have is gone. The record of its end may have been given up with the old one.
 //! 4. *After they are removed*: every session and topic is in the new segment, as it was at some
 //!    place in it, and all changes after that place. Changes before it name sessions that are not
 //!    known yet, and are passed over. Messages are there because the first reference to one in a
@@ -199,11 +200,11 @@ impl Journal {
 
     /// Writes a message, if the segment does not have it, and answers its serial.
     pub(crate) fn define(&mut self, message: &Message) -> u64 {
-        let mut serial = message.serial.load(Relaxed);
+        let mut serial = message.serial();
         if serial == 0 {
             self.message = self.message.saturating_add(1);
             serial = self.message;
-            message.serial.store(serial, Relaxed);
+            message.set_serial(serial);
         }
         if message.generation.load(Relaxed) != self.generation {
             message.generation.store(self.generation, Relaxed);

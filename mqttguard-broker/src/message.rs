@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::Time;
@@ -57,8 +57,9 @@ pub(crate) struct Message {
     pub(crate) qos: QoS,
     /// As the publisher set it.
     pub(crate) retain: bool,
-    /// Names it in the journal; 0 until it is written there.
-    pub(crate) serial: AtomicU64,
+    /// Names it in the journal; 0 until it is written there. Two halves, the lower one first: MIPS
+    /// has no atomics of 64 bits, and the one thread that owns the core never sees one half only.
+    serial: [AtomicU32; 2],
     /// The journal's segment that it was last written to; 0 is none.
     pub(crate) generation: AtomicU32,
 }
@@ -90,7 +91,7 @@ impl Message {
                 .map_or(Time(u64::MAX), |s| now + Duration::from_secs(u64::from(s))),
             qos,
             retain,
-            serial: AtomicU64::new(0),
+            serial: halves(0),
             generation: AtomicU32::new(0),
         };
         gauge.0.fetch_add(message.size(), Ordering::Relaxed);
@@ -108,7 +109,7 @@ impl Message {
             expires,
             qos: body.qos,
             retain: body.retain,
-            serial: AtomicU64::new(serial),
+            serial: halves(serial),
             generation: AtomicU32::new(0),
         };
         gauge.0.fetch_add(message.size(), Ordering::Relaxed);
@@ -144,6 +145,18 @@ impl Message {
         self.bytes.get(start..).unwrap_or_default()
     }
 
+    /// What names it in the journal; 0 until it is written there.
+    pub(crate) fn serial(&self) -> u64 {
+        let [low, high] = &self.serial;
+        u64::from(high.load(Ordering::Relaxed)) << 32 | u64::from(low.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set_serial(&self, serial: u64) {
+        for (half, value) in self.serial.iter().zip(halves(serial)) {
+            half.store(value.into_inner(), Ordering::Relaxed);
+        }
+    }
+
     pub(crate) fn expires(&self) -> Option<Time> {
         (self.expires.0 != u64::MAX).then_some(self.expires)
     }
@@ -158,8 +171,28 @@ impl Message {
     }
 }
 
+fn halves(serial: u64) -> [AtomicU32; 2] {
+    [serial as u32, (serial >> 32) as u32].map(AtomicU32::new)
+}
+
 impl Drop for Message {
     fn drop(&mut self) {
         self.gauge.0.fetch_sub(self.size(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_serial_is_all_of_its_64_bits() {
+        let content = Content::default();
+        let gauge = Gauge::default();
+        let message = Message::new(&gauge, Time(0), "t", &content, QoS::AtMostOnce, false);
+        for serial in [0, 1, u64::from(u32::MAX), 1 << 32, (7 << 32) + 9, u64::MAX] {
+            message.set_serial(serial);
+            assert_eq!(message.serial(), serial);
+        }
     }
 }

@@ -20,9 +20,20 @@ impl Restore {
             Record::Boot(boot) => {
                 self.boot = Some(boot);
                 self.partial = true;
+                for image in self.sessions.values_mut() {
+                    image.earlier = true;
+                }
+                for image in self.retained.values_mut() {
+                    image.earlier = true;
+                }
             }
             Record::Clock(clock) => self.clock = Some(clock),
-            Record::Complete => self.partial = false,
+            Record::Complete => {
+                self.partial = false;
+                // Their end may have been among what was given up with the segment of before.
+                self.sessions.retain(|_, image| !image.earlier);
+                self.retained.retain(|_, image| !image.earlier);
+            }
             Record::Restarted(now) => {
                 for image in self.sessions.values_mut() {
                     image.leave(now);
@@ -183,6 +194,7 @@ impl Restore {
                         message: Arc::clone(message),
                         owner: owner.into(),
                         session,
+                        earlier: false,
                     };
                     self.session = self.session.max(session);
                     self.retained.insert(message.topic().into(), image);

@@ -26,6 +26,8 @@ pub(super) struct Image {
     /// Never: it was connected.
     pub(super) left: Time,
     only_will: bool,
+    /// Of an earlier segment, and not yet written to this one.
+    pub(super) earlier: bool,
     pub(super) will: Option<Box<Will>>,
     /// By filter: Subscription Identifier and options.
     pub(super) subscriptions: BTreeMap<Box<str>, (u32, Options)>,
@@ -38,6 +40,8 @@ pub(super) struct RetainedImage {
     pub(super) message: Arc<Message>,
     pub(super) owner: Box<str>,
     pub(super) session: u64,
+    /// Of an earlier segment, and not yet written to this one.
+    pub(super) earlier: bool,
 }
 
 impl Image {
@@ -54,6 +58,7 @@ impl Image {
             expiry_s,
             left,
             only_will,
+            earlier: false,
             will: None,
             subscriptions: BTreeMap::new(),
             out: Outbound::default(),

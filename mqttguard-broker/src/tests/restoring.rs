@@ -275,3 +275,30 @@ fn only_what_a_write_cannot_have_left_is_called_damage() {
         assert!(read(&changed).damaged, "changed at {at}");
     }
 }
+
+#[test]
+fn what_ended_while_the_journal_could_not_be_written_does_not_come_back() {
+    let mut house = House::new();
+    let sub = house.rig.connect(&lasting("sub"));
+    house.rig.subscribe(sub, &[("t", 1)]);
+    house.rig.publish(sub, 3, "kept", "x");
+    house.rig.publish(sub, 3, "gone", "x");
+    house.write();
+    let old = std::mem::take(&mut house.bytes);
+    // What is recorded from here on is given up with the segment.
+    house.rig.publish(sub, 3, "gone", "");
+    house.rig.lose(sub);
+    house.rig.connect(&Connect::new(4, "sub"));
+    house.rig.broker.begin_segment(Boot::default());
+    house.write();
+    let mut restore = Restore::new();
+    for segment in [&old, &house.bytes] {
+        restore.feed(segment);
+        restore.end_segment();
+    }
+    let (broker, outcome) = restore.finish(config(), house.rig.now, |_, _| {
+        Some((Arc::new(grants(&["#"], &["#"])), Arc::new(limits())))
+    });
+    assert_eq!((outcome.sessions, outcome.retained), (0, 1), "{outcome:?}");
+    broker.check();
+}
