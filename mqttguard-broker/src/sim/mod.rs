@@ -17,10 +17,14 @@
 
 mod bytes;
 mod device;
+mod link;
+mod message;
 mod model;
 mod owed;
 mod packet;
 mod plan;
+mod session;
+mod speech;
 mod topics;
 mod wire;
 mod world;

@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::model::{Copy, Flight, Member, Message, Model, Shared};
+use super::message::{Copy, Flight, Member, Message, Shared};
+use super::model::Model;
 use super::wire::Publish;
 
 impl Model {
