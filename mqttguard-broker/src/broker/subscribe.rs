@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Broker, Fault, Pressure};
+use super::{Broker, Fault, Pressure, UNANSWERED};
 use crate::codec::subscribe::{self, Options, RetainHandling};
 use crate::journal::record::Record;
 use crate::reason::Reason;
@@ -37,11 +37,11 @@ impl Broker {
             });
         }
         let packet_id = filters.packet_id;
-        self.answer(slot, |out, version| {
+        let fits = self.answer(slot, |out, version| {
             subscribe::encode_suback(out, version, packet_id, &codes);
         });
         self.codes = codes;
-        Ok(())
+        answered(fits)
     }
 
     fn subscribe_one(
@@ -151,11 +151,11 @@ impl Broker {
             codes.push(self.unsubscribe_one(index, filter));
         }
         let packet_id = filters.packet_id;
-        self.answer(slot, |out, version| {
+        let fits = self.answer(slot, |out, version| {
             subscribe::encode_unsuback(out, version, packet_id, &codes);
         });
         self.codes = codes;
-        Ok(())
+        answered(fits)
     }
 
     fn unsubscribe_one(&mut self, index: u32, filter: &str) -> Reason {
@@ -215,5 +215,13 @@ impl Broker {
                 grants.may_read(delivery.message.topic())
             });
         }
+    }
+}
+
+/// MQTT-3.8.4-1 and MQTT-3.10.4-4 want an answer that MQTT-3.1.2-24 forbids.
+fn answered(fits: bool) -> Result<(), Fault> {
+    match fits {
+        true => Ok(()),
+        false => Err(UNANSWERED.into()),
     }
 }
