@@ -244,7 +244,7 @@ impl Broker {
             return self.turn_out(now, conn.slot, session);
         }
         if present {
-            self.reconcile(session);
+            self.reconcile(now, session);
         }
         if let Err((packet, fault)) = self.consume(now, conn.slot, &early) {
             self.fail(now, conn.slot, packet, fault);

@@ -194,12 +194,22 @@ impl Broker {
     }
 
     /// Holds a session to the grants it has now: what they do not cover is unsubscribed, and
-    /// what waits without being covered is dropped.
-    pub(super) fn reconcile(&mut self, index: u32) {
-        let Some(session) = self.sessions.get(index) else {
+    /// what waits without being covered is dropped, or goes to another member of the shared
+    /// subscription that it came by.
+    pub(super) fn reconcile(&mut self, now: Time, index: u32) {
+        let Some(session) = self.sessions.get_mut(index) else {
             return;
         };
         let grants = Arc::clone(&session.grants);
+        let mut log = self.journal.of(session);
+        let shared = session
+            .out
+            .take_shared(&mut self.held, &mut log, |delivery| {
+                !grants.may_read(delivery.message.topic())
+            });
+        let Some(session) = self.sessions.get(index) else {
+            return;
+        };
         let lost: Vec<Key> = session
             .subscriptions
             .iter()
@@ -209,6 +219,7 @@ impl Broker {
         for key in lost {
             self.drop_subscription(index, key);
         }
+        self.hand_over(now, index, true, shared);
         if let Some(session) = self.sessions.get_mut(index) {
             let mut log = self.journal.of(session);
             session.out.retain(&mut self.held, &mut log, |delivery| {
