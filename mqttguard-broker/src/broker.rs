@@ -392,8 +392,10 @@ impl Broker {
         }
     }
 
-    /// Appends to what a connection is sent before anything that is queued.
-    fn answer(&mut self, slot: u32, encode: impl FnOnce(&mut Vec<u8>, Version)) {
+    /// Appends to what a connection is sent before anything that is queued. False, and nothing
+    /// appended, if the client does not take so large a packet.
+    fn answer(&mut self, slot: u32, encode: impl FnOnce(&mut Vec<u8>, Version)) -> bool {
+        let mut fits = true;
         if let Some(conn) = self.connections.get_mut(slot)
             && !matches!(conn.state, State::Closing)
         {
@@ -401,7 +403,8 @@ impl Broker {
             encode(&mut conn.outbox, conn.version);
             // MQTT-3.1.2-24, MQTT-3.1.2-25
             let len = conn.outbox.len().saturating_sub(before);
-            if len > conn.maximum_packet_size as usize {
+            fits = len <= conn.maximum_packet_size as usize;
+            if !fits {
                 conn.outbox.truncate(before);
             } else {
                 self.stats.packets_out += 1;
@@ -412,5 +415,13 @@ impl Broker {
                 self.ready.push_back(conn.id);
             }
         }
+        fits
     }
 }
+
+/// A client that does not take the answer it has asked for cannot be gone on with.
+const UNANSWERED: Malformed = Malformed::with(
+    Reason::PACKET_TOO_LARGE,
+    "Maximum Packet Size",
+    "smaller than the answer to this",
+);

@@ -196,32 +196,29 @@ impl Outbound {
         next < usize::from(maximum) && self.may_send(maximum)
     }
 
-    /// Takes out what came by shared subscriptions and was not sent; with `in_flight` also what
-    /// was sent at QoS 1 and not acknowledged (`MQTT-4.8.2-5` rules QoS 2 out).
+    /// What came by shared subscriptions and was sent at QoS 1 and not acknowledged
+    /// (`MQTT-4.8.2-5` rules QoS 2 out).
+    pub(crate) fn shared_in_flight(&self) -> Vec<Delivery> {
+        let sent = self.window.iter().filter_map(|entry| match entry {
+            InFlight::Sent(delivery) => Some(delivery),
+            InFlight::Released | InFlight::Done => None,
+        });
+        let shared = |d: &&Delivery| d.share().is_some() && d.qos == QoS::AtLeastOnce;
+        sent.filter(shared).cloned().collect()
+    }
+
+    /// Takes out what came by shared subscriptions and was not sent, as far as `wanted` says.
     pub(crate) fn take_shared(
         &mut self,
-        in_flight: bool,
         held: &mut Held,
         log: &mut Log<'_>,
+        wanted: impl Fn(&Delivery) -> bool,
     ) -> Vec<Delivery> {
-        let mut taken = Vec::new();
-        if in_flight {
-            let sent = self.window.iter().filter_map(|entry| match entry {
-                InFlight::Sent(delivery) => Some(delivery),
-                InFlight::Released | InFlight::Done => None,
-            });
-            let shared = |d: &&Delivery| d.share().is_some() && d.qos == QoS::AtLeastOnce;
-            taken.extend(sent.filter(shared).cloned());
-        }
-        let shared = |delivery: &Delivery| delivery.share().is_some();
-        taken.extend(
-            self.assured
-                .iter()
-                .filter(|delivery| shared(delivery))
-                .cloned(),
-        );
+        let wanted = |delivery: &Delivery| delivery.share().is_some() && wanted(delivery);
+        let waiting = self.assured.iter();
+        let taken: Vec<Delivery> = waiting.filter(|d| wanted(d)).cloned().collect();
         if !taken.is_empty() {
-            self.retain(held, log, |d| d.qos == QoS::AtMostOnce || !shared(d));
+            self.retain(held, log, |d| !d.is_assured() || !wanted(d));
         }
         taken
     }

@@ -39,7 +39,7 @@ impl Broker {
             session.set_rights(grants, limits);
         }
         self.record_session(index);
-        self.reconcile(index);
+        self.reconcile(now, index);
         self.session_due(now, index);
     }
 

@@ -3,7 +3,8 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::notices::shorten;
-use super::{Broker, ConnId, Pressure};
+use super::{Broker, ConnId, Pressure, UNANSWERED};
+use crate::codec::Malformed;
 use crate::codec::connect::{self, Accepted, AcceptedProperties};
 use crate::connection::{ALIASES, Pending, State};
 use crate::reason::Reason;
@@ -229,7 +230,7 @@ impl Broker {
             session_present: present,
             properties: &properties,
         };
-        self.answer(conn.slot, |out, version| {
+        let fits = self.answer(conn.slot, |out, version| {
             connect::encode_accepted(out, version, &connack)
         });
         self.tell(
@@ -239,12 +240,31 @@ impl Broker {
                 session_present: present,
             },
         );
+        if !fits {
+            return self.turn_out(now, conn.slot, session);
+        }
         if present {
-            self.reconcile(session);
+            self.reconcile(now, session);
         }
         if let Err((packet, fault)) = self.consume(now, conn.slot, &early) {
             self.fail(now, conn.slot, packet, fault);
         }
+    }
+
+    /// The client does not take its CONNACK: it does not know that it is in, has left no will, and
+    /// cannot be told why it is out (`MQTT-3.14.0-1`).
+    fn turn_out(&mut self, now: Time, slot: u32, index: u32) {
+        if let Some(session) = self.sessions.get_mut(index) {
+            session.will = None;
+        }
+        if !self.record_session(index) {
+            self.record_will(index);
+        }
+        let Malformed { field, what, .. } = UNANSWERED;
+        let what = format!("{field}: {what}");
+        let packet = "CONNECT";
+        self.tell(index, NoticeKind::ProtocolError { packet, what });
+        self.shut(now, slot, None, "protocol error", false);
     }
 
     /// The session to go on with, and whether it was there before.

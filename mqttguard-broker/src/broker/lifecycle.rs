@@ -100,7 +100,7 @@ impl Broker {
         session
             .out
             .retain(&mut self.held, &mut log, Delivery::is_assured);
-        let shared = session.out.take_shared(false, &mut self.held, &mut log);
+        let shared = session.out.take_shared(&mut self.held, &mut log, |_| true);
         self.sessions.weigh(index);
         self.record_session(index);
         self.hand_over(now, index, false, shared);
@@ -155,7 +155,8 @@ impl Broker {
         };
         let identity = session.identity;
         let mut log = self.journal.of(session.kept, session.serial);
-        let shared = session.out.take_shared(true, &mut self.held, &mut log);
+        let mut shared = session.out.shared_in_flight();
+        shared.extend(session.out.take_shared(&mut self.held, &mut log, |_| true));
         session.out.clear(&mut self.held);
         self.timers
             .set(Timer::Session(index), &mut session.timer, Time::NEVER);

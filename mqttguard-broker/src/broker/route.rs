@@ -162,18 +162,18 @@ impl Broker {
     }
 
     /// Gives what a session was not sent of its shared subscriptions to their other members: to
-    /// those who are there and have room while it may still come back, to any once it has
-    /// `ended`.
-    pub(super) fn hand_over(&mut self, now: Time, index: u32, ended: bool, left: Vec<Delivery>) {
+    /// those who are there and have room while it may still come back, to any once that is
+    /// `over`.
+    pub(super) fn hand_over(&mut self, now: Time, index: u32, over: bool, left: Vec<Delivery>) {
         for delivery in left {
             let (topic, qos) = (delivery.message.topic(), delivery.message.qos);
             let found = delivery.share().and_then(|share| {
                 let (members, turn) = self.subscriptions.members(share)?;
-                let subscriber = pick(&self.sessions, members, turn, topic, qos, ended)?;
+                let subscriber = pick(&self.sessions, members, turn, topic, qos, over)?;
                 let member = self.sessions.get(subscriber.session)?;
                 let size = delivery.message.size();
                 // What was queued is not dropped because somebody else has no room for it.
-                let takes = ended || member.out.has_room(size, member.room());
+                let takes = over || member.out.has_room(size, member.room());
                 takes.then_some((*subscriber, Ids::Shared(share, subscriber.id)))
             });
             if let Some((subscriber, ids)) = found {

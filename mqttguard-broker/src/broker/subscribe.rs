@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Broker, Fault, Pressure};
+use super::{Broker, Fault, Pressure, UNANSWERED};
 use crate::codec::subscribe::{self, Options, RetainHandling};
 use crate::journal::Kept;
 use crate::journal::record::Record;
@@ -38,11 +38,11 @@ impl Broker {
             });
         }
         let packet_id = filters.packet_id;
-        self.answer(slot, |out, version| {
+        let fits = self.answer(slot, |out, version| {
             subscribe::encode_suback(out, version, packet_id, &codes);
         });
         self.codes = codes;
-        Ok(())
+        answered(fits)
     }
 
     fn subscribe_one(
@@ -152,11 +152,11 @@ impl Broker {
             codes.push(self.unsubscribe_one(index, filter));
         }
         let packet_id = filters.packet_id;
-        self.answer(slot, |out, version| {
+        let fits = self.answer(slot, |out, version| {
             subscribe::encode_unsuback(out, version, packet_id, &codes);
         });
         self.codes = codes;
-        Ok(())
+        answered(fits)
     }
 
     fn unsubscribe_one(&mut self, index: u32, filter: &str) -> Reason {
@@ -195,12 +195,22 @@ impl Broker {
     }
 
     /// Holds a session to the grants it has now: what they do not cover is unsubscribed, and
-    /// what waits without being covered is dropped.
-    pub(super) fn reconcile(&mut self, index: u32) {
-        let Some(session) = self.sessions.get(index) else {
+    /// what waits without being covered is dropped, or goes to another member of the shared
+    /// subscription that it came by.
+    pub(super) fn reconcile(&mut self, now: Time, index: u32) {
+        let Some(session) = self.sessions.get_mut(index) else {
             return;
         };
         let grants = Arc::clone(&session.grants);
+        let mut log = self.journal.of(session.kept, session.serial);
+        let shared = session
+            .out
+            .take_shared(&mut self.held, &mut log, |delivery| {
+                !grants.may_read(delivery.message.topic())
+            });
+        let Some(session) = self.sessions.get(index) else {
+            return;
+        };
         let lost: Vec<Key> = session
             .subscriptions
             .iter()
@@ -210,11 +220,20 @@ impl Broker {
         for key in lost {
             self.drop_subscription(index, key);
         }
+        self.hand_over(now, index, true, shared);
         if let Some(session) = self.sessions.get_mut(index) {
             let mut log = self.journal.of(session.kept, session.serial);
             session.out.retain(&mut self.held, &mut log, |delivery| {
                 grants.may_read(delivery.message.topic())
             });
         }
+    }
+}
+
+/// MQTT-3.8.4-1 and MQTT-3.10.4-4 want an answer that MQTT-3.1.2-24 forbids.
+fn answered(fits: bool) -> Result<(), Fault> {
+    match fits {
+        true => Ok(()),
+        false => Err(UNANSWERED.into()),
     }
 }

@@ -167,7 +167,7 @@ impl Pump<'_> {
         } else {
             None
         };
-        let publish = Outgoing {
+        let mut publish = Outgoing {
             message,
             qos: delivery.qos,
             dup,
@@ -177,7 +177,15 @@ impl Pump<'_> {
             alias,
         };
         let size = self.connection.maximum_packet_size;
-        if publish::encode(out, self.now, version, size, &publish) {
+        let mut sent = publish::encode(out, self.now, version, size, &publish);
+        if !sent && let Some(alias) = publish.alias.take() {
+            // It may fit without: a short name takes less than its alias.
+            if let Some(aliases) = &mut self.connection.aliases {
+                aliases.withdraw(alias);
+            }
+            sent = publish::encode(out, self.now, version, size, &publish);
+        }
+        if sent {
             self.published += 1;
             self.payload += message.payload().len() as u64;
         } else {
@@ -189,9 +197,6 @@ impl Pump<'_> {
                     .acked(packet_id);
             }
             self.session.out.discard(packet_id, self.held);
-            if let (Some(alias), Some(aliases)) = (alias, &mut self.connection.aliases) {
-                aliases.withdraw(alias);
-            }
         }
     }
 

@@ -304,22 +304,44 @@ impl Model {
     }
 
     pub(super) fn kick(&mut self, now: u64, identity: usize) {
+        let fleeting = self.fleeting_shares(identity);
         for serial in self.of_identity(identity) {
             self.cut(now, serial, 0x98);
         }
+        self.lose_wills(&fleeting);
     }
 
     pub(super) fn forget(&mut self, now: u64, identity: usize) {
+        let fleeting = self.fleeting_shares(identity);
         for serial in self.of_identity(identity) {
             self.cut(now, serial, 0x87);
             self.end(now, serial);
         }
+        self.lose_wills(&fleeting);
         let gone = self
             .retained
             .extract_if(.., |kept| kept.identity == identity);
         let gone: Vec<Kept> = gone.collect();
         for kept in gone {
             self.forget_replays(&kept.message.topic);
+        }
+    }
+
+    /// The shared subscriptions that sessions of the identity are members of at QoS 0.
+    fn fleeting_shares(&self, identity: usize) -> Vec<&'static str> {
+        let own = self.sessions.iter().filter(|s| s.identity == identity);
+        let held = own.flat_map(|session| &session.subscriptions);
+        held.filter(|held| held.qos == 0)
+            .map(|held| held.filter)
+            .collect()
+    }
+
+    /// Sessions of one identity go in any order: the will of one may have gone to another that was
+    /// next, and with it.
+    fn lose_wills(&mut self, fleeting: &[&str]) {
+        for shared in &mut self.shared {
+            shared.optional |= shared.message.topic.starts_with("w/")
+                && shared.names.iter().any(|name| fleeting.contains(name));
         }
     }
 

@@ -150,7 +150,13 @@ impl Model {
                     position += 1;
                 }
             }
-            let found = session.live.remove(place).message;
+            let found = session.live.remove(place);
+            // Of equal copies, such as of what was published again, either may be this one.
+            if let Some(equal) = session.live.iter_mut().find(|copy| is_it(copy)) {
+                equal.droppable |= found.droppable;
+                equal.optional |= found.optional;
+            }
+            let found = found.message;
             for copy in before {
                 self.excuse(now, serial, &copy);
             }

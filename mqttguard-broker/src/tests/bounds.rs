@@ -2,7 +2,7 @@
 
 use super::packets::{self, Connect, In};
 use super::rig::{Rig, accept, brief, config, grants, limits};
-use crate::{Config, Flow, Limits};
+use crate::{Config, Flow, Limits, NoticeKind};
 
 #[test]
 fn a_client_above_its_message_rate_is_paused_and_loses_nothing() {
@@ -438,13 +438,51 @@ fn zero_limits_refuse_and_do_not_break() {
 }
 
 #[test]
-fn mqtt_3_1_2_24_answers_too_large_for_the_client_stay_away() {
-    let mut rig = Rig::new();
-    let conn = rig.connect(&Connect::new(5, "c").prop(&[0x27, 0, 0, 0, 30]));
+fn mqtt_3_1_2_24_a_client_that_does_not_take_its_answer_is_cut_off() {
     let filters: Vec<(&str, u8)> = vec![("a", 0); 40];
-    rig.send(conn, &packets::subscribe(1, Some(&[]), &filters));
-    assert_eq!(rig.got(conn), []);
-    assert_eq!(rig.subscribe(conn, &[("a", 0)]), [0]);
+    let names: Vec<&str> = vec!["a"; 40];
+    for packet in [
+        packets::subscribe(1, Some(&[]), &filters),
+        packets::unsubscribe(1, true, &names),
+    ] {
+        let mut rig = Rig::new();
+        let conn = rig.connect(&Connect::new(5, "c").prop(&[0x27, 0, 0, 0, 30]));
+        assert_eq!(rig.subscribe(conn, &[("a", 0)]), [0]);
+        rig.send(conn, &packet);
+        assert_eq!(rig.got(conn), [In::Disconnect(0x95)]);
+        assert!(rig.is_closed(conn) && is_told_of_maximum_packet_size(&rig));
+    }
+}
+
+#[test]
+fn a_client_that_does_not_take_its_connack_is_not_in() {
+    let mut rig = Rig::new();
+    let watcher = rig.connect(&Connect::new(5, "w"));
+    rig.subscribe(watcher, &[("#", 0)]);
+    for expiry in [0, 100] {
+        let connect = Connect::new(5, "c")
+            .prop(&[0x27, 0, 0, 0, 10])
+            .expiry(expiry)
+            .will("t", 0, true, &[]);
+        let conn = rig.open();
+        rig.send(conn, &connect.bytes());
+        assert_eq!(rig.got(conn), []);
+        assert!(rig.is_closed(conn) && is_told_of_maximum_packet_size(&rig));
+        rig.notices.clear();
+    }
+    rig.pass(200_000);
+    assert_eq!(rig.messages(watcher), []);
+    assert_eq!(
+        (rig.broker.stats().sessions, rig.broker.stats().connected),
+        (1, 1)
+    );
+}
+
+fn is_told_of_maximum_packet_size(rig: &Rig) -> bool {
+    rig.notices.iter().any(|kind| match kind {
+        NoticeKind::ProtocolError { what, .. } => what.starts_with("Maximum Packet Size"),
+        _ => false,
+    })
 }
 
 #[test]

@@ -230,6 +230,36 @@ fn mqtt_3_1_2_24_too_large_for_the_client_is_dropped_as_if_sent() {
 }
 
 #[test]
+fn what_fits_only_without_an_alias_is_sent_without() {
+    let mut rig = Rig::new();
+    let connect = Connect::new(5, "s")
+        .prop(&[0x27, 0, 0, 0, 40])
+        .prop(&[0x22, 0, 9]);
+    let subscriber = rig.connect(&connect);
+    rig.subscribe(subscriber, &[("#", 0)]);
+    let publisher = rig.connect(&Connect::new(5, "p"));
+    // 6 bytes besides the payload, 9 to make an alias known, 8 to use it.
+    let mut seen = Vec::new();
+    for len in [34, 34, 20, 32, 33, 34, 35, 20] {
+        rig.publish(publisher, 0, "a", &"x".repeat(len));
+        let got = rig.messages(subscriber).into_iter();
+        seen.push(Vec::from_iter(got.map(|p| (p.topic, p.payload.len()))));
+    }
+    let one = |topic: &str, len| vec![(topic.to_owned(), len)];
+    let want = [
+        one("a", 34),
+        one("a", 34),
+        one("a", 20),
+        one("", 32),
+        one("a", 33),
+        one("a", 34),
+        vec![],
+        one("", 20),
+    ];
+    assert_eq!(seen, want);
+}
+
+#[test]
 fn mqtt_4_9_the_receive_maximum_of_the_client_is_respected() {
     let mut rig = Rig::new();
     let subscriber = rig.connect(&Connect::new(5, "s").prop(&[0x21, 0, 2]));

@@ -1,5 +1,7 @@
+use std::sync::Arc;
+
 use super::packets::{self, Connect};
-use super::rig::{Rig, brief, config, limits};
+use super::rig::{Rig, brief, config, grants, limits};
 use crate::{ConnId, Limits};
 
 fn member(rig: &mut Rig, name: &str, filter: &str, qos: u8) -> ConnId {
@@ -173,4 +175,52 @@ fn what_an_absent_member_has_is_not_lost_to_the_full_queue_of_another() {
         rig.send(first, &packets::ack(0x40, id));
     }
     assert_eq!(got, ["0", "1", "2"]);
+}
+
+#[test]
+fn what_a_member_may_read_no_more_goes_to_another_that_may() {
+    for away in [false, true] {
+        let limits = Limits {
+            in_flight: 1,
+            ..limits()
+        };
+        let mut rig = Rig::with(config(), limits.clone());
+        let of = |name: &str| Connect::new(4, name).resume().user(name);
+        let one = rig.connect(&of("one"));
+        rig.subscribe(one, &[("$share/g/#", 1)]);
+        let publisher = rig.connect(&Connect::new(4, "p"));
+        for n in 0..3 {
+            rig.publish(publisher, 2, "a", &n.to_string());
+        }
+        rig.publish(publisher, 2, "b", "mine");
+        let two = rig.connect(&of("two"));
+        rig.subscribe(two, &[("$share/g/#", 1)]);
+        if away {
+            rig.lose(two);
+        }
+        let mut less = grants(&["#"], &["#"]);
+        less.deny.push("a".into());
+        let (less, limits) = (less.into(), limits.into());
+        rig.broker
+            .regrant(rig.now, "one", |_| Arc::clone(&less), &limits);
+        rig.pump();
+        let two = match away {
+            true => rig.connect(&of("two")),
+            false => two,
+        };
+        let mut got = Vec::new();
+        for id in 1..=3 {
+            got.extend(brief(&rig.messages(two)).into_iter().map(|(_, p)| p));
+            rig.send(two, &packets::ack(0x40, id));
+        }
+        assert_eq!(got, ["1", "2"], "away: {away}");
+        // What is in flight is the first one's, and so is what it may still read.
+        let mut got = Vec::new();
+        for id in 1..=2 {
+            got.extend(brief(&rig.messages(one)).into_iter().map(|(_, p)| p));
+            rig.send(one, &packets::ack(0x40, id));
+        }
+        got.extend(brief(&rig.messages(one)).into_iter().map(|(_, p)| p));
+        assert_eq!(got, ["0", "mine"]);
+    }
 }
