@@ -235,8 +235,12 @@ fn scram(job: &mut Job, mechanism: Mechanism) -> Result<Proof, Denial> {
         let exchange = job.exchange.take().ok_or(Denial::BadExchange)?;
         job.request.username = Some(exchange.username.clone());
         let account = job.directory.accounts.get(&exchange.username);
-        let has_verifier = account.is_some_and(|account| verifier(account, mechanism).is_some());
+        let known = account.and_then(|account| verifier(account, mechanism));
+        let has_verifier = known.is_some();
+        // What the exchange began with may have been replaced since: then it proves nothing.
+        let is_current = known.is_some_and(|known| exchange.is_with(&known));
         let done = exchange.finish(&data);
+        let done = done.and_then(|last| is_current.then_some(last).ok_or(Failure::Proof));
         return match (done, account) {
             (Ok(last), Some(account)) => Ok(Proof::Proven(Proven {
                 data: Some(last.into_bytes()),
