@@ -162,6 +162,11 @@ impl Conn {
         self.tls.as_ref()?.certificates()
     }
 
+    /// Whether its TLS is not yet there.
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| !tls.is_established())
+    }
+
     /// Whether its TLS goes on with the secrets and certificates of an earlier session.
     pub(super) fn is_resumed(&self) -> bool {
         self.tls.as_ref().is_some_and(Session::is_resumed)
