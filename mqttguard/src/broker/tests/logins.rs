@@ -205,6 +205,23 @@ fn failures_are_answered_later_and_later() {
     assert!(slowest < Duration::from_secs(3), "{slowest:?}");
 }
 
+/// Else the half of the time would tell a thief that he has the right one.
+#[test]
+fn a_right_password_of_another_device_is_answered_no_sooner_than_a_wrong_one() {
+    let rig = Rig::new();
+    let timed = |password: &str| {
+        let mut client = rig.tls_client(CAMERA_IP, true);
+        let start = Instant::now();
+        assert_eq!(client.login("c", Some(("lamp", password))), 0x86);
+        start.elapsed()
+    };
+    for _ in 0..3 {
+        timed("guess");
+    }
+    // The delay of the fourth failure.
+    assert!(timed(PASSWORD) >= Duration::from_millis(500));
+}
+
 #[test]
 fn the_client_identifier_stands_for_itself_in_grants() {
     let rig = Rig::new();
