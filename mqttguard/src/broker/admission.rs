@@ -196,7 +196,7 @@ impl Reactor {
         };
         match is_other {
             true => Err(Denial::OtherUser),
-            false => auth::decide(&self.directory, verdict, conn.kind),
+            false => auth::decide(&self.directory, &self.logins, verdict, conn.kind),
         }
     }
 
