@@ -285,6 +285,9 @@ impl Conn {
                     Some(websocket) => {
                         let mut frames = Vec::new();
                         websocket.send(plain, &mut frames);
+                        if frames.is_empty() {
+                            return Ok(());
+                        }
                         tls.encrypt(&frames, wire)
                     }
                 };
