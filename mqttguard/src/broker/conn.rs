@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mio::net::TcpStream;
 use mqttguard_broker::{ConnId, Time, Version};
@@ -68,7 +68,8 @@ pub(super) struct Conn {
     pub(super) login: Option<Box<Login>>,
     /// Enhanced authentication between two of its steps.
     pub(super) exchange: Option<Box<Exchange>>,
-    /// When what the client has proven itself with expires.
+    /// When what the client has proven itself with expires, and when that is looked at next.
+    pub(super) expires: Option<SystemTime>,
     pub(super) until: Option<Time>,
     pub(super) reading: Reading,
     /// The socket may have bytes.
@@ -137,6 +138,7 @@ impl Conn {
             mac,
             login: None,
             exchange: None,
+            expires: None,
             until: None,
             reading: Reading::Wanted,
             readable: true,
