@@ -160,6 +160,10 @@ impl Reactor {
                 continue;
             };
             conn.mac = verdict.mac;
+            if verdict.proof.is_ok() && self.decided(&verdict).is_err() {
+                // What was shown is right, which the delay may tell as little as the code.
+                self.peers.failed(now, origin);
+            }
             // Everybody gets a challenge: it says nothing.
             let is_last = !matches!(verdict.proof, Ok(Proof::Continue { .. }));
             let delay = self.peers.delay(now, origin);
@@ -182,28 +186,28 @@ impl Reactor {
         }
     }
 
-    /// Decides by the directory of now.
-    fn answer(&mut self, now: Time, verdict: Verdict) {
-        let Some(conn) = self.conns.get_mut(verdict.conn) else {
-            return;
-        };
+    /// What a verdict comes to now.
+    fn decided(&mut self, verdict: &Verdict) -> Result<Decision, Denial> {
+        let conn = self.conns.get_mut(verdict.conn).ok_or(Denial::Changed)?;
         // Whoever proves himself again has to be the same one.
         let is_other = match (&conn.login, &verdict.proof) {
             (Some(login), Ok(Proof::Proven(proven))) => login.identity != proven.account.username,
             _ => false,
         };
-        let decided = match is_other {
+        match is_other {
             true => Err(Denial::OtherUser),
-            false => auth::decide(&self.directory, &verdict, conn.kind),
-        };
-        let decision = match decided {
+            false => auth::decide(&self.directory, &self.logins, verdict, conn.kind),
+        }
+    }
+
+    /// Decides by the directory of now.
+    fn answer(&mut self, now: Time, verdict: Verdict) {
+        if self.conns.get_mut(verdict.conn).is_none() {
+            return;
+        }
+        let decision = match self.decided(&verdict) {
             Ok(decision) => decision,
             Err(denial) => {
-                if verdict.proof.is_ok() {
-                    // The password was right, which the delay may tell as little as the code.
-                    let origin = Origin::of(verdict.address, verdict.mac);
-                    self.peers.failed(now, origin);
-                }
                 let refused = &mut self.login_stats.refused;
                 *refused = refused.saturating_add(1);
                 self.tell_denial(now, &verdict, denial);

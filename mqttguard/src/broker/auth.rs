@@ -229,6 +229,7 @@ pub(super) fn admit(
 /// Decides on a verdict by the directory of now, which may be a later one than the worker's.
 pub(super) fn decide(
     directory: &Directory,
+    logins: &Logins,
     verdict: &Verdict,
     listener: ListenerKind,
 ) -> Result<Decision, Denial> {
@@ -239,6 +240,15 @@ pub(super) fn decide(
         }
         Err(denial) => return Err(*denial),
     };
+    // What was asked meanwhile may not be believed any more.
+    let is_believed = match proven.by {
+        By::Check => logins.http.is_some(),
+        By::Token => logins.jwt.is_some(),
+        By::Password | By::Scram | By::Certificate => true,
+    };
+    if !is_believed {
+        return Err(Denial::Changed);
+    }
     let account = match proven.by {
         By::Check => &proven.account,
         By::Password | By::Scram | By::Token | By::Certificate => directory
@@ -398,7 +408,7 @@ mod tests {
         };
         let checked = verdict(&account, Some(mac));
         let decide = |directory: &Directory| {
-            super::decide(directory, &checked, ListenerKind::Tls).map(|_| ())
+            super::decide(directory, &Logins::default(), &checked, ListenerKind::Tls).map(|_| ())
         };
         assert_eq!(decide(&directory(&account)), Ok(()));
         assert_eq!(decide(&Directory::default()), Err(Denial::Changed));
@@ -411,5 +421,15 @@ mod tests {
         let mut moved = account.clone();
         moved.mac = Mac([2, 0, 0, 0, 0, 2]);
         assert_eq!(decide(&directory(&moved)), Err(Denial::OtherDevice));
+        // Nobody vouches any more for whom a check or a token's issuer has let in.
+        for by in [By::Check, By::Token] {
+            let mut vouched = verdict(&account, Some(mac));
+            if let Ok(Proof::Proven(proven)) = &mut vouched.proof {
+                proven.by = by;
+            }
+            let logins = Logins::default();
+            let decided = super::decide(&directory(&account), &logins, &vouched, ListenerKind::Tls);
+            assert_eq!(decided.map(|_| ()), Err(Denial::Changed));
+        }
     }
 }

@@ -42,20 +42,23 @@ impl Reactor {
         before: &HashMap<Arc<str>, Arc<ClientVerifier>>,
     ) {
         let mut refused = Vec::new();
+        let mut unfinished = Vec::new();
         for conn in self.conns.iter() {
+            let listener = self.listeners.get(&conn.listener);
+            let clients = listener.and_then(|listener| listener.tls()?.clients.as_ref());
+            let old = before.get(&conn.listener);
+            if clients.map(Arc::as_ptr) == old.map(Arc::as_ptr) {
+                continue;
+            }
+            if conn.is_handshaking() {
+                // It would end by the old rules. Whoever it is may come again.
+                unfinished.push(conn.id);
+                continue;
+            }
             let Some(chain) = conn.certificates() else {
                 continue;
             };
-            let listener = self.listeners.get(&conn.listener);
-            let clients = listener.and_then(|listener| listener.tls()?.clients.as_ref());
             let checked = match clients {
-                Some(clients)
-                    if before
-                        .get(&conn.listener)
-                        .is_some_and(|before| Arc::ptr_eq(before, clients)) =>
-                {
-                    continue;
-                }
                 Some(clients) => clients.check(chain),
                 None => Err(CertificateError::UnknownIssuer.into()),
             };
@@ -64,6 +67,9 @@ impl Reactor {
                 let name = chain.first().and_then(common_name);
                 refused.push((conn.id, conn.login.is_some(), name, why));
             }
+        }
+        for id in unfinished {
+            self.finish(now, id);
         }
         for (id, is_in, name, why) in refused {
             let username = name.map(|name| clip(&name).into_owned());

@@ -52,6 +52,9 @@ impl Reactor {
 
     fn set_logins(&mut self, now: Time, logins: Arc<Logins>) {
         let old = std::mem::replace(&mut self.logins, logins);
+        if old.jwt.is_some() && self.logins.jwt.is_none() {
+            self.expel_tokens(now);
+        }
         if old.http.is_none() || self.logins.http.is_some() {
             return;
         }
@@ -64,6 +67,19 @@ impl Reactor {
         for identity in external {
             self.kick(now, &identity, Kick::Revoked);
             self.core.forget(now, &identity);
+        }
+    }
+
+    /// Cuts off who came in by a token: nobody is believed who made it.
+    fn expel_tokens(&mut self, now: Time) {
+        let all = self.conns.iter().filter(|conn| conn.until.is_some());
+        let ids: Vec<ConnId> = all.map(|conn| conn.id).collect();
+        for id in ids {
+            self.core.expel(now, id, Kick::Revoked);
+            if let Some(conn) = self.conns.get_mut(id) {
+                conn.hurry(now);
+            }
+            self.sweep_soon(now);
         }
     }
 

@@ -189,9 +189,10 @@ impl Checker {
         message.extend_from_slice(account.hash.as_bytes());
         message.push(0);
         message.extend_from_slice(password);
-        // Not for a device that would be refused all the same: a fast answer would tell it that
-        // the password is right.
-        if (account.roaming || mac == Some(account.mac))
+        // Not for a device that would be refused all the same: an answer that is faster, or slower
+        // for what only the right password is worth, would tell it that the password is right.
+        let is_at_home = account.roaming || mac == Some(account.mac);
+        if is_at_home
             && let Some(tag) = self.good.get(username.as_str())
             && hmac::verify(&self.key, &message, tag.as_ref()).is_ok()
         {
@@ -206,8 +207,12 @@ impl Checker {
         }
         let tag = hmac::sign(&self.key, &message);
         self.good.insert(Arc::clone(&account.username), tag);
+        let verifiers = match is_at_home {
+            true => missing_verifiers(account, password),
+            false => Vec::new(),
+        };
         Ok(Proof::Proven(Proven {
-            verifiers: missing_verifiers(account, password),
+            verifiers,
             ..Proven::as_account(account)
         }))
     }
@@ -235,8 +240,12 @@ fn scram(job: &mut Job, mechanism: Mechanism) -> Result<Proof, Denial> {
         let exchange = job.exchange.take().ok_or(Denial::BadExchange)?;
         job.request.username = Some(exchange.username.clone());
         let account = job.directory.accounts.get(&exchange.username);
-        let has_verifier = account.is_some_and(|account| verifier(account, mechanism).is_some());
+        let known = account.and_then(|account| verifier(account, mechanism));
+        let has_verifier = known.is_some();
+        // What the exchange began with may have been replaced since: then it proves nothing.
+        let is_current = known.is_some_and(|known| exchange.is_with(&known));
         let done = exchange.finish(&data);
+        let done = done.and_then(|last| is_current.then_some(last).ok_or(Failure::Proof));
         return match (done, account) {
             (Ok(last), Some(account)) => Ok(Proof::Proven(Proven {
                 data: Some(last.into_bytes()),

@@ -56,6 +56,17 @@ impl Reactor {
         self.sweep_soon(now);
     }
 
+    /// The client has said goodbye. The answer may stand behind what its socket has not taken.
+    pub(super) fn part(&mut self, now: Time, id: ConnId) {
+        match self.conns.get_mut(id) {
+            Some(conn) if !conn.is_flushed() => {
+                conn.named = false;
+                conn.end(now);
+            }
+            _ => self.finish(now, id),
+        }
+    }
+
     fn remove(&mut self, now: Time, id: ConnId) -> Option<Conn> {
         self.conns.get_mut(id)?;
         self.core.lost(now, id);

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mio::net::TcpStream;
 use mqttguard_broker::{ConnId, Time, Version};
@@ -68,7 +68,8 @@ pub(super) struct Conn {
     pub(super) login: Option<Box<Login>>,
     /// Enhanced authentication between two of its steps.
     pub(super) exchange: Option<Box<Exchange>>,
-    /// When what the client has proven itself with expires.
+    /// When what the client has proven itself with expires, and when that is looked at next.
+    pub(super) expires: Option<SystemTime>,
     pub(super) until: Option<Time>,
     pub(super) reading: Reading,
     /// The socket may have bytes.
@@ -137,6 +138,7 @@ impl Conn {
             mac,
             login: None,
             exchange: None,
+            expires: None,
             until: None,
             reading: Reading::Wanted,
             readable: true,
@@ -160,6 +162,11 @@ impl Conn {
     /// The certificates that the client has shown, its own first.
     pub(super) fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
         self.tls.as_ref()?.certificates()
+    }
+
+    /// Whether its TLS is not yet there.
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| !tls.is_established())
     }
 
     /// Whether its TLS goes on with the secrets and certificates of an earlier session.
@@ -280,6 +287,9 @@ impl Conn {
                     Some(websocket) => {
                         let mut frames = Vec::new();
                         websocket.send(plain, &mut frames);
+                        if frames.is_empty() {
+                            return Ok(());
+                        }
                         tls.encrypt(&frames, wire)
                     }
                 };

@@ -1,10 +1,14 @@
 //! Sessions whose proof holds for a time end with it.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use mqttguard_broker::{ConnId, Kick, Time};
 
 use super::reactor::Reactor;
+
+/// How often the clock is asked. It may jump: a router without a clock of its own starts with the
+/// time of its last shutdown, and learns the right one by and by.
+const LOOK: Duration = Duration::from_secs(60);
 
 impl Reactor {
     /// Has a connection end at this time of the clock, if its client has not proven itself again
@@ -15,8 +19,9 @@ impl Reactor {
         };
         let due = until.map(|until| {
             let left = until.duration_since(SystemTime::now());
-            now + left.unwrap_or_default()
+            now + left.unwrap_or_default().min(LOOK)
         });
+        conn.expires = until;
         let before = std::mem::replace(&mut conn.until, due);
         self.forget_expiry(id, before);
         if let Some(due) = due {
@@ -37,9 +42,16 @@ impl Reactor {
         {
             self.expiries.pop_first();
             let id = ConnId { slot, serial };
+            let expires = self.conns.get_mut(id).and_then(|conn| conn.expires);
+            let left = expires.and_then(|at| at.duration_since(SystemTime::now()).ok());
+            // Time counts in milliseconds here.
+            if left.is_some_and(|left| left >= Duration::from_millis(1)) {
+                self.expire_at(now, id, expires);
+                continue;
+            }
             self.core.expel(now, id, Kick::Expired);
             if let Some(conn) = self.conns.get_mut(id) {
-                conn.until = None;
+                (conn.until, conn.expires) = (None, None);
                 conn.hurry(now);
             }
             self.sweep_soon(now);

@@ -370,7 +370,7 @@ impl Reactor {
             // What came before the end may be answered yet, if only by a DISCONNECT.
             Ok(Input::End | Input::Goodbye) if flow == Flow::Close => {}
             Ok(Input::End) | Err(_) => self.lose(now, id),
-            Ok(Input::Goodbye) => self.finish(now, id),
+            Ok(Input::Goodbye) => self.part(now, id),
             Ok(Input::BadWebSocket(what)) => {
                 let packet = "WebSocket";
                 self.tell_peer(now, id, BrokerEventKind::ProtocolError { packet, what });

@@ -349,6 +349,11 @@ impl Exchange {
         (exchange, server_first)
     }
 
+    /// Whether this is the verifier that it was begun with.
+    pub(super) fn is_with(&self, verifier: &Verifier) -> bool {
+        self.verifier == *verifier
+    }
+
     /// Checks the client-final-message. The answer is the server-final-message.
     pub(super) fn finish(self, data: &[u8]) -> Result<String, Failure> {
         let text = message(data)?;

@@ -13,6 +13,7 @@ use super::uplink::{CONNECT, Far, Local, PREPARE, Pause, Uplink};
 use super::{BridgeStatus, FIRST_TOKEN, TOKENS};
 use crate::broker::conn::{READ, ROOM};
 use crate::broker::event::{BrokerEvent, BrokerEventKind};
+use crate::broker::journal::Journal;
 use crate::broker::reactor::Reactor;
 use crate::config;
 use crate::text::clip;
@@ -70,7 +71,7 @@ impl Reactor {
     fn end_bridge(&mut self, now: Time, uplink: &mut Uplink) {
         uplink.machine.stop();
         self.act(now, uplink);
-        self.hang_up(uplink);
+        self.hang_up(now, uplink);
     }
 
     /// Serves all whose time is come.
@@ -210,7 +211,7 @@ impl Reactor {
                     }
                 }
                 BridgeAction::Dial => self.dial(now, uplink),
-                BridgeAction::HangUp => self.hang_up(uplink),
+                BridgeAction::HangUp => self.hang_up(now, uplink),
             }
         }
         any
@@ -228,8 +229,13 @@ impl Reactor {
         }
     }
 
-    fn hang_up(&mut self, uplink: &mut Uplink) {
+    fn hang_up(&mut self, now: Time, uplink: &mut Uplink) {
         let mut rest = std::mem::take(uplink.machine.to_upstream());
+        // Acknowledged is what the journal has, in the last words too. What is left out comes
+        // again with the next connection.
+        if !rest.is_empty() && !self.has_committed(now) {
+            rest.clear();
+        }
         match std::mem::replace(&mut uplink.far, Far::None) {
             Far::Open(link) | Far::Connecting { link, .. } => {
                 link.close(self.poll.registry(), &mut rest);
@@ -379,9 +385,17 @@ impl Reactor {
         }
         let mut ended = false;
         if failure.is_none() && link.is_readable() && uplink.machine.takes_upstream() {
+            // As from clients: while nothing may be sent, not more than queues can take.
+            if self.journal.as_ref().is_some_and(Journal::holds_reading) {
+                self.bridges.held = true;
+                return busy;
+            }
             let room = self.input.get_mut(..READ).unwrap_or_default();
             match link.read(room) {
                 Ok(Input::Some(found)) => {
+                    if let Some(journal) = &mut self.journal {
+                        journal.has_read(found);
+                    }
                     let bytes = self.input.get(..found).unwrap_or_default();
                     uplink.machine.from_upstream(now, bytes);
                     busy = true;
@@ -396,7 +410,7 @@ impl Reactor {
             None if ended => "it closed the connection".to_owned(),
             None => return busy,
         };
-        self.hang_up(uplink);
+        self.hang_up(now, uplink);
         uplink.machine.lost(now, &why);
         true
     }

@@ -334,3 +334,26 @@ fn a_listener_whose_ca_cannot_be_read_does_not_listen() {
     );
     std::net::TcpStream::connect(rig.tls).unwrap_err();
 }
+
+/// A connection keeps the rules that it was accepted by, and a handshake may be put off.
+#[test]
+fn who_has_not_shook_hands_before_a_revocation_does_not_come_in_after_it() {
+    let authority = Authority::new("house");
+    let rig = rig(&authority, true, Some(&authority.crl(&[])));
+    let lamp = authority.client(&rig, ALL, ("lamp", 7, YEARS));
+    let early = socket(LAMP_IP, rig.tls);
+    rig.until(|stats| stats.core.connections == 1);
+    let crl = rig.dir.path().join("clients.crl");
+    std::fs::write(crl, authority.crl(&[7])).unwrap();
+    rig.ask_for_certificates(true, true);
+    let code = tls(&lamp, "router.lan", early).and_then(|stream| {
+        let mut client = Client::new(stream, true);
+        client.send(&connect(true, "c", None));
+        client.receive().map(|(_, body)| body[1])
+    });
+    assert!(code.is_err(), "{code:?}");
+    // One that nothing is revoked of comes again.
+    let hub = authority.client(&rig, ALL, ("hub", 8, YEARS));
+    let mut client = rig.with_certificate(CAMERA_IP, &hub);
+    assert_eq!(client.login("h", None), 0);
+}

@@ -73,7 +73,7 @@ fn who_does_not_belong_is_refused_with_the_right_code() {
         let name = account.username.to_string();
         quarantined.accounts.insert(name, Arc::new(account));
     }
-    let rig = Rig::with(Arc::new(quarantined), bounds(10_000));
+    let quarantined = Arc::new(quarantined);
     let cases = [
         (LAMP_IP, Some(("lamp", PASSWORD)), None, 0, 0),
         (
@@ -122,6 +122,8 @@ fn who_does_not_belong_is_refused_with_the_right_code() {
         ),
     ];
     for v5 in [false, true] {
+        // A new one: the delays of failures grow.
+        let rig = Rig::with(Arc::clone(&quarantined), bounds(10_000));
         for (from, login, denial, code, code_v5) in cases {
             let mut client = rig.tls_client(from, v5);
             let answer = client.login("c", login);
@@ -203,6 +205,23 @@ fn failures_are_answered_later_and_later() {
     assert!(start.elapsed() < Duration::from_millis(500));
     assert!(slowest >= Duration::from_millis(900), "{slowest:?}");
     assert!(slowest < Duration::from_secs(3), "{slowest:?}");
+}
+
+/// Else the half of the time would tell a thief that he has the right one.
+#[test]
+fn a_right_password_of_another_device_is_answered_no_sooner_than_a_wrong_one() {
+    let rig = Rig::new();
+    let timed = |password: &str| {
+        let mut client = rig.tls_client(CAMERA_IP, true);
+        let start = Instant::now();
+        assert_eq!(client.login("c", Some(("lamp", password))), 0x86);
+        start.elapsed()
+    };
+    for _ in 0..3 {
+        timed("guess");
+    }
+    // The delay of the fourth failure.
+    assert!(timed(PASSWORD) >= Duration::from_millis(500));
 }
 
 #[test]

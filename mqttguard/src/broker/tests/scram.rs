@@ -4,6 +4,11 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::digest::{SHA256, digest};
+use ring::{hmac, pbkdf2};
+
 use super::client::{Client, connect_with, packet};
 use super::*;
 
@@ -219,4 +224,53 @@ fn a_password_login_gives_an_old_credential_its_verifiers() {
     rig.handle.set_directory(directory([old]));
     let output = rig.scramp("SCRAM-SHA-512", "lamp", &[PASSWORD]);
     assert_eq!(lines(&output), ["AUTH 0x18", "CONNACK 0x0"]);
+}
+
+/// The last message of a client that knows the password.
+fn client_final(password: &str, first_bare: &str, server_first: &str) -> String {
+    let field = |name: &str| {
+        let mut fields = server_first.split(',');
+        fields.find_map(|field| field.strip_prefix(name)).unwrap()
+    };
+    let mac =
+        |key: &[u8], message: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message);
+    let salt = STANDARD.decode(field("s=")).unwrap();
+    let mut salted = [0; 32];
+    let rounds = field("i=").parse().unwrap();
+    let algorithm = pbkdf2::PBKDF2_HMAC_SHA256;
+    pbkdf2::derive(algorithm, rounds, &salt, password.as_bytes(), &mut salted);
+    let client_key = mac(&salted, b"Client Key");
+    let stored_key = digest(&SHA256, client_key.as_ref());
+    let without_proof = format!("c=biws,r={}", field("r="));
+    let message = format!("{first_bare},{server_first},{without_proof}");
+    let signature = mac(stored_key.as_ref(), message.as_bytes());
+    let pairs = client_key.as_ref().iter().zip(signature.as_ref());
+    let proof: Vec<u8> = pairs.map(|(a, b)| a ^ b).collect();
+    format!("{without_proof},p={}", STANDARD.encode(proof))
+}
+
+/// Whoever has begun with the old password does not end as somebody who has the new one.
+#[test]
+fn a_credential_that_changes_within_an_exchange_ends_it() {
+    for changes in [false, true] {
+        let rig = Rig::new();
+        let mut client = rig.tls_client(LAMP_IP, true);
+        let first = "n=lamp,r=0123456789abcdef";
+        client.send(&hello("SCRAM-SHA-256", &format!("n,,{first}")));
+        let (kind, body) = client.receive().unwrap();
+        assert_eq!(kind, 0xf0);
+        let body = String::from_utf8_lossy(&body).into_owned();
+        let server_first = &body[body.find("r=").unwrap()..];
+        if changes {
+            let mut house = household();
+            house[0].hash = hash("another one");
+            house[0].scram = verifiers("another one");
+            rig.handle.set_directory(directory(house));
+            rig.handle.stats().unwrap();
+        }
+        let last = client_final(PASSWORD, first, server_first);
+        client.send(&auth(0x18, "SCRAM-SHA-256", &last));
+        let (kind, body) = client.receive().unwrap();
+        assert_eq!((kind, body[1]), (0x20, if changes { 0x86 } else { 0 }));
+    }
 }

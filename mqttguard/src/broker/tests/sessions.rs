@@ -21,8 +21,12 @@ struct Pair {
 
 impl Pair {
     fn new(version: &'static rustls::SupportedProtocolVersion) -> Pair {
-        let dir = tempfile::tempdir().unwrap();
-        let pki = Pki::open_or_create(dir.path(), &names("router.lan")).unwrap();
+        // One for all: keys take their time.
+        static PKI: LazyLock<Pki> = LazyLock::new(|| {
+            let dir = tempfile::tempdir().unwrap();
+            Pki::open_or_create(dir.path(), &names("router.lan")).unwrap()
+        });
+        let pki = &*PKI;
         let config = tls_config(pki.ca_pem(), &[version]);
         let name = ServerName::try_from("router.lan").unwrap();
         Pair {

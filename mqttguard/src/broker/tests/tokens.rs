@@ -123,6 +123,18 @@ fn a_session_ends_with_its_token() {
 }
 
 #[test]
+fn sessions_by_token_end_when_tokens_are_switched_off() {
+    let (rig, signer) = rig();
+    let mut by_token = rig.tls_client(LAMP_IP, true);
+    let good = token(&signer, "lamp", 60);
+    assert_eq!(by_token.login("c", Some(("lamp", &good))), 0);
+    let mut by_password = rig.member("lamp", "d", true);
+    rig.login_by(Logins::default());
+    assert_eq!(by_token.expect_disconnect(), 0x87);
+    assert_eq!(by_password.subscribe("lamp/x"), 0);
+}
+
+#[test]
 fn the_next_token_in_time_keeps_the_session() {
     let (rig, signer) = rig();
     let mut client = rig.tls_client(LAMP_IP, true);

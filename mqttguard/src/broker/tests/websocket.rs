@@ -301,19 +301,29 @@ fn slow_and_endless_requests_end() {
 fn a_flood_of_pings_is_not_kept_for_later() {
     let rig = Rig::new();
     let wss = rig.wss(&[]);
-    let mut flood = rig.websocket(LAMP_IP, wss);
     let pings = frame(0x89, &[b'!'; 125]).repeat(64);
     let sent = 5_000 * pings.len();
-    for _ in 0..5_000 {
-        flood.stream.write_all(&pings).unwrap();
+    let mut tries = 0;
+    loop {
+        let mut flood = rig.websocket(LAMP_IP, wss);
+        for _ in 0..5_000 {
+            flood.stream.write_all(&pings).unwrap();
+        }
+        flood.stream.write_all(&frame(0x88, b"")).unwrap();
+        // The goodbye is likely to be read while answers still wait, and its own goes behind them.
+        let start = Instant::now();
+        std::thread::sleep(Duration::from_millis(300));
+        let mut answers = Vec::new();
+        let ended = flood.stream.read_to_end(&mut answers);
+        // What lay in the sockets' buffers.
+        assert!(answers.len() < sent / 3, "{} of {sent}", answers.len());
+        // The broker waits for a second. This machine may be too slow to be done by then.
+        if start.elapsed() > Duration::from_millis(900) && tries < 20 {
+            tries += 1;
+            continue;
+        }
+        ended.expect("an orderly end");
+        assert!(answers.ends_with(&[0x88, 0]));
+        break;
     }
-    flood.stream.write_all(&frame(0x88, b"")).unwrap();
-    let mut answers = Vec::new();
-    flood
-        .stream
-        .read_to_end(&mut answers)
-        .expect("an orderly end");
-    assert!(answers.ends_with(&[0x88, 0]));
-    // What lay in the sockets' buffers.
-    assert!(answers.len() < sent / 3, "{} of {sent}", answers.len());
 }
