@@ -1,7 +1,7 @@
 //! The broker alone, on loopback, with everybody let in: `cargo xtask broker --open`. There is
 //! no registry, no kernel program and no bus. Nothing of this is part of the daemon.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -83,15 +83,20 @@ fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
         }),
     })?;
     let stats = broker.stats().ok_or("the broker has stopped")?;
+    let mut out = std::io::stdout();
     for listener in &stats.listeners {
         for address in &listener.addresses {
-            println!("{} {address}", listener.name);
+            // Whoever started this may have stopped reading.
+            let _ = writeln!(out, "{} {address}", listener.name);
         }
         if let Some(error) = listener.errors.first() {
             return Err(error.clone().into());
         }
     }
-    println!("OPEN TO EVERYBODY on this machine: no passwords, no guard. Not for devices.");
+    let _ = writeln!(
+        out,
+        "OPEN TO EVERYBODY on this machine: no passwords, no guard. Not for devices."
+    );
     // Whoever started this holds the other end, so that no open broker outlives its purpose.
     let mut ignored = Vec::new();
     std::io::stdin().read_to_end(&mut ignored)?;

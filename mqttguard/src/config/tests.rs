@@ -173,6 +173,7 @@ fn ordinary_profiles_grant_own_topics() {
         );
     }
     assert_eq!(settings.profiles["hub"].publish, ["#"]);
+    assert_eq!(settings.profiles["hub"].subscribe, ["#", "$SYS/#"]);
 }
 
 #[test]
