@@ -85,6 +85,10 @@ impl Broker {
             self.tell_limit(now, index, "memory", self.config.memory);
             return Reason::QUOTA_EXCEEDED;
         }
+        // Making room may have cut off this client of all.
+        if self.sessions.get(index).is_none() {
+            return Reason::QUOTA_EXCEEDED;
+        }
         let subscriber = Subscriber {
             session: index,
             id,

@@ -303,3 +303,28 @@ fn logins_that_wait_to_be_decided_are_bounded_together() {
     }
     assert_eq!(used(&rig), nothing);
 }
+
+#[test]
+fn a_client_that_its_own_subscribe_has_cut_off_is_subscribed_to_nothing() {
+    let memory = 100_000;
+    let mut rig = Rig::with(Config { memory, ..config() }, limits());
+    let connect = Connect::new(5, "hog").will("w", 0, false, &[]);
+    let hog = rig.connect(&connect);
+    rig.subscribe(hog, &[("me", 1)]);
+    rig.deaf.push(hog);
+    // What its connection holds is given back before its will is published.
+    let topic = "x".repeat(8_000);
+    rig.send(
+        hog,
+        &packets::publish(0, &topic, 0, Some(&[&[0x23, 0, 1]]), b""),
+    );
+    rig.send(hog, &packets::publish(2, "me", 7, Some(&[]), &[0; 20_000]));
+    rig.broker
+        .set_outside_memory(memory * 19 / 20 + 100 - used(&rig));
+    rig.send(
+        hog,
+        &packets::subscribe(8, Some(&[]), &[("a", 0), ("b", 0)]),
+    );
+    assert_eq!(rig.broker.stats().sessions, 0);
+    assert_eq!(rig.broker.stats().subscriptions, 0);
+}
