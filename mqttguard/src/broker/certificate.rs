@@ -55,16 +55,18 @@ impl Reactor {
                 unfinished.push(conn.id);
                 continue;
             }
-            let Some(chain) = conn.certificates() else {
-                continue;
-            };
-            let checked = match clients {
-                Some(clients) => clients.check(chain),
-                None => Err(CertificateError::UnknownIssuer.into()),
+            let chain = conn.certificates();
+            let checked = match (clients, chain) {
+                (Some(clients), Some(chain)) => clients.check(chain),
+                (Some(clients), None) if clients.is_required() => {
+                    Err(Error::NoCertificatesPresented)
+                }
+                (None, Some(_)) => Err(CertificateError::UnknownIssuer.into()),
+                (_, None) => continue,
             };
             if let Err(error) = checked {
                 let why = denial(&error).unwrap_or(Denial::CertificateRefused);
-                let name = chain.first().and_then(common_name);
+                let name = chain.and_then(|chain| common_name(chain.first()?));
                 refused.push((conn.id, conn.login.is_some(), name, why));
             }
         }

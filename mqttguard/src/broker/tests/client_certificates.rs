@@ -357,3 +357,20 @@ fn who_has_not_shook_hands_before_a_revocation_does_not_come_in_after_it() {
     let mut client = rig.with_certificate(CAMERA_IP, &hub);
     assert_eq!(client.login("h", None), 0);
 }
+
+/// Once all need one, who came in without goes too.
+#[test]
+fn who_is_in_without_a_certificate_goes_when_they_are_required() {
+    let authority = Authority::new("house");
+    let rig = rig(&authority, false, None);
+    let hub = authority.client(&rig, ALL, ("hub", 1, YEARS));
+    let mut with = rig.with_certificate(CAMERA_IP, &hub);
+    assert_eq!(with.login("h", None), 0);
+    let plain = tls_config(rig.pki.ca_pem(), ALL);
+    let mut without = rig.with_certificate(LAMP_IP, &plain);
+    assert_eq!(without.login("l", Some(("lamp", PASSWORD))), 0);
+    rig.ask_for_certificates(true, false);
+    assert_eq!(without.expect_disconnect(), 0x87);
+    assert_eq!(rig.denial().1, Denial::NoCertificate);
+    assert_eq!(with.subscribe("hub/x"), 0);
+}
