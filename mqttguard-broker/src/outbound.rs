@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::Time;
 use crate::codec::QoS;
@@ -522,6 +523,17 @@ impl Outbound {
     pub(crate) fn window(&self) -> impl Iterator<Item = (u16, &InFlight)> {
         let ids = (0..).map(|place| self.id_at(place));
         ids.zip(&self.window)
+    }
+
+    /// What waits or is in flight is to be written to the journal anew when it is referred to.
+    pub(crate) fn forget_written(&self) {
+        let in_flight = self.window.iter().filter_map(|entry| match entry {
+            InFlight::Sent(delivery) => Some(delivery),
+            InFlight::Released | InFlight::Done => None,
+        });
+        for delivery in in_flight.chain(&self.assured) {
+            delivery.message.generation.store(0, Relaxed);
+        }
     }
 
     /// The delivery that was queued last.
