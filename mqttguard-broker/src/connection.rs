@@ -46,6 +46,8 @@ pub(crate) struct Authentication {
     pub(crate) steps: u8,
     /// Where a re-authentication is.
     pub(crate) again: Again,
+    /// What an AUTH that waits for its decision takes in memory.
+    pub(crate) hold: Option<Hold>,
 }
 
 impl Authentication {
@@ -54,6 +56,7 @@ impl Authentication {
             method: method.into(),
             steps: 0,
             again: Again::Idle,
+            hold: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What one session has yet to be sent, and what it has yet to acknowledge.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering::Relaxed;
 
 use crate::Time;
 use crate::codec::QoS;
@@ -434,6 +435,17 @@ impl Outbound {
     pub(crate) fn window(&self) -> impl Iterator<Item = (u16, &InFlight)> {
         let ids = (0..).map(|place| self.id_at(place));
         ids.zip(&self.window)
+    }
+
+    /// What waits or is in flight is to be written to the journal anew when it is referred to.
+    pub(crate) fn forget_written(&self) {
+        let in_flight = self.window.iter().filter_map(|entry| match entry {
+            InFlight::Sent(delivery) => Some(delivery),
+            InFlight::Released | InFlight::Done => None,
+        });
+        for delivery in in_flight.chain(&self.assured) {
+            delivery.message.generation.store(0, Relaxed);
+        }
     }
 
     /// The delivery that was queued last.

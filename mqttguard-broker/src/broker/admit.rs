@@ -18,6 +18,9 @@ impl Broker {
         let Some(found) = self.connection(conn) else {
             return;
         };
+        if let Some(authentication) = &mut found.authentication {
+            authentication.hold = None;
+        }
         match found.state {
             State::AwaitingDecision(_) => {}
             State::Connected(session) => return self.decide_again(now, conn, session, decision),

@@ -8,6 +8,7 @@ use super::connect::secret;
 use super::{Broker, ConnId, Fault};
 use crate::codec::{Malformed, control};
 use crate::connection::{Again, Pending, State};
+use crate::message::Hold;
 use crate::reason::Reason;
 use crate::timers::Timer;
 use crate::{AuthRequest, Decision, Refusal, Stage, Time, Version};
@@ -68,6 +69,17 @@ impl Broker {
                 reason: Reason::NOT_AUTHORIZED,
             });
         }
+        let size = auth.data.map_or(0, <[u8]>::len);
+        let allowed = self.config.memory / 4;
+        let waiting = self.undecided.bytes().saturating_add(size) as u64;
+        if waiting.saturating_add(self.partial) > allowed {
+            return Err(Fault::Limit {
+                limit: "memory",
+                allowed,
+                reason: Reason::SERVER_BUSY,
+            });
+        }
+        authentication.hold = Some(Hold::new(&self.undecided, size));
         let client_id = match session {
             Some(session) => {
                 authentication.again = Again::AwaitingDecision;

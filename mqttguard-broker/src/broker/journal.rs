@@ -117,6 +117,8 @@ impl Broker {
                 false
             }
             (_, Kept::Will | Kept::Whole) => {
+                // The journal may have had nobody for its messages until now.
+                session.out.forget_written();
                 write_session(
                     &mut self.journal,
                     &self.subscriptions,

@@ -3,7 +3,7 @@
 
 use super::packets::{self, Connect, DISCONNECT, In, PINGREQ, auth, text};
 use super::rig::{Rig, accept, config, grants, limits};
-use crate::{AuthRequest, ConnId, Decision, NoticeKind, Refusal, Stage};
+use crate::{AuthRequest, Config, ConnId, Decision, NoticeKind, Refusal, Stage};
 
 const CONTINUE: u8 = 0x18;
 const AGAIN: u8 = 0x19;
@@ -455,4 +455,22 @@ fn the_one_who_decides_is_told_what_each_step_is() {
         (Stage::Again, "c".to_owned(), None),
     ];
     assert_eq!(seen, expected);
+}
+
+#[test]
+fn what_waits_to_be_decided_on_counts_and_has_its_bound() {
+    for (memory, fits) in [(1 << 20, true), (160_000, false)] {
+        let mut rig = Rig::with(Config { memory, ..config() }, limits());
+        rig.door = Box::new(move |request| count(request, 2, "c", "#"));
+        let conn = member(&mut rig);
+        let before = rig.broker.stats().memory_used;
+        let large = step(AGAIN, &"x".repeat(50_000));
+        // Nobody decides yet.
+        rig.broker.receive(rig.now, conn, &large);
+        let more = rig.broker.stats().memory_used.saturating_sub(before);
+        assert_eq!((more >= 50_000, rig.is_open(conn)), (fits, fits));
+        rig.pump();
+        assert!(rig.broker.stats().memory_used < before + 1_000);
+        assert_eq!(rig.has_limit("memory"), !fits);
+    }
 }

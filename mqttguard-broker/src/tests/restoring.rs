@@ -302,3 +302,37 @@ fn what_ended_while_the_journal_could_not_be_written_does_not_come_back() {
     assert_eq!((outcome.sessions, outcome.retained), (0, 1), "{outcome:?}");
     broker.check();
 }
+
+#[test]
+fn a_session_that_comes_to_be_kept_brings_its_messages_along() {
+    let mut house = House::new();
+    house.write();
+    let regrant = |house: &mut House, session_expiry_s| {
+        let limits = Limits {
+            session_expiry_s,
+            ..limits()
+        };
+        let (all, limits) = (Arc::new(grants(&["#"], &["#"])), Arc::new(limits));
+        let (rig, all) = (&mut house.rig, |_: &str| Arc::clone(&all));
+        rig.broker.regrant(rig.now, "all", all, &limits);
+    };
+    let late = house.rig.connect(&Connect::new(5, "late").expiry(100));
+    house.rig.subscribe(late, &[("t", 1)]);
+    regrant(&mut house, 0);
+    regrant(&mut house, 1_000);
+    let kept = house.rig.connect(&lasting("kept"));
+    house.rig.subscribe(kept, &[("t", 1), ("u", 1)]);
+    house.rig.deaf.push(late);
+    let from = house.rig.connect(&Connect::new(4, "pub"));
+    // The journal has it for the one, and then for nobody; what comes next shows that.
+    house.rig.publish(from, 2, "t", &"x".repeat(500));
+    house.write();
+    house.rig.send(kept, &packets::ack(0x40, 1));
+    house.rig.publish(from, 2, "u", &"y".repeat(600));
+    house.write();
+    house
+        .rig
+        .send(late, &packets::packet(0xE0, b"\0\x05\x11\0\0\0\x64"));
+    let outcome = house.crash();
+    assert_eq!((outcome.missing, outcome.queued), (0, 2), "{outcome:?}");
+}
