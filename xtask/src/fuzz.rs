@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::setup::{self, cargo, must, workspace};
 use crate::test::host;
@@ -24,8 +24,9 @@ const FLAGS: [&str; 7] = [
 pub(crate) struct Args {
     /// What to fuzz; without it all, one after the other
     target: Option<Target>,
-    /// Time for each, in seconds
-    #[arg(long, default_value_t = 60)]
+    /// Time for each, in seconds. It goes on with what earlier runs found, in fuzz/corpus; an input
+    /// that fails is left in fuzz/artifacts
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
     /// Fail if anything is missing, instead of installing it
     #[arg(long)]
@@ -61,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let mut build = cargo();
     build
         .current_dir(&fuzz)
-        .args(["build", "--release", "--target", &triple])
+        .args(["build", "--locked", "--release", "--target", &triple])
         .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\u{1f}"));
     must(&mut build).context("the fuzz targets do not build")?;
     let targets = match args.target {
@@ -81,9 +82,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             .arg(format!("-artifact_prefix={}/{name}-", artifacts.display()))
             .arg("-print_final_stats=1")
             .arg(&corpus);
-        if must(&mut run).is_err() {
-            bail!("{name}: an input fails; it is in {}", artifacts.display());
-        }
+        must(&mut run).with_context(|| {
+            let kept = artifacts.display();
+            format!("{name} failed; the input that it failed on is in {kept}")
+        })?;
     }
     Ok(())
 }

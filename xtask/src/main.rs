@@ -30,13 +30,13 @@ enum Chore {
     Test(test::Args),
     /// Measure the broker beside others
     Bench(bench::Args),
-    /// Fuzz the broker core
+    /// Fuzz the broker core: its codec, its journal, and what clients see of it
     Fuzz(fuzz::Args),
     /// Run the broker alone, open to everybody, on loopback
     Broker(broker::Args),
     /// Build the kernel program's objects, which are committed
     Ebpf(ebpf::Args),
-    /// Install what the other chores need
+    /// Install what the other chores need, but for rumqttd, which is bench's
     Setup(setup::Args),
 }
 

@@ -217,7 +217,10 @@ pub(crate) const EBPF: &[Need] = &[
 ];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let installed = ensure(&[HOUSE, CLIENTS, CHECKS, EBPF], args.no_install)?;
+    let installed = ensure(
+        &[HOUSE, CLIENTS, CHECKS, EBPF, FUZZ, BENCH],
+        args.no_install,
+    )?;
     if !installed {
         println!("Nothing is missing.");
     }
