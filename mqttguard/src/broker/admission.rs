@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mio::{Interest, Token};
 use mqttguard_broker::{AuthRequest, ConnId, Decision, Time};
 
-use super::auth::{self, Job, Proof, Proven, Verdict};
+use super::auth;
 use super::conn::{Conn, Reading};
 use super::door::{
     CONNECTIONS_OF_LISTENER, CONNECTIONS_PER_DEVICE, CONNECTIONS_TOTAL, CONNECTS_PER_S,
@@ -17,6 +17,7 @@ use super::listen::Accepted;
 use super::peers::Origin;
 use super::reactor::Reactor;
 use super::tls::Session;
+use super::verdict::{Job, Proof, Proven, Verdict};
 use super::websocket::WebSocket;
 use crate::config::ListenerKind;
 use crate::registry::Verifiers;

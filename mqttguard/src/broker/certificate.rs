@@ -9,7 +9,6 @@ use rustls::{AlertDescription, CertificateError, Error};
 use super::event::{BrokerEventKind, Denial};
 use super::reactor::Reactor;
 use crate::pki::{ClientVerifier, common_name};
-use crate::registry::{Account, Directory};
 use crate::text::clip;
 
 impl Reactor {
@@ -108,19 +107,6 @@ impl Reactor {
         let conn = self.conns.get_mut(id)?;
         self.listeners.get(&conn.listener)?.tls()?.clients.clone()
     }
-}
-
-/// The account of the user whom a certificate names, which proves as much as a password.
-pub(super) fn account(
-    directory: &Directory,
-    name: &str,
-    username: Option<&str>,
-) -> Result<Arc<Account>, Denial> {
-    if username.is_some_and(|username| username != name) {
-        return Err(Denial::CertificateOfAnother);
-    }
-    let account = directory.accounts.get(name);
-    account.cloned().ok_or(Denial::CertificateNoAccount)
 }
 
 /// What an error says of the client's certificate, if it is about that.

@@ -13,14 +13,14 @@ use ring::rand::SystemRandom;
 use zeroize::Zeroizing;
 
 use super::Resolve;
-use super::auth::{By, Job, Proof, Proven, Verdict, standing};
-use super::certificate;
+use super::auth::standing;
 use super::event::Denial;
 use super::http_auth::{Asker, HttpLogin};
 use super::password::{self, Hash};
 use super::scram::{ClientFirst, Exchange, Failure, Mechanism, Verifier, verifiers};
 use super::token::{self, Tokens};
-use crate::registry::Account;
+use super::verdict::{By, Job, Proof, Proven, Verdict};
+use crate::registry::{Account, Directory};
 
 /// Passwords remembered as good; devices that reconnect after an outage cost no PBKDF2 then.
 const REMEMBERED: usize = 1024;
@@ -112,7 +112,7 @@ impl Checker {
         };
         if job.request.method.is_none() {
             let given = job.request.username.as_deref();
-            let account = certificate::account(&job.directory, &named, given)?;
+            let account = certified(&job.directory, &named, given)?;
             return Ok(Proof::Proven(Proven {
                 by: By::Certificate,
                 ..Proven::as_account(&account)
@@ -216,6 +216,19 @@ impl Checker {
             ..Proven::as_account(account)
         }))
     }
+}
+
+/// The account of the user whom a certificate names, which proves as much as a password.
+fn certified(
+    directory: &Directory,
+    name: &str,
+    username: Option<&str>,
+) -> Result<Arc<Account>, Denial> {
+    if username.is_some_and(|username| username != name) {
+        return Err(Denial::CertificateOfAnother);
+    }
+    let account = directory.accounts.get(name);
+    account.cloned().ok_or(Denial::CertificateNoAccount)
 }
 
 /// What lets the account log in by SCRAM from now on, if it is older than that.

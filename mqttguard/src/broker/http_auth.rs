@@ -18,11 +18,11 @@ use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::auth::{By, Job, Proof, Proven, Verdict};
 use super::event::Denial;
 use super::http;
 use super::password::NoRandom;
 use super::protocol;
+use super::verdict::{By, Job, Proof, Proven, Verdict};
 use crate::config::{self, HttpAuth, Profile};
 use crate::registry::Account;
 

@@ -37,7 +37,9 @@ mod sys;
 mod tests;
 mod tls;
 mod token;
+mod verdict;
 mod websocket;
+mod worker;
 
 use std::collections::HashMap;
 use std::io;
@@ -53,7 +55,6 @@ use mqttguard_common::Mac;
 use rustls::ServerConfig;
 use zeroize::Zeroizing;
 
-pub use auth::LoginStats;
 pub use bridge::BridgeStatus;
 pub use door::DOOR;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
@@ -61,6 +62,7 @@ pub use http_auth::HttpLogin;
 pub use journal::{JournalStatus, Place};
 pub use listen::ListenerStatus;
 pub use report::{BrokerStats, ClientStatus};
+pub use verdict::LoginStats;
 
 use crate::config::{self, Bridge, Listener};
 use crate::outlet::Outlet;

@@ -11,7 +11,6 @@ use mio::net::TcpStream;
 use mio::{Poll, Token, Waker};
 use mqttguard_broker::{Broker, ConnId, Flow, Grants, Limits, Time, Transmit};
 
-use super::auth::{self, Verdict};
 use super::bridge::{self, Bridges};
 use super::change::Command;
 use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
@@ -23,6 +22,8 @@ use super::listen::{Accepted, FIRST_TOKEN, Listeners};
 use super::peers::Peers;
 use super::sys::Sys;
 use super::tls::MAX_PARTIAL;
+use super::verdict::{LoginStats, Verdict};
+use super::worker::Worker;
 use super::{Bounds, Logins, Resolve, Startup};
 use crate::registry::Directory;
 
@@ -52,8 +53,8 @@ pub(super) struct Reactor {
     pub(super) waker: Arc<Waker>,
     pub(super) peers: Peers,
     pub(super) bounds: Bounds,
-    pub(super) login: auth::Worker,
-    pub(super) login_stats: auth::LoginStats,
+    pub(super) login: Worker,
+    pub(super) login_stats: LoginStats,
     /// What everybody is let in with, unasked.
     #[cfg(feature = "open")]
     pub(super) everybody: Option<mqttguard_broker::Decision>,
@@ -124,8 +125,8 @@ impl Reactor {
             bounds: startup.bounds,
             #[cfg(feature = "open")]
             everybody: None,
-            login_stats: auth::LoginStats::default(),
-            login: auth::Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
+            login_stats: LoginStats::default(),
+            login: Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
             directory: startup.directory,
             logins: startup.logins,
             resolve,

@@ -8,7 +8,6 @@ use std::time::Duration;
 use mqttguard_broker::{ConnId, Notice, NoticeKind, Stats, Time, Version};
 use mqttguard_common::Mac;
 
-use super::auth::LoginStats;
 use super::bridge::BridgeStatus;
 use super::conn::Login;
 use super::event::{BrokerEvent, BrokerEventKind};
@@ -17,6 +16,7 @@ use super::journal::{Journal, JournalStatus};
 use super::listen::ListenerStatus;
 use super::peers::Origin;
 use super::reactor::Reactor;
+use super::verdict::LoginStats;
 use crate::text::clip;
 
 /// The broker's state.

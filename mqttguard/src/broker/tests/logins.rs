@@ -252,7 +252,7 @@ fn a_full_login_queue_refuses_and_does_not_wait() {
     });
     let poll = mio::Poll::new().unwrap();
     let waker = Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap());
-    let worker = auth::Worker::start(resolve, waker).unwrap();
+    let worker = worker::Worker::start(resolve, waker).unwrap();
     let house = directory([]);
     let mut busy = 0;
     for slot in 0..300 {
@@ -266,7 +266,7 @@ fn a_full_login_queue_refuses_and_does_not_wait() {
             method: None,
             data: None,
         };
-        let job = auth::Job {
+        let job = verdict::Job {
             conn: id,
             request,
             certificate: None,
