@@ -228,7 +228,9 @@ impl Model {
                         .subscriptions
                         .iter()
                         .any(|s| shared.filters.contains(&s.filter));
-                    is_member && (other.link.is_some() || member.qos > 0)
+                    is_member
+                        && other.may_read(&shared.message.topic)
+                        && (other.link.is_some() || member.qos > 0)
                 })
             };
             shared.optional |= at_risk || !shared.members.iter().any(left);
