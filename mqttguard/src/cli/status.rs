@@ -141,6 +141,21 @@ fn broker(broker: &Value, style: Style) -> String {
         text::number(broker, "messages_dropped"),
         text::number(broker, "refused"),
     ));
+    if let Some(journal) = broker.get("journal") {
+        let outlives = match (
+            text::truth(journal, "durable"),
+            text::truth(journal, "disk"),
+        ) {
+            (false, _) => style.paint("nothing", Some(Colour::Red)),
+            (true, false) => "a crash".to_owned(),
+            (true, true) => "a crash and a power cut".to_owned(),
+        };
+        let bytes = text::bytes(text::number(journal, "bytes"));
+        let directory = text::field(journal, "directory");
+        shown.push_str(&format!(
+            "  what was acknowledged outlives {outlives} ({bytes} in {directory})\n"
+        ));
+    }
     shown.push_str(&bridges(broker, style));
     shown
 }
