@@ -9,8 +9,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mqttguard_lab::{Guard, Lab};
-use mqttguard_tests::house::{enrol, guarded, guarded_with};
+use mqttguard_lab::{Guard, Lab, until};
+use mqttguard_tests::house::{PATIENCE, enrol, guarded, guarded_with};
 use serde_json::{Value, json};
 
 fn journal(guard: &Guard) -> Value {
@@ -130,7 +130,9 @@ fn a_registry_that_cannot_be_read_costs_nobody_a_session() {
     let stored = std::fs::read(&file).unwrap();
     std::fs::write(&file, "{").unwrap();
     let _ = std::fs::remove_file(guard.files().data.join("registry.json.old"));
-    back(&lab, &mut guard);
+    guard.start_again().unwrap();
+    let answers = || guard.ubus("status", &json!({})).is_ok();
+    assert!(until(PATIENCE * 5, answers));
     assert!(!client().publish("lamp/2", "two", 1).unwrap().succeeded());
     guard.kill().unwrap();
     std::fs::write(&file, stored).unwrap();
