@@ -1,5 +1,5 @@
 //! Clients that others have written, over TLS, with MQTT 3.1.1 and 5.0: mosquitto's from Debian,
-//! paho-mqtt from PyPI, rumqttc from crates.io, mqtt.js from npm. `cargo xtask setup` installs
+//! paho-mqtt, rumqttc and mqtt.js from their registries. `cargo xtask setup` installs
 //! them.
 //!
 //! Each is a program in `clients/` that goes through the steps below and says so; mosquitto's are
