@@ -23,6 +23,10 @@ impl MacKey {
 pub struct Policy {
     /// [`policy_flags`].
     pub flags: u64,
+    /// Index of the interface it is bound to; 0: to none.
+    pub interface: u32,
+    /// The IPv4 address it is bound to, in network order; all zero: to none.
+    pub address: [u8; 4],
     /// Packets a second.
     pub packets: Bucket,
     /// Bytes a second, from the Ethernet header on.
@@ -43,6 +47,8 @@ pub mod policy_flags {
     pub const QUARANTINED: u64 = 2;
     /// It may use the router's plaintext listener.
     pub const PLAINTEXT: u64 = 4;
+    /// Its plaintext MQTT to the listed ports beyond the router is taken over by the router.
+    pub const UPLIFT: u64 = 8;
 }
 
 /// The levels of a device's buckets, apart from the [`Policy`] so that new limits leave them
@@ -97,7 +103,7 @@ pub struct Stranger {
 
 const _: () = {
     assert!(size_of::<MacKey>() == 8);
-    assert!(size_of::<Policy>() == 8 + 5 * 16);
+    assert!(size_of::<Policy>() == 16 + 5 * 16);
     assert!(size_of::<Levels>() == 5 * 8);
     assert!(size_of::<Counters>() == 2 * 8 * REASON_SLOTS);
     assert!(size_of::<Told>() == 2 * 8 * REASON_SLOTS);

@@ -28,6 +28,8 @@ pub struct EventRecord {
 pub mod event_flags {
     /// The frame was dropped; without it, it would have been.
     pub const DROPPED: u8 = 1;
+    /// And the device was sent a TCP reset.
+    pub const REJECTED: u8 = 2;
 }
 
 impl EventRecord {

@@ -24,7 +24,7 @@ pub use rules::{ExceptionRule, Exceptions, PortWord, Rules, V4_PREFIX, address_k
 /// Counts up whenever a type of this crate that lies in a map, or a map's size, changes. Maps
 /// are pinned under this number, since the kernel would hand a map of the old shape to a new
 /// program without complaint.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 
 /// The most devices the daemon can name to the kernel program.
 pub const MAX_DEVICES: u32 = 1024;
@@ -60,11 +60,9 @@ pub const FRAME_SLOTS: u32 = 1024;
 /// The least time between two events of one device for one reason, in nanoseconds.
 pub const EVENT_GAP_NS: u64 = 1_000_000_000;
 
-/// Length of a row that has a place for each [`Reason`]: room for reasons to come, and a power
-/// of two, so that the kernel program can bound an index by masking it.
-pub const REASON_SLOTS: usize = 16;
-
-const _: () = assert!(Reason::COUNT <= REASON_SLOTS && REASON_SLOTS.is_power_of_two());
+/// Length of a row that has a place for each [`Reason`]. Every row of every device pays for a place
+/// to spare.
+pub const REASON_SLOTS: usize = Reason::COUNT;
 
 #[cfg(feature = "user")]
 mod user {

@@ -38,6 +38,14 @@ pub enum Reason {
     FloodUdp = 14,
     /// More broadcasts and multicasts in a second than the device's limits allow.
     FloodBroadcasts = 15,
+    /// MQTT over a WebSocket that is not encrypted.
+    PlaintextWebSocket = 16,
+    /// Plaintext MQTT that the router takes over, to carry it on over TLS.
+    Uplifted = 17,
+    /// The device is bound to another interface.
+    InterfaceMismatch = 18,
+    /// The device is bound to another IPv4 address.
+    AddressMismatch = 19,
 }
 
 /// The number stands for no [`Reason`].
@@ -49,7 +57,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All reasons, each at the index of its own number.
-    pub const ALL: [Reason; 16] = [
+    pub const ALL: [Reason; 20] = [
         Reason::Pass,
         Reason::Excepted,
         Reason::LocalPlaintext,
@@ -66,6 +74,10 @@ impl Reason {
         Reason::PlaintextSplit,
         Reason::FloodUdp,
         Reason::FloodBroadcasts,
+        Reason::PlaintextWebSocket,
+        Reason::Uplifted,
+        Reason::InterfaceMismatch,
+        Reason::AddressMismatch,
     ];
 
     /// The stable name, as scripts see it.
@@ -87,6 +99,10 @@ impl Reason {
             Reason::PlaintextSplit => "plaintext-split",
             Reason::FloodUdp => "flood-udp",
             Reason::FloodBroadcasts => "flood-broadcasts",
+            Reason::PlaintextWebSocket => "plaintext-websocket",
+            Reason::Uplifted => "uplifted",
+            Reason::InterfaceMismatch => "interface-mismatch",
+            Reason::AddressMismatch => "address-mismatch",
         }
     }
 
@@ -95,7 +111,7 @@ impl Reason {
     pub const fn is_drop(self) -> bool {
         !matches!(
             self,
-            Reason::Pass | Reason::Excepted | Reason::LocalPlaintext
+            Reason::Pass | Reason::Excepted | Reason::LocalPlaintext | Reason::Uplifted
         )
     }
 
@@ -119,6 +135,7 @@ impl Reason {
                 | Reason::PlaintextConnect
                 | Reason::PlaintextLocal
                 | Reason::PlaintextSplit
+                | Reason::PlaintextWebSocket
                 | Reason::MqttSn
         )
     }
@@ -145,6 +162,6 @@ mod tests {
             assert_eq!(usize::from(reason as u8), index);
             assert_eq!(Reason::try_from(reason as u8), Ok(reason));
         }
-        assert_eq!(Reason::try_from(16), Err(UnknownReason(16)));
+        assert_eq!(Reason::try_from(20), Err(UnknownReason(20)));
     }
 }

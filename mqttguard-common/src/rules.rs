@@ -24,6 +24,14 @@ pub mod rule_flags {
     pub const DETECT_CONNECT: u32 = 2;
     /// Catch MQTT-SN.
     pub const MQTT_SN: u32 = 4;
+    /// Catch MQTT over a plaintext WebSocket.
+    pub const WEBSOCKET: u32 = 8;
+    /// Answer plaintext MQTT over TCP with a reset, where the hook allows it.
+    pub const REJECT: u32 = 16;
+    /// Drop what does not fit a device's bindings; without it that is only told.
+    pub const DROP_MISMATCH: u32 = 32;
+    /// The router stands ready to take connections over: [`super::policy_flags::UPLIFT`] holds.
+    pub const UPLIFT: u32 = 64;
 }
 
 /// Which of 64 consecutive TCP ports are special, a bit each; port p is bit p % 64 of word

@@ -1,7 +1,6 @@
 use aya_ebpf::maps::lpm_trie::Key;
 use mqttguard_common::{
-    FRAME_SLOTS, MAX_EXCEPTIONS, Mac, PortWord, REASON_SLOTS, Reason, Rules, policy_flags,
-    rule_flags,
+    FRAME_SLOTS, MAX_EXCEPTIONS, Mac, PortWord, Reason, Rules, policy_flags, rule_flags,
 };
 
 use crate::bucket::admit;
@@ -87,7 +86,7 @@ fn try_decide(frame: &Frame) -> Option<Verdict> {
         return Some(Verdict::Pass);
     }
     let reason = judge(frame, &packet, group, &mut subject, rules, now_ns, own);
-    let reason = forget(own, reason as u64, REASON_SLOTS as u64 - 1) as usize;
+    let reason = forget(own, reason as u64, REASON_MASK) as usize;
     subject.count(frame, reason);
     if DROPS & 1 << reason == 0 {
         return Some(Verdict::Pass);
@@ -100,6 +99,9 @@ fn try_decide(frame: &Frame) -> Option<Verdict> {
         Verdict::Pass
     })
 }
+
+/// As many bits as the number of a reason takes.
+const REASON_MASK: u64 = Reason::COUNT.next_power_of_two() as u64 - 1;
 
 /// The reasons to drop, a bit each.
 const DROPS: u64 = {

@@ -70,6 +70,10 @@ pub fn rules() -> Rules {
         plaintext_ports: vec![1883],
         detect_connect: true,
         mqtt_sn: true,
+        websocket: false,
+        reject: false,
+        drop_mismatch: false,
+        uplift: false,
         local_addresses: vec!["192.168.1.1".parse().unwrap(), "fd00::1".parse().unwrap()],
         broker_ports: vec![8883],
         local_plaintext_port: None,
@@ -82,6 +86,9 @@ pub fn rules() -> Rules {
 pub const GOOD: DevicePolicy = DevicePolicy {
     standing: Standing::Good,
     plaintext: false,
+    uplift: false,
+    interface: None,
+    address: None,
     limits: WIDE,
 };
 

@@ -142,6 +142,9 @@ impl Generator {
                         Standing::Quarantined,
                     ]),
                     plaintext: random.once_in(2),
+                    uplift: false,
+                    interface: None,
+                    address: None,
                     limits: UNLIMITED,
                 };
                 (mac, policy)
@@ -184,6 +187,10 @@ impl Generator {
             plaintext_ports,
             detect_connect: !random.once_in(4),
             mqtt_sn: !random.once_in(4),
+            websocket: false,
+            reject: false,
+            drop_mismatch: false,
+            uplift: false,
             local_addresses,
             broker_ports,
             local_plaintext_port: random.once_in(2).then(|| random.one_of(&PORTS[1..])),

@@ -65,6 +65,10 @@ pub struct Main {
     pub enabled: bool,
     /// Whether verdicts are carried out or only counted.
     pub mode: Mode,
+    /// What happens to plaintext MQTT over TCP.
+    pub verdict: Verdict,
+    /// What happens to frames from another interface or address than the device's own.
+    pub bindings: Bindings,
     /// OpenWrt networks to guard (`lan`), resolved to devices through `network.interface`.
     pub networks: Vec<String>,
     /// Linux devices to guard (`br-lan`), beside those of [`Main::networks`]. A bridge stands
@@ -78,6 +82,8 @@ pub struct Main {
     pub plaintext_ports: Vec<u16>,
     /// Whether a CONNECT is caught on every other TCP port too.
     pub detect_connect: bool,
+    /// Catch MQTT over a plaintext WebSocket.
+    pub detect_websocket: bool,
     /// Whether MQTT-SN (UDP 1883) is caught.
     pub mqtt_sn: bool,
     /// How long a quarantine lasts.
@@ -112,6 +118,26 @@ pub enum Mode {
     Enforce,
     /// Let it pass, and tell.
     Monitor,
+}
+
+/// What happens to plaintext MQTT over TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is dropped, and the device is sent a reset where the hook can.
+    Reject,
+    /// It is dropped.
+    Drop,
+}
+
+/// What happens to frames that do not fit where their device is known to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bindings {
+    /// Nobody looks.
+    Off,
+    /// They are told of.
+    Report,
+    /// They are dropped.
+    Drop,
 }
 
 /// Where the kernel program attaches.

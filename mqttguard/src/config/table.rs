@@ -8,7 +8,7 @@ use mqttguard_broker::OverRate;
 use super::kinds::*;
 use super::names::*;
 use super::schema::{Absent, Naming, Opt, Section};
-use super::settings::{BridgeProtocol, Hook, ListenerKind, Mode};
+use super::settings::{Bindings, BridgeProtocol, Hook, ListenerKind, Mode, Verdict};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -48,12 +48,15 @@ pub(super) static MAIN: Section = Section {
     options: &[
         &ENABLED,
         &MODE,
+        &VERDICT,
+        &BINDINGS,
         &NETWORKS,
         &DEVICES,
         &HOOK,
         &DEFAULT_PROFILE,
         &PLAINTEXT_PORTS,
         &DETECT_CONNECT,
+        &DETECT_WEBSOCKET,
         &MQTT_SN,
         &QUARANTINE,
         &LOGIN_FAILURES,
@@ -75,6 +78,17 @@ options! {
     MODE: Choice<Mode> = one "mode"
         Choice(&[("enforce", Mode::Enforce), ("monitor", Mode::Monitor)]), Absent::Is("enforce"),
         "`monitor` lets pass what `enforce` would drop, and reports it.";
+    VERDICT: Choice<Verdict> = one "verdict"
+        Choice(&[("reject", Verdict::Reject), ("drop", Verdict::Drop)]), Absent::Is("reject"),
+        "What happens to plaintext MQTT over TCP. `reject` answers with a reset, so that the device \
+         knows at once; where the hook cannot answer, and for all else, it is `drop`.";
+    BINDINGS: Choice<Bindings> = one "bindings"
+        Choice(&[
+            ("off", Bindings::Off), ("report", Bindings::Report), ("drop", Bindings::Drop),
+        ]),
+        Absent::Is("report"),
+        "What happens to frames of a device from another interface than its `device` section names, \
+         or from another IPv4 address than its lease.";
     NETWORKS: Text = many "network" NETWORK,
         Absent::Means("`lan`, unless `device` is given"),
         "OpenWrt networks whose devices are guarded.";
@@ -94,6 +108,8 @@ options! {
         "TCP ports that are plaintext MQTT whatever is said on them.";
     DETECT_CONNECT: Bool = one "detect_connect" Bool, Absent::Is("1"),
         "Catch a plaintext MQTT CONNECT on every other TCP port too.";
+    DETECT_WEBSOCKET: Bool = one "detect_websocket" Bool, Absent::Is("1"),
+        "Catch MQTT over a WebSocket that is not encrypted, on every TCP port.";
     MQTT_SN: Bool = one "mqtt_sn" Bool, Absent::Is("1"), "Catch MQTT-SN (UDP port 1883).";
     QUARANTINE: Time = one "quarantine" Time { min: Duration::from_secs(10), max: DAY.saturating_mul(30) },
         Absent::Is("10m"), "How long a quarantine lasts.";

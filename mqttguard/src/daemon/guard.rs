@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::config::{ListenerKind, Mode, Settings};
+use crate::config::{Bindings, ListenerKind, Mode, Settings, Verdict};
 use crate::discovery::{self, Networks};
 use crate::enforce::{self, Attachment, DeviceCounters, Enforcer, Proof, Rules, Target};
 use crate::outlet::Outlet;
@@ -309,6 +309,10 @@ fn rules(settings: &Settings, local_addresses: Vec<IpAddr>) -> Rules {
         plaintext_ports: main.plaintext_ports.clone(),
         detect_connect: main.detect_connect,
         mqtt_sn: main.mqtt_sn,
+        websocket: main.detect_websocket,
+        reject: main.verdict == Verdict::Reject,
+        drop_mismatch: main.bindings == Bindings::Drop,
+        uplift: false,
         local_addresses,
         broker_ports: settings
             .listeners

@@ -36,6 +36,14 @@ pub struct Rules {
     pub detect_connect: bool,
     /// Catch MQTT-SN.
     pub mqtt_sn: bool,
+    /// Catch MQTT over a plaintext WebSocket.
+    pub websocket: bool,
+    /// Answer plaintext MQTT over TCP with a reset.
+    pub reject: bool,
+    /// Drop what does not fit a device's bindings; without it that is only told.
+    pub drop_mismatch: bool,
+    /// The router stands ready to take connections over.
+    pub uplift: bool,
     /// The router's own addresses on every interface.
     pub local_addresses: Vec<IpAddr>,
     /// TCP ports of the broker: a quarantined device does not reach them.

@@ -89,6 +89,10 @@ impl Tables {
             (rule_flags::ENFORCE, rules.mode == Mode::Enforce),
             (rule_flags::DETECT_CONNECT, rules.detect_connect),
             (rule_flags::MQTT_SN, rules.mqtt_sn),
+            (rule_flags::WEBSOCKET, rules.websocket),
+            (rule_flags::REJECT, rules.reject),
+            (rule_flags::DROP_MISMATCH, rules.drop_mismatch),
+            (rule_flags::UPLIFT, rules.uplift),
         ] {
             flags |= if set { flag } else { 0 };
         }
@@ -96,7 +100,7 @@ impl Tables {
             flags,
             local_plaintext_port: rules.local_plaintext_port.unwrap_or(0),
             reserved: 0,
-            strangers: policy(0, &rules.stranger_limits),
+            strangers: limited(&rules.stranger_limits),
         };
         self.rules.set(0, value, 0).map_err(on("RULES"))
     }
@@ -171,7 +175,15 @@ impl Tables {
         if device.plaintext {
             flags |= policy_flags::PLAINTEXT;
         }
-        let policy = policy(flags, &device.limits);
+        if device.uplift {
+            flags |= policy_flags::UPLIFT;
+        }
+        let policy = Policy {
+            flags,
+            interface: device.interface.unwrap_or(0),
+            address: device.address.map_or([0; 4], |address| address.octets()),
+            ..limited(&device.limits)
+        };
         if let Some(&row) = self.rows.get(&mac) {
             return self.policies.set(row, policy, 0).map_err(on("POLICIES"));
         }
@@ -306,14 +318,15 @@ impl DeviceCounters {
     }
 }
 
-fn policy(flags: u64, limits: &KernelLimits) -> Policy {
+/// What holds by these limits alone.
+fn limited(limits: &KernelLimits) -> Policy {
     Policy {
-        flags,
         packets: Bucket::per_second(limits.packets_per_s.into()),
         bytes: Bucket::per_second(limits.bytes_per_s),
         connections: Bucket::per_second(limits.connections_per_s.into()),
         udp: Bucket::per_second(limits.udp_per_s.into()),
         broadcasts: Bucket::per_second(limits.broadcasts_per_s.into()),
+        ..Policy::default()
     }
 }
 

@@ -193,7 +193,14 @@ fn frame_sentence(
             format!("sends more broadcasts and multicasts a second than it may{to}")
         }
         Reason::FloodConnections => format!("opens more connections a second than it may{to}"),
-        Reason::Pass | Reason::Excepted | Reason::LocalPlaintext => format!("passed{to}"),
+        Reason::PlaintextWebSocket => {
+            format!("tried to speak MQTT over a WebSocket that is not encrypted{to}")
+        }
+        Reason::InterfaceMismatch => format!("sent from an interface that is not its own{to}"),
+        Reason::AddressMismatch => format!("sent from an address that is not its own{to}"),
+        Reason::Pass | Reason::Excepted | Reason::LocalPlaintext | Reason::Uplifted => {
+            format!("passed{to}")
+        }
     };
     let frames = if count == 1 {
         "1 frame".to_owned()

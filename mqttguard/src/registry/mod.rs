@@ -154,6 +154,9 @@ impl Registry {
         DevicePolicy {
             standing: standing(device),
             plaintext: device.credential.is_some() && word.is_some_and(|word| word.plaintext),
+            uplift: false,
+            interface: None,
+            address: None,
             limits: self.limits(device).kernel,
         }
     }

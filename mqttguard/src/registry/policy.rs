@@ -1,3 +1,5 @@
+use std::net::Ipv4Addr;
+
 use crate::config::KernelLimits;
 
 /// How a device stands.
@@ -19,6 +21,12 @@ pub struct DevicePolicy {
     pub standing: Standing,
     /// May use the plaintext LAN listener.
     pub plaintext: bool,
+    /// Its plaintext MQTT to other hosts is taken over by the router.
+    pub uplift: bool,
+    /// Index of the only interface it is to send from.
+    pub interface: Option<u32>,
+    /// The only IPv4 address it is to send from.
+    pub address: Option<Ipv4Addr>,
     /// What it is held to.
     pub limits: KernelLimits,
 }
