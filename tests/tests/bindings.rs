@@ -83,7 +83,7 @@ fn an_interface_that_is_not_there_binds_to_nothing_and_is_told() {
     web_request(lab.device(0), cloud(80)).unwrap();
     lab.router
         .netns()
-        .ip_batch("link add lan9 type dummy\n")
+        .ip_batch("link add lan9 type veth peer name lan8\n")
         .unwrap();
     guard.wait_event("bound", Some(&mac)).unwrap();
     let reload = guard.files().uci(DROP, &on("br-lan"));

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use mqttguard_broker::OverRate;
-
 use super::kinds::*;
 use super::names::*;
 use super::schema::{Absent, Naming, Opt, Section};
@@ -16,7 +14,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// Rows of the table: `NAME: Kind = "option" value, absent, help;`.
 macro_rules! options {
     ($($name:ident: $kind:ty = $shape:ident $option:literal $value:expr, $absent:expr, $help:literal;)*) => {
-        $(pub(super) static $name: Opt<$kind> = Opt {
+        $(pub(in crate::config) static $name: Opt<$kind> = Opt {
             name: $option,
             kind: $value,
             list: options!(@$shape),
@@ -27,6 +25,12 @@ macro_rules! options {
     (@one) => { false };
     (@many) => { true };
 }
+
+mod limits;
+mod logins;
+
+pub(super) use limits::*;
+pub(super) use logins::*;
 
 pub(super) static SECTIONS: &[&Section] = &[
     &MAIN,
@@ -204,130 +208,6 @@ options! {
          to this.";
 }
 
-pub(super) static PROFILE: Section = Section {
-    kind: "profile",
-    naming: Naming::Named,
-    max: 64,
-    help: "What a device may do in MQTT. What no pattern covers is refused. In patterns `%d` is \
-           the device's name, `%u` its user name, `%c` the client identifier, `%m` its MAC \
-           address as Tasmota writes it (`02C11E170001`) and `%%` a percent sign. The device chooses its client identifier: a pattern that only `%c` ties to \
-           the device ties nothing.",
-    options: &[&PUBLISH, &SUBSCRIBE, &DENY, &PROFILE_LIMITS],
-};
-
-options! {
-    PUBLISH: Pattern = many "publish" Pattern { dollar: false, variables: true }, Absent::Means("nothing"),
-        "Topics the device may publish to.";
-    SUBSCRIBE: Pattern = many "subscribe" Pattern { dollar: true, variables: true }, Absent::Means("nothing"),
-        "Topics the device may subscribe to. A wider subscription is refused.";
-    DENY: Pattern = many "deny" Pattern { dollar: true, variables: true }, Absent::Means("nothing"),
-        "Topics out of reach although the patterns above cover them: not to be published to, and \
-         left out of what a wider subscription brings.";
-    PROFILE_LIMITS: Ref = one "limits" Ref("limits"), Absent::Is("default"),
-        "The limits of devices with this profile.";
-}
-
-pub(super) static LIMITS: Section = Section {
-    kind: "limits",
-    naming: Naming::Named,
-    max: 64,
-    help: "What one device may use. `kernel_` options are enforced on every frame it sends; the \
-           others by the broker on what it says in MQTT.",
-    options: &[
-        &KERNEL_PACKETS,
-        &KERNEL_BYTES,
-        &KERNEL_CONNECTIONS,
-        &KERNEL_UDP,
-        &KERNEL_BROADCASTS,
-        &PACKET_SIZE,
-        &MESSAGES,
-        &BYTES,
-        &OVER_RATE,
-        &BURST,
-        &CONNECTIONS,
-        &SUBSCRIPTIONS,
-        &TOPIC_LENGTH,
-        &TOPIC_LEVELS,
-        &USER_PROPERTIES,
-        &WILL_SIZE,
-        &IN_FLIGHT,
-        &QUEUE_MESSAGES,
-        &QUEUE_BYTES,
-        &RETAINED_MESSAGES,
-        &RETAINED_BYTES,
-        &SESSION_EXPIRY,
-    ],
-};
-
-options! {
-    // These hold for every phone, laptop and television too, so they stand above what an
-    // honest host does and below what a flood does. A copy to another host at 2.5 Gbit/s is
-    // 203,000 full frames and 310 MB a second; a flood of smallest frames on a link of 1 Gbit/s
-    // is 1,488,000. Browsers and file sharing open some 100 connections a second at their
-    // worst, a SYN flood or scan ten thousands.
-    KERNEL_PACKETS: Number = one "kernel_packets_per_s"
-        Number { min: 10, max: 10_000_000, of: "packets a second" }, Absent::Is("250000"),
-        "Packets a second that the device may send.";
-    KERNEL_BYTES: Size = one "kernel_bytes_per_s"
-        Size { min: 1 << 10, max: 4095 << 20, per: " a second" }, Absent::Is("400M"),
-        "Bytes a second that the device may send, Ethernet headers included. A host with a link \
-         of 5 or 10 Gbit/s needs more than the default.";
-    KERNEL_CONNECTIONS: Number = one "kernel_connections_per_s"
-        Number { min: 1, max: 1_000_000, of: "connections a second" }, Absent::Is("500"),
-        "New TCP connections a second.";
-    // A file share over UDP fills a link as one over TCP does.
-    KERNEL_UDP: Number = one "kernel_udp_per_s"
-        Number { min: 1, max: 10_000_000, of: "packets a second" }, Absent::Is("250000"),
-        "UDP packets a second that the device may send.";
-    // Everybody has to listen to these, over Wi-Fi at the lowest rate. A television channel by
-    // multicast is some 1,500 a second, discovery a few dozens at its worst.
-    KERNEL_BROADCASTS: Number = one "kernel_broadcasts_per_s"
-        Number { min: 1, max: 1_000_000, of: "frames a second" }, Absent::Is("5000"),
-        "Broadcast and multicast frames a second that the device may send, ARP included.";
-    PACKET_SIZE: Size = one "packet_size" Size { min: 512, max: 16 << 20, per: "" },
-        Absent::Is("64k"), "The largest MQTT packet. Cameras that send pictures need `2M`.";
-    MESSAGES: Number = one "messages_per_s"
-        Number { min: 1, max: 100_000, of: "messages a second" }, Absent::Is("100"),
-        "PUBLISH packets a second, averaged over `burst`.";
-    BYTES: Size = one "bytes_per_s" Size { min: 64, max: 1 << 30, per: " a second" },
-        Absent::Is("256k"), "Bytes a second from the device, averaged over `burst`.";
-    OVER_RATE: Choice<OverRate> = one "over_rate"
-        Choice(&[("pace", OverRate::Pace), ("refuse", OverRate::Refuse)]), Absent::Is("pace"),
-        "What a device meets above `messages_per_s`. `pace` reads from it no faster than that, and \
-         loses nothing. `refuse` answers a client of MQTT 5 that its quota is exceeded (0x97), and \
-         drops QoS 0; older clients cannot be told and are paced.";
-    BURST: Time = one "burst" Time { min: Duration::from_secs(1), max: MINUTE.saturating_mul(10) },
-        Absent::Is("10s"), "How long the device may run above its rates after a quiet time.";
-    CONNECTIONS: Number = one "connections" Number { min: 1, max: 1000, of: "connections" },
-        Absent::Is("4"), "MQTT connections at the same time.";
-    SUBSCRIPTIONS: Number = one "subscriptions"
-        Number { min: 0, max: 100_000, of: "subscriptions" }, Absent::Is("100"),
-        "Subscriptions of one session.";
-    TOPIC_LENGTH: Number = one "topic_length" Number { min: 1, max: 65_535, of: "bytes" },
-        Absent::Is("512"), "Bytes of a topic.";
-    TOPIC_LEVELS: Number = one "topic_levels" Number { min: 1, max: 128, of: "levels" },
-        Absent::Is("16"), "Levels in a topic.";
-    USER_PROPERTIES: Number = one "user_properties" Number { min: 0, max: 10_000, of: "properties" },
-        Absent::Is("32"), "User properties (MQTT 5) of one message or will.";
-    WILL_SIZE: Size = one "will_size" Size { min: 0, max: 64 << 10, per: "" },
-        Absent::Is("4k"), "Bytes of a will: its topic, properties and payload.";
-    IN_FLIGHT: Number = one "in_flight" Number { min: 1, max: 65_535, of: "messages" },
-        Absent::Is("20"), "QoS 1 and 2 messages under way at the same time, in each direction.";
-    QUEUE_MESSAGES: Number = one "queue_messages"
-        Number { min: 1, max: 1_000_000, of: "messages" }, Absent::Is("1000"),
-        "Messages waiting for one session.";
-    QUEUE_BYTES: Size = one "queue_bytes" Size { min: 512, max: 256 << 20, per: "" },
-        Absent::Is("512k"), "Bytes of the messages waiting for one session.";
-    RETAINED_MESSAGES: Number = one "retained_messages"
-        Number { min: 0, max: 1_000_000, of: "messages" }, Absent::Is("200"),
-        "Retained messages of the device.";
-    RETAINED_BYTES: Size = one "retained_bytes" Size { min: 0, max: 256 << 20, per: "" },
-        Absent::Is("512k"), "Bytes of the device's retained messages.";
-    SESSION_EXPIRY: Time = one "session_expiry"
-        Time { min: Duration::ZERO, max: DAY.saturating_mul(365) }, Absent::Is("7d"),
-        "Longest time that a session outlives its connection.";
-}
-
 pub(super) static EXCEPTION: Section = Section {
     kind: "exception",
     naming: Naming::Free,
@@ -468,82 +348,4 @@ options! {
     DEVICE_BIND_ADDRESS: Bool = one "bind_address" Bool, Absent::Is("1"),
         "Bind it to the IPv4 address of its DHCP lease, while it has exactly one. Off for hosts with \
          more addresses than they lease, and for repeaters that send for others.";
-}
-
-pub(super) static JWT: Section = Section {
-    kind: "jwt",
-    naming: Naming::Only("jwt"),
-    max: 1,
-    help: "JSON Web Tokens as passwords, signed with RS256, ES256 or EdDSA. Without this section \
-           none is taken. A password that looks like a token is only ever checked as one; the \
-           account that it names has to be enrolled, and is bound to its device as with a \
-           password. The session ends when the token expires; a client that gives its token by \
-           the Authentication Method `OAUTHBEARER` of MQTT 5 may give the next one in time.",
-    options: &[
-        &JWT_KEY,
-        &JWT_JWKS,
-        &JWT_AUDIENCE,
-        &JWT_ISSUER,
-        &JWT_CLAIM,
-        &JWT_LEEWAY,
-    ],
-};
-
-options! {
-    JWT_KEY: Path = one "key" Path, Absent::Means("`jwks` is given"),
-        "A file with the public key in PEM that tokens are checked with: RSA, P-256 or Ed25519, \
-         which decides the algorithm. Read again when it changes; while it cannot be read, tokens \
-         are refused.";
-    JWT_JWKS: Path = one "jwks" Path, Absent::Means("`key` is given"),
-        "A file with a JSON Web Key Set instead, for keys that come and go. The token's `kid` \
-         chooses.";
-    JWT_AUDIENCE: Text = many "audience" TOKEN_TEXT, Absent::Mistake,
-        "What this broker is called in a token's `aud`: one of these has to be there, or a token \
-         made for another service would open this one.";
-    JWT_ISSUER: Text = one "issuer" TOKEN_TEXT, Absent::Means("any that has the key"),
-        "What has to be in a token's `iss`.";
-    JWT_CLAIM: Text = one "claim" CLAIM, Absent::Is("sub"),
-        "The claim that is the user name of the enrolled device. A user name in CONNECT has to be \
-         the same.";
-    JWT_LEEWAY: Time = one "leeway" Time { min: Duration::ZERO, max: MINUTE.saturating_mul(10) },
-        Absent::Is("30s"), "How far the clocks of router and issuer may be apart, for `exp` and `nbf`.";
-}
-
-pub(super) static HTTP_AUTH: Section = Section {
-    kind: "http_auth",
-    naming: Naming::Only("http_auth"),
-    max: 1,
-    help: "An external check of user names that no enrolled device has. Names of enrolled devices \
-           are never asked about, nor are tokens. The broker posts JSON with `username`, \
-           `password`, `client_id`, `address`, `mac` (or null), `listener` and `protocol`, and \
-           expects status 200 and JSON with `decision` (`allow` or `deny`) and, as far as wanted, \
-           `publish` and `subscribe` (arrays of topic patterns in place of the profile's) and `ttl` \
-           (seconds for which the answer may be remembered). Without a good answer nobody gets in. \
-           Such a user is bound to no device, comes in by TLS only, and in patterns `%d` \
-           and `%m` grant it nothing.",
-    options: &[
-        &HTTP_URL,
-        &HTTP_TIMEOUT,
-        &HTTP_CACHE,
-        &HTTP_CA_FILE,
-        &HTTP_PROFILE,
-        &HTTP_LIMITS,
-    ],
-};
-
-options! {
-    HTTP_URL: HttpUrl = one "url" HttpUrl, Absent::Mistake,
-        "Where to ask. `http://` only to this router itself (127.0.0.1, ::1 or localhost), as it \
-         is told passwords.";
-    HTTP_TIMEOUT: Time = one "timeout" Time { min: Duration::from_secs(1), max: Duration::from_secs(30) },
-        Absent::Is("3s"), "How long an answer may take, after which the login fails. A login waits for \
-        its turn for as long again at most.";
-    HTTP_CACHE: Time = one "cache" Time { min: Duration::ZERO, max: DAY }, Absent::Is("60s"),
-        "How long `allow` is remembered for the same question; `0s` for never. `deny` never is.";
-    HTTP_CA_FILE: Path = one "ca_file" Path, Absent::Is("/etc/ssl/certs/ca-certificates.crt"),
-        "Certificates in PEM that may have signed the server's. The default is that of the package \
-         `ca-bundle`.";
-    HTTP_PROFILE: Ref = one "profile" Ref("profile"), Absent::Means("nothing but what the answer grants"),
-        "What those may do whose answer does not say it.";
-    HTTP_LIMITS: Ref = one "limits" Ref("limits"), Absent::Is("default"), "The limits of each of them.";
 }

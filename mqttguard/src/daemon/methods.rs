@@ -12,68 +12,7 @@ use super::wiring::Daemon;
 use crate::broker::{password, scram};
 use crate::config;
 use crate::registry::{LookupError, Refused, Registry, Verifiers};
-use crate::ubus::{ArgType, Call, MethodError, MethodSpec, Status};
-
-/// The object's methods, as `ubus -v list mqttguard` shows them.
-pub(crate) const METHODS: &[MethodSpec] = &[
-    MethodSpec {
-        name: "status",
-        args: &[],
-    },
-    MethodSpec {
-        name: "devices",
-        args: &[],
-    },
-    MethodSpec {
-        name: "device",
-        args: &[("device", ArgType::String)],
-    },
-    MethodSpec {
-        name: "enrol",
-        args: &[
-            ("device", ArgType::String),
-            ("profile", ArgType::String),
-            ("username", ArgType::String),
-        ],
-    },
-    MethodSpec {
-        name: "block",
-        args: &[("device", ArgType::String), ("why", ArgType::String)],
-    },
-    MethodSpec {
-        name: "unblock",
-        args: &[("device", ArgType::String)],
-    },
-    MethodSpec {
-        name: "allow",
-        args: &[
-            ("device", ArgType::String),
-            ("destination", ArgType::String),
-            ("port", ArgType::Integer),
-            ("for", ArgType::Integer),
-        ],
-    },
-    MethodSpec {
-        name: "disallow",
-        args: &[
-            ("device", ArgType::String),
-            ("destination", ArgType::String),
-            ("port", ArgType::Integer),
-        ],
-    },
-    MethodSpec {
-        name: "stats",
-        args: &[],
-    },
-    MethodSpec {
-        name: "events",
-        args: &[("limit", ArgType::Integer), ("since", ArgType::Integer)],
-    },
-    MethodSpec {
-        name: "reload",
-        args: &[],
-    },
-];
+use crate::ubus::{Call, MethodError, Status};
 
 /// Events that one reply holds, if the caller names no number.
 const EVENTS: usize = 50;

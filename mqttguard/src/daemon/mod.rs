@@ -5,6 +5,7 @@
 
 mod clock;
 mod configuration;
+mod frames;
 mod guard;
 mod listener_tls;
 mod logger;
@@ -12,6 +13,7 @@ mod methods;
 mod repeats;
 mod report;
 mod serving;
+mod signatures;
 mod translation;
 mod wiring;
 
@@ -30,7 +32,7 @@ use crate::ubus;
 use wiring::Daemon;
 
 #[cfg(test)]
-pub(crate) use methods::METHODS;
+pub(crate) use signatures::METHODS;
 
 /// What the command line says of the daemon.
 #[derive(Clone, Debug)]

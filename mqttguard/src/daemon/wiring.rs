@@ -6,21 +6,21 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use mqttguard_common::{Mac, Reason};
+use mqttguard_common::Mac;
 
 use super::clock::{ClockWatch, unix_ms};
 use super::configuration::Configuration;
 use super::guard::Guard;
-use super::methods;
 use super::repeats::Repeats;
 use super::serving::Broker;
+use super::signatures::METHODS;
 use super::translation::event_kind;
 use super::{DaemonOptions, Input, outlet};
 use crate::broker::{BrokerEvent, BrokerEventKind};
 use crate::config::{ConfigError, Settings};
 use crate::discovery::{self, Discovery, DiscoveryConfig, NetworkWatch, Networks, Source, Update};
-use crate::enforce::{self, FrameEvent};
-use crate::events::{EventKind, EventLog, Mismatch};
+use crate::enforce;
+use crate::events::{EventKind, EventLog};
 use crate::registry::{Contents, Effects, Registry, Save, UnixMs, store};
 use crate::ubus::{self, UbusHandle};
 
@@ -47,7 +47,7 @@ pub(super) struct Daemon {
     discovery: (DiscoveryConfig, Discovery),
     /// When the registry is to be written.
     save_due: Option<UnixMs>,
-    repeats: Repeats,
+    pub(super) repeats: Repeats,
     clock: ClockWatch,
     /// When a broker that could not be started is tried again.
     broker_retry: Instant,
@@ -130,12 +130,8 @@ impl Daemon {
         let sources = discovery_config(&settings, &guard, &ubus_socket);
         let discovery = discovery::start(sources.clone(), outlet(&inbox, Input::Discovery))
             .map_err(|error| StartError::Thread("discovery", error))?;
-        let bus = ubus::serve(
-            ubus_socket.clone(),
-            methods::METHODS,
-            outlet(&inbox, Input::Call),
-        )
-        .map_err(|error| StartError::Thread("ubus", error))?;
+        let bus = ubus::serve(ubus_socket.clone(), METHODS, outlet(&inbox, Input::Call))
+            .map_err(|error| StartError::Thread("ubus", error))?;
 
         let mut daemon = Daemon {
             started: Instant::now(),
@@ -204,17 +200,6 @@ impl Daemon {
     fn fill_guard(&mut self) {
         adopt(&mut self.registry, &mut self.guard);
         self.registry.repeat_policies();
-    }
-
-    /// Has devices bound to the interfaces that the configuration names for them.
-    fn follow_links(&mut self) {
-        if !self.registry.names_links() {
-            return;
-        }
-        match discovery::links() {
-            Ok(links) => self.registry.follow_links(&links),
-            Err(error) => log::warn!("network interfaces: {error}"),
-        }
     }
 
     fn look_after(&mut self) {
@@ -319,55 +304,6 @@ impl Daemon {
                     },
                 );
             }
-        }
-    }
-
-    fn framed(&mut self, frame: &FrameEvent) {
-        let now = unix_ms();
-        self.registry.frame(now, frame.mac);
-        // Each made-up source address has events of its own in the kernel. Those that the registry
-        // does not take in are counted there and told nowhere: a flood is not to fill the log.
-        if self.registry.device(frame.mac).is_none() {
-            return;
-        }
-        if frame.reason.is_flood() {
-            self.registry.flooded(now, frame.mac);
-        }
-        let Some(count) = self.repeats.note(now, frame.mac, frame.reason, frame.count) else {
-            return;
-        };
-        self.tell_device(
-            Some(frame.mac),
-            EventKind::Frame {
-                reason: frame.reason,
-                dropped: frame.dropped,
-                destination: frame.destination,
-                port: frame.port,
-                count,
-                rejected: frame.rejected,
-                mismatch: self.mismatch(frame),
-            },
-        );
-    }
-
-    /// What does not fit about a frame that does not come from where its device is bound to.
-    fn mismatch(&self, frame: &FrameEvent) -> Option<Mismatch> {
-        let device = self.registry.device(frame.mac)?;
-        match frame.reason {
-            Reason::AddressMismatch => Some(Mismatch {
-                found: frame.source?.to_string(),
-                expected: self.registry.policy(device).address?.to_string(),
-            }),
-            Reason::InterfaceMismatch => {
-                let links = discovery::links().ok()?;
-                let found = links.into_iter().find(|link| link.index == frame.ifindex)?;
-                let (expected, _) = self.registry.place(device)?;
-                Some(Mismatch {
-                    found: found.name,
-                    expected: expected.to_owned(),
-                })
-            }
-            _ => None,
         }
     }
 
@@ -486,7 +422,7 @@ impl Daemon {
     }
 
     /// An event of a device that the registry knows or does not.
-    fn tell_device(&mut self, mac: Option<Mac>, kind: EventKind) {
+    pub(super) fn tell_device(&mut self, mac: Option<Mac>, kind: EventKind) {
         let name = mac
             .and_then(|mac| self.registry.device(mac))
             .map(|device| device.name.clone());

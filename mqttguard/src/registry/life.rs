@@ -1,12 +1,9 @@
-//! The life of a device: seen, enrolled, quarantined, blocked, gone.
-
-use std::net::IpAddr;
+//! The life of a device once it is seen: enrolled, quarantined, blocked, gone.
 
 use mqttguard_common::{MAX_EXCEPTIONS, Mac};
 
 use super::device::bare_name;
 use super::{Credential, Quarantine, Registry, Save, Standing, State, UnixMs, Verifiers};
-use crate::discovery::{Sighting, Source};
 use crate::events::EventKind;
 use crate::text::slug;
 
@@ -47,142 +44,9 @@ pub enum Refused {
 }
 
 impl Registry {
-    /// Strangers taken in a minute on the word of a frame alone: a flood with made-up source
-    /// addresses must not turn the registry over.
-    pub(super) const STRANGERS_PER_MINUTE: u32 = 32;
-
     /// How much more often a device with a live session may fail to log in before it is put in
     /// quarantine: one wrongly configured add-on must not silence a whole Home Assistant.
     const TRUST: u32 = 6;
-
-    /// A source of [`crate::discovery`] saw a device, or saw it leave.
-    pub fn sighting(&mut self, now: UnixMs, sighting: &Sighting) {
-        let mac = sighting.mac;
-        if !sighting.present {
-            if let Some(device) = self.devices.get_mut(&mac) {
-                device.present.set(sighting.source, false);
-                device.leases.note(sighting.source, sighting.address, false);
-                if device.leases.settle(now) {
-                    self.effects.policies.insert(mac);
-                }
-                // The neighbour table forgets whom the router has not talked to; a lease that
-                // ended says more.
-                if sighting.source != Source::Neighbours {
-                    device
-                        .addresses
-                        .retain(|address| Some(*address) != sighting.address);
-                }
-            }
-            return;
-        }
-        let known = self.devices.get(&mac).is_some_and(|device| !device.gone);
-        let Some(device) = self.device_or_new(mac, now) else {
-            return;
-        };
-        device.present.set(sighting.source, true);
-        device.leases.note(sighting.source, sighting.address, true);
-        let is_bound_anew = device.leases.settle(now);
-        device.last_seen_ms = now;
-        if sighting.interface.is_some() {
-            device.interface.clone_from(&sighting.interface);
-        }
-        let returned = std::mem::take(&mut device.gone);
-        let renamed = sighting.hostname.is_some() && device.hostname != sighting.hostname;
-        if renamed {
-            device.hostname.clone_from(&sighting.hostname);
-        }
-        if let Some(address) = sighting.address {
-            self.move_address(mac, address);
-        }
-        if renamed {
-            self.adopt_hostname(mac);
-        }
-        if returned || is_bound_anew {
-            self.effects.policies.insert(mac);
-        }
-        if !known {
-            self.effects.save(Save::Soon);
-            let (address, source) = (sighting.address, sighting.source.name());
-            self.tell(mac, EventKind::DeviceSeen { address, source });
-        }
-    }
-
-    /// A source saw a device give up an address; it has others, by that source.
-    pub fn address_lost(&mut self, now: UnixMs, source: Source, mac: Mac, address: IpAddr) {
-        let Some(device) = self.devices.get_mut(&mac) else {
-            return;
-        };
-        if source != Source::Neighbours {
-            device.addresses.retain(|known| *known != address);
-        }
-        device.leases.note(source, Some(address), false);
-        if device.leases.settle(now) {
-            self.effects.policies.insert(mac);
-        }
-    }
-
-    /// An address is that of the device last seen with it: an owner who names a device by an
-    /// address must not meet the one that had it before.
-    fn move_address(&mut self, mac: Mac, address: IpAddr) {
-        for device in self.devices.values_mut() {
-            if device.mac == mac {
-                device.add_address(address);
-            } else {
-                device.addresses.retain(|known| *known != address);
-            }
-        }
-    }
-
-    /// Lets the name follow the hostname, unless the owner has named or enrolled the device.
-    fn adopt_hostname(&mut self, mac: Mac) {
-        let Some(device) = self.devices.get(&mac) else {
-            return;
-        };
-        let fixed = device.credential.is_some()
-            || self
-                .settings
-                .devices
-                .get(&mac)
-                .is_some_and(|word| word.name.is_some());
-        if fixed {
-            return;
-        }
-        let name = self.free_name(mac, device.hostname.as_deref().unwrap_or_default());
-        if let Some(device) = self.devices.get_mut(&mac)
-            && device.name != name
-        {
-            device.name = name;
-            self.effects.save(Save::Soon);
-        }
-    }
-
-    /// The kernel program met a device; the registry may not know it yet (a static address, and
-    /// not a word to the router).
-    pub fn frame(&mut self, now: UnixMs, mac: Mac) {
-        if let Some(device) = self.devices.get_mut(&mac) {
-            device.last_seen_ms = now;
-            if std::mem::take(&mut device.gone) {
-                self.effects.policies.insert(mac);
-            }
-            return;
-        }
-        let (since, taken) = self.strangers;
-        if now.abs_diff(since) >= 60_000 {
-            self.strangers = (now, 0);
-        } else if taken >= Self::STRANGERS_PER_MINUTE {
-            return;
-        }
-        if self.device_or_new(mac, now).is_some() {
-            self.strangers.1 += 1;
-            self.tell(
-                mac,
-                EventKind::DeviceSeen {
-                    address: None,
-                    source: "kernel",
-                },
-            );
-        }
-    }
 
     /// A device that an earlier run of the daemon knew, and how it stood in the kernel. False if
     /// there is no room for it. A quarantine that was not written down begins anew: whoever makes

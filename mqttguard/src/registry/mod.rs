@@ -12,6 +12,7 @@ mod exceptions;
 mod life;
 mod lookup;
 mod policy;
+mod sightings;
 pub mod store;
 mod strikes;
 
