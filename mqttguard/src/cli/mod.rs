@@ -24,6 +24,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod top;
 mod unblock;
 
 use std::ffi::OsString;
@@ -59,6 +60,7 @@ static COMMANDS: &[&Command] = &[
     &disallow::COMMAND,
     &events::COMMAND,
     &stats::COMMAND,
+    &top::COMMAND,
     &reload::COMMAND,
     &check::COMMAND,
     &daemon::COMMAND,

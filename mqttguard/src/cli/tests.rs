@@ -291,6 +291,13 @@ fn devices_and_their_counters_are_listed() {
         "{text}"
     );
     assert!(text.contains("messages_in       17\n"), "{text}");
+
+    let text = bus.prints(&["top", "--count", "1"]);
+    assert!(
+        text.starts_with("Broker: 3 connections, 0 messages/s in"),
+        "{text}"
+    );
+    assert!(text.contains("plug  quarantined  0"), "{text}");
 }
 
 /// Nothing that a device chose reaches the terminal as more than text, in any command.
