@@ -1,5 +1,10 @@
 //! A device that floods is held to its limits, and nobody else is.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
 use std::thread;
 use std::time::Duration;
 
