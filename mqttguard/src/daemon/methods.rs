@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::clock::unix_ms;
 use super::report;
 use super::wiring::Daemon;
-use crate::broker::{password, scram};
+use crate::broker::login::{password, scram};
 use crate::registry::{LookupError, Refused, Verifiers};
 use crate::ubus::{ArgType, Call, MethodError, MethodSpec, Status};
 
