@@ -9,6 +9,7 @@ mod fuzz;
 mod root;
 mod setup;
 mod test;
+mod vendors;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,8 @@ enum Chore {
     Ebpf(ebpf::Args),
     /// Install what the other chores need, but for rumqttd, which is bench's
     Setup(setup::Args),
+    /// Write the table of vendors anew, which is committed
+    Vendors(vendors::Args),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Chore::Broker(args) => broker::run(&args),
         Chore::Ebpf(args) => ebpf::run(&args),
         Chore::Setup(args) => setup::run(&args),
+        Chore::Vendors(args) => vendors::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

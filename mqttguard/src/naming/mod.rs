@@ -1,0 +1,6 @@
+//! What a device may be called, and what it may be, by what it shows: for the owner to recognise it
+//! by, never to decide on.
+
+mod vendors;
+
+pub use vendors::Vendors;
