@@ -127,6 +127,11 @@ impl Reason {
         )
     }
 
+    /// Whether the frame does not come from where its device is bound to.
+    pub const fn is_mismatch(self) -> bool {
+        matches!(self, Reason::InterfaceMismatch | Reason::AddressMismatch)
+    }
+
     /// Whether this is MQTT in the clear.
     pub const fn is_plaintext(self) -> bool {
         matches!(

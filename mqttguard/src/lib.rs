@@ -12,6 +12,7 @@
 //! - [`enforce`]: loads, attaches, pins and feeds the kernel program; reads its events.
 //! - [`pki`]: the router's certificate authority and the broker's certificate.
 //! - [`ubus`]: the `mqttguard` object on the bus.
+//! - [`calendar`]: times as people write them.
 //! - [`events`]: one enum of everything worth telling.
 //! - [`cli`]: one file a subcommand, a thin client of the ubus object.
 //! - [`daemon`]: wires the above together; start, reload, stop.
@@ -20,6 +21,7 @@
 //! events -> {registry, ubus, log}.
 
 pub mod broker;
+pub mod calendar;
 pub mod cli;
 pub mod config;
 pub mod daemon;

@@ -27,6 +27,21 @@ fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The interface and the address that a device is to send from.
+fn bound_to(bound: &Value) -> String {
+    let [interface, missing, address] =
+        ["interface", "missing", "address"].map(|name| text::field(bound, name));
+    let interface = match (interface.as_str(), missing.as_str()) {
+        ("-", _) => "any interface".to_owned(),
+        (name, "-") => name.to_owned(),
+        (name, missing) => format!("no interface, {name} will not do: {missing}"),
+    };
+    match address.as_str() {
+        "-" => format!("{interface}, any address"),
+        address => format!("{interface}, {address}"),
+    }
+}
+
 pub(super) fn show(device: &Value, now_ms: u64, style: Style) -> String {
     let field = |name| text::field(device, name);
     let mut state = field("state");
@@ -70,6 +85,17 @@ pub(super) fn show(device: &Value, now_ms: u64, style: Style) -> String {
         ("dropped", text::enumerate(&text::counts(device, "dropped"))),
         ("failed logins", text::number(logins, "failed").to_string()),
     ];
+    let reported = text::counts(device, "reported");
+    if !reported.is_empty() {
+        lines.push(("let through", text::enumerate(&reported)));
+    }
+    if let Some(bound) = device.get("bound") {
+        lines.push(("bound to", bound_to(bound)));
+    }
+    for exception in text::items(device, "exceptions") {
+        let (to, until) = (text::reach(exception), text::until(exception, now_ms));
+        lines.push(("exception", format!("{to}: {until}")));
+    }
     for connection in text::items(device, "connected") {
         let [client, address, protocol] =
             ["client_id", "address", "protocol"].map(|name| text::field(connection, name));

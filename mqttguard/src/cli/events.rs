@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::args::Args;
 use super::output::{Colour, Output, Style};
 use super::{Command, Failure, remote, text};
+use crate::calendar;
 use crate::ubus;
 
 pub(super) static COMMAND: Command = Command {
@@ -111,6 +112,6 @@ pub(super) fn show(event: &Value, style: Style) -> String {
     };
     let severity = style.paint(&format!("{severity:<7}"), colour);
     let [event_name, message] = ["event", "message"].map(|name| text::field(event, name));
-    let time = text::utc(text::number(event, "time_ms"));
+    let time = calendar::utc(text::number(event, "time_ms"));
     format!("{time}  {severity}  {event_name:<15}  {device}  {message}")
 }

@@ -5,12 +5,14 @@
 //!   written there.
 //! - `remote`: calls to the daemon and what to say when they fail.
 
+mod allow;
 mod args;
 mod block;
 mod check;
 mod daemon;
 mod device;
 mod devices;
+mod disallow;
 mod enrol;
 mod events;
 mod output;
@@ -53,6 +55,8 @@ static COMMANDS: &[&Command] = &[
     &enrol::COMMAND,
     &block::COMMAND,
     &unblock::COMMAND,
+    &allow::COMMAND,
+    &disallow::COMMAND,
     &events::COMMAND,
     &stats::COMMAND,
     &reload::COMMAND,

@@ -56,6 +56,12 @@ pub(super) fn show(status: &Value, now_ms: u64, style: Style) -> String {
     shown.push_str(&format!(
         "\nDevices: {devices}\nFrames dropped: {dropped}\n"
     ));
+    let reported = text::counts(status, "reported");
+    if !reported.is_empty() {
+        let reported = text::enumerate(&reported);
+        shown.push_str(&format!("Frames let through and told of: {reported}\n"));
+    }
+    shown.push_str(&exceptions(status, now_ms, style));
     let config = part("config");
     let (file, loaded) = (
         text::field(config, "file"),
@@ -200,6 +206,42 @@ fn discovery(status: &Value, style: Style) -> String {
         ]);
     }
     format!("\nDevices are seen by:\n{}", table.write(2, style))
+}
+
+fn exceptions(status: &Value, now_ms: u64, style: Style) -> String {
+    let all = text::items(status, "exceptions");
+    if all.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(["EXCEPTION", "DEVICE", "TO", "HOLDS"]);
+    for exception in all {
+        let section = match text::field(exception, "section").as_str() {
+            "-" => "allowed".to_owned(),
+            section => section.to_owned(),
+        };
+        let device = match (
+            text::field(exception, "name"),
+            text::field(exception, "mac"),
+        ) {
+            (name, mac) if name == "-" && mac == "-" => "all".to_owned(),
+            (name, mac) if name == "-" => mac,
+            (name, _) => name,
+        };
+        let holds = match text::truth(exception, "holds") {
+            true => None,
+            false => Some(Colour::Yellow),
+        };
+        table.row([
+            section.into(),
+            device.into(),
+            text::reach(exception).into(),
+            Cell::coloured(text::until(exception, now_ms), holds),
+        ]);
+    }
+    format!(
+        "Unencrypted MQTT that may leave:\n{}",
+        table.write(2, style)
+    )
 }
 
 fn up(part: &Value) -> Cell {

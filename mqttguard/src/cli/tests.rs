@@ -132,6 +132,9 @@ fn device() -> Value {
         }],
         "first_seen_ms": 1, "last_seen_ms": 1, "frames": {"passed": 10, "dropped": 3},
         "dropped": {"plaintext-port": 2, "blocked": 0, "quarantined": 1}, "logins": {"failed": 5},
+        "reported": {"address-mismatch": 4},
+        "bound": {"interface": "lan9", "missing": "there is no such interface", "address": "192.168.1.20"},
+        "exceptions": [{"destination": "203.0.113.9/32", "port": 1883, "holds": true}],
     })
 }
 
@@ -165,6 +168,9 @@ fn answer(method: &str, args: &Map<String, Value>) -> Result<Value, MethodError>
             "devices": {"02:c1:1e:17:00:01": {"pass": {"frames": 10, "bytes": 1_234_567u64}}},
             "broker": {"connections": 3, "messages_in": 17},
         }),
+        "allow" => json!({ "mac": "02:c1:1e:17:00:01", "name": "plug",
+            "destination": "203.0.113.9/32", "port": 1883, "until_ms": 1_798_740_000_000u64 }),
+        "disallow" => json!({ "mac": "02:c1:1e:17:00:01", "name": "plug", "withdrawn": 2 }),
         "events" => {
             let since = args.get("since").and_then(Value::as_u64).unwrap_or(6);
             json!({ "events": (since + 1..=9).map(event).collect::<Vec<_>>() })
@@ -188,6 +194,14 @@ fn answer(method: &str, args: &Map<String, Value>) -> Result<Value, MethodError>
             "discovery": [{"source": "dnsmasq", "up": false, "detail": "not on the bus"}],
             "devices": {"new": 1, "enrolled": 2, "quarantined": 3, "blocked": 4, "gone": 5},
             "dropped": {"plaintext-port": 12, "flood-packets": 0},
+            "reported": {"address-mismatch": 4},
+            "exceptions": [
+                {"section": "solar", "destination": "203.0.113.0/24", "holds": true},
+                {"section": "old", "destination": "198.51.100.7/32", "port": 1883,
+                    "mac": "02:c1:1e:17:00:02", "until_ms": 1_798_740_000_000u64, "holds": false},
+                {"mac": "02:c1:1e:17:00:01", "name": "plug", "holds": true,
+                    "until_ms": 1_700_000_000_000u64},
+            ],
             "config": {"file": "/etc/config/mqttguard", "loaded_ms": 0, "errors": []},
         }),
         _ => return unknown(),
@@ -225,6 +239,12 @@ Devices are seen by:
 
 Devices: 1 new, 2 enrolled, 3 quarantined, 4 blocked, 5 gone
 Frames dropped: 12 plaintext-port
+Frames let through and told of: 4 address-mismatch
+Unencrypted MQTT that may leave:
+  EXCEPTION  DEVICE             TO                          HOLDS
+  solar      all                203.0.113.0/24              for good
+  old        02:c1:1e:17:00:02  198.51.100.7/32, port 1883  no more, since 2026-12-31 18:00:00Z
+  allowed    plug               any address                 another 0s, until 2023-11-14 22:13:20Z
 Configuration: /etc/config/mqttguard, loaded -
 "
     );
@@ -256,6 +276,13 @@ fn devices_and_their_counters_are_listed() {
         text.contains("\nhost name      \\u{1b}]0;owned\\u{7}\\u{202e}plug\n"),
         "{text}"
     );
+    for line in [
+        "let through    4 address-mismatch",
+        "bound to       no interface, lan9 will not do: there is no such interface, 192.168.1.20",
+        "exception      203.0.113.9/32, port 1883: for good",
+    ] {
+        assert!(text.contains(&format!("\n{line}\n")), "{text}");
+    }
     assert!(text.contains("connected      a\\u{1b}[2Jb\\u{9b}2J from 192.168.1.20, MQTT 3.1.1"));
 
     let text = bus.prints(&["stats"]);
@@ -336,6 +363,63 @@ fn block_and_unblock_tell_the_new_state() {
         "plug (02:c1:1e:17:00:01) is enrolled.\n\
          Warning: in force, but lost at the next restart: disk full\n"
     );
+}
+
+#[test]
+fn allow_and_disallow_say_what_they_did() {
+    let bus = Bus::start();
+    let (_object, calls) = bus.serve(answer);
+    let wish = [
+        "allow",
+        "plug",
+        "--to",
+        "203.0.113.9",
+        "--port",
+        "1883",
+        "--for",
+        "90m",
+    ];
+    assert_eq!(
+        bus.prints(&wish),
+        "plug (02:c1:1e:17:00:01) may send unencrypted MQTT to 203.0.113.9/32, port 1883 until \
+         2026-12-31 18:00:00Z.\n"
+    );
+    assert_eq!(
+        bus.prints(&["disallow", "plug", "--port", "1883"]),
+        "plug (02:c1:1e:17:00:01) lost 2 of its exceptions.\n"
+    );
+    let calls: Vec<(String, Value)> = calls.try_iter().collect();
+    assert_eq!(
+        calls,
+        [
+            (
+                "allow".to_owned(),
+                json!({ "device": "plug", "destination": "203.0.113.9", "port": 1883, "for": 5400 })
+            ),
+            (
+                "disallow".to_owned(),
+                json!({ "device": "plug", "port": 1883 })
+            ),
+        ]
+    );
+    for (wrong, words) in [
+        (vec!["allow", "plug"], "--for: found nothing"),
+        (vec!["allow", "plug", "--for", "1"], "--for: found '1'"),
+        (vec!["allow", "plug", "--for", "31d"], "from 1m to 30d"),
+        (
+            vec!["allow", "plug", "--for", "1h", "--port", "x"],
+            "--port: found 'x'",
+        ),
+        (
+            vec!["block", "plug", "--for", "1h"],
+            "block has no option --for",
+        ),
+    ] {
+        match bus.run(&wrong) {
+            (Err(Failure::Usage(message)), _) => assert!(message.contains(words), "{message}"),
+            other => panic!("{wrong:?}: {other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use crate::calendar;
+
 /// With everything escaped that a terminal would act on or that hides itself: control
 /// characters, bidirectional overrides, zero-width and line-separating characters.
 pub(super) fn safe(text: &str) -> String {
@@ -107,6 +109,31 @@ pub(super) fn counts(object: &Value, name: &str) -> Vec<(String, u64)> {
     counts
 }
 
+/// Where an exception in a reply reaches: `203.0.113.9/32, port 1883`.
+pub(super) fn reach(exception: &Value) -> String {
+    let destination = match field(exception, "destination").as_str() {
+        "-" => "any address".to_owned(),
+        destination => destination.to_owned(),
+    };
+    match number(exception, "port") {
+        0 => destination,
+        port => format!("{destination}, port {port}"),
+    }
+}
+
+/// Until when an exception in a reply holds, and for how long that is.
+pub(super) fn until(exception: &Value, now_ms: u64) -> String {
+    let end = number(exception, "until_ms");
+    match (truth(exception, "holds"), end) {
+        (true, 0) => "for good".to_owned(),
+        (true, end) => {
+            let left = duration(end.saturating_sub(now_ms) / 1000);
+            format!("another {left}, until {}", calendar::utc(end))
+        }
+        (false, end) => format!("no more, since {}", calendar::utc(end)),
+    }
+}
+
 /// `3 plaintext-port, 1 blocked`; `-` for none.
 pub(super) fn enumerate(counts: &[(String, u64)]) -> String {
     match counts {
@@ -168,35 +195,6 @@ pub(super) fn now_ms() -> u64 {
         .unwrap_or(0)
 }
 
-/// `2026-11-22 17:44:33Z`, from milliseconds since the Unix epoch.
-pub(super) fn utc(ms: u64) -> String {
-    let seconds = ms / 1000;
-    let (day, time) = (seconds / 86_400, seconds % 86_400);
-    // Days to date, after Howard Hinnant's civil_from_days: eras of 400 years from 0000-03-01.
-    let days = day.saturating_add(719_468);
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let leaps = (of_era / 1460).saturating_add(of_era / 146_096);
-    let year = of_era.saturating_add(of_era / 36_524).saturating_sub(leaps) / 365;
-    let before = (365 * year)
-        .saturating_add(year / 4)
-        .saturating_sub(year / 100);
-    let of_year = of_era.saturating_sub(before);
-    let shifted = (5 * of_year).saturating_add(2) / 153;
-    let day = of_year
-        .saturating_sub((153 * shifted).saturating_add(2) / 5)
-        .saturating_add(1);
-    let (month, next_year) = match shifted {
-        0..=9 => (shifted.saturating_add(3), 0),
-        _ => (shifted.saturating_sub(9), 1),
-    };
-    let year = era
-        .saturating_mul(400)
-        .saturating_add(year)
-        .saturating_add(next_year);
-    let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
-    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}Z")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,17 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_sizes_for_people() {
-        for (ms, shown) in [
-            (0, "1970-01-01 00:00:00Z"),
-            (951_782_400_000, "2000-02-29 00:00:00Z"),
-            (4_107_542_399_999, "2100-02-28 23:59:59Z"),
-            (4_107_542_400_000, "2100-03-01 00:00:00Z"),
-            (1_795_369_473_000, "2026-11-22 17:44:33Z"),
-        ] {
-            assert_eq!(utc(ms), shown);
-        }
-        assert!(utc(u64::MAX).ends_with('Z'));
+    fn spans_and_sizes_for_people() {
         for (seconds, shown) in [(0, "0s"), (61, "1m 1s"), (7260, "2h 1m"), (93_784, "1d 2h")] {
             assert_eq!(duration(seconds), shown);
         }

@@ -282,17 +282,12 @@ fn milliseconds(time: Duration) -> u32 {
 fn exceptions<'a>(
     places: impl Iterator<Item = &'a Place>,
     errors: &mut ConfigError,
-) -> Option<Vec<Exception>> {
+) -> Option<Vec<TimedException>> {
     let mut exceptions: Vec<Exception> = Vec::new();
+    let mut ends = Vec::new();
     for place in places {
         let exception = exception(place)?;
-        // The kernel program looks one destination up and has a row of this length for it.
-        let fits = exceptions.iter().chain([&exception]).all(|inner| {
-            let covers = |outer: &&Exception| outer.destination.contains(&inner.destination);
-            let earlier = exceptions.iter().filter(covers).count();
-            earlier.saturating_add(usize::from(covers(&&exception))) <= MAX_EXCEPTIONS
-        });
-        if !fits {
+        if !exception.fits(&exceptions) {
             errors.push(
                 place.line("destination"),
                 format!("{}: option destination", place.label),
@@ -303,8 +298,14 @@ fn exceptions<'a>(
             );
         }
         exceptions.push(exception);
+        ends.push(EXCEPTION_EXPIRES.one(&place.raw));
     }
-    Some(exceptions)
+    let timed = exceptions.into_iter().zip(ends);
+    let timed = timed.map(|(exception, expires_ms)| TimedException {
+        exception,
+        expires_ms,
+    });
+    Some(timed.collect())
 }
 
 fn exception(place: &Place) -> Option<Exception> {
@@ -346,6 +347,8 @@ fn devices<'a>(
             blocked: DEVICE_BLOCKED.one(raw)?,
             plaintext: DEVICE_PLAINTEXT.one(raw)?,
             roaming: DEVICE_ROAMING.one(raw)?,
+            interface: DEVICE_INTERFACE.one(raw),
+            any_address: !DEVICE_BIND_ADDRESS.one(raw)?,
         };
         match devices.entry(mac) {
             Entry::Vacant(entry) => {

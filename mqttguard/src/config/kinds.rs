@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::calendar;
+
 /// A kind of value.
 pub(super) trait Kind: Sync {
     /// What it is read as.
@@ -136,6 +138,21 @@ impl Kind for Time {
     fn expected(&self) -> String {
         let [min, max] = [self.min, self.max].map(|time| write_unit(time.as_secs(), &TIME_UNITS));
         format!("a time such as 90s, 10m, 12h or 30d, from {min} to {max}")
+    }
+}
+
+/// A moment, in milliseconds since the Unix epoch.
+pub(super) struct Moment;
+
+impl Kind for Moment {
+    type Value = u64;
+    fn read(&self, text: &str) -> Option<u64> {
+        calendar::moment(text)
+    }
+    fn expected(&self) -> String {
+        "a date such as 2026-12-31, whose end it is, in UTC, or a time such as 2026-12-31T18:00Z or \
+         2026-12-31T18:00+01:00"
+            .into()
     }
 }
 

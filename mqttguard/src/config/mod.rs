@@ -24,6 +24,9 @@ mod uci;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
+
+use ipnet::IpNet;
 
 pub use mistake::ConfigError;
 pub use reference::reference;
@@ -51,6 +54,29 @@ pub fn is_pattern(text: &str, dollar: bool) -> bool {
         text,
     )
     .is_some()
+}
+
+/// Reads a destination as `exception` sections have it: a prefix, or a single address.
+///
+/// # Errors
+///
+/// What was expected.
+pub fn destination(text: &str) -> Result<IpNet, String> {
+    read_as(&names::Prefix, text)
+}
+
+/// Reads a time of at least `min` and at most `max`, with its unit behind it.
+///
+/// # Errors
+///
+/// What was expected.
+pub fn time(text: &str, min: Duration, max: Duration) -> Result<Duration, String> {
+    read_as(&kinds::Time { min, max }, text)
+}
+
+fn read_as<K: kinds::Kind>(kind: &K, text: &str) -> Result<K::Value, String> {
+    let expected = || mistake::found(text, kind.expected());
+    kind.read(text).ok_or_else(expected)
 }
 
 /// Reads and validates a file.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use mqttguard_common::Mac;
+use mqttguard_common::{MAX_EXCEPTIONS, Mac};
 
 /// The whole configuration, valid as a whole: every name that is referred to exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Settings {
     /// The limits named `default`: what holds where nothing else is said.
     pub default_limits: Limits,
     /// Destinations that plaintext MQTT may go to.
-    pub exceptions: Vec<Exception>,
+    pub exceptions: Vec<TimedException>,
     /// Other servers that topics go to and come from.
     pub bridges: Vec<Bridge>,
     /// The owner's word on single devices.
@@ -361,6 +361,26 @@ pub struct Exception {
     pub port: Option<u16>,
 }
 
+impl Exception {
+    /// Whether the kernel program has room for another beside `others`: it looks one destination
+    /// up, and has a row of [`MAX_EXCEPTIONS`] for it.
+    pub fn fits(&self, others: &[Exception]) -> bool {
+        others.iter().chain([self]).all(|inner| {
+            let covers = |outer: &&Exception| outer.destination.contains(&inner.destination);
+            others.iter().chain([self]).filter(covers).count() <= MAX_EXCEPTIONS
+        })
+    }
+}
+
+/// An exception and until when it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimedException {
+    /// What may leave.
+    pub exception: Exception,
+    /// Until when, in milliseconds since the Unix epoch; None: for good.
+    pub expires_ms: Option<u64>,
+}
+
 /// A `bridge` section: another MQTT server that topics go to and come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bridge {
@@ -429,4 +449,8 @@ pub struct DeviceOverride {
     pub plaintext: bool,
     /// Its credential is accepted from any MAC (for hosts behind a repeater that hides MACs).
     pub roaming: bool,
+    /// The only Linux device that it sends from.
+    pub interface: Option<String>,
+    /// It may send from any IPv4 address, whatever it leases.
+    pub any_address: bool,
 }

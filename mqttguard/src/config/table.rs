@@ -88,7 +88,7 @@ options! {
         ]),
         Absent::Is("report"),
         "What happens to frames of a device from another interface than its `device` section names, \
-         or from another IPv4 address than its lease.";
+         or from another IPv4 address than its lease (see there).";
     NETWORKS: Text = many "network" NETWORK,
         Absent::Means("`lan`, unless `device` is given"),
         "OpenWrt networks whose devices are guarded.";
@@ -332,8 +332,14 @@ pub(super) static EXCEPTION: Section = Section {
     kind: "exception",
     naming: Naming::Free,
     max: 64,
-    help: "Plaintext MQTT that may leave.",
-    options: &[&EXCEPTION_DESTINATION, &EXCEPTION_MAC, &EXCEPTION_PORT],
+    help: "Plaintext MQTT that may leave. `mqttguard allow` makes such an exception for some hours, \
+           without a section.",
+    options: &[
+        &EXCEPTION_DESTINATION,
+        &EXCEPTION_MAC,
+        &EXCEPTION_PORT,
+        &EXCEPTION_EXPIRES,
+    ],
 };
 
 options! {
@@ -343,6 +349,11 @@ options! {
         "The only device that may.";
     EXCEPTION_PORT: Port = one "port" Port("TCP or UDP"), Absent::Means("every port"),
         "The only destination port.";
+    EXCEPTION_EXPIRES: Moment = one "expires" Moment, Absent::Means("it holds for good"),
+        "When it ceases to hold. A time that has passed is no mistake. It has passed for good: a clock \
+         that is wrong after the next boot does not bring the exception back, another `expires` does. \
+         A connection that was made before and goes to none of `plaintext_port` may go on until it \
+         ends.";
 }
 
 pub(super) static BRIDGE: Section = Section {
@@ -430,6 +441,8 @@ pub(super) static DEVICE_SECTION: Section = Section {
         &DEVICE_BLOCKED,
         &DEVICE_PLAINTEXT,
         &DEVICE_ROAMING,
+        &DEVICE_INTERFACE,
+        &DEVICE_BIND_ADDRESS,
     ],
 };
 
@@ -448,6 +461,13 @@ options! {
     DEVICE_ROAMING: Bool = one "roaming" Bool, Absent::Is("0"),
         "Its credential is accepted from any MAC address, for hosts behind a repeater that \
          hides them.";
+    DEVICE_INTERFACE: Text = one "interface" DEVICE, Absent::Means("any"),
+        "The only Linux device that it sends from, such as `lan3` or `phy0-ap0`: a port of a bridge, \
+         not the bridge. `bindings` of `main` says what happens to frames from another. It binds to \
+         nothing while there is no such device.";
+    DEVICE_BIND_ADDRESS: Bool = one "bind_address" Bool, Absent::Is("1"),
+        "Bind it to the IPv4 address of its DHCP lease, while it has exactly one. Off for hosts with \
+         more addresses than they lease, and for repeaters that send for others.";
 }
 
 pub(super) static JWT: Section = Section {

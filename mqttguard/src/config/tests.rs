@@ -284,12 +284,12 @@ config device 'evil'
     assert_eq!(settings.profiles["lamp"].subscribe, Vec::<String>::new());
 
     assert_eq!(
-        settings.exceptions[0].mac,
+        settings.exceptions[0].exception.mac,
         Some(Mac([2, 0xc1, 0x1e, 0x17, 0, 1]))
     );
-    assert_eq!(settings.exceptions[1].name, "@exception[1]");
+    assert_eq!(settings.exceptions[1].exception.name, "@exception[1]");
     assert_eq!(
-        settings.exceptions[1].destination.to_string(),
+        settings.exceptions[1].exception.destination.to_string(),
         "2001:db8::7/128"
     );
     let plug = &settings.devices[&Mac([2, 0xc1, 0x1e, 0x17, 0, 1])];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::config::{Bindings, ListenerKind, Mode, Settings, Verdict};
+use crate::config::{Bindings, Exception, ListenerKind, Mode, Settings, Verdict};
 use crate::discovery::{self, Networks};
 use crate::enforce::{self, Attachment, DeviceCounters, Enforcer, Proof, Rules, Target};
 use crate::outlet::Outlet;
@@ -17,6 +17,8 @@ use mqttguard_common::{MAX_LOCAL, Mac};
 pub(super) struct Guard {
     enforcer: Result<Enforcer, String>,
     rules: Rules,
+    /// Plaintext MQTT that may leave now.
+    exceptions: Vec<Exception>,
     target: Target,
     /// Which device stands for which network, as netifd said last. A network that netifd does
     /// not know any more keeps its device: while netifd restarts it knows none.
@@ -46,6 +48,7 @@ impl Guard {
     /// broker serves all the same.
     pub(super) fn start(
         settings: &Settings,
+        exceptions: Vec<Exception>,
         networks: Networks,
         reports: Outlet<enforce::Report>,
     ) -> Guard {
@@ -55,7 +58,8 @@ impl Guard {
         });
         let mut guard = Guard {
             enforcer: Err(OFF.to_owned()),
-            rules: rules(settings, local_addresses().unwrap_or_default()),
+            rules: rules(settings, &exceptions, local_addresses().unwrap_or_default()),
+            exceptions,
             target: Target {
                 devices: Vec::new(),
                 hook: settings.main.hook,
@@ -116,12 +120,17 @@ impl Guard {
         self.networks.extend(networks);
     }
 
+    /// Which plaintext MQTT may leave, from the next [`Guard::follow`] on.
+    pub(super) fn except(&mut self, exceptions: Vec<Exception>) {
+        self.exceptions = exceptions;
+    }
+
     /// Brings the program in step with the configuration, the router's addresses and its networks,
     /// where they differ from what it was told last. True if it was loaded on this occasion, as
     /// [`Guard::switch`].
     pub(super) fn follow(&mut self, settings: &Settings) -> bool {
         let addresses = local_addresses().unwrap_or_else(|| self.rules.local_addresses.clone());
-        let rules = rules(settings, addresses);
+        let rules = rules(settings, &self.exceptions, addresses);
         let target = self.find_target(settings);
         if self.enforcer.as_ref().is_ok_and(Enforcer::has_ended) {
             // Dropped, it leaves everything standing for the next.
@@ -298,7 +307,7 @@ fn detach(enforcer: Result<Enforcer, String>) {
     }
 }
 
-fn rules(settings: &Settings, local_addresses: Vec<IpAddr>) -> Rules {
+fn rules(settings: &Settings, exceptions: &[Exception], local_addresses: Vec<IpAddr>) -> Rules {
     let main = &settings.main;
     let plain = settings
         .listeners
@@ -320,7 +329,7 @@ fn rules(settings: &Settings, local_addresses: Vec<IpAddr>) -> Rules {
             .map(|listener| listener.port)
             .collect(),
         local_plaintext_port: plain.map(|listener| listener.port),
-        exceptions: settings.exceptions.clone(),
+        exceptions: exceptions.to_vec(),
         stranger_limits: settings.stranger_limits(),
     }
 }

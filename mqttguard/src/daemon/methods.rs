@@ -1,5 +1,8 @@
 //! What each method of the `mqttguard` object does.
 
+use std::time::Duration;
+
+use ipnet::IpNet;
 use mqttguard_common::Mac;
 use serde_json::{Map, Value, json};
 
@@ -7,7 +10,8 @@ use super::clock::unix_ms;
 use super::report;
 use super::wiring::Daemon;
 use crate::broker::login::{password, scram};
-use crate::registry::{LookupError, Refused, Verifiers};
+use crate::config;
+use crate::registry::{LookupError, Refused, Registry, Verifiers};
 use crate::ubus::{ArgType, Call, MethodError, MethodSpec, Status};
 
 /// The object's methods, as `ubus -v list mqttguard` shows them.
@@ -39,6 +43,23 @@ pub(crate) const METHODS: &[MethodSpec] = &[
     MethodSpec {
         name: "unblock",
         args: &[("device", ArgType::String)],
+    },
+    MethodSpec {
+        name: "allow",
+        args: &[
+            ("device", ArgType::String),
+            ("destination", ArgType::String),
+            ("port", ArgType::Integer),
+            ("for", ArgType::Integer),
+        ],
+    },
+    MethodSpec {
+        name: "disallow",
+        args: &[
+            ("device", ArgType::String),
+            ("destination", ArgType::String),
+            ("port", ArgType::Integer),
+        ],
     },
     MethodSpec {
         name: "stats",
@@ -77,6 +98,8 @@ impl Daemon {
             "enrol" => self.enrol_method(&args),
             "block" => self.block_method(&args),
             "unblock" => self.unblock_method(&args),
+            "allow" => self.allow_method(&args),
+            "disallow" => self.disallow_method(&args),
             "stats" => Ok(report::stats(self)),
             "events" => Ok(self.events_method(&args)),
             "reload" => {
@@ -121,10 +144,9 @@ impl Daemon {
         let why = text(args, "why").unwrap_or("blocked by the owner");
         if why.len() > WHY_BYTES {
             let found = why.len();
-            return Err(MethodError::new(
-                Status::InvalidArgument,
-                format!("why: found {found} bytes, expected at most {WHY_BYTES}"),
-            ));
+            return Err(invalid(format!(
+                "why: found {found} bytes, expected at most {WHY_BYTES}"
+            )));
         }
         self.registry.block(unix_ms(), mac, why).map_err(refused)?;
         self.settle();
@@ -138,6 +160,49 @@ impl Daemon {
         report::device(self, mac).ok_or_else(|| never_seen(mac))
     }
 
+    fn allow_method(&mut self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        let (destination, port) = (destination(args)?, port(args)?);
+        let (shortest, longest) = Registry::ALLOWANCE_TIMES;
+        let seconds = args.get("for").and_then(Value::as_u64);
+        let time = seconds.map(Duration::from_secs);
+        let time = time
+            .filter(|time| (shortest..=longest).contains(time))
+            .ok_or_else(|| {
+                let found = args.get("for").map_or("nothing".into(), Value::to_string);
+                let (shortest, longest) = (shortest.as_secs(), longest.as_secs());
+                let expected = format!("a number of seconds from {shortest} to {longest}");
+                invalid(format!("for: found {found}, expected {expected}"))
+            })?;
+        let until_ms = self
+            .registry
+            .allow(unix_ms(), mac, destination, port, time)
+            .map_err(refused)?;
+        Ok(json!({
+            "mac": mac.to_string(),
+            "name": report::name(self, mac),
+            "destination": destination.map(|to| to.to_string()),
+            "port": port,
+            "until_ms": until_ms,
+        }))
+    }
+
+    fn disallow_method(&mut self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        let withdrawn = self.registry.disallow(mac, destination(args)?, port(args)?);
+        if withdrawn == 0 {
+            return Err(MethodError::new(
+                Status::NotFound,
+                format!("{mac} has no such allowance; 'status' lists them"),
+            ));
+        }
+        Ok(json!({
+            "mac": mac.to_string(),
+            "name": report::name(self, mac),
+            "withdrawn": withdrawn,
+        }))
+    }
+
     fn events_method(&self, args: &Args) -> Value {
         let number = |name| args.get(name).and_then(Value::as_u64);
         let limit =
@@ -148,9 +213,9 @@ impl Daemon {
 
     fn wanted(&self, args: &Args) -> Result<Mac, MethodError> {
         let wanted = text(args, "device").ok_or_else(|| {
-            MethodError::new(
-                Status::InvalidArgument,
-                "device: found nothing, expected a MAC address, name, user name or IP address",
+            invalid(
+                "device: found nothing, expected a MAC address, name, user name or IP address"
+                    .to_owned(),
             )
         })?;
         self.registry.find(wanted).map_err(|error| {
@@ -178,6 +243,31 @@ fn text<'a>(args: &'a Args, name: &str) -> Option<&'a str> {
         .filter(|text| !text.is_empty())
 }
 
+/// A destination; None if there is none.
+fn destination(args: &Args) -> Result<Option<IpNet>, MethodError> {
+    let destination = text(args, "destination").map(config::destination);
+    destination
+        .transpose()
+        .map_err(|error| invalid(format!("destination: {error}")))
+}
+
+/// A TCP or UDP port; None if there is none.
+fn port(args: &Args) -> Result<Option<u16>, MethodError> {
+    let Some(found) = args.get("port") else {
+        return Ok(None);
+    };
+    let port = found.as_u64().and_then(|port| u16::try_from(port).ok());
+    port.filter(|port| *port > 0).map(Some).ok_or_else(|| {
+        invalid(format!(
+            "port: found {found}, expected a TCP or UDP port from 1 to 65535"
+        ))
+    })
+}
+
+fn invalid(message: String) -> MethodError {
+    MethodError::new(Status::InvalidArgument, message)
+}
+
 fn never_seen(mac: Mac) -> MethodError {
     MethodError::new(
         Status::NotFound,
@@ -187,7 +277,9 @@ fn never_seen(mac: Mac) -> MethodError {
 
 fn refused(why: Refused) -> MethodError {
     let status = match why {
-        Refused::Full(_) => Status::NoMemory,
+        Refused::Full(_) | Refused::TooManyAllowances(_) | Refused::NoRoomForAllowance => {
+            Status::NoMemory
+        }
         // Not for want of rights: the command line would advise to become root.
         Refused::BlockedByConfig(_) => Status::NotSupported,
         Refused::NoSuchProfile { .. } | Refused::BadUsername(_) | Refused::UsernameTaken { .. } => {

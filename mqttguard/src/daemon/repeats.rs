@@ -10,6 +10,9 @@ use crate::registry::UnixMs;
 /// How long to keep quiet about a device and reason after telling of it the first, second and
 /// every further time.
 const PAUSES_MS: [u64; 3] = [10_000, 60_000, 600_000];
+/// The same for what is mostly a matter of the house rather than of a moment: a repeater, a second
+/// address.
+const RARE_PAUSES_MS: [u64; 3] = [600_000, 3_600_000, 86_400_000];
 /// Devices and reasons kept in mind.
 const MAX_SUBJECTS: usize = 4096;
 /// Events a second of all devices together: made-up source addresses make many devices.
@@ -42,7 +45,11 @@ impl Repeats {
         reason: Reason,
         frames: u64,
     ) -> Option<u64> {
-        let longest = PAUSES_MS.last().copied().unwrap_or_default();
+        let pauses = match reason.is_mismatch() {
+            true => RARE_PAUSES_MS,
+            false => PAUSES_MS,
+        };
+        let longest = pauses.last().copied().unwrap_or_default();
         if self.subjects.len() >= MAX_SUBJECTS && !self.subjects.contains_key(&(mac, reason)) {
             self.subjects.retain(|_, subject| now < subject.quiet_until);
             if self.subjects.len() >= MAX_SUBJECTS {
@@ -59,10 +66,7 @@ impl Repeats {
         if now.saturating_sub(subject.quiet_until) > longest {
             subject.times_told = 0;
         }
-        let pause = PAUSES_MS
-            .get(subject.times_told)
-            .copied()
-            .unwrap_or(longest);
+        let pause = pauses.get(subject.times_told).copied().unwrap_or(longest);
         subject.times_told = subject.times_told.saturating_add(1);
         subject.quiet_until = now.saturating_add(pause);
         Some(std::mem::take(&mut subject.untold))
@@ -99,6 +103,19 @@ mod tests {
         assert_eq!(seconds[..5], [0, 10, 70, 670, 1270]);
         let frames: u64 = told.iter().map(|(_, frames)| frames).sum();
         assert_eq!(frames, 2 * (seconds[seconds.len() - 1] + 1));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told_of_once_a_day() {
+        let mut repeats = Repeats::default();
+        let told: Vec<u64> = (0..200_000)
+            .filter(|second| {
+                let now = 1_000_000 + second * 1000;
+                let told = repeats.note(now, PLUG, Reason::AddressMismatch, 1);
+                told.is_some()
+            })
+            .collect();
+        assert_eq!(told, [0, 600, 4_200, 90_600, 177_000]);
     }
 
     #[test]

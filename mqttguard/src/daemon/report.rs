@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use mqttguard_common::{Mac, Reason};
 use serde_json::{Map, Value, json};
 
@@ -11,7 +12,7 @@ use super::clock::unix_ms;
 use super::translation::memory_pressure;
 use super::wiring::Daemon;
 use crate::broker::{BridgeStatus, BrokerStats, ClientStatus, protocol};
-use crate::config::Mode;
+use crate::config::{Bindings, Mode};
 use crate::enforce::{DeviceCounters, Proof};
 use crate::registry::{Device, State};
 
@@ -60,7 +61,9 @@ pub(super) fn status(daemon: &Daemon) -> Value {
             let count = daemon.registry.devices().filter(|device| device.state() == state).count();
             (state.name().to_owned(), json!(count))
         }).collect::<Map<_, _>>(),
-        "dropped": dropped(counters.values()),
+        "dropped": sums(counters.values(), |reason| is_dropped(daemon, reason)),
+        "reported": sums(counters.values(), |reason| is_reported(daemon, reason)),
+        "exceptions": exceptions(daemon, |_| true),
         "config": {
             "file": daemon.configuration.file(),
             "loaded_ms": daemon.configuration.loaded_ms,
@@ -241,7 +244,7 @@ impl<'a> View<'a> {
         let dropped_frames: u64 = Reason::ALL
             .into_iter()
             .zip(counters.frames)
-            .filter(|(reason, _)| reason.is_drop())
+            .filter(|(reason, _)| is_dropped(self.daemon, *reason))
             .map(|(_, frames)| frames)
             .sum();
         let all_frames: u64 = counters.frames.iter().sum();
@@ -291,7 +294,10 @@ impl<'a> View<'a> {
             "first_seen_ms": device.first_seen_ms,
             "last_seen_ms": device.last_seen_ms,
             "frames": { "passed": all_frames - dropped_frames, "dropped": dropped_frames },
-            "dropped": dropped([&counters]),
+            "dropped": sums([&counters], |reason| is_dropped(self.daemon, reason)),
+            "reported": sums([&counters], |reason| is_reported(self.daemon, reason)),
+            "bound": self.bound(device),
+            "exceptions": exceptions(self.daemon, |mac| mac == Some(device.mac)),
             "logins": { "failed": device.failed_logins },
         });
         if let Some(object) = out.as_object_mut() {
@@ -299,10 +305,82 @@ impl<'a> View<'a> {
         }
         out
     }
+
+    /// Where the device is to send from; None if anywhere.
+    fn bound(&self, device: &Device) -> Option<Value> {
+        let registry = &self.daemon.registry;
+        if self.daemon.configuration.settings.main.bindings == Bindings::Off {
+            return None;
+        }
+        let (interface, missing) = registry.place(device).unzip();
+        let address = registry.policy(device).address;
+        (interface.is_some() || address.is_some()).then(
+            || json!({ "interface": interface, "missing": missing.flatten(), "address": address }),
+        )
+    }
 }
 
-/// Frames by reason, those that were dropped (or would have been) and happened at all.
-fn dropped<'a>(counters: impl IntoIterator<Item = &'a DeviceCounters>) -> Map<String, Value> {
+/// The device's name; none if it is not in the registry.
+pub(super) fn name(daemon: &Daemon, mac: Mac) -> Option<&str> {
+    daemon
+        .registry
+        .device(mac)
+        .map(|device| device.name.as_str())
+}
+
+/// The exceptions of the configuration, and those that the owner made for a time, that are for
+/// these devices; None is for all.
+fn exceptions(daemon: &Daemon, wanted: impl Fn(Option<Mac>) -> bool) -> Vec<Value> {
+    let registry = &daemon.registry;
+    let show = |section: Option<&str>, mac: Option<Mac>, to: Option<IpNet>, port, until, holds| {
+        let mut out = json!({
+            "section": section,
+            "mac": mac.map(|mac| mac.to_string()),
+            "name": mac.and_then(|mac| name(daemon, mac)),
+            "destination": to.map(|to| to.to_string()),
+            "port": port,
+            "until_ms": until,
+            "holds": holds,
+        });
+        if let Some(object) = out.as_object_mut() {
+            object.retain(|_, value: &mut Value| !value.is_null());
+        }
+        out
+    };
+    let settings = &daemon.configuration.settings;
+    let configured = settings.exceptions.iter().map(|timed| {
+        let one = &timed.exception;
+        let (to, until) = (Some(one.destination), timed.expires_ms);
+        let holds = registry.holds(timed);
+        let shown = show(Some(&one.name), one.mac, to, one.port, until, holds);
+        (one.mac, shown)
+    });
+    let allowed = registry.allowances().iter().map(|one| {
+        let (mac, until) = (Some(one.mac), Some(one.until_ms));
+        let shown = show(None, mac, one.destination, one.port, until, true);
+        (mac, shown)
+    });
+    let all = configured.chain(allowed);
+    all.filter(|(mac, _)| wanted(*mac))
+        .map(|(_, shown)| shown)
+        .collect()
+}
+
+/// Whether a frame with this reason is dropped (in monitor mode: would be).
+fn is_dropped(daemon: &Daemon, reason: Reason) -> bool {
+    reason.is_drop() && !is_reported(daemon, reason)
+}
+
+/// Whether frames with this reason are let through and told of, even in enforcing mode.
+fn is_reported(daemon: &Daemon, reason: Reason) -> bool {
+    reason.is_mismatch() && daemon.configuration.settings.main.bindings != Bindings::Drop
+}
+
+/// Frames by reason, of the reasons that are wanted and happened at all.
+fn sums<'a>(
+    counters: impl IntoIterator<Item = &'a DeviceCounters>,
+    wanted: impl Fn(Reason) -> bool,
+) -> Map<String, Value> {
     let mut sums = [0u64; Reason::COUNT];
     for device in counters {
         for (sum, frames) in sums.iter_mut().zip(device.frames) {
@@ -312,7 +390,7 @@ fn dropped<'a>(counters: impl IntoIterator<Item = &'a DeviceCounters>) -> Map<St
     Reason::ALL
         .into_iter()
         .zip(sums)
-        .filter(|(reason, frames)| reason.is_drop() && *frames > 0)
+        .filter(|(reason, frames)| wanted(*reason) && *frames > 0)
         .map(|(reason, frames)| (reason.name().to_owned(), json!(frames)))
         .collect()
 }

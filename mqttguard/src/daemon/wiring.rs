@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use mqttguard_common::Mac;
+use mqttguard_common::{Mac, Reason};
 
 use super::clock::{ClockWatch, unix_ms};
 use super::configuration::Configuration;
@@ -20,8 +20,8 @@ use crate::broker::{BrokerEvent, BrokerEventKind};
 use crate::config::{ConfigError, Settings};
 use crate::discovery::{self, Discovery, DiscoveryConfig, NetworkWatch, Networks, Source, Update};
 use crate::enforce::{self, FrameEvent};
-use crate::events::{EventKind, EventLog};
-use crate::registry::{Effects, Registry, Save, UnixMs, store};
+use crate::events::{EventKind, EventLog, Mismatch};
+use crate::registry::{Contents, Effects, Registry, Save, UnixMs, store};
 use crate::ubus::{self, UbusHandle};
 
 /// The daemon at work.
@@ -102,7 +102,7 @@ impl Daemon {
                     "{error}; mend or remove it (its credentials are then lost) and start again"
                 );
                 log::error!("{error}");
-                (Vec::new(), Some(error))
+                (Contents::default(), Some(error))
             }
         };
         let mut registry = Registry::new(stored, settings.clone(), now);
@@ -114,7 +114,8 @@ impl Daemon {
             false => watch.first(NETIFD_PATIENCE),
         };
         let reports = outlet(&inbox, Input::Enforcement);
-        let mut guard = Guard::start(&settings, networks.unwrap_or_default(), reports);
+        let exceptions = registry.exceptions();
+        let mut guard = Guard::start(&settings, exceptions, networks.unwrap_or_default(), reports);
         adopt(&mut registry, &mut guard);
         // Before anything that takes time: who is blocked is to be blocked from the start.
         let effects = registry.take_effects();
@@ -168,6 +169,7 @@ impl Daemon {
             log::info!("the clock was set by {} s", after.abs_diff(before) / 1000);
             self.registry.clock_set(before, after);
         }
+        self.follow_links();
         let now = unix_ms();
         self.registry.tick(now);
         self.ticks = self.ticks.wrapping_add(1);
@@ -202,6 +204,17 @@ impl Daemon {
     fn fill_guard(&mut self) {
         adopt(&mut self.registry, &mut self.guard);
         self.registry.repeat_policies();
+    }
+
+    /// Has devices bound to the interfaces that the configuration names for them.
+    fn follow_links(&mut self) {
+        if !self.registry.names_links() {
+            return;
+        }
+        match discovery::links() {
+            Ok(links) => self.registry.follow_links(&links),
+            Err(error) => log::warn!("network interfaces: {error}"),
+        }
     }
 
     fn look_after(&mut self) {
@@ -265,6 +278,11 @@ impl Daemon {
     pub(super) fn discovered(&mut self, update: Update) {
         match update {
             Update::Sighting(sighting) => self.registry.sighting(unix_ms(), &sighting),
+            Update::AddressLost {
+                source,
+                mac,
+                address,
+            } => self.registry.address_lost(unix_ms(), source, mac, address),
             Update::Source { source, up, detail } => {
                 self.sources.insert(source, (up, detail.clone()));
                 self.tell(
@@ -289,6 +307,8 @@ impl Daemon {
                 what,
                 detail,
             } => {
+                // An interface came or went.
+                self.follow_links();
                 self.tell(
                     None,
                     None,
@@ -324,8 +344,31 @@ impl Daemon {
                 destination: frame.destination,
                 port: frame.port,
                 count,
+                rejected: frame.rejected,
+                mismatch: self.mismatch(frame),
             },
         );
+    }
+
+    /// What does not fit about a frame that does not come from where its device is bound to.
+    fn mismatch(&self, frame: &FrameEvent) -> Option<Mismatch> {
+        let device = self.registry.device(frame.mac)?;
+        match frame.reason {
+            Reason::AddressMismatch => Some(Mismatch {
+                found: frame.source?.to_string(),
+                expected: self.registry.policy(device).address?.to_string(),
+            }),
+            Reason::InterfaceMismatch => {
+                let links = discovery::links().ok()?;
+                let found = links.into_iter().find(|link| link.index == frame.ifindex)?;
+                let (expected, _) = self.registry.place(device)?;
+                Some(Mismatch {
+                    found: found.name,
+                    expected: expected.to_owned(),
+                })
+            }
+            _ => None,
+        }
     }
 
     /// The broker has something to tell.
@@ -367,6 +410,8 @@ impl Daemon {
         }
         let settings = self.configuration.settings.clone();
         self.registry.set_settings(settings.clone(), now);
+        self.follow_links();
+        self.guard.except(self.registry.exceptions());
         self.follow_guard(&settings);
         if self.guard.switch(&settings) {
             self.fill_guard();
@@ -398,6 +443,13 @@ impl Daemon {
     }
 
     fn carry_out(&mut self, effects: Effects) {
+        if effects.exceptions {
+            let settings = self.configuration.settings.clone();
+            self.guard.except(self.registry.exceptions());
+            if self.guard.follow(&settings) {
+                self.fill_guard();
+            }
+        }
         instruct(&mut self.guard, &self.registry, &effects);
         if effects.directory
             && let Ok(broker) = &self.broker
@@ -415,7 +467,7 @@ impl Daemon {
             Save::Now => self.save(),
         }
         for (mac, name, kind) in effects.told {
-            self.tell(Some(mac), Some(name), kind);
+            self.tell(mac, name, kind);
         }
     }
 

@@ -19,7 +19,7 @@ use std::{io, thread};
 
 use mqttguard_common::Mac;
 
-pub use netlink::{local_addresses, neighbour_mac};
+pub use netlink::{Link, links, local_addresses, neighbour_mac};
 pub use networks::{NetworkWatch, Networks};
 
 use crate::outlet::{Closed, Outlet};
@@ -55,6 +55,15 @@ impl Source {
 pub enum Update {
     /// A device was seen, or said goodbye.
     Sighting(Sighting),
+    /// A device gave up an address. It has others, by this source.
+    AddressLost {
+        /// Who saw it.
+        source: Source,
+        /// Whose.
+        mac: Mac,
+        /// The address it no longer has.
+        address: IpAddr,
+    },
     /// The source came or went.
     Source {
         /// Which one.

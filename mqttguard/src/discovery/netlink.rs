@@ -11,6 +11,7 @@ use netlink_packet_core::{
     NetlinkPayload,
 };
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage};
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourMessage, NeighbourState,
 };
@@ -163,6 +164,48 @@ impl AsFd for Netlink {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// One network interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its name.
+    pub name: String,
+    /// Its index, which is another when it comes back.
+    pub index: u32,
+    /// It is a bridge, and stands for its ports.
+    pub is_bridge: bool,
+}
+
+/// The router's network interfaces.
+///
+/// # Errors
+///
+/// When the kernel does not answer.
+pub fn links() -> io::Result<Vec<Link>> {
+    let all = RouteNetlinkMessage::GetLink(LinkMessage::default());
+    Netlink::dump(&all, |answer| match answer {
+        RouteNetlinkMessage::NewLink(message) => link(message),
+        _ => None,
+    })
+}
+
+fn link(message: LinkMessage) -> Option<Link> {
+    let (mut name, mut is_bridge) = (None, false);
+    for attribute in message.attributes {
+        match attribute {
+            LinkAttribute::IfName(text) => name = Some(text),
+            LinkAttribute::LinkInfo(infos) => {
+                is_bridge = infos.contains(&LinkInfo::Kind(InfoKind::Bridge));
+            }
+            _ => {}
+        }
+    }
+    Some(Link {
+        name: name?,
+        index: message.header.index,
+        is_bridge,
+    })
 }
 
 /// An entry of the neighbour table.

@@ -116,12 +116,20 @@ impl Reporter {
     /// Takes a fact back, and tells that the device left if that was the last one about it: one
     /// that gave up an address and has another is still there.
     pub(super) fn gone(&mut self, key: Key) -> Result<(), Closed> {
-        match self.facts.remove(&key) {
-            Some(known) if !self.facts.keys().any(|(mac, _)| *mac == key.0) => {
-                self.send(key, known.fact, false)
-            }
-            _ => Ok(()),
+        let Some(known) = self.facts.remove(&key) else {
+            return Ok(());
+        };
+        if !self.facts.keys().any(|(mac, _)| *mac == key.0) {
+            return self.send(key, known.fact, false);
         }
+        let (mac, Some(address)) = key else {
+            return Ok(());
+        };
+        self.out.send(Update::AddressLost {
+            source: self.source,
+            mac,
+            address,
+        })
     }
 
     /// Takes back all facts that are not in `there`.
@@ -291,9 +299,18 @@ mod tests {
         reporter.present(second, named("lamp")).unwrap();
         assert_eq!(updates.try_iter().count(), 2);
         reporter.gone((mac, first)).unwrap();
-        assert_eq!(updates.try_iter().count(), 0);
+        let lost = Update::AddressLost {
+            source: Source::LeaseFile,
+            mac,
+            address: first.unwrap(),
+        };
+        assert_eq!(updates.try_iter().collect::<Vec<_>>(), [lost]);
         reporter.gone(second).unwrap();
-        assert_eq!(updates.try_iter().count(), 1);
+        let told: Vec<Update> = updates.try_iter().collect();
+        let [Update::Sighting(left)] = told.as_slice() else {
+            panic!("the device has left: {told:?}")
+        };
+        assert!(!left.present);
     }
 
     #[test]

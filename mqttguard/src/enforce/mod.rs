@@ -123,8 +123,10 @@ pub struct FrameEvent {
     pub mac: Mac,
     /// Why.
     pub reason: Reason,
-    /// False in monitor mode.
+    /// False in monitor mode, and for a mismatch that is only reported.
     pub dropped: bool,
+    /// The device was sent a TCP reset.
+    pub rejected: bool,
     /// Index of the Linux device it came in on.
     pub ifindex: u32,
     /// Where from, to.

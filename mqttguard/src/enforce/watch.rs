@@ -126,6 +126,7 @@ fn frame_event(record: &EventRecord) -> Option<FrameEvent> {
         mac: record.mac,
         reason: record.reason().ok()?,
         dropped: record.flags & event_flags::DROPPED != 0,
+        rejected: record.flags & event_flags::REJECTED != 0,
         ifindex: record.ifindex,
         source: Some(address(record.source)),
         destination: Some(address(record.destination)),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Event, EventKind};
+use super::{Event, EventKind, Mismatch};
 
 impl Event {
     /// As ubus shows it: `seq`, `time_ms`, `mac`, `name`, `event`, `severity`, `message`, and the
@@ -49,12 +49,35 @@ impl EventKind {
                 destination,
                 port,
                 count,
+                rejected,
+                mismatch,
             } => {
                 put("reason", json!(reason.name()));
                 put("dropped", json!(dropped));
+                put("rejected", json!(rejected));
+                if let Some(Mismatch { found, expected }) = mismatch {
+                    put("found", json!(found));
+                    put("expected", json!(expected));
+                }
                 put("destination", json!(destination));
                 put("port", json!(port));
                 put("count", json!(count));
+            }
+            EventKind::Exception {
+                change: _,
+                section,
+                destination,
+                port,
+                until_ms,
+            } => {
+                put("exception", json!(section));
+                put("destination", json!(destination.map(|to| to.to_string())));
+                put("port", json!(port));
+                put("until_ms", json!(until_ms));
+            }
+            EventKind::Binding { interface, missing } => {
+                put("interface", json!(interface));
+                put("why", json!(missing));
             }
             EventKind::Connected {
                 client_id,

@@ -6,6 +6,7 @@ mod words;
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use mqttguard_common::{Mac, Reason};
 
 pub use ring::EventLog;
@@ -63,6 +64,30 @@ pub enum EventKind {
         port: Option<u16>,
         /// Frames of this device and reason since the last such event, this one included.
         count: u64,
+        /// The device was sent a TCP reset.
+        rejected: bool,
+        /// What does not fit, where the reason is that something does not.
+        mismatch: Option<Mismatch>,
+    },
+    /// Plaintext MQTT that may leave became more or less.
+    Exception {
+        /// What happened.
+        change: ExceptionChange,
+        /// The section's name; None for what the owner allowed for a time.
+        section: Option<String>,
+        /// Where to; None: anywhere.
+        destination: Option<IpNet>,
+        /// The TCP or UDP port; None: all.
+        port: Option<u16>,
+        /// When it ends or ended, in milliseconds since the Unix epoch.
+        until_ms: Option<u64>,
+    },
+    /// A device that the configuration binds to an interface is bound to it now, or is not.
+    Binding {
+        /// The interface's name.
+        interface: String,
+        /// Why it is bound to none, if so.
+        missing: Option<&'static str>,
     },
     /// A client is connected to the broker.
     Connected {
@@ -192,6 +217,28 @@ pub enum EventKind {
     },
 }
 
+/// Where a frame came from, and where its device belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The interface or address that it came from.
+    pub found: String,
+    /// The one that its device is bound to.
+    pub expected: String,
+}
+
+/// What happened to an exception.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExceptionChange {
+    /// The owner made it.
+    Made,
+    /// The owner took it back.
+    Withdrawn,
+    /// Its time is over.
+    Expired,
+    /// A new configuration left no room for it.
+    Crowded,
+}
+
 /// How much an event should trouble the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -224,6 +271,15 @@ impl EventKind {
             EventKind::Enrolled { .. } => "enrolled",
             EventKind::Frame { dropped: true, .. } => "frame-dropped",
             EventKind::Frame { dropped: false, .. } => "frame-would-drop",
+            EventKind::Exception { change, .. } => match change {
+                ExceptionChange::Made => "exception-made",
+                ExceptionChange::Withdrawn | ExceptionChange::Crowded => "exception-withdrawn",
+                ExceptionChange::Expired => "exception-expired",
+            },
+            EventKind::Binding { missing: None, .. } => "bound",
+            EventKind::Binding {
+                missing: Some(_), ..
+            } => "not-bound",
             EventKind::Connected { .. } => "connected",
             EventKind::Disconnected { .. } => "disconnected",
             EventKind::LoginRefused { .. } => "login-refused",
@@ -264,11 +320,16 @@ impl EventKind {
             }
             | EventKind::BridgeLink { up: false, .. }
             | EventKind::BridgeTrouble { .. }
+            | EventKind::Binding {
+                missing: Some(_), ..
+            }
             | EventKind::Journal { well: false, .. }
             | EventKind::Listening { up: false, .. } => Severity::Warning,
             EventKind::DeviceSeen { .. }
             | EventKind::StateChanged { .. }
             | EventKind::Enrolled { .. }
+            | EventKind::Exception { .. }
+            | EventKind::Binding { missing: None, .. }
             | EventKind::Memory { .. }
             | EventKind::Enforcement { .. }
             | EventKind::ConfigLoaded { .. }
@@ -296,6 +357,8 @@ mod tests {
             destination: Some([203, 0, 113, 9].into()),
             port: Some(1883),
             count: 3,
+            rejected: false,
+            mismatch: None,
         }
     }
 
@@ -327,6 +390,104 @@ mod tests {
                 .ends_with("3 frames would have been dropped"),
             "{}",
             event.message()
+        );
+    }
+
+    #[test]
+    fn a_reset_and_a_stray_frame_are_told_as_what_they_were() {
+        let mut log = EventLog::default();
+        let mut told = |kind| {
+            let event = log.push(7, Some(MAC), Some("Kitchen-plug".into()), kind);
+            (event.message(), event.to_json())
+        };
+        let (message, json) = told(EventKind::Frame {
+            reason: Reason::PlaintextPort,
+            dropped: true,
+            destination: Some([203, 0, 113, 9].into()),
+            port: Some(1883),
+            count: 1,
+            rejected: true,
+            mismatch: None,
+        });
+        assert_eq!(
+            message,
+            "Kitchen-plug tried to send unencrypted MQTT to 203.0.113.9:1883: 1 frame dropped, \
+             and the device told so by a reset"
+        );
+        assert_eq!(json["rejected"], true);
+        let stray = |dropped| EventKind::Frame {
+            reason: Reason::AddressMismatch,
+            dropped,
+            destination: None,
+            port: None,
+            count: 3,
+            rejected: false,
+            mismatch: Some(Mismatch {
+                found: "192.168.1.77".into(),
+                expected: "192.168.1.20".into(),
+            }),
+        };
+        let (message, json) = told(stray(false));
+        assert_eq!(
+            message,
+            "Kitchen-plug sent from 192.168.1.77, which is not its address (192.168.1.20): 3 \
+             frames let through"
+        );
+        assert_eq!(json["found"], "192.168.1.77");
+        assert_eq!(json["expected"], "192.168.1.20");
+        let (message, _) = told(stray(true));
+        assert!(message.ends_with("3 frames dropped"), "{message}");
+    }
+
+    #[test]
+    fn exceptions_are_told_by_section_or_device() {
+        let mut log = EventLog::default();
+        let mut told = |change, section: Option<&str>, destination: Option<&str>, port| {
+            let kind = EventKind::Exception {
+                change,
+                section: section.map(str::to_owned),
+                destination: destination.map(|text| text.parse().unwrap()),
+                port,
+                until_ms: Some(1_798_740_000_000),
+            };
+            let event = log.push(7, Some(MAC), Some("plug".into()), kind);
+            (event.kind.code(), event.message())
+        };
+        assert_eq!(
+            told(
+                ExceptionChange::Expired,
+                Some("solar"),
+                Some("203.0.113.0/24"),
+                None
+            ),
+            (
+                "exception-expired",
+                "exception 'solar' has expired: unencrypted MQTT to 203.0.113.0/24 is not let out \
+                 any more"
+                    .into()
+            )
+        );
+        assert_eq!(
+            told(
+                ExceptionChange::Made,
+                None,
+                Some("203.0.113.9/32"),
+                Some(1883)
+            ),
+            (
+                "exception-made",
+                "plug may send unencrypted MQTT to 203.0.113.9, port 1883 until 2026-12-31 \
+                 18:00:00Z"
+                    .into()
+            )
+        );
+        assert_eq!(
+            told(ExceptionChange::Withdrawn, None, None, None),
+            (
+                "exception-withdrawn",
+                "plug may not send unencrypted MQTT to any address any more, by the owner's word"
+                    .into()
+            )
         );
     }
 

@@ -2,9 +2,11 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
 use mqttguard_common::Reason;
 
-use super::{Event, EventKind};
+use super::{Event, EventKind, ExceptionChange, Mismatch};
+use crate::calendar;
 
 impl EventKind {
     /// One sentence in plain words. `who` is the device's name.
@@ -31,11 +33,48 @@ impl EventKind {
             }
             EventKind::Frame {
                 reason,
-                dropped,
                 destination,
                 port,
-                count,
-            } => frame_sentence(who, *reason, *dropped, *destination, *port, *count),
+                mismatch,
+                ..
+            } => {
+                let did = deed(*reason, &to(*destination, *port), mismatch.as_ref());
+                format!("{who} {did}: {}", self.fate())
+            }
+            EventKind::Exception {
+                change,
+                section,
+                destination,
+                port,
+                until_ms,
+            } => {
+                let what = format!("unencrypted MQTT to {}", reach(*destination, *port));
+                let until = calendar::utc(until_ms.unwrap_or_default());
+                match (change, section) {
+                    (ExceptionChange::Made, _) => format!("{who} may send {what} until {until}"),
+                    (ExceptionChange::Expired, Some(section)) => {
+                        format!("exception '{section}' has expired: {what} is not let out any more")
+                    }
+                    (ExceptionChange::Expired, None) => {
+                        format!("{who} may not send {what} any more: the time for it is over")
+                    }
+                    (ExceptionChange::Withdrawn, _) => {
+                        format!("{who} may not send {what} any more, by the owner's word")
+                    }
+                    (ExceptionChange::Crowded, _) => format!(
+                        "{who} may not send {what} any more: the configuration's exceptions leave \
+                         no room for it"
+                    ),
+                }
+            }
+            EventKind::Binding {
+                interface,
+                missing: None,
+            } => format!("{who} is bound to {interface}"),
+            EventKind::Binding {
+                interface,
+                missing: Some(missing),
+            } => format!("{who} is bound to no interface, {interface} will not do: {missing}"),
             EventKind::Connected {
                 client_id,
                 protocol,
@@ -160,20 +199,31 @@ fn memory_sentence(pressure: &str, used: u64, allowed: u64) -> String {
     format!("the broker holds {used} of {allowed} bytes: {what}")
 }
 
-fn frame_sentence(
-    who: &str,
-    reason: Reason,
-    dropped: bool,
-    destination: Option<IpAddr>,
-    port: Option<u16>,
-    count: u64,
-) -> String {
-    let to = match (destination, port) {
+/// ` to 203.0.113.9:1883`, as far as that is known.
+fn to(destination: Option<IpAddr>, port: Option<u16>) -> String {
+    match (destination, port) {
         (Some(address), Some(port)) => format!(" to {}", SocketAddr::new(address, port)),
         (Some(address), None) => format!(" to {address}"),
         (None, _) => String::new(),
+    }
+}
+
+/// Where an exception reaches.
+fn reach(destination: Option<IpNet>, port: Option<u16>) -> String {
+    let destination = match destination {
+        Some(net) if net.prefix_len() == net.max_prefix_len() => net.addr().to_string(),
+        Some(net) => net.to_string(),
+        None => "any address".to_owned(),
     };
-    let did = match reason {
+    match port {
+        Some(port) => format!("{destination}, port {port}"),
+        None => destination,
+    }
+}
+
+/// What a device did, for which the kernel program decided against its frame.
+fn deed(reason: Reason, to: &str, mismatch: Option<&Mismatch>) -> String {
+    match reason {
         Reason::PlaintextPort => format!("tried to send unencrypted MQTT{to}"),
         Reason::PlaintextConnect => format!("tried to send unencrypted MQTT{to}, an unusual port"),
         Reason::PlaintextSplit => {
@@ -196,21 +246,47 @@ fn frame_sentence(
         Reason::PlaintextWebSocket => {
             format!("tried to speak MQTT over a WebSocket that is not encrypted{to}")
         }
-        Reason::InterfaceMismatch => format!("sent from an interface that is not its own{to}"),
-        Reason::AddressMismatch => format!("sent from an address that is not its own{to}"),
+        Reason::InterfaceMismatch => stray("interface", mismatch),
+        Reason::AddressMismatch => stray("address", mismatch),
         Reason::Pass | Reason::Excepted | Reason::LocalPlaintext | Reason::Uplifted => {
             format!("passed{to}")
         }
-    };
-    let frames = if count == 1 {
-        "1 frame".to_owned()
-    } else {
-        format!("{count} frames")
-    };
-    let fate = if dropped {
-        "dropped"
-    } else {
-        "would have been dropped"
-    };
-    format!("{who} {did}: {frames} {fate}")
+    }
+}
+
+fn stray(what: &str, mismatch: Option<&Mismatch>) -> String {
+    match mismatch {
+        Some(Mismatch { found, expected }) => {
+            format!("sent from {found}, which is not its {what} ({expected})")
+        }
+        None => format!("sent from an {what} that is not its own"),
+    }
+}
+
+impl EventKind {
+    /// What became of the frames.
+    fn fate(&self) -> String {
+        let EventKind::Frame {
+            reason,
+            dropped,
+            count,
+            rejected,
+            ..
+        } = self
+        else {
+            return String::new();
+        };
+        let frames = match count {
+            1 => "1 frame".to_owned(),
+            count => format!("{count} frames"),
+        };
+        let fate = match (dropped, rejected) {
+            (true, true) => "dropped, and the device told so by a reset",
+            (true, false) => "dropped",
+            // That is how `bindings 'report'` is meant to be.
+            (false, _) if reason.is_mismatch() => "let through",
+            (false, _) => "would have been dropped",
+        };
+        format!("{frames} {fate}")
+    }
 }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use mqttguard_common::Mac;
 use serde::{Deserialize, Serialize};
 
+use super::bindings::Leases;
 use super::strikes::{Strikes, UnixMs};
 use crate::discovery::Source;
 
@@ -42,6 +43,8 @@ pub struct Device {
     pub failed_logins: u64,
     /// Whether it has a client at the broker now.
     pub connected: bool,
+    /// What it leases.
+    pub(super) leases: Leases,
     /// Login failures of the last minute.
     pub(super) guesses: Strikes,
     /// Seconds with flood drops of the last minute.
@@ -161,6 +164,7 @@ impl Device {
             gone: false,
             failed_logins: 0,
             connected: false,
+            leases: Leases::default(),
             guesses: Strikes::default(),
             floods: Strikes::default(),
         }

@@ -12,12 +12,14 @@ pub struct Effects {
     pub policies: BTreeSet<Mac>,
     /// Devices whose kernel entry is to be freed.
     pub freed: BTreeSet<Mac>,
+    /// Which plaintext MQTT may leave has changed.
+    pub exceptions: bool,
     /// The broker's directory is out of date.
     pub directory: bool,
     /// Whether and how soon the registry is to be written.
     pub save: Save,
-    /// What is worth telling: device, its name, and what.
-    pub told: Vec<(Mac, String, EventKind)>,
+    /// What is worth telling: device, its name, if it is about one, and what.
+    pub told: Vec<(Option<Mac>, Option<String>, EventKind)>,
 }
 
 /// How soon the registry is to be written.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use mqttguard_common::Mac;
+use mqttguard_common::{MAX_EXCEPTIONS, Mac};
 
 use super::device::bare_name;
 use super::{Credential, Quarantine, Registry, Save, Standing, State, UnixMs, Verifiers};
@@ -38,6 +38,12 @@ pub enum Refused {
     /// The configuration blocks the device; only the configuration can let it go.
     #[error("{0} is blocked by its 'device' section in the configuration; remove it there")]
     BlockedByConfig(Mac),
+    /// There are too many exceptions for a time.
+    #[error("no room for another exception: {0} are in force; 'disallow' one, or write a section")]
+    TooManyAllowances(usize),
+    /// There are too many exceptions for its destination.
+    #[error("no room for another exception for this destination: {MAX_EXCEPTIONS} apply to it")]
+    NoRoomForAllowance,
 }
 
 impl Registry {
@@ -55,6 +61,10 @@ impl Registry {
         if !sighting.present {
             if let Some(device) = self.devices.get_mut(&mac) {
                 device.present.set(sighting.source, false);
+                device.leases.note(sighting.source, sighting.address, false);
+                if device.leases.settle(now) {
+                    self.effects.policies.insert(mac);
+                }
                 // The neighbour table forgets whom the router has not talked to; a lease that
                 // ended says more.
                 if sighting.source != Source::Neighbours {
@@ -70,6 +80,8 @@ impl Registry {
             return;
         };
         device.present.set(sighting.source, true);
+        device.leases.note(sighting.source, sighting.address, true);
+        let is_bound_anew = device.leases.settle(now);
         device.last_seen_ms = now;
         if sighting.interface.is_some() {
             device.interface.clone_from(&sighting.interface);
@@ -85,13 +97,27 @@ impl Registry {
         if renamed {
             self.adopt_hostname(mac);
         }
-        if returned {
+        if returned || is_bound_anew {
             self.effects.policies.insert(mac);
         }
         if !known {
             self.effects.save(Save::Soon);
             let (address, source) = (sighting.address, sighting.source.name());
             self.tell(mac, EventKind::DeviceSeen { address, source });
+        }
+    }
+
+    /// A source saw a device give up an address; it has others, by that source.
+    pub fn address_lost(&mut self, now: UnixMs, source: Source, mac: Mac, address: IpAddr) {
+        let Some(device) = self.devices.get_mut(&mac) else {
+            return;
+        };
+        if source != Source::Neighbours {
+            device.addresses.retain(|known| *known != address);
+        }
+        device.leases.note(source, Some(address), false);
+        if device.leases.settle(now) {
+            self.effects.policies.insert(mac);
         }
     }
 
@@ -388,9 +414,10 @@ impl Registry {
                 quarantine.until_ms = after.saturating_add(left);
             }
         }
+        self.move_allowances(before, after);
     }
 
-    /// Does what is due: quarantines end, devices go. Once a second is often enough.
+    /// Does what is due: quarantines and exceptions end, devices go. Once a second is often enough.
     pub fn tick(&mut self, now: UnixMs) {
         let longest = now.saturating_add(self.quarantine_ms());
         let forget_ms =
@@ -413,6 +440,8 @@ impl Registry {
                 gone.push(device.mac);
             }
         }
+        self.settle_leases(now);
+        self.expire(now, false);
         for mac in over {
             self.release(mac);
         }

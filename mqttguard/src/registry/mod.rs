@@ -4,9 +4,11 @@
 //! [`store`]. What follows from a change for the kernel program, the broker, the disk and the
 //! owner is gathered as [`Effects`].
 
+mod bindings;
 mod device;
 mod directory;
 mod effects;
+mod exceptions;
 mod life;
 mod lookup;
 mod policy;
@@ -21,14 +23,17 @@ use mqttguard_common::Mac;
 pub use device::{Credential, Device, Quarantine, Sources, State, Verifiers};
 pub use directory::{Account, Directory};
 pub use effects::{Effects, Save};
+pub use exceptions::Allowance;
 pub use life::Refused;
 pub use lookup::LookupError;
 pub use policy::{DevicePolicy, Standing};
+pub use store::Contents;
 pub use strikes::UnixMs;
 
 use crate::config::{self, Settings};
 use crate::events::EventKind;
 use crate::text::slug;
+use bindings::{Leases, Place};
 use device::bare_name;
 
 /// All devices, and the rules of their lives.
@@ -40,16 +45,22 @@ pub struct Registry {
     /// Strangers taken in on the word of a frame alone, in the minute that began at `.0`.
     strangers: (UnixMs, u32),
     full: bool,
+    allowances: Vec<Allowance>,
+    /// Ends of the configuration's exceptions that have passed.
+    passed: BTreeSet<UnixMs>,
+    /// The interfaces that devices are bound to by the configuration.
+    places: BTreeMap<Mac, Place>,
 }
 
 impl Registry {
     /// Devices that are known at most; as many as the kernel program has room for.
     pub const MAX_DEVICES: usize = mqttguard_common::MAX_DEVICES as usize;
 
-    /// A registry with the devices that were stored and those the configuration names.
-    pub fn new(stored: Vec<Device>, settings: Arc<Settings>, now: UnixMs) -> Registry {
+    /// A registry with what was stored and the devices that the configuration names.
+    pub fn new(stored: Contents, settings: Arc<Settings>, now: UnixMs) -> Registry {
         let mut registry = Registry {
             devices: stored
+                .devices
                 .into_iter()
                 .map(|device| (device.mac, device))
                 .collect(),
@@ -57,6 +68,9 @@ impl Registry {
             effects: Effects::default(),
             strangers: (0, 0),
             full: false,
+            allowances: stored.allowances,
+            passed: stored.passed,
+            places: BTreeMap::new(),
         };
         registry.set_settings(settings, now);
         // What the configuration says at a start is no change.
@@ -90,6 +104,7 @@ impl Registry {
                 self.tell_change(mac, from, to, "by the configuration".to_owned());
             }
         }
+        self.follow_exceptions(now);
         self.repeat_policies();
         self.effects.directory = true;
     }
@@ -113,6 +128,7 @@ impl Registry {
     pub fn forget_presence(&mut self) {
         for device in self.devices.values_mut() {
             device.present = Sources::default();
+            device.leases = Leases::default();
         }
     }
 
@@ -155,8 +171,8 @@ impl Registry {
             standing: standing(device),
             plaintext: device.credential.is_some() && word.is_some_and(|word| word.plaintext),
             uplift: false,
-            interface: None,
-            address: None,
+            interface: self.bound_interface(device),
+            address: self.bound_address(device),
             limits: self.limits(device).kernel,
         }
     }
@@ -309,7 +325,7 @@ impl Registry {
             .devices
             .get(&mac)
             .map_or_else(|| bare_name(mac), |device| device.name.clone());
-        self.effects.told.push((mac, name, kind));
+        self.effects.told.push((Some(mac), Some(name), kind));
     }
 
     /// A name like `wanted` that no other device has.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use mqttguard_common::Mac;
 use serde::{Deserialize, Serialize};
 
-use super::{Credential, Device, Quarantine, Registry, UnixMs};
+use super::{Allowance, Credential, Device, Quarantine, Registry, UnixMs};
 
 const FILE: &str = "registry.json";
 const OLD: &str = "registry.json.old";
@@ -43,11 +43,38 @@ pub enum StoreError {
     },
 }
 
+/// What is stored of a registry.
+#[derive(Debug, Default)]
+pub struct Contents {
+    /// Devices.
+    pub devices: Vec<Device>,
+    /// Exceptions for a time.
+    pub allowances: Vec<Allowance>,
+    /// Ends of the configuration's exceptions that have passed.
+    pub passed: BTreeSet<UnixMs>,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
     version: u32,
     devices: Vec<StoredDevice>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    allowances: Vec<StoredAllowance>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    passed: BTreeSet<UnixMs>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoredAllowance {
+    mac: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    destination: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    until_ms: UnixMs,
+    for_ms: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,26 +94,26 @@ struct StoredDevice {
     last_seen_ms: UnixMs,
 }
 
-/// The stored devices; none if nothing was ever stored. If the file is damaged and the one before
+/// What was stored; nothing if nothing ever was. If the file is damaged and the one before
 /// it is whole, that one is read and the damage told as a warning.
 ///
 /// # Errors
 ///
 /// When there is a file and neither it nor the one before it can be read: the credentials in it
 /// are not to be overwritten unasked.
-pub fn load(dir: &Path) -> Result<(Vec<Device>, Option<StoreError>), StoreError> {
+pub fn load(dir: &Path) -> Result<(Contents, Option<StoreError>), StoreError> {
     match read(&dir.join(FILE)) {
-        Ok(Some(devices)) => Ok((devices, None)),
+        Ok(Some(contents)) => Ok((contents, None)),
         // A power cut between the two renames of `save` leaves only the old one.
-        Ok(None) => read(&dir.join(OLD)).map(|devices| (devices.unwrap_or_default(), None)),
+        Ok(None) => read(&dir.join(OLD)).map(|contents| (contents.unwrap_or_default(), None)),
         Err(error) => match read(&dir.join(OLD)) {
-            Ok(Some(devices)) => Ok((devices, Some(error))),
+            Ok(Some(contents)) => Ok((contents, Some(error))),
             _ => Err(error),
         },
     }
 }
 
-fn read(path: &Path) -> Result<Option<Vec<Device>>, StoreError> {
+fn read(path: &Path) -> Result<Option<Contents>, StoreError> {
     let io = |error| StoreError::Io {
         path: path.to_owned(),
         error,
@@ -121,6 +148,17 @@ fn read(path: &Path) -> Result<Option<Vec<Device>>, StoreError> {
             "devices: found {found}, expected at most {most}"
         )));
     }
+    if stored.allowances.len() > Registry::MAX_ALLOWANCES {
+        let (found, most) = (stored.allowances.len(), Registry::MAX_ALLOWANCES);
+        return Err(damaged(format!(
+            "allowances: found {found}, expected at most {most}"
+        )));
+    }
+    let allowances = stored.allowances.into_iter();
+    let allowances = allowances
+        .map(StoredAllowance::into_allowance)
+        .collect::<Result<_, _>>()
+        .map_err(damaged)?;
     let (mut macs, mut users) = (BTreeSet::new(), BTreeSet::new());
     let mut devices = Vec::with_capacity(stored.devices.len());
     for stored in stored.devices {
@@ -138,7 +176,11 @@ fn read(path: &Path) -> Result<Option<Vec<Device>>, StoreError> {
         }
         devices.push(device);
     }
-    Ok(Some(devices))
+    Ok(Some(Contents {
+        devices,
+        allowances,
+        passed: stored.passed,
+    }))
 }
 
 /// Replaces what is stored. When it returns, a power cut no longer loses it.
@@ -154,6 +196,8 @@ pub fn save(dir: &Path, registry: &Registry) -> Result<(), StoreError> {
             .filter(|device| device.is_worth_keeping())
             .map(StoredDevice::from)
             .collect(),
+        allowances: registry.allowances().iter().map(Into::into).collect(),
+        passed: registry.passed().clone(),
     };
     let (file, new, old) = (dir.join(FILE), dir.join(TEMPORARY), dir.join(OLD));
     let io = |path: &Path| {
@@ -208,12 +252,43 @@ impl From<&Device> for StoredDevice {
     }
 }
 
+impl From<&Allowance> for StoredAllowance {
+    fn from(allowance: &Allowance) -> StoredAllowance {
+        StoredAllowance {
+            mac: allowance.mac.to_string(),
+            destination: allowance.destination.map(|prefix| prefix.to_string()),
+            port: allowance.port,
+            until_ms: allowance.until_ms,
+            for_ms: allowance.for_ms,
+        }
+    }
+}
+
+impl StoredAllowance {
+    fn into_allowance(self) -> Result<Allowance, String> {
+        let destination = self.destination.map(|text| {
+            let parsed = text.parse();
+            parsed.map_err(|error| format!("destination: found '{text}', {error}"))
+        });
+        Ok(Allowance {
+            mac: mac(&self.mac)?,
+            destination: destination.transpose()?,
+            port: self.port,
+            until_ms: self.until_ms,
+            for_ms: self.for_ms,
+            fresh: false,
+        })
+    }
+}
+
+fn mac(text: &str) -> Result<Mac, String> {
+    text.parse()
+        .map_err(|error| format!("mac: found '{text}', {error}"))
+}
+
 impl StoredDevice {
     fn into_device(self) -> Result<Device, String> {
-        let mac: Mac = self
-            .mac
-            .parse()
-            .map_err(|error| format!("mac: found '{}', {error}", self.mac))?;
+        let mac = mac(&self.mac)?;
         Ok(Device {
             name: self.name,
             hostname: self.hostname,

@@ -1,3 +1,6 @@
+mod bindings;
+mod exceptions;
+
 use super::*;
 use crate::discovery::{Sighting, Source};
 
@@ -7,7 +10,7 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 fn registry_with(uci: &str) -> Registry {
     let settings = config::parse("test", uci).expect("a valid configuration");
-    Registry::new(Vec::new(), Arc::new(settings), 0)
+    Registry::new(Contents::default(), Arc::new(settings), 0)
 }
 
 fn registry() -> Registry {
@@ -298,17 +301,18 @@ fn survives_the_disk() {
         .enrol(2, PLUG, Some("hub"), None, verifiers("$7$hash"))
         .expect("enrolled");
     registry.block(3, LAMP, "why not").expect("blocked");
-    assert!(store::load(dir.path()).expect("nothing yet").0.is_empty());
+    let (nothing, _) = store::load(dir.path()).expect("nothing yet");
+    assert!(nothing.devices.is_empty());
     store::save(dir.path(), &registry).expect("saved");
     store::save(dir.path(), &registry).expect("saved twice");
     let mode = std::os::unix::fs::MetadataExt::mode(
         &std::fs::metadata(dir.path().join("registry.json")).expect("there"),
     );
     assert_eq!(mode & 0o777, 0o600);
-    let (devices, damage) = store::load(dir.path()).expect("loaded");
+    let (contents, damage) = store::load(dir.path()).expect("loaded");
     assert!(damage.is_none());
     let settings = registry.settings.clone();
-    let again = Registry::new(devices, settings, 4);
+    let again = Registry::new(contents, settings, 4);
     assert_eq!(state(&again, PLUG), Some(State::Enrolled));
     assert_eq!(state(&again, LAMP), Some(State::Blocked));
     assert_eq!(
@@ -329,8 +333,8 @@ fn a_damaged_file_falls_back_on_the_one_before() {
     let file = dir.path().join("registry.json");
     let whole = std::fs::read(&file).expect("read");
     std::fs::write(&file, &whole[..whole.len() / 2]).expect("torn");
-    let (devices, damage) = store::load(dir.path()).expect("the old one is whole");
-    assert_eq!(devices.len(), 1);
+    let (contents, damage) = store::load(dir.path()).expect("the old one is whole");
+    assert_eq!(contents.devices.len(), 1);
     assert!(damage.expect("told").to_string().contains("registry.json"));
     std::fs::remove_file(dir.path().join("registry.json.old")).expect("removed");
     assert!(
@@ -502,9 +506,9 @@ fn a_credential_of_before_scram_is_read_and_completed_by_a_login() {
         }}, "first_seen_ms": 1, "last_seen_ms": 1}}]}}"#
     );
     std::fs::write(dir.path().join("registry.json"), old).expect("written");
-    let (devices, damage) = store::load(dir.path()).expect("an older registry");
+    let (contents, damage) = store::load(dir.path()).expect("an older registry");
     assert!(damage.is_none());
-    let mut registry = Registry::new(devices, registry().settings.clone(), 2);
+    let mut registry = Registry::new(contents, registry().settings.clone(), 2);
     let scram = |registry: &Registry| registry.directory().accounts["plug"].scram.clone();
     assert!(scram(&registry).is_empty());
     registry.take_effects();
@@ -516,7 +520,7 @@ fn a_credential_of_before_scram_is_read_and_completed_by_a_login() {
     let effects = registry.take_effects();
     assert!(effects.directory && effects.save == Save::Soon);
     store::save(dir.path(), &registry).expect("saved");
-    let (devices, _) = store::load(dir.path()).expect("loaded");
-    let again = Registry::new(devices, registry.settings.clone(), 3);
+    let (contents, _) = store::load(dir.path()).expect("loaded");
+    let again = Registry::new(contents, registry.settings.clone(), 3);
     assert_eq!(scram(&again), verifiers("$7$hash").scram);
 }

@@ -117,6 +117,14 @@ fn each_mistake_is_told_in_full() {
             "1: exception 'x': option destination: found nothing, expected an IPv4 or IPv6 address or prefix such as 203.0.113.7 or 2001:db8::/32, without bits behind the prefix length",
         ),
         (
+            "config exception 'x'\n\toption destination '203.0.113.7'\n\toption expires '31.12.2026'",
+            "3: exception 'x': option expires: found '31.12.2026', expected a date such as 2026-12-31, whose end it is, in UTC, or a time such as 2026-12-31T18:00Z or 2026-12-31T18:00+01:00",
+        ),
+        (
+            "config device\n\toption mac '02:00:00:00:00:01'\n\toption interface 'lan 3'",
+            "3: device @device[0]: option interface: found 'lan 3', expected the name of a Linux network device such as br-lan, at most 15 characters",
+        ),
+        (
             "config device",
             &format!("1: device @device[0]: option mac: found nothing, expected {mac}"),
         ),
