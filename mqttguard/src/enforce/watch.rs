@@ -43,15 +43,10 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn run(mut self) {
-        let mut last_look = Instant::now();
+        let mut next_look = Instant::now();
         let mut stale = false;
         loop {
-            let period = if stale || self.ports.is_on_trial() {
-                LOOK
-            } else {
-                CHECK
-            };
-            self.sleep(period.saturating_sub(last_look.elapsed()));
+            self.sleep(next_look.saturating_duration_since(Instant::now()));
             self.tell_events();
 
             let _ = rustix::io::read(&self.wake, &mut [0; 8]);
@@ -72,9 +67,10 @@ impl Watch {
             }
 
             let changed = self.links.changed();
-            if changed || last_look.elapsed() >= period {
+            if changed || Instant::now() >= next_look {
                 stale = !self.look(changed || stale);
-                last_look = Instant::now();
+                let is_urgent = stale || self.ports.is_on_trial();
+                next_look = Instant::now() + if is_urgent { LOOK } else { CHECK };
             }
         }
     }
