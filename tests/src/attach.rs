@@ -9,6 +9,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -148,6 +149,39 @@ impl Lab {
         })
     }
 
+    /// Sends a frame out of an interface again and again, with a pause in between, until told to
+    /// stop. Returns how often.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be sent.
+    pub fn flood(&self, interface: &str, frame: &[u8], pause: Duration, stop: &AtomicBool) -> u64 {
+        let index = self.index(interface);
+        let socket = self.inside(|| packet_socket(index, 0));
+        let mut sent = 0;
+        while !stop.load(Ordering::Relaxed) {
+            match rustix::io::write(&socket, frame) {
+                Ok(_) => sent += 1,
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::NOBUFS) => {}
+                Err(error) => panic!("{error}"),
+            }
+            thread::sleep(pause);
+        }
+        sent
+    }
+
+    /// Counts the device's plaintext that comes out of an interface, from now on.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be listened to.
+    pub fn listen(&self, interface: &str) -> Sniffer {
+        let index = self.index(interface);
+        self.inside(|| Sniffer {
+            socket: packet_socket(index, ETH_P_ALL),
+        })
+    }
+
     /// A directory on the BPF file system for the pins of others.
     pub fn bpf(&self) -> &Path {
         &self.bpf
@@ -236,6 +270,56 @@ pub enum Place {
     FirstTcx,
 }
 
+const ETH_P_ALL: u16 = 3;
+
+/// A raw packet(7) socket on an interface of this thread's namespace, which does not block.
+fn packet_socket(index: u32, protocol: u16) -> OwnedFd {
+    // SAFETY: no pointers.
+    let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_NONBLOCK, 0) };
+    assert!(fd >= 0, "{}", io::Error::last_os_error());
+    // SAFETY: just opened, owned by nobody else.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: all zero is a valid sockaddr_ll.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = protocol.to_be();
+    address.sll_ifindex = index as i32;
+    // SAFETY: the address lives until the call returns, and its length is given.
+    let bound = unsafe {
+        libc::bind(
+            socket.as_raw_fd(),
+            (&raw const address).cast(),
+            size_of_val(&address) as libc::socklen_t,
+        )
+    };
+    assert!(bound == 0, "{}", io::Error::last_os_error());
+    socket
+}
+
+/// Sees what comes out of an interface.
+pub struct Sniffer {
+    socket: OwnedFd,
+}
+
+impl Sniffer {
+    /// Frames of the device since the last call. No more than fit in the socket's buffer.
+    ///
+    /// # Panics
+    ///
+    /// If the socket fails.
+    pub fn frames(&self) -> usize {
+        let mut frame = [0; 2048];
+        let mut count = 0;
+        loop {
+            match rustix::io::read(&self.socket, &mut frame) {
+                Ok(_) => count += usize::from(frame[6..12] == DEVICE.0),
+                Err(rustix::io::Errno::AGAIN) => return count,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
+
 /// A child that runs an [`Enforcer`] and answers on its standard output.
 pub struct Process {
     child: Child,
@@ -305,6 +389,23 @@ impl Process {
         self.ask("attachments");
         let line = self.expect(&format!("at {interface} by "));
         line[format!("at {interface} by ").len()..].to_owned()
+    }
+
+    /// Waits until what it says of an interface starts so.
+    ///
+    /// # Panics
+    ///
+    /// If it does not within this time.
+    pub fn wait_attachment(&mut self, interface: &str, start: &str, time: Duration) -> String {
+        let deadline = Instant::now() + time;
+        loop {
+            let shown = self.attachment(interface);
+            if shown.starts_with(start) {
+                return shown;
+            }
+            assert!(Instant::now() < deadline, "{shown}");
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Waits until that many frames are counted.

@@ -14,6 +14,9 @@ use mqttguard_common::Reason;
 use mqttguard_tests::attach::{Lab, Place, plaintext};
 use mqttguard_tests::bpf::{Hook, Nop};
 
+/// How long something may take.
+const PATIENCE: Duration = Duration::from_secs(4);
+
 #[test]
 #[ignore = "run by the other tests"]
 fn child() {
@@ -43,9 +46,9 @@ fn take_over(hook: &str, by: &str) {
     assert_eq!(second.counted(Reason::PlaintextPort), 20);
     lab.send("dev2", &plaintext(), 10);
     second.wait_counted(Reason::PlaintextPort, 30);
-    thread::sleep(Duration::from_millis(1500));
     for port in ["lan1", "lan2"] {
-        assert_eq!(second.attachment(port), format!("{by} Seen "));
+        let shown = second.wait_attachment(port, &format!("{by} Seen"), PATIENCE);
+        assert_eq!(shown, format!("{by} Seen "));
     }
 
     // Stopped on purpose, it leaves nothing.
@@ -134,8 +137,7 @@ fn another_programs_hook_is_left_alone() {
     process.expect("ready");
     lab.send("dev1", &plaintext(), 5);
     process.wait_counted(Reason::PlaintextPort, 5);
-    let shown = process.attachment("lan1");
-    assert!(shown.starts_with("tcx"), "{shown}");
+    let shown = process.wait_attachment("lan1", "tcx", PATIENCE);
     assert!(shown.contains("'somebody_else'"), "{shown}");
 
     // When the other has left, the better hook is taken, and the worse one is left.
@@ -143,7 +145,7 @@ fn another_programs_hook_is_left_alone() {
     process.expect_within("lan1 attached xdp", Duration::from_secs(4));
     lab.send("dev1", &plaintext(), 5);
     process.wait_counted(Reason::PlaintextPort, 10);
-    assert!(process.attachment("lan1").starts_with("xdp"));
+    process.wait_attachment("lan1", "xdp", PATIENCE);
     process.detach();
 }
 
