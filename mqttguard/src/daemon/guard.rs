@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Bindings, Exception, ListenerKind, Mode, Settings, Verdict};
 use crate::discovery::{self, Networks};
-use crate::enforce::{self, Attachment, DeviceCounters, Enforcer, Proof, Rules, Target};
+use crate::enforce::{
+    self, Attachment, Connections, DeviceCounters, Enforcer, Proof, Rules, Target,
+};
 use crate::outlet::Outlet;
-use crate::registry::{DevicePolicy, Standing};
+use crate::registry::{Device, DevicePolicy, Standing};
 use mqttguard_common::{MAX_LOCAL, Mac};
 
 /// The kernel program, or why there is none.
@@ -35,6 +37,8 @@ pub(super) struct Guard {
     retry_at: Instant,
     /// What was last said about a failure, so as not to say it every few seconds.
     complaint: Option<String>,
+    /// Ends the connections of devices that are cut off; None if its thread could not be started.
+    connections: Option<Connections>,
 }
 
 /// Why there is no program when the owner wants none.
@@ -71,6 +75,9 @@ impl Guard {
             lost: Arc::default(),
             retry_at: Instant::now(),
             complaint: None,
+            connections: Connections::start()
+                .inspect_err(|error| log::error!("conntrack: {error}"))
+                .ok(),
         };
         guard.target = guard.find_target(settings);
         guard.switch(settings);
@@ -192,8 +199,29 @@ impl Guard {
         }
     }
 
-    /// Tells the program what to hold a device to.
-    pub(super) fn set(&mut self, mac: Mac, policy: &DevicePolicy) {
+    /// Tells the program what to hold a device to, and ends the connections of one that is newly
+    /// blocked or quarantined: those that are offloaded would go past the program.
+    pub(super) fn set(&mut self, device: &Device, policy: &DevicePolicy) {
+        let mac = device.mac;
+        let before = match &self.enforcer {
+            Ok(enforcer) => enforcer.standing(mac).ok().flatten(),
+            Err(_) => None,
+        };
+        self.set_policy(mac, policy);
+        let is_cut_off = policy.standing != Standing::Good && before != Some(policy.standing);
+        if is_cut_off
+            && self.rules.mode == Mode::Enforce
+            && let Some(connections) = &self.connections
+        {
+            // A device may claim any address. The router's own are an end of everybody's
+            // connections.
+            let is_its_own = |address: &&IpAddr| !self.addresses().contains(address);
+            let addresses = device.addresses.iter().filter(is_its_own);
+            connections.end(addresses.copied().collect());
+        }
+    }
+
+    fn set_policy(&mut self, mac: Mac, policy: &DevicePolicy) {
         if let Ok(enforcer) = &mut self.enforcer
             && let Err(error) = enforcer.set_device(mac, policy)
         {

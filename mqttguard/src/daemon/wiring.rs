@@ -533,7 +533,7 @@ fn instruct(guard: &mut Guard, registry: &Registry, effects: &Effects) {
     }
     for mac in &effects.policies {
         if let Some(device) = registry.device(*mac) {
-            guard.set(*mac, &registry.policy(device));
+            guard.set(device, &registry.policy(device));
         }
     }
 }

@@ -158,7 +158,8 @@ pub enum EventKind {
     Enforcement {
         /// The Linux device.
         interface: String,
-        /// `attached`, `taken-over`, `detached` or `failed`.
+        /// `attached`, `taken-over`, `detached`, `lost`, `failed`, `blind` or `recovered`; see
+        /// [`crate::enforce::Report::Attachment`].
         what: &'static str,
         /// The hook, or the failure.
         detail: String,
@@ -313,7 +314,10 @@ impl EventKind {
             }
             | EventKind::ProtocolError { .. }
             | EventKind::ConfigRefused { .. }
-            | EventKind::Enforcement { what: "failed", .. }
+            | EventKind::Enforcement {
+                what: "lost" | "failed" | "blind",
+                ..
+            }
             | EventKind::StateChanged {
                 to: "quarantined" | "blocked",
                 ..
