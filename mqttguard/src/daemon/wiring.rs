@@ -176,6 +176,10 @@ impl Daemon {
         if self.ticks.is_multiple_of(LOOK_AFTER_TICKS) {
             self.look_after();
         }
+        self.guard.fall_back();
+        for kind in self.guard.fallback.news() {
+            self.tell(None, None, kind);
+        }
         if self
             .save_due
             .is_some_and(|due| now >= due || due > now + SAVE_DELAY_MS)
@@ -535,6 +539,9 @@ fn instruct(guard: &mut Guard, registry: &Registry, effects: &Effects) {
         if let Some(device) = registry.device(*mac) {
             guard.set(device, &registry.policy(device));
         }
+    }
+    if !effects.freed.is_empty() || !effects.policies.is_empty() {
+        guard.fall_back();
     }
 }
 

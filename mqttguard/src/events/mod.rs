@@ -164,6 +164,14 @@ pub enum EventKind {
         /// The hook, or the failure.
         detail: String,
     },
+    /// nftables stands in for the kernel program, or no longer, or fails to; or its table was put
+    /// back.
+    Fallback {
+        /// `reduced`, `closed`, `none`, `failed` or `restored`.
+        what: &'static str,
+        /// In plain words.
+        detail: String,
+    },
     /// A source of sightings came or went.
     SourceChanged {
         /// The source's name.
@@ -289,6 +297,7 @@ impl EventKind {
             EventKind::Memory { .. } => "memory",
             EventKind::ProtocolError { .. } => "protocol-error",
             EventKind::Enforcement { .. } => "enforcement",
+            EventKind::Fallback { .. } => "fallback",
             EventKind::SourceChanged { .. } => "source-changed",
             EventKind::ConfigLoaded { .. } => "config-loaded",
             EventKind::ConfigRefused { .. } => "config-refused",
@@ -318,6 +327,10 @@ impl EventKind {
                 what: "lost" | "failed" | "blind",
                 ..
             }
+            | EventKind::Fallback {
+                what: "reduced" | "closed" | "failed" | "restored",
+                ..
+            }
             | EventKind::StateChanged {
                 to: "quarantined" | "blocked",
                 ..
@@ -336,6 +349,7 @@ impl EventKind {
             | EventKind::Binding { missing: None, .. }
             | EventKind::Memory { .. }
             | EventKind::Enforcement { .. }
+            | EventKind::Fallback { .. }
             | EventKind::ConfigLoaded { .. }
             | EventKind::BridgeLink { up: true, .. } => Severity::Notice,
             EventKind::DeviceGone
