@@ -5,6 +5,7 @@
 //! - [`config`]: UCI in, validated [`config::Settings`] out. The only place that knows UCI.
 //! - [`discovery`]: where devices are seen: ubus (dnsmasq, odhcpd), the lease file, the
 //!   neighbour table. Emits sightings, knows nothing else.
+//! - [`naming`]: what a device may be, by what it shows.
 //! - [`registry`]: devices: identity, state, credential, profile. The heart.
 //! - [`broker`]: sockets and TLS around the sans-I/O core of `mqttguard-broker`, and
 //!   authentication against the registry's [`registry::Directory`].
@@ -27,6 +28,7 @@ pub mod daemon;
 pub mod discovery;
 pub mod enforce;
 pub mod events;
+pub mod naming;
 pub mod outlet;
 pub mod pki;
 pub mod registry;

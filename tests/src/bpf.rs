@@ -368,23 +368,39 @@ pub fn force_detach(pin: &Path) {
     assert!(result == 0, "{}", io::Error::last_os_error());
 }
 
-/// A program that passes every frame and does nothing else: what a run costs in any case.
+/// A program that does nothing but answer: what a run costs in any case, or somebody else's.
 pub struct Nop {
     program: OwnedFd,
 }
 
 impl Nop {
-    /// Loads it for this hook.
+    /// Its name in the kernel, of at most 15 characters.
+    pub const NAME: &str = "somebody_else";
+
+    /// Loads one that lets every frame go on its way.
     ///
     /// # Panics
     ///
     /// If the kernel refuses.
     pub fn load(hook: Hook) -> Self {
+        // XDP_PASS and TC_ACT_UNSPEC.
+        match hook {
+            Hook::Xdp => Self::answering(hook, 2),
+            Hook::Tc => Self::answering(hook, -1),
+        }
+    }
+
+    /// Loads one that answers this to every frame.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses.
+    pub fn answering(hook: Hook, verdict: i32) -> Self {
         const BPF_PROG_LOAD: libc::c_int = 5;
-        // BPF_PROG_TYPE_XDP and BPF_PROG_TYPE_SCHED_CLS, XDP_PASS and TC_ACT_UNSPEC.
-        let (kind, verdict) = match hook {
-            Hook::Xdp => (6u32, 2),
-            Hook::Tc => (3, -1i32),
+        // BPF_PROG_TYPE_XDP and BPF_PROG_TYPE_SCHED_CLS.
+        let kind = match hook {
+            Hook::Xdp => 6u32,
+            Hook::Tc => 3,
         };
         // struct bpf_insn: r0 = verdict; exit.
         let mut code = [[0u8; 8]; 2];
@@ -392,8 +408,13 @@ impl Nop {
         code[0][4..].copy_from_slice(&verdict.to_ne_bytes());
         code[1][0] = 0x95;
         let license = c"GPL";
-        // prog_type and insn_cnt, insns, license, then no log and no flags.
-        let mut attr = [0u64; 6];
+        // prog_type and insn_cnt, insns, license, then no log and no flags, then prog_name.
+        let mut name = [0; 16];
+        name[..Self::NAME.len()].copy_from_slice(Self::NAME.as_bytes());
+        let mut attr = [0u64; 8];
+        for (word, bytes) in attr[6..].iter_mut().zip(name.chunks(8)) {
+            *word = u64::from_ne_bytes(bytes.try_into().unwrap());
+        }
         attr[0] = u64::from_ne_bytes({
             let mut words = [0; 8];
             words[..4].copy_from_slice(&kind.to_ne_bytes());
@@ -416,6 +437,33 @@ impl Nop {
         // SAFETY: just opened, owned by nobody else.
         let program = unsafe { OwnedFd::from_raw_fd(fd as i32) };
         Nop { program }
+    }
+
+    /// The program.
+    pub fn program(&self) -> BorrowedFd<'_> {
+        self.program.as_fd()
+    }
+
+    /// Pins the program (BPF_OBJ_PIN).
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses.
+    pub fn pin(&self, path: &Path) {
+        const BPF_OBJ_PIN: libc::c_int = 6;
+        let path = CString::new(path.as_os_str().as_bytes()).unwrap();
+        // pathname, then bpf_fd and file_flags.
+        let mut pin = [path.as_ptr() as u64, 0];
+        pin[1] = u64::from_ne_bytes({
+            let mut words = [0; 8];
+            words[..4].copy_from_slice(&self.program.as_raw_fd().to_ne_bytes());
+            words
+        });
+        // SAFETY: the attributes are as linux/bpf.h lays them out and outlive the call, as does
+        // the path.
+        let result =
+            unsafe { libc::syscall(libc::SYS_bpf, BPF_OBJ_PIN, pin.as_ptr(), size_of_val(&pin)) };
+        assert!(result == 0, "{}", io::Error::last_os_error());
     }
 
     /// Runs it `repeat` times on a frame: the mean time of a run.

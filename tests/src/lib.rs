@@ -8,6 +8,7 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+pub mod attach;
 pub mod bpf;
 pub mod bridge;
 pub mod bus;

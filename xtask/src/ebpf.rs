@@ -201,7 +201,7 @@ impl Tools {
 }
 
 /// A command without what the cargo that runs this has set for itself.
-fn clean(program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub(crate) fn clean(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     for variable in [
         "CARGO",
@@ -243,7 +243,7 @@ fn nightly_has_source() -> bool {
     })
 }
 
-fn registries() -> Result<Vec<PathBuf>> {
+pub(crate) fn registries() -> Result<Vec<PathBuf>> {
     let sources = cargo_home()?.join("registry/src");
     let mut found: Vec<PathBuf> = fs::read_dir(&sources)
         .with_context(|| format!("{}", sources.display()))?

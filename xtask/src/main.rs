@@ -6,9 +6,12 @@ mod clients;
 mod demo;
 mod ebpf;
 mod fuzz;
+mod package;
 mod root;
 mod setup;
 mod test;
+mod vendors;
+mod zig;
 
 use std::process::ExitCode;
 
@@ -34,10 +37,14 @@ enum Chore {
     Fuzz(fuzz::Args),
     /// Run the broker alone, open to everybody, on loopback
     Broker(broker::Args),
+    /// Build the packages for routers, and the feeds that they come from
+    Package(package::Args),
     /// Build the kernel program's objects, which are committed
     Ebpf(ebpf::Args),
     /// Install what the other chores need, but for rumqttd, which is bench's
     Setup(setup::Args),
+    /// Write the table of vendors anew, which is committed
+    Vendors(vendors::Args),
 }
 
 fn main() -> ExitCode {
@@ -47,8 +54,10 @@ fn main() -> ExitCode {
         Chore::Bench(args) => bench::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Broker(args) => broker::run(&args),
+        Chore::Package(args) => package::run(&args),
         Chore::Ebpf(args) => ebpf::run(&args),
         Chore::Setup(args) => setup::run(&args),
+        Chore::Vendors(args) => vendors::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@ use mqttguard_lab::tools;
 
 use crate::clients::{self, Client};
 use crate::root::as_root;
+use crate::zig;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -40,6 +41,8 @@ pub(crate) enum Need {
     Crate(Tool),
     /// A client that the broker is tested with.
     Client(Client),
+    /// zig, from the Python registry.
+    Zig,
 }
 
 /// A program from the crate registry, installed below the target directory.
@@ -158,6 +161,18 @@ pub(crate) const CLIENTS: &[Need] = &[
 
 /// What the checks of the source need beside that.
 pub(crate) const CHECKS: &[Need] = &[
+    Need::Program {
+        name: "shellcheck",
+        package: "shellcheck",
+    },
+    Need::Program {
+        name: "dash",
+        package: "dash",
+    },
+    Need::Program {
+        name: "make",
+        package: "make",
+    },
     Need::Component {
         subcommand: "fmt",
         component: "rustfmt",
@@ -216,9 +231,41 @@ pub(crate) const EBPF: &[Need] = &[
     }),
 ];
 
+/// What feeds are signed with, beside a crate.
+pub(crate) const SIGNING: &[Need] = &[Need::Program {
+    name: "openssl",
+    package: "openssl",
+}];
+
+/// What programs for routers are built with: Debian's compiler with the source of the standard
+/// library, zig as C compiler and linker.
+pub(crate) const PACKAGE: &[Need] = &[
+    Need::Package("rustc-web"),
+    Need::Package("cargo-web"),
+    Need::Package("rust-web-src"),
+    Need::Package("llvm-22"),
+    Need::Package("python3-venv"),
+    Need::Zig,
+];
+
+/// What they are run with here.
+pub(crate) const PACKAGE_CHECK: &[Need] = &[
+    Need::Package("qemu-user-static"),
+    Need::Crate(Tool::plain("ubusd", "0.5.0")),
+];
+
 pub(crate) fn run(args: &Args) -> Result<()> {
     let installed = ensure(
-        &[HOUSE, CLIENTS, CHECKS, EBPF, FUZZ, BENCH],
+        &[
+            HOUSE,
+            CLIENTS,
+            CHECKS,
+            EBPF,
+            FUZZ,
+            BENCH,
+            PACKAGE,
+            PACKAGE_CHECK,
+        ],
         args.no_install,
     )?;
     if !installed {
@@ -268,6 +315,7 @@ struct Missing<'a> {
     components: Vec<&'static str>,
     crates: Vec<&'a Tool>,
     clients: Vec<&'a Client>,
+    zig: bool,
 }
 
 impl<'a> Missing<'a> {
@@ -285,6 +333,7 @@ impl<'a> Missing<'a> {
                 } if !has_subcommand(subcommand) => missing.components.push(component),
                 Need::Crate(tool) if !tool.is_installed()? => missing.crates.push(tool),
                 Need::Client(client) if !client.is_installed()? => missing.clients.push(client),
+                Need::Zig => missing.zig = !zig::is_installed()?,
                 _ => {}
             }
         }
@@ -297,6 +346,7 @@ impl<'a> Missing<'a> {
             && self.components.is_empty()
             && self.crates.is_empty()
             && self.clients.is_empty()
+            && !self.zig
     }
 
     fn list(&self) -> String {
@@ -325,6 +375,9 @@ impl<'a> Missing<'a> {
                 "  MQTT clients below target/tools (pip, npm, cargo): {list}"
             ));
         }
+        if self.zig {
+            lines.push(format!("  zig {} below target/tools (pip)", zig::VERSION));
+        }
         lines.join("\n")
     }
 
@@ -342,6 +395,9 @@ impl<'a> Missing<'a> {
         }
         for client in &self.clients {
             client.install()?;
+        }
+        if self.zig {
+            zig::install()?;
         }
         Ok(())
     }

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use mio::{Interest, Token};
 use mqttguard_broker::{AuthRequest, ConnId, Decision, Time};
 
-use super::auth;
 use super::conn::{Conn, Reading};
 use super::door::{
     CONNECTIONS_OF_LISTENER, CONNECTIONS_PER_DEVICE, CONNECTIONS_TOTAL, CONNECTS_PER_S,
 };
 use super::event::{BrokerEvent, BrokerEventKind, Denial};
 use super::listen::Accepted;
+use super::login::auth;
+use super::login::verdict::{Job, Proof, Proven, Verdict};
 use super::peers::Origin;
 use super::reactor::Reactor;
 use super::tls::Session;
-use super::verdict::{Job, Proof, Proven, Verdict};
 use super::websocket::WebSocket;
 use crate::config::ListenerKind;
 use crate::registry::Verifiers;

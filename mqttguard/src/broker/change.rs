@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use mqttguard_broker::{ConnId, Kick, Time};
 
-use super::auth;
 use super::event::Denial;
-use super::http_auth;
+use super::login::auth;
+use super::login::http_auth;
 use super::reactor::Reactor;
 use super::report::BrokerStats;
 use super::{Logins, TlsByListener};

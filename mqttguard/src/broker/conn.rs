@@ -11,8 +11,8 @@ use mqttguard_common::Mac;
 use rustls_pki_types::CertificateDer;
 use zeroize::Zeroize;
 
+use super::login::scram::Exchange;
 use super::peers::Origin;
-use super::scram::Exchange;
 use super::tls::{Received, Session};
 use super::websocket::{self, WebSocket};
 use crate::config::ListenerKind;

@@ -8,38 +8,28 @@
 //! A second thread checks passwords.
 
 mod admission;
-mod auth;
 mod bridge;
 mod certificate;
 mod change;
-mod checker;
 mod closing;
 mod conn;
 mod conns;
 mod door;
 mod event;
 mod expiry;
-mod grants;
-mod http;
-mod http_auth;
 mod journal;
 mod listen;
+pub mod login;
 #[cfg(feature = "open")]
 pub mod open;
-pub mod password;
 mod peers;
 mod reactor;
 mod report;
-pub mod scram;
-pub mod secret;
 mod sys;
 #[cfg(test)]
 mod tests;
 mod tls;
-mod token;
-mod verdict;
 mod websocket;
-mod worker;
 
 use std::collections::HashMap;
 use std::io;
@@ -58,11 +48,11 @@ use zeroize::Zeroizing;
 pub use bridge::BridgeStatus;
 pub use door::DOOR;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
-pub use http_auth::HttpLogin;
 pub use journal::{JournalStatus, Place};
 pub use listen::ListenerStatus;
+pub use login::http_auth::HttpLogin;
+pub use login::verdict::LoginStats;
 pub use report::{BrokerStats, ClientStatus};
-pub use verdict::LoginStats;
 
 use crate::config::{self, Bridge, Listener};
 use crate::outlet::Outlet;
@@ -187,7 +177,7 @@ pub fn start(startup: Startup) -> io::Result<BrokerHandle> {
     let (logins, bridges) = (Arc::clone(&startup.logins), startup.bridges.clone());
     let (reactor, waker) = Reactor::new(startup, todo, |identity, client_id| {
         bridge::rights_of(&bridges, identity, client_id)
-            .or_else(|| auth::rights_of(&directory, &logins, identity, client_id))
+            .or_else(|| login::auth::rights_of(&directory, &logins, identity, client_id))
     })?;
     launch(reactor, commands, waker)
 }

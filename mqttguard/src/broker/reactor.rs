@@ -19,11 +19,11 @@ use super::door::Met;
 use super::event::{BrokerEventKind, Events};
 use super::journal::{self, Journal, SteadyClock};
 use super::listen::{Accepted, FIRST_TOKEN, Listeners};
+use super::login::verdict::{LoginStats, Verdict};
+use super::login::worker::Worker;
 use super::peers::Peers;
 use super::sys::Sys;
 use super::tls::MAX_PARTIAL;
-use super::verdict::{LoginStats, Verdict};
-use super::worker::Worker;
 use super::{Bounds, Logins, Resolve, Startup};
 use crate::registry::Directory;
 

@@ -11,12 +11,12 @@ use mqttguard_common::Mac;
 use super::bridge::BridgeStatus;
 use super::conn::Login;
 use super::event::{BrokerEvent, BrokerEventKind};
-use super::http_auth;
 use super::journal::{Journal, JournalStatus};
 use super::listen::ListenerStatus;
+use super::login::http_auth;
+use super::login::verdict::LoginStats;
 use super::peers::Origin;
 use super::reactor::Reactor;
-use super::verdict::LoginStats;
 use crate::text::clip;
 
 /// The broker's state.

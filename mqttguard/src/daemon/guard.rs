@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::fallback::Fallback;
 use crate::config::{Bindings, Exception, ListenerKind, Mode, Settings, Verdict};
 use crate::discovery::{self, Networks};
-use crate::enforce::{self, Attachment, DeviceCounters, Enforcer, Proof, Rules, Target};
+use crate::enforce::{
+    self, Attachment, Connections, DeviceCounters, Enforcer, Proof, Rules, Target,
+};
 use crate::outlet::Outlet;
-use crate::registry::{DevicePolicy, Standing};
+use crate::registry::{Device, DevicePolicy, Standing};
 use mqttguard_common::{MAX_LOCAL, Mac};
 
 /// The kernel program, or why there is none.
@@ -35,6 +38,10 @@ pub(super) struct Guard {
     retry_at: Instant,
     /// What was last said about a failure, so as not to say it every few seconds.
     complaint: Option<String>,
+    /// Ends the connections of devices that are cut off; None if its thread could not be started.
+    connections: Option<Connections>,
+    /// What stands in for the program where it does not stand.
+    pub(super) fallback: Fallback,
 }
 
 /// Why there is no program when the owner wants none.
@@ -71,8 +78,16 @@ impl Guard {
             lost: Arc::default(),
             retry_at: Instant::now(),
             complaint: None,
+            connections: Connections::start()
+                .inspect_err(|error| log::error!("conntrack: {error}"))
+                .ok(),
+            fallback: Fallback::start(&settings.main),
         };
         guard.target = guard.find_target(settings);
+        // Loading takes a small router a second: what is to be closed is closed before.
+        if guard.fallback.is_closed() && guard.inherited.is_empty() {
+            guard.fall_back();
+        }
         guard.switch(settings);
         guard
     }
@@ -80,6 +95,7 @@ impl Guard {
     /// Loads the program if it should run and does not, and takes it off if it should not, were
     /// it a predecessor's. True if it was loaded: it then knows no device of this daemon's yet.
     pub(super) fn switch(&mut self, settings: &Settings) -> bool {
+        self.fallback.configure(&settings.main);
         match (settings.main.enabled, &self.enforcer) {
             (true, Err(_)) => {
                 self.retry_at = Instant::now() + RETRY;
@@ -129,6 +145,7 @@ impl Guard {
     /// where they differ from what it was told last. True if it was loaded on this occasion, as
     /// [`Guard::switch`].
     pub(super) fn follow(&mut self, settings: &Settings) -> bool {
+        self.fallback.configure(&settings.main);
         let addresses = local_addresses().unwrap_or_else(|| self.rules.local_addresses.clone());
         let rules = rules(settings, &self.exceptions, addresses);
         let target = self.find_target(settings);
@@ -192,8 +209,30 @@ impl Guard {
         }
     }
 
-    /// Tells the program what to hold a device to.
-    pub(super) fn set(&mut self, mac: Mac, policy: &DevicePolicy) {
+    /// Tells the program what to hold a device to, and ends the connections of one that is newly
+    /// blocked or quarantined: those that are offloaded would go past the program.
+    pub(super) fn set(&mut self, device: &Device, policy: &DevicePolicy) {
+        let mac = device.mac;
+        let before = match &self.enforcer {
+            Ok(enforcer) => enforcer.standing(mac).ok().flatten(),
+            Err(_) => None,
+        };
+        self.set_policy(mac, policy);
+        let is_cut_off = policy.standing != Standing::Good && before != Some(policy.standing);
+        if is_cut_off
+            && self.rules.mode == Mode::Enforce
+            && let Some(connections) = &self.connections
+        {
+            // A device may claim any address. The router's own are an end of everybody's
+            // connections.
+            let is_its_own = |address: &&IpAddr| !self.addresses().contains(address);
+            let addresses = device.addresses.iter().filter(is_its_own);
+            connections.end(addresses.copied().collect());
+        }
+    }
+
+    fn set_policy(&mut self, mac: Mac, policy: &DevicePolicy) {
+        self.fallback.set(mac, policy);
         if let Ok(enforcer) = &mut self.enforcer
             && let Err(error) = enforcer.set_device(mac, policy)
         {
@@ -203,11 +242,35 @@ impl Guard {
 
     /// Frees the device's entry.
     pub(super) fn free(&mut self, mac: Mac) {
+        self.fallback.free(mac);
         if let Ok(enforcer) = &mut self.enforcer
             && let Err(error) = enforcer.remove_device(mac)
         {
             log::error!("kernel program: {mac}: {error}");
         }
+    }
+
+    /// Has nftables stand in where the program does not stand, and no longer where it does. To be
+    /// called after any change, and now and then: interfaces come and go.
+    pub(super) fn fall_back(&mut self) {
+        let mut unguarded = match self.attachments() {
+            Ok(attachments) => attachments
+                .into_iter()
+                .filter(|attachment| attachment.hook.is_none() || attachment.proof == Proof::Blind)
+                .map(|attachment| attachment.interface)
+                .collect(),
+            Err(_) => self.target.devices.clone(),
+        };
+        if self.inherited.is_empty() {
+            // By OpenWrt's custom, until netifd says better.
+            unguarded.extend(
+                self.unresolved
+                    .iter()
+                    .map(|network| format!("br-{network}")),
+            );
+            unguarded.retain(|device| device.len() < libc::IFNAMSIZ);
+        }
+        self.fallback.follow(&self.rules, &unguarded);
     }
 
     /// The devices that the program knows, a predecessor's among them, and how they stand there.
@@ -296,6 +359,7 @@ impl Guard {
     /// Takes the program off the interfaces.
     pub(super) fn stop(self) {
         detach(self.enforcer);
+        self.fallback.stop();
     }
 }
 

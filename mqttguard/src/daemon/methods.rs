@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::clock::unix_ms;
 use super::report;
 use super::wiring::Daemon;
-use crate::broker::{password, scram};
+use crate::broker::login::{password, scram};
 use crate::config;
 use crate::registry::{LookupError, Refused, Registry, Verifiers};
 use crate::ubus::{Call, MethodError, Status};

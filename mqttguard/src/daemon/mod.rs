@@ -5,6 +5,7 @@
 
 mod clock;
 mod configuration;
+mod fallback;
 mod frames;
 mod guard;
 mod listener_tls;

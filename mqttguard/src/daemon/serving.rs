@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::listener_tls::Serving;
 use crate::broker::{
-    self, BrokerEvent, BrokerHandle, BrokerStats, HttpLogin, Logins, Place, secret,
+    self, BrokerEvent, BrokerHandle, BrokerStats, HttpLogin, Logins, Place, login::secret,
 };
 use crate::config::{Bridge, Settings};
 use crate::discovery;

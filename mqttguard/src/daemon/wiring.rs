@@ -172,6 +172,10 @@ impl Daemon {
         if self.ticks.is_multiple_of(LOOK_AFTER_TICKS) {
             self.look_after();
         }
+        self.guard.fall_back();
+        for kind in self.guard.fallback.news() {
+            self.tell(None, None, kind);
+        }
         if self
             .save_due
             .is_some_and(|due| now >= due || due > now + SAVE_DELAY_MS)
@@ -469,8 +473,11 @@ fn instruct(guard: &mut Guard, registry: &Registry, effects: &Effects) {
     }
     for mac in &effects.policies {
         if let Some(device) = registry.device(*mac) {
-            guard.set(*mac, &registry.policy(device));
+            guard.set(device, &registry.policy(device));
         }
+    }
+    if !effects.freed.is_empty() || !effects.policies.is_empty() {
+        guard.fall_back();
     }
 }
 

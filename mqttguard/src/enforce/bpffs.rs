@@ -64,7 +64,11 @@ impl Pins {
     /// The maps, by layout version: the kernel would hand a map of another shape to a program
     /// without complaint.
     pub(super) fn maps(&self) -> PathBuf {
-        self.root.join(format!("v{LAYOUT_VERSION}"))
+        self.maps_of(LAYOUT_VERSION)
+    }
+
+    fn maps_of(&self, version: u32) -> PathBuf {
+        self.root.join(format!("v{version}"))
     }
 
     /// The attachments, whose program can be replaced in one step by one of another version.
@@ -77,19 +81,31 @@ impl Pins {
         fs::read_dir(self.maps()).is_ok_and(|mut entries| entries.next().is_some())
     }
 
+    /// The other layout versions that maps are pinned of, in order.
+    pub(super) fn other_versions(&self) -> Vec<u32> {
+        let Ok(entries) = fs::read_dir(&self.root) else {
+            return Vec::new();
+        };
+        let mut versions: Vec<u32> = entries
+            .filter_map(|entry| {
+                entry
+                    .ok()?
+                    .file_name()
+                    .to_str()?
+                    .strip_prefix('v')?
+                    .parse()
+                    .ok()
+            })
+            .filter(|version| *version != LAYOUT_VERSION)
+            .collect();
+        versions.sort_unstable();
+        versions
+    }
+
     /// Removes the maps of other versions, when no program uses them any more.
     pub(super) fn remove_other_versions(&self) {
-        let Ok(entries) = fs::read_dir(&self.root) else {
-            return;
-        };
-        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            let is_version = path
-                .file_name()
-                .and_then(|name| name.to_str()?.strip_prefix('v')?.parse::<u32>().ok())
-                .is_some();
-            if is_version && path != self.maps() {
-                remove(&path);
-            }
+        for version in self.other_versions() {
+            remove(&self.maps_of(version));
         }
     }
 

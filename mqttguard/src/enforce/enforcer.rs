@@ -5,7 +5,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use mqttguard_common::Mac;
+use mqttguard_common::{LAYOUT_VERSION, Mac};
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::bpffs::Pins;
@@ -66,7 +66,8 @@ impl Enforcer {
 
         let mut links = Links::open().map_err(EnforceError::Netlink)?;
         let list = links.list().map_err(EnforceError::Netlink)?;
-        let mut ports = Ports::new(object, frames, pins.clone(), target.clone());
+        let note = outdated_layout(&pins, inherits);
+        let mut ports = Ports::new(object, frames, pins.clone(), target.clone(), note)?;
         ports.reconcile(&list, &mut report);
         pins.remove_other_versions();
 
@@ -154,7 +155,7 @@ impl Enforcer {
         self.tables.counters()
     }
 
-    /// How the program sits on each interface, as of at most a second ago.
+    /// How the program sits on each interface, as of at most two seconds ago.
     pub fn attachments(&self) -> Vec<Attachment> {
         self.attachments
             .lock()
@@ -207,6 +208,21 @@ impl Drop for Enforcer {
             let _ = thread.join();
         }
     }
+}
+
+/// What there is to tell if a predecessor's tables are of another layout: the program that comes
+/// with ours replaces its program in one step, but cannot read them.
+fn outdated_layout(pins: &Pins, inherits: bool) -> Option<String> {
+    let others = pins.other_versions();
+    let (false, Some(other)) = (inherits, others.last()) else {
+        return None;
+    };
+    let note = format!(
+        "the tables of layout {other} do not fit layout {LAYOUT_VERSION}: counters and limits \
+         start anew"
+    );
+    log::warn!("{note}");
+    Some(note)
 }
 
 fn ended() -> EnforceError {

@@ -10,14 +10,14 @@ use aya::programs::tc::{
 use aya::programs::xdp::{XdpError, XdpLink};
 use aya::programs::{LinkOrder, ProgramError, TcAttachType, XdpMode};
 
+use super::holders::tc_holder;
 use super::links::Link;
 use super::object;
 use crate::config::Hook;
 
-/// Where our filter stands among those of an interface's clsact queueing discipline; whatever
-/// stands there is ours, or was a predecessor's.
-const TC_PRIORITY: u16 = 0x4d51;
-const TC_HANDLE: TcHandle = TcHandle::new(0, 0x4d51);
+/// Where our filter stands among those of an interface's clsact queueing discipline.
+pub(super) const TC_PRIORITY: u16 = 0x4d51;
+pub(super) const TC_HANDLE: TcHandle = TcHandle::new(0, 0x4d51);
 
 /// A way to attach to an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,11 @@ impl Kind {
             Kind::Tcx => "tcx",
             Kind::Tc => "tc",
         }
+    }
+
+    /// Whether it excludes others of its kind on the same interface.
+    pub(super) const fn is_xdp(self) -> bool {
+        matches!(self, Kind::Xdp | Kind::XdpGeneric)
     }
 
     /// What a hook setting stands for, the best first. Native XDP that was found blind on an
@@ -144,6 +149,9 @@ fn attach_tcx(object: &mut Ebpf, pin: &Path, link: &Link) -> Result<Attached, Ho
 /// pinned as a note that there is one.
 fn attach_tc(object: &mut Ebpf, pin: &Path, link: &Link) -> Result<Attached, HookError> {
     let program = object::tc(object).map_err(HookError::new)?;
+    if tc_holder(link).is_some() {
+        return Err(HookError::busy());
+    }
     let replaced = filter(link)?;
     let (id, attached) = match program.attach_to_link(replaced) {
         Ok(id) => (id, Attached::TakenOver),
@@ -183,6 +191,9 @@ pub(super) fn detach(
 ) -> Result<(), HookError> {
     if let (Kind::Tc, Some(link)) = (kind, link) {
         use aya::programs::links::Link as _;
+        if tc_holder(link).is_some() {
+            return unpin(&kind.pin(dir, index));
+        }
         match filter(link)?.detach() {
             Ok(()) => {}
             Err(error) if os_error(&error) == Some(libc::ENOENT) => {}
@@ -252,6 +263,18 @@ pub(super) struct HookError {
 }
 
 impl HookError {
+    /// Whether another program is where ours would be.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self.errno, Some(libc::EBUSY | libc::EEXIST))
+    }
+
+    fn busy() -> Self {
+        HookError {
+            errno: Some(libc::EBUSY),
+            text: String::new(),
+        }
+    }
+
     fn new(error: impl std::fmt::Display) -> Self {
         HookError {
             errno: None,
@@ -279,6 +302,7 @@ impl std::fmt::Display for HookError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.errno {
             Some(libc::EBUSY | libc::EEXIST) => f.write_str("another program holds the hook"),
+            Some(libc::ERANGE) => f.write_str("it is full of other programs"),
             Some(libc::EOPNOTSUPP) => f.write_str("the driver does not have it"),
             Some(libc::EINVAL) => f.write_str("the kernel does not have it"),
             Some(errno) => write!(f, "{}", io::Error::from_raw_os_error(errno)),

@@ -6,12 +6,16 @@ use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+use netlink_packet_route::link::{
+    InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp,
+};
 use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{Socket, SocketAddr};
 
-/// Multicast group of changes to links (linux/rtnetlink.h, RTNLGRP_LINK).
+/// Multicast groups of changes to links, and to queueing disciplines and their filters
+/// (linux/rtnetlink.h).
 const RTNLGRP_LINK: u32 = 1;
+const RTNLGRP_TC: u32 = 4;
 
 /// The kernel sends dumps in pieces of at most this many bytes.
 const PIECE: usize = 64 * 1024;
@@ -24,11 +28,17 @@ pub(super) struct Link {
     /// The bridge or other device that it is a port of.
     pub(super) master: Option<u32>,
     pub(super) is_bridge: bool,
+    /// The device that it is a VLAN of.
+    pub(super) vlan_of: Option<u32>,
     /// Up, and with a carrier.
     pub(super) is_running: bool,
     pub(super) mac: Option<Mac>,
     /// Frames received since it exists.
     pub(super) rx_packets: u64,
+    /// Identifier of the XDP program in the driver, whoever's it is.
+    pub(super) native_xdp: Option<u32>,
+    /// Identifier of the generic XDP program.
+    pub(super) generic_xdp: Option<u32>,
 }
 
 /// Tells of interfaces of the network namespace it was made in. It asks the kernel itself: the
@@ -47,6 +57,7 @@ impl Links {
         let mut changes = Socket::new(NETLINK_ROUTE)?;
         changes.bind_auto()?;
         changes.add_membership(RTNLGRP_LINK)?;
+        changes.add_membership(RTNLGRP_TC)?;
         changes.set_non_blocking(true)?;
         Ok(Links {
             requests,
@@ -55,7 +66,7 @@ impl Links {
         })
     }
 
-    /// Becomes readable when an interface changes.
+    /// Becomes readable when an interface changes, or what is attached to it by `tc`.
     pub(super) fn changes(&self) -> BorrowedFd<'_> {
         let fd = self.changes.as_raw_fd();
         // SAFETY: the socket lives as long as the borrow.
@@ -120,29 +131,49 @@ impl From<LinkMessage> for Link {
             name: String::new(),
             master: None,
             is_bridge: false,
+            vlan_of: None,
             is_running: message
                 .header
                 .flags
                 .contains(LinkFlags::Up | LinkFlags::Running),
             mac: None,
             rx_packets: 0,
+            native_xdp: None,
+            generic_xdp: None,
         };
+        let mut lower = None;
+        let mut is_vlan = false;
         for attribute in message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => link.name = name,
                 LinkAttribute::Controller(master) => link.master = Some(master),
+                LinkAttribute::Link(index) => lower = Some(index),
                 LinkAttribute::Address(bytes) => {
                     link.mac = <[u8; 6]>::try_from(bytes).ok().map(Mac);
+                }
+                LinkAttribute::Xdp(attributes) => {
+                    for attribute in attributes {
+                        match attribute {
+                            LinkXdp::DrvProgId(id) => link.native_xdp = Some(id),
+                            LinkXdp::SkbProgId(id) => link.generic_xdp = Some(id),
+                            _ => {}
+                        }
+                    }
                 }
                 LinkAttribute::Stats64(stats) => link.rx_packets = stats.rx_packets,
                 LinkAttribute::LinkInfo(infos) => {
                     link.is_bridge = infos
                         .iter()
                         .any(|info| matches!(info, LinkInfo::Kind(InfoKind::Bridge)));
+                    is_vlan = infos
+                        .iter()
+                        .any(|info| matches!(info, LinkInfo::Kind(InfoKind::Vlan)));
                 }
                 _ => {}
             }
         }
+        // Of other kinds it may be the index of an interface in another namespace.
+        link.vlan_of = lower.filter(|_| is_vlan);
         link
     }
 }
@@ -186,9 +217,12 @@ mod tests {
             name: name.into(),
             master,
             is_bridge,
+            vlan_of: None,
             is_running: true,
             mac: None,
             rx_packets: 0,
+            native_xdp: None,
+            generic_xdp: None,
         }
     }
 

@@ -1,22 +1,33 @@
 //! Loads, attaches, pins and feeds the kernel program; reads its events and counters.
 
 mod bpffs;
+mod conntrack;
 mod enforcer;
 mod error;
 mod exceptions;
+mod filters;
+mod holders;
 mod hook;
 mod links;
+mod netlink;
+/// nftables, where the kernel program cannot stand, and for connections that are taken over.
+pub mod nft;
 /// The object that holds the kernel programs, and how it is loaded.
 pub mod object;
 mod ports;
 mod predecessor;
 mod probe;
+mod routed;
 mod tables;
+mod tap;
+mod trial;
 mod watch;
 
+pub use conntrack::{Connections, end_connections};
 pub use enforcer::Enforcer;
 pub use error::EnforceError;
 pub use predecessor::{standing, take_off};
+pub use routed::routed;
 pub use tables::Tables;
 
 use std::net::IpAddr;
@@ -99,7 +110,8 @@ pub enum Report {
     Attachment {
         /// The Linux device.
         interface: String,
-        /// `attached`, `taken-over`, `detached` or `failed`.
+        /// `attached`, `taken-over`, `detached`, `lost` (somebody else took it off), `failed`,
+        /// `blind` (frames arrive that it does not see) or `recovered` (it sees them again).
         what: &'static str,
         /// The hook, or the failure.
         detail: String,

@@ -106,6 +106,26 @@ pub fn tc(object: &mut Ebpf) -> Result<&mut SchedClassifier, EnforceError> {
         .map_err(|error| program_error(TC, error))
 }
 
+/// What the kernel calls the XDP program.
+///
+/// # Errors
+///
+/// It does not say.
+pub(super) fn id_of_xdp(object: &mut Ebpf) -> Result<u32, EnforceError> {
+    let info = xdp(object)?.info();
+    Ok(info.map_err(|error| program_error(XDP, error))?.id())
+}
+
+/// What the kernel calls the TC program.
+///
+/// # Errors
+///
+/// It does not say.
+pub(super) fn id_of_tc(object: &mut Ebpf) -> Result<u32, EnforceError> {
+    let info = tc(object)?.info();
+    Ok(info.map_err(|error| program_error(TC, error))?.id())
+}
+
 fn program_error(name: &'static str, error: ProgramError) -> EnforceError {
     EnforceError::Program { name, error }
 }

@@ -1,72 +1,98 @@
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray};
 use mqttguard_common::FRAME_SLOTS;
 
 use super::bpffs::Pins;
-use super::hook::{self, Attached, Kind};
+use super::holders::{self, Hold};
+use super::hook::{self, Attached, HookError, Kind};
 use super::links::{Link, resolve};
-use super::{Attachment, Proof, Report, Target, probe};
+use super::trial::{Trial, Verdict};
+use super::{Attachment, EnforceError, Proof, Report, Target, object, probe};
 use crate::config::Hook;
 
-/// Packets that an interface must have received, without the program having seen one, to call
-/// it blind.
-const BLIND_AFTER: u64 = 16;
+/// Time between two probes of an interface on which nothing arrives.
+const PROBE_EVERY: Duration = Duration::from_secs(10);
 
-/// Looks between two probes of an interface on which nothing arrives.
-const PROBE_EVERY: u32 = 10;
+/// Time between two trials of an interface on which the program was seen to work.
+const TRIAL_EVERY: Duration = Duration::from_secs(20);
+
+/// A trial of such an interface ends undecided after this.
+const TRIAL_TIME: Duration = Duration::from_secs(4);
 
 /// The interfaces that are to be guarded, and how the program sits on each.
 pub(super) struct Ports {
     object: Ebpf,
+    programs: ProgramIds,
     frames: PerCpuArray<MapData, u64>,
     pins: Pins,
     target: Target,
+    /// What is told with the attachments that are taken over.
+    take_over_note: Option<String>,
     ports: BTreeMap<u32, Port>,
     /// Devices of the target that stand for no interface, and why.
     missing: BTreeMap<String, &'static str>,
+}
+
+/// What the kernel calls our two programs.
+struct ProgramIds {
+    xdp: u32,
+    tc: u32,
 }
 
 struct Port {
     name: String,
     kind: Option<Kind>,
     why: String,
+    /// Programs that have their say before ours.
+    before: Vec<String>,
     proof: Proof,
     xdp_is_blind: bool,
-    /// The program's counter when it was attached.
-    frames_before: u64,
-    /// The interface's counter when it was first looked at.
-    received_before: Option<u64>,
-    looks: u32,
+    /// Somebody else has the XDP hook, which would be the better one.
+    xdp_is_held: bool,
+    /// Attached since the list of interfaces was read: what it says of our program is outdated.
+    is_fresh: bool,
+    trial: Option<Trial>,
+    next_trial: Instant,
+    next_probe: Instant,
 }
 
 impl Ports {
+    /// # Errors
+    ///
+    /// The kernel does not tell what it calls the programs.
     pub(super) fn new(
-        object: Ebpf,
+        mut object: Ebpf,
         frames: PerCpuArray<MapData, u64>,
         pins: Pins,
         target: Target,
-    ) -> Self {
-        Ports {
+        take_over_note: Option<String>,
+    ) -> Result<Self, EnforceError> {
+        let programs = ProgramIds {
+            xdp: object::id_of_xdp(&mut object)?,
+            tc: object::id_of_tc(&mut object)?,
+        };
+        Ok(Ports {
             object,
+            programs,
             frames,
             pins,
             target,
+            take_over_note,
             ports: BTreeMap::new(),
             missing: BTreeMap::new(),
-        }
+        })
     }
 
     pub(super) fn set_target(&mut self, target: Target) {
         self.target = target;
     }
 
-    /// Whether an interface waits for its proof.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.ports
-            .values()
-            .any(|port| port.kind.is_some() && port.proof == Proof::Waiting)
+    /// Whether it is being found out somewhere what the program sees.
+    pub(super) fn is_on_trial(&self) -> bool {
+        self.ports.values().any(|port| port.trial.is_some())
     }
 
     pub(super) fn attachments(&self) -> Vec<Attachment> {
@@ -74,7 +100,7 @@ impl Ports {
             interface: port.name.clone(),
             hook: port.kind.map(Kind::name),
             proof: port.proof,
-            why: port.why.clone(),
+            why: port.words(),
         });
         let missing = self.missing.iter().map(|(name, why)| Attachment {
             interface: name.clone(),
@@ -101,7 +127,7 @@ impl Ports {
             .collect();
 
         for link in &wanted {
-            self.ensure(link, target.hook, report);
+            self.ensure(link, report);
         }
         let unwanted: Vec<u32> = self
             .ports
@@ -119,93 +145,111 @@ impl Ports {
         self.sweep(links);
     }
 
-    fn ensure(&mut self, link: &Link, hook: Hook, report: &mut dyn FnMut(Report)) {
-        let old = self.ports.remove(&link.index);
-        let xdp_is_blind = old.as_ref().is_some_and(|port| port.xdp_is_blind);
-        let choices = Kind::choices(hook, xdp_is_blind);
-        if let Some(mut port) = old {
-            if port.kind.is_some_and(|kind| choices.contains(&kind)) {
+    fn ensure(&mut self, link: &Link, report: &mut dyn FnMut(Report)) {
+        let mut old = self.ports.remove(&link.index);
+        if let Some(port) = &mut old
+            && let Some(kind) = port.kind
+            && Kind::choices(self.target.hook, port.xdp_is_blind).contains(&kind)
+        {
+            if port.name != link.name {
+                let detail = format!("{} (the interface was {})", kind.name(), port.name);
+                report(Report::attachment(&link.name, "attached", detail));
                 port.name.clone_from(&link.name);
-                self.ports.insert(link.index, port);
-                return;
             }
-            let port = self.attach(link, choices, xdp_is_blind, port.kind, report, &port.why);
-            self.ports.insert(link.index, port);
+            self.ports.extend(old.map(|port| (link.index, port)));
             return;
         }
-        let port = self.attach(link, choices, xdp_is_blind, None, report, "");
-        self.ports.insert(link.index, port);
+        self.attach(link, old, report);
     }
 
-    /// Attaches by the first of `choices` that works, those that a predecessor left first.
-    fn attach(
-        &mut self,
-        link: &Link,
-        choices: &[Kind],
-        xdp_is_blind: bool,
-        current: Option<Kind>,
-        report: &mut dyn FnMut(Report),
-        known_why: &str,
-    ) -> Port {
+    /// Attaches by the first hook that works: of what a predecessor left if the interface is new
+    /// to us, else the best.
+    fn attach(&mut self, link: &Link, old: Option<Port>, report: &mut dyn FnMut(Report)) {
+        let xdp_is_blind = old.as_ref().is_some_and(|port| port.xdp_is_blind);
+        let choices = Kind::choices(self.target.hook, xdp_is_blind);
+        let dir = self.pins.links();
         // The two kinds of XDP exclude each other, so that one has to go first.
-        if let Some(kind @ (Kind::Xdp | Kind::XdpGeneric)) = current
-            && choices
-                .iter()
-                .any(|kind| matches!(kind, Kind::Xdp | Kind::XdpGeneric))
-            && let Err(error) = hook::detach(&self.pins.links(), link.index, Some(link), kind)
+        if let Some(kind) = old.as_ref().and_then(|port| port.kind)
+            && kind.is_xdp()
+            && choices.iter().any(|choice| choice.is_xdp())
+            && let Err(error) = hook::detach(&dir, link.index, Some(link), kind)
         {
             log::warn!("{}: detaching {}: {error}", link.name, kind.name());
         }
-        let dir = self.pins.links();
-        let pinned: Vec<Kind> = hook::pinned(&dir)
-            .into_iter()
-            .filter_map(|(kind, index)| (index == link.index).then_some(kind))
-            .collect();
         let mut order = choices.to_vec();
-        order.sort_by_key(|kind| !pinned.contains(kind));
+        if old.is_none() {
+            let pinned = hook::pinned(&dir);
+            order.sort_by_key(|kind| !pinned.contains(&(*kind, link.index)));
+        }
 
-        let frames_before = self.frames_seen(link.index);
+        let seen: Vec<_> = Kind::ALL
+            .map(|kind| (kind, self.frames_seen(link.index, kind)))
+            .into();
         let mut refusals = Vec::new();
         let mut found = None;
-        for kind in order {
+        let mut xdp_is_held = false;
+        for &kind in &order {
             match hook::attach(&mut self.object, &dir, link, kind) {
                 Ok(attached) => {
                     found = Some((kind, attached));
                     break;
                 }
-                Err(error) => refusals.push(format!("no {}: {error}", kind.name())),
+                Err(error) => {
+                    xdp_is_held |= kind == Kind::Xdp && error.is_busy();
+                    refusals.push(refusal(link, kind, &error));
+                }
             }
         }
         if xdp_is_blind {
             refusals.push("native XDP saw none of the frames that arrived".into());
         }
+        if let Some((kind, Attached::TakenOver)) = found
+            && refusals.is_empty()
+            && choices.first() != Some(&kind)
+        {
+            refusals.push("an earlier run had chosen it".into());
+        }
         let why = refusals.join("; ");
         match found {
             Some((kind, attached)) => {
-                let what = match attached {
-                    Attached::Fresh => "attached",
-                    Attached::TakenOver => "taken-over",
+                let (what, note) = match attached {
+                    Attached::Fresh => ("attached", None),
+                    Attached::TakenOver => ("taken-over", self.take_over_note.as_deref()),
                 };
-                let detail = if why.is_empty() {
-                    kind.name().to_string()
-                } else {
-                    format!("{} ({why})", kind.name())
+                let notes: Vec<&str> = [why.as_str()]
+                    .into_iter()
+                    .chain(note)
+                    .filter(|note| !note.is_empty())
+                    .collect();
+                let detail = match notes.is_empty() {
+                    true => kind.name().to_string(),
+                    false => format!("{} ({})", kind.name(), notes.join("; ")),
                 };
                 report(Report::attachment(&link.name, what, detail));
             }
-            None if why != known_why => report(Report::attachment(&link.name, "failed", &*why)),
+            None if old.as_ref().is_none_or(|port| port.why != why) => {
+                report(Report::attachment(&link.name, "failed", &*why));
+            }
             None => {}
         }
-        Port {
+        let now = Instant::now();
+        let mut port = Port {
             name: link.name.clone(),
             kind: found.map(|(kind, _)| kind),
             why,
+            before: Vec::new(),
             proof: Proof::Waiting,
             xdp_is_blind,
-            frames_before,
-            received_before: None,
-            looks: 0,
+            xdp_is_held,
+            is_fresh: true,
+            trial: None,
+            next_trial: now,
+            next_probe: now,
+        };
+        if let Some((_, seen)) = seen.into_iter().find(|(kind, _)| port.kind == Some(*kind)) {
+            port.begin_trial(link, seen);
         }
+        self.ports.insert(link.index, port);
     }
 
     /// Removes every pinned attachment that is not ours now: of a predecessor with another
@@ -218,60 +262,157 @@ impl Ports {
         });
     }
 
-    /// Compares what interfaces have received with what the program has seen. Interfaces on
-    /// which nothing arrives are probed now and then.
-    pub(super) fn prove(&mut self, links: &[Link], report: &mut dyn FnMut(Report)) {
-        let hook = self.target.hook;
-        let mut blind = Vec::new();
+    /// Asks the kernel whether the program still is where it was attached, and attaches it again
+    /// where somebody took it off. A better hook is taken when whoever held it has left.
+    pub(super) fn check(&mut self, links: &[Link], report: &mut dyn FnMut(Report)) {
+        let mut moved = false;
         for link in links {
-            let seen = self.frames_seen(link.index);
             let Some(port) = self.ports.get_mut(&link.index) else {
                 continue;
             };
-            if port.kind.is_none() || port.proof == Proof::Seen {
+            if std::mem::take(&mut port.is_fresh) {
                 continue;
             }
-            if seen > port.frames_before {
+            let Some(kind) = port.kind else {
+                let old = self.ports.remove(&link.index);
+                self.attach(link, old, report);
+                continue;
+            };
+            let ours = match kind.is_xdp() {
+                true => self.programs.xdp,
+                false => self.programs.tc,
+            };
+            let is_pinned = kind.pin(&self.pins.links(), link.index).exists();
+            let lost = match holders::hold(link, kind, ours) {
+                Hold::Unknown => continue,
+                Hold::Ours(before) if is_pinned => {
+                    if before != port.before {
+                        log::info!("{}: before our program: {before:?}", link.name);
+                        port.before = before;
+                    }
+                    None
+                }
+                Hold::Ours(_) => Some("its pin was removed".to_owned()),
+                Hold::Lost(None) => Some(format!("somebody took it off {}", kind.name())),
+                Hold::Lost(Some(other)) => Some(format!("{} has {other} now", kind.name())),
+            };
+            if let Some(how) = lost {
+                report(Report::attachment(&link.name, "lost", how));
+                let mut old = self.ports.remove(&link.index);
+                if let Some(port) = &mut old {
+                    port.kind = None;
+                }
+                self.attach(link, old, report);
+                moved = true;
+            } else if port.xdp_is_held && holders::xdp_holder(link).is_none() {
+                moved |= self.improve(link, report);
+            }
+        }
+        if moved {
+            self.sweep(links);
+        }
+    }
+
+    /// Goes over to native XDP, which has become free. The hook that is left keeps the program
+    /// until that is done.
+    fn improve(&mut self, link: &Link, report: &mut dyn FnMut(Report)) -> bool {
+        let seen = self.frames_seen(link.index, Kind::Xdp);
+        let dir = self.pins.links();
+        match hook::attach(&mut self.object, &dir, link, Kind::Xdp) {
+            Ok(_) => {
+                report(Report::attachment(&link.name, "attached", Kind::Xdp.name()));
+                if let Some(port) = self.ports.get_mut(&link.index) {
+                    port.kind = Some(Kind::Xdp);
+                    port.why.clear();
+                    port.before.clear();
+                    port.proof = Proof::Waiting;
+                    port.xdp_is_held = false;
+                    port.is_fresh = true;
+                    port.begin_trial(link, seen);
+                }
+                true
+            }
+            Err(error) => {
+                log::debug!("{}: {error}", refusal(link, Kind::Xdp, &error));
+                false
+            }
+        }
+    }
+
+    /// Compares what the kernel takes in from interfaces with what the program has seen: until it
+    /// has seen something, and now and then from then on. Interfaces on which nothing arrives are
+    /// probed.
+    pub(super) fn prove(&mut self, links: &[Link], report: &mut dyn FnMut(Report)) {
+        let now = Instant::now();
+        let mut blind = Vec::new();
+        for link in links {
+            let Some(kind) = self.ports.get(&link.index).and_then(|port| port.kind) else {
+                continue;
+            };
+            let seen = self.frames_seen(link.index, kind);
+            let Some(port) = self.ports.get_mut(&link.index) else {
+                continue;
+            };
+            let Some(mut trial) = port.trial.take() else {
+                if now >= port.next_trial {
+                    port.begin_trial(link, seen);
+                }
+                continue;
+            };
+            if port.proof == Proof::Waiting && trial.seen(seen) > 0 {
                 port.proof = Proof::Seen;
+                port.next_trial = now + TRIAL_EVERY;
                 continue;
             }
-            let before = *port.received_before.get_or_insert(link.rx_packets);
-            if link.rx_packets.saturating_sub(before) >= BLIND_AFTER {
-                if port.proof != Proof::Blind {
-                    let detail = "frames arrive that the program does not see";
-                    report(Report::attachment(&port.name, "failed", detail));
+            let verdict = trial.look(|| frames_seen(&self.frames, link.index, kind));
+            match verdict {
+                Ok(Verdict::Sees) => {
+                    if port.proof == Proof::Blind {
+                        let detail = "it sees what arrives";
+                        report(Report::attachment(&port.name, "recovered", detail));
+                    }
+                    port.proof = Proof::Seen;
+                    port.next_trial = now + TRIAL_EVERY;
                 }
-                port.proof = Proof::Blind;
-                if port.kind == Some(Kind::Xdp) && hook == Hook::Auto {
-                    port.xdp_is_blind = true;
-                    blind.push(link);
+                Ok(Verdict::Blind) => {
+                    if port.proof != Proof::Blind {
+                        let mut detail = "frames arrive that the program does not see".to_owned();
+                        for other in &port.before {
+                            detail.push_str(&format!("; before it: {other}"));
+                        }
+                        report(Report::attachment(&port.name, "blind", detail));
+                    }
+                    port.proof = Proof::Blind;
+                    if kind == Kind::Xdp && self.target.hook == Hook::Auto {
+                        port.xdp_is_blind = true;
+                        blind.push(link);
+                    } else {
+                        port.begin_trial(link, seen);
+                    }
                 }
-                continue;
+                Ok(Verdict::Open) if port.proof == Proof::Seen && trial.age() >= TRIAL_TIME => {
+                    port.next_trial = now + TRIAL_EVERY;
+                }
+                Ok(Verdict::Open) => {
+                    port.trial = Some(trial);
+                    port.probe(link, now);
+                }
+                Err(error) => {
+                    log::debug!("{}: counting frames: {error}", link.name);
+                    port.next_trial = now + TRIAL_EVERY;
+                }
             }
-            if link.is_running
-                && port.looks.is_multiple_of(PROBE_EVERY)
-                && let Err(error) = probe::send(link)
-            {
-                log::debug!("{}: probe: {error}", link.name);
-            }
-            port.looks = port.looks.wrapping_add(1);
         }
         if !blind.is_empty() {
             for link in blind {
-                self.ensure(link, hook, report);
+                self.ensure(link, report);
             }
             self.sweep(links);
         }
     }
 
-    /// Frames that the program saw on an interface. Drivers that do not tell it which interface
-    /// count as interface 0.
-    fn frames_seen(&self, index: u32) -> u64 {
-        [index % FRAME_SLOTS, 0]
-            .into_iter()
-            .filter_map(|slot| self.frames.get(&slot, 0).ok())
-            .flat_map(|values| values.iter().copied().collect::<Vec<u64>>())
-            .fold(0, u64::wrapping_add)
+    fn frames_seen(&self, index: u32, kind: Kind) -> u64 {
+        frames_seen(&self.frames, index, kind)
     }
 
     /// Detaches everywhere and unpins everything.
@@ -284,4 +425,54 @@ impl Ports {
         self.sweep(links);
         self.pins.remove_all();
     }
+}
+
+impl Port {
+    /// Why it is as it is.
+    fn words(&self) -> String {
+        let before = self
+            .before
+            .iter()
+            .map(|other| format!("{other} runs before"));
+        let why = (!self.why.is_empty()).then(|| self.why.clone());
+        why.into_iter().chain(before).collect::<Vec<_>>().join("; ")
+    }
+
+    fn begin_trial(&mut self, link: &Link, seen: u64) {
+        self.trial = Trial::begin(link, seen)
+            .inspect_err(|error| log::debug!("{}: counting frames: {error}", link.name))
+            .ok();
+        self.next_trial = Instant::now() + TRIAL_EVERY;
+    }
+
+    fn probe(&mut self, link: &Link, now: Instant) {
+        if link.is_running && now >= self.next_probe {
+            self.next_probe = now + PROBE_EVERY;
+            if let Err(error) = probe::send(link) {
+                log::debug!("{}: probe: {error}", link.name);
+            }
+        }
+    }
+}
+
+fn refusal(link: &Link, kind: Kind, error: &HookError) -> String {
+    let holder = match kind {
+        Kind::Xdp | Kind::XdpGeneric if error.is_busy() => holders::xdp_holder(link),
+        Kind::Tc if error.is_busy() => holders::tc_holder(link),
+        _ => None,
+    };
+    let holder = holder.map(|holder| format!(", {holder}"));
+    format!("no {}: {error}{}", kind.name(), holder.unwrap_or_default())
+}
+
+/// Frames that the program saw on an interface. XDP drivers that do not tell it which interface
+/// count as interface 0.
+fn frames_seen(frames: &PerCpuArray<MapData, u64>, index: u32, kind: Kind) -> u64 {
+    let nameless = (kind == Kind::Xdp && !index.is_multiple_of(FRAME_SLOTS)).then_some(0);
+    [index % FRAME_SLOTS]
+        .into_iter()
+        .chain(nameless)
+        .filter_map(|slot| frames.get(&slot, 0).ok())
+        .flat_map(|values| values.iter().copied().collect::<Vec<u64>>())
+        .fold(0, u64::wrapping_add)
 }

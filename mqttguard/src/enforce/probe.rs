@@ -1,10 +1,11 @@
 use std::io;
 use std::net::Ipv6Addr;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 
 use mqttguard_common::Mac;
 
 use super::links::Link;
+use super::tap::{address, packet_socket};
 
 const ETH_P_IPV6: u16 = 0x86dd;
 /// All nodes on the link (RFC 4291, 2.7.1), and their Ethernet address (RFC 2464, 7).
@@ -21,18 +22,9 @@ pub(super) fn send(link: &Link) -> io::Result<()> {
     let Some(mac) = link.mac else {
         return Ok(());
     };
-    // SAFETY: no pointers.
-    let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: just opened, owned by nobody else.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    let socket = packet_socket()?;
     let frame = echo_request(mac);
-    // SAFETY: all zero is a valid sockaddr_ll.
-    let mut to: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-    to.sll_family = libc::AF_PACKET as u16;
-    to.sll_ifindex = link.index as i32;
+    let to = address(link, 0);
     // SAFETY: frame and address live until the call returns, and their lengths are given.
     let sent = unsafe {
         libc::sendto(

@@ -12,9 +12,13 @@ use super::links::Links;
 use super::ports::Ports;
 use super::{Attachment, FrameEvent, Report, Target};
 
-/// Time between two looks at interfaces that wait for their proof, and before another try at
-/// netlink that did not answer.
+/// Time between two looks at interfaces while what the program sees there is on trial, and before
+/// another try at netlink that did not answer.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Time between two looks otherwise: who detaches a link by hand does so without a word from the
+/// kernel to us.
+const CHECK: Duration = Duration::from_secs(2);
 
 /// What the enforcement thread is told.
 pub(super) enum Command {
@@ -42,12 +46,7 @@ impl Watch {
         let mut next_look = Instant::now();
         let mut stale = false;
         loop {
-            let timeout = if stale || self.ports.is_waiting() {
-                Some(next_look.saturating_duration_since(Instant::now()))
-            } else {
-                None
-            };
-            self.sleep(timeout);
+            self.sleep(next_look.saturating_duration_since(Instant::now()));
             self.tell_events();
 
             let _ = rustix::io::read(&self.wake, &mut [0; 8]);
@@ -68,9 +67,10 @@ impl Watch {
             }
 
             let changed = self.links.changed();
-            if changed || stale || (self.ports.is_waiting() && Instant::now() >= next_look) {
+            if changed || Instant::now() >= next_look {
                 stale = !self.look(changed || stale);
-                next_look = Instant::now() + LOOK;
+                let is_urgent = stale || self.ports.is_on_trial();
+                next_look = Instant::now() + if is_urgent { LOOK } else { CHECK };
             }
         }
     }
@@ -87,6 +87,7 @@ impl Watch {
         if reconcile {
             self.ports.reconcile(&list, &mut *self.report);
         }
+        self.ports.check(&list, &mut *self.report);
         self.ports.prove(&list, &mut *self.report);
         *self
             .attachments
@@ -95,8 +96,8 @@ impl Watch {
         true
     }
 
-    fn sleep(&self, timeout: Option<Duration>) {
-        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    fn sleep(&self, time: Duration) {
+        let timeout = Timespec::try_from(time).ok();
         // SAFETY: the ring buffer lives longer than the borrow.
         let events = unsafe { BorrowedFd::borrow_raw(self.events.as_raw_fd()) };
         let mut fds = [

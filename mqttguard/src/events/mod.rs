@@ -158,9 +158,18 @@ pub enum EventKind {
     Enforcement {
         /// The Linux device.
         interface: String,
-        /// `attached`, `taken-over`, `detached` or `failed`.
+        /// `attached`, `taken-over`, `detached`, `lost`, `failed`, `blind` or `recovered`; see
+        /// [`crate::enforce::Report::Attachment`].
         what: &'static str,
         /// The hook, or the failure.
+        detail: String,
+    },
+    /// nftables stands in for the kernel program, or no longer, or fails to; or its table was put
+    /// back.
+    Fallback {
+        /// `reduced`, `closed`, `none`, `failed` or `restored`.
+        what: &'static str,
+        /// In plain words.
         detail: String,
     },
     /// A source of sightings came or went.
@@ -288,6 +297,7 @@ impl EventKind {
             EventKind::Memory { .. } => "memory",
             EventKind::ProtocolError { .. } => "protocol-error",
             EventKind::Enforcement { .. } => "enforcement",
+            EventKind::Fallback { .. } => "fallback",
             EventKind::SourceChanged { .. } => "source-changed",
             EventKind::ConfigLoaded { .. } => "config-loaded",
             EventKind::ConfigRefused { .. } => "config-refused",
@@ -313,7 +323,14 @@ impl EventKind {
             }
             | EventKind::ProtocolError { .. }
             | EventKind::ConfigRefused { .. }
-            | EventKind::Enforcement { what: "failed", .. }
+            | EventKind::Enforcement {
+                what: "lost" | "failed" | "blind",
+                ..
+            }
+            | EventKind::Fallback {
+                what: "reduced" | "closed" | "failed" | "restored",
+                ..
+            }
             | EventKind::StateChanged {
                 to: "quarantined" | "blocked",
                 ..
@@ -332,6 +349,7 @@ impl EventKind {
             | EventKind::Binding { missing: None, .. }
             | EventKind::Memory { .. }
             | EventKind::Enforcement { .. }
+            | EventKind::Fallback { .. }
             | EventKind::ConfigLoaded { .. }
             | EventKind::BridgeLink { up: true, .. } => Severity::Notice,
             EventKind::DeviceGone

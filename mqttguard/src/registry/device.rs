@@ -73,7 +73,7 @@ pub struct Credential {
 pub struct Verifiers {
     /// `$7$` PBKDF2-HMAC-SHA512, as mosquitto_passwd writes it.
     pub hash: String,
-    /// `SCRAM-SHA-256` and `SCRAM-SHA-512`, each as [`crate::broker::scram::Verifier`] writes it.
+    /// `SCRAM-SHA-256` and `SCRAM-SHA-512`, each as [`crate::broker::login::scram::Verifier`] writes it.
     pub scram: Vec<String>,
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use mqttguard::broker::{
     self, Bounds, BridgeStatus, BrokerEvent, BrokerEventKind, BrokerHandle, Startup, TlsByListener,
-    password,
+    login::password,
 };
 use mqttguard::config::{self, Listener, ListenerKind, Profile, TlsOptions};
 use mqttguard::registry::{Account, Directory};

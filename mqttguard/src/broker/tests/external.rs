@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::client::Client;
 use super::*;
-use crate::broker::http_auth::HttpLogin;
+use crate::broker::login::http_auth::HttpLogin;
 use crate::config::{HttpAuth, Url};
 
 /// A server that answers each question by a function: None to never answer.

@@ -252,7 +252,7 @@ fn a_full_login_queue_refuses_and_does_not_wait() {
     });
     let poll = mio::Poll::new().unwrap();
     let waker = Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap());
-    let worker = worker::Worker::start(resolve, waker).unwrap();
+    let worker = login::worker::Worker::start(resolve, waker).unwrap();
     let house = directory([]);
     let mut busy = 0;
     for slot in 0..300 {
@@ -266,7 +266,7 @@ fn a_full_login_queue_refuses_and_does_not_wait() {
             method: None,
             data: None,
         };
-        let job = verdict::Job {
+        let job = login::verdict::Job {
             conn: id,
             request,
             certificate: None,
@@ -277,7 +277,7 @@ fn a_full_login_queue_refuses_and_does_not_wait() {
             exchange: None,
         };
         if let Some(verdict) = worker.submit(job) {
-            let refusal = auth::refusal(&verdict, Denial::Busy);
+            let refusal = login::auth::refusal(&verdict, Denial::Busy);
             assert_eq!(refusal, mqttguard_broker::Refusal::Unavailable);
             assert_eq!(verdict.proof.err(), Some(Denial::Busy));
             busy += 1;

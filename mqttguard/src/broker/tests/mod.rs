@@ -25,8 +25,8 @@ use std::time::{Duration, Instant};
 use mqttguard_broker::Limits;
 use mqttguard_common::Mac;
 
-use super::password::Hash;
-use super::scram::{Mechanism, Verifier};
+use super::login::password::Hash;
+use super::login::scram::{Mechanism, Verifier};
 use super::*;
 use crate::config::{ListenerKind, Profile, TlsOptions};
 use crate::pki::{Names, Pki};

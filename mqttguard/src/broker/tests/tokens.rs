@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::client::{connect_with, packet};
 use super::*;
-use crate::broker::token::tests::{Signer, now, settings};
+use crate::broker::login::token::tests::{Signer, now, settings};
 use crate::config::JwtKeys;
 
 const CLOSED: u8 = 0xa0;

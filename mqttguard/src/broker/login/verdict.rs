@@ -7,42 +7,42 @@ use std::time::SystemTime;
 use mqttguard_broker::{AuthRequest, ConnId};
 use mqttguard_common::Mac;
 
-use super::Logins;
-use super::event::Denial;
 use super::scram::Exchange;
+use crate::broker::Logins;
+use crate::broker::event::Denial;
 use crate::registry::{Account, Directory};
 use crate::text::clip;
 
 /// A CONNECT or AUTH to be checked.
-pub(super) struct Job {
-    pub(super) conn: ConnId,
-    pub(super) request: AuthRequest,
+pub(in crate::broker) struct Job {
+    pub(in crate::broker) conn: ConnId,
+    pub(in crate::broker) request: AuthRequest,
     /// Whom a verified certificate names, or why that does not count. None: there is none.
-    pub(super) certificate: Option<Result<String, Denial>>,
-    pub(super) address: IpAddr,
+    pub(in crate::broker) certificate: Option<Result<String, Denial>>,
+    pub(in crate::broker) address: IpAddr,
     /// The listener that it came in by.
-    pub(super) listener: Arc<str>,
-    pub(super) directory: Arc<Directory>,
-    pub(super) logins: Arc<Logins>,
+    pub(in crate::broker) listener: Arc<str>,
+    pub(in crate::broker) directory: Arc<Directory>,
+    pub(in crate::broker) logins: Arc<Logins>,
     /// What an AUTH continues.
-    pub(super) exchange: Option<Box<Exchange>>,
+    pub(in crate::broker) exchange: Option<Box<Exchange>>,
 }
 
 /// What the worker found.
-pub(super) struct Verdict {
-    pub(super) conn: ConnId,
+pub(in crate::broker) struct Verdict {
+    pub(in crate::broker) conn: ConnId,
     /// The user name that was tried, as far as it is known.
-    pub(super) username: Option<String>,
-    pub(super) client_id: String,
+    pub(in crate::broker) username: Option<String>,
+    pub(in crate::broker) client_id: String,
     /// Where it comes from.
-    pub(super) address: IpAddr,
+    pub(in crate::broker) address: IpAddr,
     /// The peer's MAC address at that moment.
-    pub(super) mac: Option<Mac>,
-    pub(super) proof: Result<Proof, Denial>,
+    pub(in crate::broker) mac: Option<Mac>,
+    pub(in crate::broker) proof: Result<Proof, Denial>,
 }
 
 /// What a client has shown.
-pub(super) enum Proof {
+pub(in crate::broker) enum Proof {
     /// Who it is.
     Proven(Proven),
     /// Not yet all; it is to answer this.
@@ -53,20 +53,20 @@ pub(super) enum Proof {
 }
 
 /// Who a client is.
-pub(super) struct Proven {
-    pub(super) account: Arc<Account>,
+pub(in crate::broker) struct Proven {
+    pub(in crate::broker) account: Arc<Account>,
     /// What the server ends the exchange with.
-    pub(super) data: Option<Vec<u8>>,
+    pub(in crate::broker) data: Option<Vec<u8>>,
     /// How long it holds, if not for good.
-    pub(super) until: Option<SystemTime>,
-    pub(super) by: By,
+    pub(in crate::broker) until: Option<SystemTime>,
+    pub(in crate::broker) by: By,
     /// SCRAM verifiers of the password, where the account has none yet.
-    pub(super) verifiers: Vec<String>,
+    pub(in crate::broker) verifiers: Vec<String>,
 }
 
 /// What somebody has shown who he is by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum By {
+pub(in crate::broker) enum By {
     Password,
     /// The proof of a password.
     Scram,
@@ -79,7 +79,7 @@ pub(super) enum By {
 
 impl Proven {
     /// Whoever has this account's password.
-    pub(super) fn as_account(account: &Arc<Account>) -> Proven {
+    pub(in crate::broker) fn as_account(account: &Arc<Account>) -> Proven {
         Proven {
             account: Arc::clone(account),
             data: None,
@@ -108,7 +108,7 @@ pub struct LoginStats {
 }
 
 impl LoginStats {
-    pub(super) fn accept(&mut self, by: By) {
+    pub(in crate::broker) fn accept(&mut self, by: By) {
         let count = match by {
             By::Password => &mut self.password,
             By::Scram => &mut self.scram,
@@ -122,7 +122,7 @@ impl LoginStats {
 
 impl Verdict {
     /// On a job that the worker has not looked at, or has not finished with.
-    pub(super) fn unchecked(job: Job, proof: Result<Proof, Denial>) -> Verdict {
+    pub(in crate::broker) fn unchecked(job: Job, proof: Result<Proof, Denial>) -> Verdict {
         Verdict {
             conn: job.conn,
             username: job.request.username,
@@ -134,7 +134,7 @@ impl Verdict {
     }
 
     /// The user name that was tried, for show.
-    pub(super) fn shown_username(&self) -> Option<String> {
+    pub(in crate::broker) fn shown_username(&self) -> Option<String> {
         self.username.as_deref().map(|name| clip(name).into_owned())
     }
 }

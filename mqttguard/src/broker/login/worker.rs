@@ -7,23 +7,23 @@ use std::thread;
 
 use mio::Waker;
 
-use super::Resolve;
 use super::checker::Checker;
-use super::event::Denial;
 use super::verdict::{Job, Verdict};
+use crate::broker::Resolve;
+use crate::broker::event::Denial;
 
 /// Logins that may wait for the worker. Beyond that, clients are told to come back later.
 const QUEUE: usize = 256;
 
 /// The thread that checks passwords and proofs.
-pub(super) struct Worker {
+pub(in crate::broker) struct Worker {
     jobs: SyncSender<Job>,
     verdicts: Receiver<Verdict>,
 }
 
 impl Worker {
     /// Starts the thread; it ends when the `Worker` is dropped.
-    pub(super) fn start(resolve: Arc<Resolve>, waker: Arc<Waker>) -> io::Result<Worker> {
+    pub(in crate::broker) fn start(resolve: Arc<Resolve>, waker: Arc<Waker>) -> io::Result<Worker> {
         let (jobs, todo) = sync_channel::<Job>(QUEUE);
         let (done, verdicts) = sync_channel(QUEUE);
         let mut checker = Checker::new(done.clone(), Arc::clone(&waker))?;
@@ -45,7 +45,7 @@ impl Worker {
     }
 
     /// Takes a job. If too many wait, the answer is a verdict at once.
-    pub(super) fn submit(&self, job: Job) -> Option<Verdict> {
+    pub(in crate::broker) fn submit(&self, job: Job) -> Option<Verdict> {
         use std::sync::mpsc::TrySendError::{Disconnected, Full};
         match self.jobs.try_send(job) {
             Ok(()) => None,
@@ -54,7 +54,7 @@ impl Worker {
     }
 
     /// The next verdict, if one is there.
-    pub(super) fn next(&self) -> Result<Verdict, TryRecvError> {
+    pub(in crate::broker) fn next(&self) -> Result<Verdict, TryRecvError> {
         self.verdicts.try_recv()
     }
 }

@@ -7,21 +7,21 @@ use crate::config::Profile;
 
 /// What `%d`, `%u`, `%c` and `%m` stand for. All of it may be hostile text.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Names<'a> {
+pub(in crate::broker) struct Names<'a> {
     /// `%d`, the device's name.
-    pub(super) device: &'a str,
+    pub(in crate::broker) device: &'a str,
     /// `%u`, the user name.
-    pub(super) username: &'a str,
+    pub(in crate::broker) username: &'a str,
     /// `%c`, the client identifier.
-    pub(super) client_id: &'a str,
+    pub(in crate::broker) client_id: &'a str,
     /// `%m`, the device's MAC address.
-    pub(super) mac: Mac,
+    pub(in crate::broker) mac: Mac,
 }
 
 /// Expands a profile for one client. A pattern whose names cannot stand in a topic, or that has
 /// an unknown `%`, grants nothing, and denies all that it could have meant: never is more granted
 /// than was meant.
-pub(super) fn expand(profile: &Profile, names: Names<'_>) -> Grants {
+pub(in crate::broker) fn expand(profile: &Profile, names: Names<'_>) -> Grants {
     let all = |patterns: &[String]| {
         patterns
             .iter()

@@ -18,11 +18,11 @@ use rustls_pki_types::SubjectPublicKeyInfoDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Map, Value};
 
-use super::event::Denial;
+use crate::broker::event::Denial;
 use crate::config::{Jwt, JwtKeys};
 
 /// The Authentication Method for tokens.
-pub(super) const METHOD: &str = "OAUTHBEARER";
+pub(in crate::broker) const METHOD: &str = "OAUTHBEARER";
 /// Longest token, in bytes.
 const MAX_TOKEN: usize = 8 * 1024;
 /// Longest file of keys, in bytes, and most keys that are used of it.
@@ -30,18 +30,18 @@ const MAX_FILE: u64 = 64 * 1024;
 const MAX_KEYS: usize = 16;
 
 /// Whether a password is meant to be a token: three parts, the first a JSON object.
-pub(super) fn looks_like_one(password: &[u8]) -> bool {
+pub(in crate::broker) fn looks_like_one(password: &[u8]) -> bool {
     let dots = password.iter().filter(|byte| **byte == b'.').count();
     password.starts_with(b"eyJ") && dots == 2
 }
 
 /// What a token says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Claims {
+pub(in crate::broker) struct Claims {
     /// The account.
-    pub(super) username: String,
+    pub(in crate::broker) username: String,
     /// When it is no longer good, the leeway included.
-    pub(super) until: SystemTime,
+    pub(in crate::broker) until: SystemTime,
 }
 
 /// Which version of a file was read.
@@ -54,7 +54,7 @@ struct Key {
 }
 
 /// Checks tokens, by a file that is read again when it has changed.
-pub(super) struct Tokens {
+pub(in crate::broker) struct Tokens {
     settings: Jwt,
     stamp: Option<Stamp>,
     /// None: the file cannot be used, which was said.
@@ -62,7 +62,7 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    pub(super) fn new(settings: Jwt) -> Tokens {
+    pub(in crate::broker) fn new(settings: Jwt) -> Tokens {
         Tokens {
             settings,
             stamp: None,
@@ -71,12 +71,12 @@ impl Tokens {
     }
 
     /// Whether this is what they are checked by.
-    pub(super) fn are_by(&self, settings: &Jwt) -> bool {
+    pub(in crate::broker) fn are_by(&self, settings: &Jwt) -> bool {
         self.settings == *settings
     }
 
     /// Checks a token.
-    pub(super) fn check(&mut self, token: &[u8]) -> Result<Claims, Denial> {
+    pub(in crate::broker) fn check(&mut self, token: &[u8]) -> Result<Claims, Denial> {
         if token.len() > MAX_TOKEN {
             return Err(Denial::BadToken);
         }
@@ -295,7 +295,7 @@ fn why(kind: &ErrorKind) -> Denial {
 
 /// The token in a message of OAUTHBEARER (RFC 7628 section 3.1), and the user that it is to be
 /// for, if that is said.
-pub(super) fn bearer(data: &[u8]) -> Option<(&str, Option<&str>)> {
+pub(in crate::broker) fn bearer(data: &[u8]) -> Option<(&str, Option<&str>)> {
     let text = std::str::from_utf8(data).ok()?;
     let (header, pairs) = text.split_once('\x01')?;
     let authzid = header.strip_prefix("n,")?.strip_suffix(',')?;
@@ -313,4 +313,4 @@ pub(super) fn bearer(data: &[u8]) -> Option<(&str, Option<&str>)> {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::broker) mod tests;

@@ -18,17 +18,17 @@ use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::event::Denial;
 use super::http;
 use super::password::NoRandom;
-use super::protocol;
 use super::verdict::{By, Job, Proof, Proven, Verdict};
+use crate::broker::event::Denial;
+use crate::broker::protocol;
 use crate::config::{self, HttpAuth, Profile};
 use crate::registry::Account;
 
 /// What the identities of users that only the external check knows begin with. No name in the
 /// registry has a `/`.
-pub(super) const PREFIX: &str = "http/";
+pub(in crate::broker) const PREFIX: &str = "http/";
 /// Checks at the same time, and those that may wait.
 const THREADS: usize = 2;
 const QUEUE: usize = 32;
@@ -100,7 +100,7 @@ struct Ask {
 }
 
 /// Threads that ask, and what they were told.
-pub(super) struct Asker {
+pub(in crate::broker) struct Asker {
     asks: SyncSender<Ask>,
     key: hmac::Key,
     known: Arc<Mutex<Known>>,
@@ -130,7 +130,10 @@ impl Known {
 
 impl Asker {
     /// Starts the threads; they end when the `Asker` is dropped and what they ask has ended.
-    pub(super) fn start(done: &SyncSender<Verdict>, waker: &Arc<Waker>) -> io::Result<Asker> {
+    pub(in crate::broker) fn start(
+        done: &SyncSender<Verdict>,
+        waker: &Arc<Waker>,
+    ) -> io::Result<Asker> {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
             .map_err(|_| io::Error::other(NoRandom))?;
         let (asks, todo) = sync_channel(QUEUE);
@@ -152,7 +155,7 @@ impl Asker {
 
     /// Has a login asked about; the verdict comes by and by. If it is known already, or not to be
     /// asked, it is the answer here.
-    pub(super) fn submit(
+    pub(in crate::broker) fn submit(
         &self,
         job: Job,
         http: Arc<HttpLogin>,

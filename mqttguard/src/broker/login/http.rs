@@ -26,7 +26,7 @@ const MAX_CA_FILE: u64 = 2 << 20;
 /// # Errors
 ///
 /// What went wrong, in words for the log.
-pub(super) fn post(
+pub(in crate::broker) fn post(
     url: &Url,
     json: &[u8],
     tls: Option<&Arc<ClientConfig>>,
@@ -49,7 +49,7 @@ pub(super) fn post(
 }
 
 /// Trusts the certificates of a PEM file, and nobody else.
-pub(super) fn trust(file: &Path) -> Result<Arc<ClientConfig>, String> {
+pub(in crate::broker) fn trust(file: &Path) -> Result<Arc<ClientConfig>, String> {
     let said = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
     let mut pem = Vec::new();
     File::open(file)

@@ -12,14 +12,14 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use zeroize::Zeroizing;
 
-use super::Resolve;
 use super::auth::standing;
-use super::event::Denial;
 use super::http_auth::{Asker, HttpLogin};
 use super::password::{self, Hash};
 use super::scram::{ClientFirst, Exchange, Failure, Mechanism, Verifier, verifiers};
 use super::token::{self, Tokens};
 use super::verdict::{By, Job, Proof, Proven, Verdict};
+use crate::broker::Resolve;
+use crate::broker::event::Denial;
 use crate::registry::{Account, Directory};
 
 /// Passwords remembered as good; devices that reconnect after an outage cost no PBKDF2 then.
@@ -40,7 +40,7 @@ impl From<Denial> for Unproven {
 
 /// Checks passwords, and remembers in memory which were good: an HMAC under a key of this
 /// process over stored hash and password, so that a changed hash is forgotten with it.
-pub(super) struct Checker {
+pub(in crate::broker) struct Checker {
     /// What an unknown user's password is checked against.
     nobody: Hash,
     key: hmac::Key,
@@ -53,7 +53,10 @@ pub(super) struct Checker {
 }
 
 impl Checker {
-    pub(super) fn new(done: SyncSender<Verdict>, waker: Arc<Waker>) -> io::Result<Checker> {
+    pub(in crate::broker) fn new(
+        done: SyncSender<Verdict>,
+        waker: Arc<Waker>,
+    ) -> io::Result<Checker> {
         let random = SystemRandom::new();
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &random)
             .map_err(|_| io::Error::other(password::NoRandom))?;
@@ -70,7 +73,7 @@ impl Checker {
     }
 
     /// The verdict, unless another thread is to give it.
-    pub(super) fn check(&mut self, mut job: Job, resolve: &Resolve) -> Option<Verdict> {
+    pub(in crate::broker) fn check(&mut self, mut job: Job, resolve: &Resolve) -> Option<Verdict> {
         let mac = resolve(job.address);
         // Whoever a certificate names need not say so.
         if let (None, None, Some(Ok(named))) =

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use mqttguard_broker::{Decision, Grants, Limits, Refusal};
 use mqttguard_common::Mac;
 
-use super::Logins;
-use super::event::Denial;
 use super::grants::{self, Names};
 use super::http_auth;
 use super::verdict::{By, Proof, Verdict};
+use crate::broker::Logins;
+use crate::broker::event::Denial;
 use crate::config::ListenerKind;
 use crate::registry::{Account, Directory, Standing};
 
 /// Refuses devices in quarantine and blocked ones.
-pub(super) fn standing(directory: &Directory, mac: Option<Mac>) -> Result<(), Denial> {
+pub(in crate::broker) fn standing(directory: &Directory, mac: Option<Mac>) -> Result<(), Denial> {
     match mac.and_then(|mac| directory.standings.get(&mac)) {
         None | Some(Standing::Good) => Ok(()),
         Some(Standing::Quarantined) => Err(Denial::Quarantined),
@@ -24,7 +24,7 @@ pub(super) fn standing(directory: &Directory, mac: Option<Mac>) -> Result<(), De
 }
 
 /// Whether somebody with this account's password may come in from this peer.
-pub(super) fn admit(
+pub(in crate::broker) fn admit(
     directory: &Directory,
     account: &Account,
     mac: Option<Mac>,
@@ -46,7 +46,7 @@ pub(super) fn admit(
 }
 
 /// Decides on a verdict by the directory of now, which may be a later one than the worker's.
-pub(super) fn decide(
+pub(in crate::broker) fn decide(
     directory: &Directory,
     logins: &Logins,
     verdict: &Verdict,
@@ -86,7 +86,7 @@ pub(super) fn decide(
 }
 
 /// What an account's client may do.
-pub(super) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker::Grants {
+pub(in crate::broker) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker::Grants {
     let names = Names {
         device: &account.device,
         username: account
@@ -101,7 +101,7 @@ pub(super) fn grants_of(account: &Account, client_id: &str) -> mqttguard_broker:
 
 /// What a client may do and use whose session was restored; None if there is no such client any
 /// more. One that an external check lets in has no rights until it says them again.
-pub(super) fn rights_of(
+pub(in crate::broker) fn rights_of(
     directory: &Directory,
     logins: &Logins,
     identity: &str,
@@ -119,7 +119,7 @@ pub(super) fn rights_of(
 /// How a denial looks to the client. Whoever has the right password and may not use it is answered
 /// as if it were wrong: a thief on the LAN is not to learn that it is right. The owner reads the
 /// difference in the event.
-pub(super) fn refusal(verdict: &Verdict, denial: Denial) -> Refusal {
+pub(in crate::broker) fn refusal(verdict: &Verdict, denial: Denial) -> Refusal {
     match &verdict.proof {
         Ok(Proof::Proven(proven)) if proven.by != By::Certificate => Refusal::BadCredentials,
         _ => plain_refusal(denial),

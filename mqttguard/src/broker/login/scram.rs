@@ -233,7 +233,7 @@ impl fmt::Debug for Verifier {
 
 /// Why an exchange cannot go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(in crate::broker) enum Failure {
     /// A message is not as RFC 5802 has it.
     Message,
     /// The client insists on channel binding.
@@ -248,9 +248,9 @@ pub(super) enum Failure {
 
 /// The client-first-message.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct ClientFirst<'a> {
+pub(in crate::broker) struct ClientFirst<'a> {
     /// Who wants to log in.
-    pub(super) username: String,
+    pub(in crate::broker) username: String,
     gs2_header: &'a str,
     bare: &'a str,
     nonce: &'a str,
@@ -258,7 +258,7 @@ pub(super) struct ClientFirst<'a> {
 
 impl<'a> ClientFirst<'a> {
     /// Reads it.
-    pub(super) fn read(data: &'a [u8]) -> Result<ClientFirst<'a>, Failure> {
+    pub(in crate::broker) fn read(data: &'a [u8]) -> Result<ClientFirst<'a>, Failure> {
         let text = message(data)?;
         let (binding, rest) = text.split_once(',').ok_or(Failure::Message)?;
         match binding {
@@ -295,9 +295,9 @@ impl<'a> ClientFirst<'a> {
 }
 
 /// An exchange between its first and its last message.
-pub(super) struct Exchange {
+pub(in crate::broker) struct Exchange {
     /// Who wants to log in.
-    pub(super) username: String,
+    pub(in crate::broker) username: String,
     verifier: Verifier,
     gs2_header: String,
     nonce: String,
@@ -308,7 +308,7 @@ pub(super) struct Exchange {
 impl Exchange {
     /// Answers the client-first-message; also returns the server-first-message. Without a
     /// verifier the exchange goes on as with one, and fails in the end.
-    pub(super) fn begin(
+    pub(in crate::broker) fn begin(
         mechanism: Mechanism,
         first: ClientFirst<'_>,
         verifier: Option<Verifier>,
@@ -350,12 +350,12 @@ impl Exchange {
     }
 
     /// Whether this is the verifier that it was begun with.
-    pub(super) fn is_with(&self, verifier: &Verifier) -> bool {
+    pub(in crate::broker) fn is_with(&self, verifier: &Verifier) -> bool {
         self.verifier == *verifier
     }
 
     /// Checks the client-final-message. The answer is the server-final-message.
-    pub(super) fn finish(self, data: &[u8]) -> Result<String, Failure> {
+    pub(in crate::broker) fn finish(self, data: &[u8]) -> Result<String, Failure> {
         let text = message(data)?;
         let (without_proof, proof) = text.rsplit_once(",p=").ok_or(Failure::Message)?;
         let mut fields = without_proof.split(',');

@@ -1,0 +1,15 @@
+//! Who a client is: what it proves itself with, and what the registry says to that.
+//!
+//! [`checker`] does the work, on a thread of its own ([`worker`]); [`auth`] decides.
+
+pub(super) mod auth;
+mod checker;
+mod grants;
+mod http;
+pub(super) mod http_auth;
+pub mod password;
+pub mod scram;
+pub mod secret;
+pub(super) mod token;
+pub(super) mod verdict;
+pub(super) mod worker;

@@ -1,0 +1,8 @@
+//! What a device may be called, and what it may be, by what it shows: for the owner to recognise it
+//! by, never to decide on.
+
+mod firmware;
+mod vendors;
+
+pub use firmware::{Evidence, Firmware};
+pub use vendors::Vendors;
