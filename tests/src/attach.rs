@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use mqttguard::config::Hook;
 use mqttguard::enforce::{Enforcer, Report, Target};
+use mqttguard::registry::{DevicePolicy, Standing};
 use mqttguard_common::{Mac, Reason};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -24,6 +26,8 @@ use crate::frames::{Frame, SYN};
 
 /// The device whose frames are counted.
 pub const DEVICE: Mac = Mac([0x02, 0xc1, 0x1e, 0, 0, 1]);
+/// A device that is blocked from the start.
+pub const BLOCKED: Mac = Mac([0x02, 0xc1, 0x1e, 0, 0, 2]);
 const CHILD: &str = "MQTTGUARD_TEST_ENFORCER";
 const HOOK: &str = "MQTTGUARD_TEST_HOOK";
 
@@ -170,7 +174,7 @@ impl Lab {
         sent
     }
 
-    /// Counts the device's plaintext that comes out of an interface, from now on.
+    /// Counts the frames of both devices that come out of an interface, from now on.
     ///
     /// # Panics
     ///
@@ -302,7 +306,7 @@ pub struct Sniffer {
 }
 
 impl Sniffer {
-    /// Frames of the device since the last call. No more than fit in the socket's buffer.
+    /// Frames of the two devices since the last call. No more than fit in the socket's buffer.
     ///
     /// # Panics
     ///
@@ -312,7 +316,11 @@ impl Sniffer {
         let mut count = 0;
         loop {
             match rustix::io::read(&self.socket, &mut frame) {
-                Ok(_) => count += usize::from(frame[6..12] == DEVICE.0),
+                Ok(_) => {
+                    count += usize::from(
+                        [DEVICE, BLOCKED].contains(&Mac(frame[6..12].try_into().unwrap())),
+                    )
+                }
                 Err(rustix::io::Errno::AGAIN) => return count,
                 Err(error) => panic!("{error}"),
             }
@@ -459,16 +467,21 @@ pub fn child() {
         devices: vec!["lanbr".into()],
         hook: hook(&std::env::var(HOOK).unwrap()),
     };
+    let blocked = DevicePolicy {
+        standing: Standing::Blocked,
+        ..GOOD
+    };
+    let report = |report| match report {
+        Report::Attachment {
+            interface,
+            what,
+            detail,
+        } => println!("{interface} {what} {detail}"),
+        Report::Frame(event) => println!("event {} {}", event.mac, event.reason.name()),
+    };
+    let devices = [(BLOCKED, blocked)];
     let mut enforcer =
-        Enforcer::start(Path::new(&pins), &target, &rules(), |report| match report {
-            Report::Attachment {
-                interface,
-                what,
-                detail,
-            } => println!("{interface} {what} {detail}"),
-            Report::Frame(event) => println!("event {} {}", event.mac, event.reason.name()),
-        })
-        .unwrap();
+        Enforcer::start(Path::new(&pins), &target, &rules(), &devices, report).unwrap();
     let known = enforcer.known().count();
     enforcer.set_device(DEVICE, &GOOD).unwrap();
     println!("ready, {known} known");
@@ -523,12 +536,18 @@ fn hook(name: &str) -> Hook {
 }
 
 /// A SYN of the device to port 1883, to every port of the bridge.
-///
-/// # Panics
-///
-/// Never.
 pub fn plaintext() -> Vec<u8> {
-    let mut frame = Frame::tcp(DEVICE, "192.0.2.1".parse().unwrap(), 1883, SYN, &[]).bytes();
+    syn(DEVICE, 1883)
+}
+
+/// A SYN of the blocked device to port 443, to every port of the bridge.
+pub fn from_blocked() -> Vec<u8> {
+    syn(BLOCKED, 443)
+}
+
+fn syn(device: Mac, port: u16) -> Vec<u8> {
+    let cloud = Ipv4Addr::new(192, 0, 2, 1).into();
+    let mut frame = Frame::tcp(device, cloud, port, SYN, &[]).bytes();
     // To everybody, so that the bridge passes it on.
     frame[..6].fill(0xff);
     frame

@@ -114,7 +114,11 @@ impl Daemon {
             false => watch.first(NETIFD_PATIENCE),
         };
         let reports = outlet(&inbox, Input::Enforcement);
-        let mut guard = Guard::start(&settings, networks.unwrap_or_default(), reports);
+        let devices = registry.devices();
+        let devices: Vec<_> = devices
+            .map(|device| (device.mac, registry.policy(device)))
+            .collect();
+        let mut guard = Guard::start(&settings, networks.unwrap_or_default(), &devices, reports);
         adopt(&mut registry, &mut guard);
         // Before anything that takes time: who is blocked is to be blocked from the start.
         let effects = registry.take_effects();
