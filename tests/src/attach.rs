@@ -23,6 +23,7 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::bpf::{GOOD, require_root, rules};
 use crate::frames::{Frame, SYN};
+use crate::sniffer::{ETH_P_ALL, Sniffer, packet_socket};
 
 /// The device whose frames are counted.
 pub const DEVICE: Mac = Mac([0x02, 0xc1, 0x1e, 0, 0, 1]);
@@ -181,9 +182,8 @@ impl Lab {
     /// If it cannot be listened to.
     pub fn listen(&self, interface: &str) -> Sniffer {
         let index = self.index(interface);
-        self.inside(|| Sniffer {
-            socket: packet_socket(index, ETH_P_ALL),
-        })
+        let socket = self.inside(|| packet_socket(index, ETH_P_ALL));
+        Sniffer::new(socket, [DEVICE, BLOCKED])
     }
 
     /// A directory on the BPF file system for the pins of others.
@@ -272,60 +272,6 @@ pub enum Place {
     NativeXdp,
     /// TCX ingress, before all that are there.
     FirstTcx,
-}
-
-const ETH_P_ALL: u16 = 3;
-
-/// A raw packet(7) socket on an interface of this thread's namespace, which does not block.
-fn packet_socket(index: u32, protocol: u16) -> OwnedFd {
-    // SAFETY: no pointers.
-    let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_NONBLOCK, 0) };
-    assert!(fd >= 0, "{}", io::Error::last_os_error());
-    // SAFETY: just opened, owned by nobody else.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-    // SAFETY: all zero is a valid sockaddr_ll.
-    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-    address.sll_family = libc::AF_PACKET as u16;
-    address.sll_protocol = protocol.to_be();
-    address.sll_ifindex = index as i32;
-    // SAFETY: the address lives until the call returns, and its length is given.
-    let bound = unsafe {
-        libc::bind(
-            socket.as_raw_fd(),
-            (&raw const address).cast(),
-            size_of_val(&address) as libc::socklen_t,
-        )
-    };
-    assert!(bound == 0, "{}", io::Error::last_os_error());
-    socket
-}
-
-/// Sees what comes out of an interface.
-pub struct Sniffer {
-    socket: OwnedFd,
-}
-
-impl Sniffer {
-    /// Frames of the two devices since the last call. No more than fit in the socket's buffer.
-    ///
-    /// # Panics
-    ///
-    /// If the socket fails.
-    pub fn frames(&self) -> usize {
-        let mut frame = [0; 2048];
-        let mut count = 0;
-        loop {
-            match rustix::io::read(&self.socket, &mut frame) {
-                Ok(_) => {
-                    count += usize::from(
-                        [DEVICE, BLOCKED].contains(&Mac(frame[6..12].try_into().unwrap())),
-                    )
-                }
-                Err(rustix::io::Errno::AGAIN) => return count,
-                Err(error) => panic!("{error}"),
-            }
-        }
-    }
 }
 
 /// A child that runs an [`Enforcer`] and answers on its standard output.
