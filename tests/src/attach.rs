@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
+use std::net::Ipv4Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -16,14 +17,18 @@ use std::time::{Duration, Instant};
 
 use mqttguard::config::Hook;
 use mqttguard::enforce::{Enforcer, Report, Target};
+use mqttguard::registry::{DevicePolicy, Standing};
 use mqttguard_common::{Mac, Reason};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::bpf::{GOOD, require_root, rules};
 use crate::frames::{Frame, SYN};
+use crate::sniffer::{ETH_P_ALL, Sniffer, packet_socket};
 
 /// The device whose frames are counted.
 pub const DEVICE: Mac = Mac([0x02, 0xc1, 0x1e, 0, 0, 1]);
+/// A device that is blocked from the start.
+pub const BLOCKED: Mac = Mac([0x02, 0xc1, 0x1e, 0, 0, 2]);
 const CHILD: &str = "MQTTGUARD_TEST_ENFORCER";
 const HOOK: &str = "MQTTGUARD_TEST_HOOK";
 
@@ -170,16 +175,15 @@ impl Lab {
         sent
     }
 
-    /// Counts the device's plaintext that comes out of an interface, from now on.
+    /// Counts the frames of both devices that come out of an interface, from now on.
     ///
     /// # Panics
     ///
     /// If it cannot be listened to.
     pub fn listen(&self, interface: &str) -> Sniffer {
         let index = self.index(interface);
-        self.inside(|| Sniffer {
-            socket: packet_socket(index, ETH_P_ALL),
-        })
+        let socket = self.inside(|| packet_socket(index, ETH_P_ALL));
+        Sniffer::new(socket, [DEVICE, BLOCKED])
     }
 
     /// A directory on the BPF file system for the pins of others.
@@ -268,56 +272,6 @@ pub enum Place {
     NativeXdp,
     /// TCX ingress, before all that are there.
     FirstTcx,
-}
-
-const ETH_P_ALL: u16 = 3;
-
-/// A raw packet(7) socket on an interface of this thread's namespace, which does not block.
-fn packet_socket(index: u32, protocol: u16) -> OwnedFd {
-    // SAFETY: no pointers.
-    let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_NONBLOCK, 0) };
-    assert!(fd >= 0, "{}", io::Error::last_os_error());
-    // SAFETY: just opened, owned by nobody else.
-    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-    // SAFETY: all zero is a valid sockaddr_ll.
-    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-    address.sll_family = libc::AF_PACKET as u16;
-    address.sll_protocol = protocol.to_be();
-    address.sll_ifindex = index as i32;
-    // SAFETY: the address lives until the call returns, and its length is given.
-    let bound = unsafe {
-        libc::bind(
-            socket.as_raw_fd(),
-            (&raw const address).cast(),
-            size_of_val(&address) as libc::socklen_t,
-        )
-    };
-    assert!(bound == 0, "{}", io::Error::last_os_error());
-    socket
-}
-
-/// Sees what comes out of an interface.
-pub struct Sniffer {
-    socket: OwnedFd,
-}
-
-impl Sniffer {
-    /// Frames of the device since the last call. No more than fit in the socket's buffer.
-    ///
-    /// # Panics
-    ///
-    /// If the socket fails.
-    pub fn frames(&self) -> usize {
-        let mut frame = [0; 2048];
-        let mut count = 0;
-        loop {
-            match rustix::io::read(&self.socket, &mut frame) {
-                Ok(_) => count += usize::from(frame[6..12] == DEVICE.0),
-                Err(rustix::io::Errno::AGAIN) => return count,
-                Err(error) => panic!("{error}"),
-            }
-        }
-    }
 }
 
 /// A child that runs an [`Enforcer`] and answers on its standard output.
@@ -459,16 +413,21 @@ pub fn child() {
         devices: vec!["lanbr".into()],
         hook: hook(&std::env::var(HOOK).unwrap()),
     };
+    let blocked = DevicePolicy {
+        standing: Standing::Blocked,
+        ..GOOD
+    };
+    let report = |report| match report {
+        Report::Attachment {
+            interface,
+            what,
+            detail,
+        } => println!("{interface} {what} {detail}"),
+        Report::Frame(event) => println!("event {} {}", event.mac, event.reason.name()),
+    };
+    let devices = [(BLOCKED, blocked)];
     let mut enforcer =
-        Enforcer::start(Path::new(&pins), &target, &rules(), |report| match report {
-            Report::Attachment {
-                interface,
-                what,
-                detail,
-            } => println!("{interface} {what} {detail}"),
-            Report::Frame(event) => println!("event {} {}", event.mac, event.reason.name()),
-        })
-        .unwrap();
+        Enforcer::start(Path::new(&pins), &target, &rules(), &devices, report).unwrap();
     let known = enforcer.known().count();
     enforcer.set_device(DEVICE, &GOOD).unwrap();
     println!("ready, {known} known");
@@ -523,12 +482,18 @@ fn hook(name: &str) -> Hook {
 }
 
 /// A SYN of the device to port 1883, to every port of the bridge.
-///
-/// # Panics
-///
-/// Never.
 pub fn plaintext() -> Vec<u8> {
-    let mut frame = Frame::tcp(DEVICE, "192.0.2.1".parse().unwrap(), 1883, SYN, &[]).bytes();
+    syn(DEVICE, 1883)
+}
+
+/// A SYN of the blocked device to port 443, to every port of the bridge.
+pub fn from_blocked() -> Vec<u8> {
+    syn(BLOCKED, 443)
+}
+
+fn syn(device: Mac, port: u16) -> Vec<u8> {
+    let cloud = Ipv4Addr::new(192, 0, 2, 1).into();
+    let mut frame = Frame::tcp(device, cloud, port, SYN, &[]).bytes();
     // To everybody, so that the bridge passes it on.
     frame[..6].fill(0xff);
     frame

@@ -21,4 +21,5 @@ pub mod mqtt;
 pub mod net;
 pub mod pcap;
 pub mod random;
+pub mod sniffer;
 pub mod watch;

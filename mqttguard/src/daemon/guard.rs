@@ -52,11 +52,12 @@ const RETRY: Duration = Duration::from_secs(60);
 
 impl Guard {
     /// Loads and attaches the program. A failure is kept, to be told by [`Guard::problems`]: the
-    /// broker serves all the same.
+    /// broker serves all the same. `devices` are what it begins with if no predecessor left any.
     pub(super) fn start(
         settings: &Settings,
         exceptions: Vec<Exception>,
         networks: Networks,
+        devices: &[(Mac, DevicePolicy)],
         reports: Outlet<enforce::Report>,
     ) -> Guard {
         let inherited = enforce::standing(&settings.main.bpf_dir).unwrap_or_else(|error| {
@@ -88,13 +89,17 @@ impl Guard {
         if guard.fallback.is_closed() && guard.inherited.is_empty() {
             guard.fall_back();
         }
-        guard.switch(settings);
+        guard.switch_with(settings, devices);
         guard
     }
 
     /// Loads the program if it should run and does not, and takes it off if it should not, were
     /// it a predecessor's. True if it was loaded: it then knows no device of this daemon's yet.
     pub(super) fn switch(&mut self, settings: &Settings) -> bool {
+        self.switch_with(settings, &[])
+    }
+
+    fn switch_with(&mut self, settings: &Settings, devices: &[(Mac, DevicePolicy)]) -> bool {
         self.fallback.configure(&settings.main);
         match (settings.main.enabled, &self.enforcer) {
             (true, Err(_)) => {
@@ -107,9 +112,9 @@ impl Guard {
                         lost.fetch_add(1, Ordering::Relaxed);
                     }
                 };
-                self.enforcer =
-                    Enforcer::start(&settings.main.bpf_dir, &self.target, &self.rules, report)
-                        .map_err(|error| error.to_string());
+                let dir = &settings.main.bpf_dir;
+                self.enforcer = Enforcer::start(dir, &self.target, &self.rules, devices, report)
+                    .map_err(|error| error.to_string());
                 let failure = self.enforcer.as_ref().err().cloned();
                 self.complain(failure);
                 self.enforcer.is_ok()

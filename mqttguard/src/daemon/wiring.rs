@@ -115,7 +115,17 @@ impl Daemon {
         };
         let reports = outlet(&inbox, Input::Enforcement);
         let exceptions = registry.exceptions();
-        let mut guard = Guard::start(&settings, exceptions, networks.unwrap_or_default(), reports);
+        let devices = registry.devices();
+        let devices: Vec<_> = devices
+            .map(|device| (device.mac, registry.policy(device)))
+            .collect();
+        let mut guard = Guard::start(
+            &settings,
+            exceptions,
+            networks.unwrap_or_default(),
+            &devices,
+            reports,
+        );
         adopt(&mut registry, &mut guard);
         // Before anything that takes time: who is blocked is to be blocked from the start.
         let effects = registry.take_effects();

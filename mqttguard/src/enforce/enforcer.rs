@@ -34,7 +34,8 @@ pub struct Enforcer {
 impl Enforcer {
     /// Loads the program, sets the rules and attaches. Maps and attachments that a predecessor
     /// left pinned below `bpf_dir` are taken over without a gap: counters, bucket levels and
-    /// devices are kept, the program of each attachment is replaced in one step.
+    /// devices are kept, the program of each attachment is replaced in one step. Without such maps
+    /// it begins with `devices`, so that those that are blocked are so from the first frame.
     ///
     /// `report` is called from this thread until `start` returns, then from the enforcement
     /// thread; it must not block for long.
@@ -50,16 +51,23 @@ impl Enforcer {
         bpf_dir: &Path,
         target: &Target,
         rules: &Rules,
+        devices: &[(Mac, DevicePolicy)],
         mut report: impl FnMut(Report) + Send + 'static,
     ) -> Result<Self, EnforceError> {
         let pins = Pins::prepare(bpf_dir)?;
         let inherits = pins.has_maps();
-        let (object, tables) = Self::load(&pins, rules).inspect_err(|_| {
+        let (object, mut tables) = Self::load(&pins, rules).inspect_err(|_| {
             // A load that fails halfway leaves the maps it made.
             if !inherits {
                 pins.remove_maps();
             }
         })?;
+        // A predecessor's tables know better: it may have died before it wrote down a quarantine.
+        for (mac, policy) in devices.iter().filter(|_| !inherits) {
+            if let Err(error) = tables.set_device(*mac, policy) {
+                log::error!("kernel program: {mac}: {error}");
+            }
+        }
         let mut object = object;
         let events = take(&mut object, "EVENTS")?;
         let frames = take(&mut object, "FRAMES")?;

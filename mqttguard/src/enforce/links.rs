@@ -2,23 +2,24 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use mqttguard_common::Mac;
-use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-};
-use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_core::Parseable;
 use netlink_packet_route::link::{
-    InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkXdp,
+    InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkMessageBuffer, LinkXdp,
 };
+use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_ROUTE;
-use netlink_sys::{Socket, SocketAddr};
+
+use super::netlink::Channel;
 
 /// Multicast groups of changes to links, and to queueing disciplines and their filters
 /// (linux/rtnetlink.h).
 const RTNLGRP_LINK: u32 = 1;
 const RTNLGRP_TC: u32 = 4;
 
-/// The kernel sends dumps in pieces of at most this many bytes.
-const PIECE: usize = 64 * 1024;
+const RTM_NEWLINK: u16 = 16;
+const RTM_GETLINK: u16 = 18;
+/// struct ifinfomsg.
+const IFINFOMSG: usize = 16;
 
 /// One network interface, as netlink tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,25 +45,20 @@ pub(super) struct Link {
 /// Tells of interfaces of the network namespace it was made in. It asks the kernel itself: the
 /// files under /sys/class/net may be those of another namespace.
 pub(super) struct Links {
-    requests: Socket,
+    requests: Channel,
     changes: Socket,
-    buffer: Vec<u8>,
 }
 
 impl Links {
     pub(super) fn open() -> io::Result<Self> {
-        let mut requests = Socket::new(NETLINK_ROUTE)?;
-        requests.bind_auto()?;
-        requests.connect(&SocketAddr::new(0, 0))?;
         let mut changes = Socket::new(NETLINK_ROUTE)?;
         changes.bind_auto()?;
         changes.add_membership(RTNLGRP_LINK)?;
         changes.add_membership(RTNLGRP_TC)?;
         changes.set_non_blocking(true)?;
         Ok(Links {
-            requests,
+            requests: Channel::open(NETLINK_ROUTE)?,
             changes,
-            buffer: vec![0; PIECE],
         })
     }
 
@@ -77,8 +73,10 @@ impl Links {
     /// may have been lost when they came too fast.
     pub(super) fn changed(&mut self) -> bool {
         let mut changed = false;
+        // What it says is not read, so that one byte is enough to know.
+        let mut said = [0; 1];
         loop {
-            match self.changes.recv(&mut &mut self.buffer[..], 0) {
+            match self.changes.recv(&mut &mut said[..], 0) {
                 Ok(_) => changed = true,
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => changed = true,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -89,38 +87,20 @@ impl Links {
 
     /// All interfaces.
     pub(super) fn list(&mut self) -> io::Result<Vec<Link>> {
-        let mut request = NetlinkMessage::new(
-            NetlinkHeader::default(),
-            NetlinkPayload::from(RouteNetlinkMessage::GetLink(LinkMessage::default())),
-        );
-        request.header.flags = NLM_F_DUMP | NLM_F_REQUEST;
-        request.finalize();
-        let mut bytes = vec![0; request.buffer_len()];
-        request.serialize(&mut bytes);
-        self.requests.send(&bytes, 0)?;
-
         let mut links = Vec::new();
-        loop {
-            let length = self.requests.recv(&mut &mut self.buffer[..], 0)?;
-            let mut rest = self.buffer.get(..length).unwrap_or_default();
-            while !rest.is_empty() {
-                let message =
-                    NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest).map_err(|error| {
-                        io::Error::new(io::ErrorKind::InvalidData, error.to_string())
-                    })?;
-                match message.payload {
-                    NetlinkPayload::Done(_) => return Ok(links),
-                    NetlinkPayload::Error(error) => return Err(error.to_io()),
-                    NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
-                        links.push(Link::from(link));
-                    }
-                    _ => {}
+        self.requests
+            .dump(RTM_GETLINK, &[0; IFINFOMSG], |kind, body| {
+                if kind == RTM_NEWLINK {
+                    let message = LinkMessageBuffer::new_checked(&body)
+                        .and_then(|buffer| LinkMessage::parse(&buffer))
+                        .map_err(|error| {
+                            io::Error::new(io::ErrorKind::InvalidData, error.to_string())
+                        })?;
+                    links.push(Link::from(message));
                 }
-                // Messages start at multiples of 4.
-                let used = (message.header.length as usize).next_multiple_of(4);
-                rest = rest.get(used.max(16)..).unwrap_or_default();
-            }
-        }
+                Ok(())
+            })?;
+        Ok(links)
     }
 }
 

@@ -92,11 +92,11 @@ pub struct Attachment {
 /// Whether the program sees what arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// Its counter moved with the interface's.
+    /// It saw frames that arrived.
     Seen,
     /// Nothing has arrived yet.
     Waiting,
-    /// Frames arrive that it does not see.
+    /// Frames arrive of which it sees less than half.
     Blind,
 }
 
