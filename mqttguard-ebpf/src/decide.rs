@@ -51,20 +51,27 @@ pub(crate) enum Verdict<'a> {
 /// order of decisions, the first that applies is the reason:
 ///
 /// 1. What is not IP, behind up to two VLAN tags and PPPoE, passes, unless there is more than the
-///    limit of it to a group of hosts.
+///    limit of it to a group of hosts. ARP has to fit the device's bindings as in 3.
 /// 2. A blocked device's frames are dropped, except what it needs to keep its address, so that
 ///    it stays visible by it.
-/// 3. A quarantined device's MQTT is dropped: plaintext and TLS ports, a CONNECT on any port,
+/// 3. What does not fit the device's bindings to an interface and an IPv4 address is dropped if
+///    the rules say so, except DHCP: see [`Mismatch`]. If they do not, it is judged like any
+///    other; but counts and is told as a mismatch instead of a reason that lets it pass.
+/// 4. A quarantined device's MQTT is dropped: plaintext and TLS ports, a CONNECT on any port,
 ///    MQTT-SN, and whatever it sends to the broker's ports on the router.
-/// 4. Its token buckets: packets, bytes, broadcasts and multicasts, UDP packets, new TCP
+/// 5. Its token buckets: packets, bytes, broadcasts and multicasts, UDP packets, new TCP
 ///    connections.
-/// 5. Plaintext MQTT, by TCP port or by a CONNECT, and MQTT-SN by UDP port: dropped unless the
+/// 6. First fragments that hide their ports, or where a CONNECT would stand, are dropped, as are
+///    later fragments of TCP that start so low that they could overwrite those; others pass.
+/// 7. What an uplifted device sends to a plaintext port beyond the router passes, while the
+///    rules say that the router takes it over.
+/// 8. Plaintext MQTT, by TCP port or by a CONNECT, and MQTT-SN by UDP port: dropped unless the
 ///    router's own plaintext listener takes it or an exception lets it out. So are the pieces
 ///    of a TCP stream's first bytes that could be put together to a CONNECT; see
 ///    [`flow`](crate::flow).
 ///    An exception may also name the router, for a gateway of MQTT-SN there.
-/// 6. First fragments that hide their ports, or where a CONNECT would stand, are dropped, as are
-///    later fragments of TCP that start so low that they could overwrite those; others pass.
+///
+/// Plaintext MQTT over TCP is answered with a reset if the rules say so: see [`Reset`].
 #[inline(always)]
 pub(crate) fn decide<'a>(frame: &Frame) -> Verdict<'a> {
     if let Some(seen) = FRAMES.get_ptr_mut(frame.ifindex % FRAME_SLOTS) {
