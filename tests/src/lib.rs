@@ -21,5 +21,6 @@ pub mod mqtt;
 pub mod net;
 pub mod pcap;
 pub mod random;
+pub mod reset;
 pub mod sniffer;
 pub mod watch;
