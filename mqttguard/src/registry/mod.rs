@@ -85,6 +85,9 @@ impl Registry {
                 self.give_way(*mac, name);
             }
         }
+        for mac in settings.uplifts.iter().flat_map(|uplift| &uplift.macs) {
+            self.device_wanted(*mac, now);
+        }
         for (mac, from) in before {
             if let Some(to) = self.devices.get(&mac).map(Device::state) {
                 self.tell_change(mac, from, to, "by the configuration".to_owned());
@@ -154,7 +157,7 @@ impl Registry {
         DevicePolicy {
             standing: standing(device),
             plaintext: device.credential.is_some() && word.is_some_and(|word| word.plaintext),
-            uplift: false,
+            uplift: self.settings.uplift(device.mac).is_some(),
             interface: None,
             address: None,
             limits: self.limits(device).kernel,
@@ -277,6 +280,7 @@ impl Registry {
                     && (wanted || device.present.is_empty())
                     && device.quarantine.is_none()
                     && !self.settings.devices.contains_key(&device.mac)
+                    && self.settings.uplift(device.mac).is_none()
             })
             .min_by_key(|device| (!device.present.is_empty(), device.last_seen_ms))
             .map(|device| device.mac);
