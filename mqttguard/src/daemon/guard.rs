@@ -17,6 +17,8 @@ use mqttguard_common::{MAX_LOCAL, Mac};
 pub(super) struct Guard {
     enforcer: Result<Enforcer, String>,
     rules: Rules,
+    /// Whether uplifted devices' plaintext is taken over, so that it may be let through.
+    uplift: bool,
     target: Target,
     /// Which device stands for which network, as netifd said last. A network that netifd does
     /// not know any more keeps its device: while netifd restarts it knows none.
@@ -56,6 +58,7 @@ impl Guard {
         let mut guard = Guard {
             enforcer: Err(OFF.to_owned()),
             rules: rules(settings, local_addresses().unwrap_or_default()),
+            uplift: false,
             target: Target {
                 devices: Vec::new(),
                 hook: settings.main.hook,
@@ -121,7 +124,10 @@ impl Guard {
     /// [`Guard::switch`].
     pub(super) fn follow(&mut self, settings: &Settings) -> bool {
         let addresses = local_addresses().unwrap_or_else(|| self.rules.local_addresses.clone());
-        let rules = rules(settings, addresses);
+        let rules = Rules {
+            uplift: self.uplift,
+            ..rules(settings, addresses)
+        };
         let target = self.find_target(settings);
         if self.enforcer.as_ref().is_ok_and(Enforcer::has_ended) {
             // Dropped, it leaves everything standing for the next.
@@ -147,6 +153,26 @@ impl Guard {
         }
         self.complain(failure);
         false
+    }
+
+    /// Lets uplifted devices' plaintext through, or does not any more, at once. What fails is
+    /// tried again by [`Guard::follow`].
+    pub(super) fn set_uplift(&mut self, uplift: bool) {
+        if std::mem::replace(&mut self.uplift, uplift) == uplift && self.rules.uplift == uplift {
+            return;
+        }
+        let rules = Rules {
+            uplift,
+            ..self.rules.clone()
+        };
+        let Ok(enforcer) = &mut self.enforcer else {
+            self.rules = rules;
+            return;
+        };
+        match enforcer.set_rules(&rules) {
+            Ok(()) => self.rules = rules,
+            Err(error) => self.complain(Some(error.to_string())),
+        }
     }
 
     /// Logs a failure, unless it is the one that was logged last.

@@ -9,10 +9,12 @@ mod guard;
 mod listener_tls;
 mod logger;
 mod methods;
+mod redirect;
 mod repeats;
 mod report;
 mod serving;
 mod translation;
+mod uplifting;
 mod wiring;
 
 use std::path::PathBuf;
@@ -27,6 +29,7 @@ use crate::discovery;
 use crate::enforce;
 use crate::outlet::Outlet;
 use crate::ubus;
+use crate::uplift::UpliftEvent;
 use wiring::Daemon;
 
 #[cfg(test)]
@@ -47,6 +50,7 @@ enum Input {
     Networks(discovery::Networks),
     Enforcement(enforce::Report),
     Broker(BrokerEvent),
+    Uplift(UpliftEvent),
     Call(ubus::Call),
     Signal(i32),
 }
@@ -104,6 +108,7 @@ fn serve(mut daemon: Daemon, inbox: &Receiver<Input>) -> ExitCode {
             Input::Networks(networks) => daemon.networks_changed(networks),
             Input::Enforcement(report) => daemon.enforced(report),
             Input::Broker(event) => daemon.brokered(event),
+            Input::Uplift(event) => daemon.uplifted(event),
             Input::Call(call) => daemon.called(call),
             Input::Signal(SIGHUP) => {
                 daemon.reload();

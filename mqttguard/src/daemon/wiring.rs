@@ -15,6 +15,7 @@ use super::methods;
 use super::repeats::Repeats;
 use super::serving::Broker;
 use super::translation::event_kind;
+use super::uplifting::Uplifting;
 use super::{DaemonOptions, Input, outlet};
 use crate::broker::{BrokerEvent, BrokerEventKind};
 use crate::config::{ConfigError, Settings};
@@ -33,13 +34,14 @@ pub(super) struct Daemon {
     pub(super) guard: Guard,
     /// The broker and its certificates, or why there is none.
     pub(super) broker: Result<Broker, String>,
+    pub(super) uplifting: Uplifting,
     pub(super) sources: BTreeMap<Source, (bool, String)>,
     /// Why the registry could not be written the last time, if so.
     pub(super) unsaved: Option<String>,
     /// Why the registry that is there could not be read, if so: it is not overwritten then.
     pub(super) unreadable: Option<String>,
     ubus_socket: PathBuf,
-    inbox: SyncSender<Input>,
+    pub(super) inbox: SyncSender<Input>,
     bus: UbusHandle,
     /// Held: dropping it ends it.
     _networks: NetworkWatch,
@@ -47,7 +49,7 @@ pub(super) struct Daemon {
     discovery: (DiscoveryConfig, Discovery),
     /// When the registry is to be written.
     save_due: Option<UnixMs>,
-    repeats: Repeats,
+    pub(super) repeats: Repeats,
     clock: ClockWatch,
     /// When a broker that could not be started is tried again.
     broker_retry: Instant,
@@ -143,6 +145,7 @@ impl Daemon {
             events: EventLog::default(),
             guard,
             broker,
+            uplifting: Uplifting::default(),
             sources: BTreeMap::new(),
             unsaved: None,
             unreadable,
@@ -159,6 +162,7 @@ impl Daemon {
         };
         daemon.tell_configuration();
         daemon.carry_out(effects);
+        daemon.follow_uplift(&settings);
         Ok(daemon)
     }
 
@@ -207,6 +211,7 @@ impl Daemon {
     fn look_after(&mut self) {
         let settings = self.configuration.settings.clone();
         self.follow_guard(&settings);
+        self.follow_uplift(&settings);
         self.certify(&settings);
         if self.broker.is_err() && Instant::now() >= self.broker_retry {
             self.switch_broker(&settings);
@@ -367,6 +372,8 @@ impl Daemon {
         }
         let settings = self.configuration.settings.clone();
         self.registry.set_settings(settings.clone(), now);
+        // Before the kernel program hears of other ports.
+        self.follow_uplift(&settings);
         self.follow_guard(&settings);
         if self.guard.switch(&settings) {
             self.fill_guard();
@@ -399,6 +406,10 @@ impl Daemon {
 
     fn carry_out(&mut self, effects: Effects) {
         instruct(&mut self.guard, &self.registry, &effects);
+        if !effects.policies.is_empty() && self.uplifting.is_wanted() {
+            let sections = &self.configuration.settings.uplifts;
+            self.uplifting.tell_proxy(sections, &self.registry);
+        }
         if effects.directory
             && let Ok(broker) = &self.broker
         {
@@ -434,14 +445,14 @@ impl Daemon {
     }
 
     /// An event of a device that the registry knows or does not.
-    fn tell_device(&mut self, mac: Option<Mac>, kind: EventKind) {
+    pub(super) fn tell_device(&mut self, mac: Option<Mac>, kind: EventKind) {
         let name = mac
             .and_then(|mac| self.registry.device(mac))
             .map(|device| device.name.clone());
         self.tell(mac, name, kind);
     }
 
-    fn tell(&mut self, mac: Option<Mac>, name: Option<String>, kind: EventKind) {
+    pub(super) fn tell(&mut self, mac: Option<Mac>, name: Option<String>, kind: EventKind) {
         let event = self.events.push(unix_ms(), mac, name, kind);
         if self.bus.has_subscribers() {
             self.bus.notify(event.kind.code(), event.to_json());
@@ -457,6 +468,7 @@ impl Daemon {
         drop(self.discovery);
         // Before what may take its time: the service manager kills who takes too long.
         self.guard.stop();
+        self.uplifting.stop();
         if let Ok(broker) = self.broker {
             broker.handle.stop();
         }

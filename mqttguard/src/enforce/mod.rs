@@ -6,6 +6,7 @@ mod error;
 mod exceptions;
 mod hook;
 mod links;
+pub mod nft;
 /// The object that holds the kernel programs, and how it is loaded.
 pub mod object;
 mod ports;
