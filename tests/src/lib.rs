@@ -20,4 +20,5 @@ pub mod mqtt;
 pub mod net;
 pub mod pcap;
 pub mod random;
+pub mod uplift;
 pub mod watch;
