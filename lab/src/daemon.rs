@@ -66,6 +66,17 @@ impl GuardFiles {
     }
 }
 
+/// What of the router a daemon may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Means {
+    /// Everything.
+    All,
+    /// All but BPF, as on a kernel without it: each attempt is refused.
+    NoBpf,
+    /// Neither BPF nor `nft`, as if that were not installed.
+    NoBpfNoNft,
+}
+
 /// The mqttguard daemon in the router's namespace.
 ///
 /// Dropping it stops the daemon as the service manager would (SIGTERM), which detaches.
@@ -75,26 +86,50 @@ pub struct Guard {
     files: GuardFiles,
     netns: Netns,
     bus: Bus,
+    means: Means,
 }
 
 impl Guard {
     /// Writes the configuration and starts the daemon.
-    pub(crate) fn start(router: &Router, home: &Home, main: &str, sections: &str) -> Result<Self> {
+    pub(crate) fn start(
+        router: &Router,
+        home: &Home,
+        main: &str,
+        sections: &str,
+        means: Means,
+    ) -> Result<Self> {
         let files = GuardFiles::new(home, router.leases())?;
         fs::write(&files.config, files.uci(main, sections))?;
         let bus = router.bus().clone();
         Ok(Self {
-            process: launch(router.netns(), &bus, &files)?,
+            process: launch(router.netns(), &bus, &files, means)?,
             files,
             netns: router.netns().clone(),
             bus,
+            means,
         })
     }
 
     /// Starts the daemon again, with the configuration and data that are there.
     pub fn start_again(&mut self) -> Result<()> {
-        self.process = launch(&self.netns, &self.bus, &self.files)?;
+        self.process = launch(&self.netns, &self.bus, &self.files, self.means)?;
         Ok(())
+    }
+
+    /// What the daemon may use from its next start on.
+    pub fn give(&mut self, means: Means) {
+        self.means = means;
+    }
+
+    /// Waits until `status` is as `wanted` says.
+    pub fn wait_status(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        wait_for(what, START, || {
+            let status = self.ubus("status", &json!({}))?;
+            match wanted(&status) {
+                true => Ok(Some(status)),
+                false => bail!("not yet: {status}"),
+            }
+        })
     }
 
     /// Waits until the daemon answers on the bus and says that it protects; `nudge` is called
@@ -219,15 +254,24 @@ fn protects(status: &Value) -> bool {
     })
 }
 
-fn launch(netns: &Netns, bus: &Bus, files: &GuardFiles) -> Result<Process> {
-    Process::start(
-        netns,
-        Command::new(tools::daemon()?)
-            .arg("daemon")
-            .arg("--config")
-            .arg(&files.config)
-            .arg("--socket")
-            .arg(bus.socket()),
-        &files.log,
-    )
+fn launch(netns: &Netns, bus: &Bus, files: &GuardFiles, means: Means) -> Result<Process> {
+    let daemon = tools::daemon()?;
+    let mut command = match means {
+        Means::All => Command::new(daemon),
+        Means::NoBpf | Means::NoBpfNoNft => {
+            let mut command = Command::new(tools::system("setpriv")?);
+            command.arg("--bounding-set=-bpf,-sys_admin").arg(daemon);
+            command
+        }
+    };
+    if means == Means::NoBpfNoNft {
+        command.env("PATH", files.data.join("nothing-here"));
+    }
+    command
+        .arg("daemon")
+        .arg("--config")
+        .arg(&files.config)
+        .arg("--socket")
+        .arg(bus.socket());
+    Process::start(netns, &mut command, &files.log)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::home::Home;
-use crate::{Cloud, Device, Guard, Netns, Router, address};
+use crate::{Cloud, Device, Guard, Means, Netns, Router, address};
 
 /// The house: a router with devices on its bridge and a cloud behind it.
 ///
@@ -87,9 +87,15 @@ impl Lab {
     /// Starts mqttguard in the router and waits until it protects. `main` are lines for its
     /// `main` section, `sections` whole sections.
     pub fn start_guard(&self, main: &str, sections: &str) -> Result<Guard> {
-        let mut guard = Guard::start(&self.router, &self.home, main, sections)?;
+        let mut guard = Guard::start(&self.router, &self.home, main, sections, Means::All)?;
         self.wait_protected(&mut guard)?;
         Ok(guard)
+    }
+
+    /// Like [`start_guard`](Self::start_guard) with what the daemon may use, and without waiting
+    /// for anything.
+    pub fn launch_guard(&self, means: Means, main: &str, sections: &str) -> Result<Guard> {
+        Guard::start(&self.router, &self.home, main, sections, means)
     }
 
     /// Waits until `guard` has proved that it sees the frames of every device. A proof needs

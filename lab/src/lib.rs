@@ -42,7 +42,7 @@ mod wait;
 mod witness;
 
 pub use cloud::{Cloud, ODD_MQTT_PORT, PLAIN_MQTT_PORT, Sink};
-pub use daemon::{Guard, GuardFiles};
+pub use daemon::{Guard, GuardFiles, Means};
 pub use device::Device;
 pub use house::Lab;
 pub use mqtt::{Client, Credential, Outcome, Subscription};

@@ -109,6 +109,14 @@ pub(crate) const HOUSE: &[Need] = &[
         package: "mount",
     },
     Need::Program {
+        name: "nft",
+        package: "nftables",
+    },
+    Need::Program {
+        name: "setpriv",
+        package: "util-linux",
+    },
+    Need::Program {
         name: "dnsmasq",
         package: "dnsmasq-base",
     },

@@ -31,10 +31,13 @@ fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
 pub(super) fn show(status: &Value, now_ms: u64, style: Style) -> String {
     let none = Value::Null;
     let part = |name| status.get(name).unwrap_or(&none);
-    let protected = match text::truth(status, "protected") {
-        true => style.paint("protected", Some(Colour::Green)),
-        false => style.paint("NOT PROTECTED", Some(Colour::Red)),
+    let (words, colour) = match text::field(status, "protection").as_str() {
+        _ if text::truth(status, "protected") => ("protected", Colour::Green),
+        "reduced" => ("REDUCED PROTECTION", Colour::Yellow),
+        "closed" => ("NOT PROTECTED, CLOSED", Colour::Yellow),
+        _ => ("NOT PROTECTED", Colour::Red),
     };
+    let protected = style.paint(words, Some(colour));
     let mut shown = format!(
         "mqttguard {}, {}, mode {}, up {}\n",
         text::field(status, "version"),
@@ -46,6 +49,7 @@ pub(super) fn show(status: &Value, now_ms: u64, style: Style) -> String {
         shown.push_str(&format!("  {why}\n"));
     }
     shown.push_str(&kernel(part("kernel"), style));
+    shown.push_str(&nftables(part("nftables"), style));
     shown.push_str(&broker(part("broker"), style));
     shown.push_str(&uplift(part("uplift"), style));
     shown.push_str(&discovery(status, style));
@@ -100,6 +104,35 @@ fn kernel(kernel: &Value, style: Style) -> String {
         }
         shown.push_str(&table.write(2, style));
     }
+    shown
+}
+
+/// Nothing while it is not needed.
+fn nftables(nftables: &Value, style: Style) -> String {
+    let interfaces = text::items(nftables, "interfaces");
+    if interfaces.is_empty() {
+        return String::new();
+    }
+    let state = text::field(nftables, "state");
+    let colour = match state.as_str() {
+        "failing" => Colour::Red,
+        _ => Colour::Yellow,
+    };
+    let state = style.paint(&state, Some(colour));
+    let mut shown = format!("\nnftables in its place: {state}\n");
+    if nftables.get("error").is_some_and(Value::is_string) {
+        shown.push_str(&format!("  {}\n", text::field(nftables, "error")));
+    }
+    let mut table = Table::new(["INTERFACE", "WHAT IT DOES"]);
+    for interface in interfaces {
+        let what = match text::field(interface, "protection").as_str() {
+            "reduced" => "drops the plaintext ports",
+            "closed" => "forwards nothing",
+            _ => "counts",
+        };
+        table.row([text::field(interface, "interface").into(), what.into()]);
+    }
+    shown.push_str(&table.write(2, style));
     shown
 }
 

@@ -73,6 +73,7 @@ fn main(place: &Place) -> Option<Main> {
         enabled: ENABLED.one(raw)?,
         mode: MODE.one(raw)?,
         verdict: VERDICT.one(raw)?,
+        on_error: ON_ERROR.one(raw)?,
         bindings: BINDINGS.one(raw)?,
         networks,
         devices,

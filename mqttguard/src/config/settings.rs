@@ -76,6 +76,8 @@ pub struct Main {
     pub mode: Mode,
     /// What happens to plaintext MQTT over TCP.
     pub verdict: Verdict,
+    /// What happens to devices that the kernel program cannot guard.
+    pub on_error: OnError,
     /// What happens to frames from another interface or address than the device's own.
     pub bindings: Bindings,
     /// OpenWrt networks to guard (`lan`), resolved to devices through `network.interface`.
@@ -127,6 +129,15 @@ pub enum Mode {
     Enforce,
     /// Let it pass, and tell.
     Monitor,
+}
+
+/// What happens to devices that the kernel program cannot guard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
+    /// What they send is forwarded, but for what nftables can tell is plaintext MQTT.
+    Open,
+    /// Nothing that they send is forwarded.
+    Closed,
 }
 
 /// What happens to plaintext MQTT over TCP.

@@ -8,7 +8,7 @@ use mqttguard_broker::OverRate;
 use super::kinds::*;
 use super::names::*;
 use super::schema::{Absent, Naming, Opt, Section};
-use super::settings::{Bindings, BridgeProtocol, Hook, ListenerKind, Mode, Verdict};
+use super::settings::{Bindings, BridgeProtocol, Hook, ListenerKind, Mode, OnError, Verdict};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -50,6 +50,7 @@ pub(super) static MAIN: Section = Section {
         &ENABLED,
         &MODE,
         &VERDICT,
+        &ON_ERROR,
         &BINDINGS,
         &NETWORKS,
         &DEVICES,
@@ -83,6 +84,11 @@ options! {
         Choice(&[("reject", Verdict::Reject), ("drop", Verdict::Drop)]), Absent::Is("reject"),
         "What happens to plaintext MQTT over TCP. `reject` answers with a reset, so that the device \
          knows at once; where the hook cannot answer, and for all else, it is `drop`.";
+    ON_ERROR: Choice<OnError> = one "on_error"
+        Choice(&[("open", OnError::Open), ("closed", OnError::Closed)]), Absent::Is("open"),
+        "What happens to devices that the kernel program cannot guard, because it is refused or \
+         stands on none of their interfaces. `open` forwards what they send, except plaintext MQTT \
+         as nftables can tell it: by port. `closed` forwards nothing; they still reach the router.";
     BINDINGS: Choice<Bindings> = one "bindings"
         Choice(&[
             ("off", Bindings::Off), ("report", Bindings::Report), ("drop", Bindings::Drop),

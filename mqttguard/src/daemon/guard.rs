@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::fallback::Fallback;
 use crate::config::{Bindings, ListenerKind, Mode, Settings, Verdict};
 use crate::discovery::{self, Networks};
+use crate::enforce::nft;
 use crate::enforce::{self, Attachment, DeviceCounters, Enforcer, Proof, Rules, Target};
 use crate::outlet::Outlet;
 use crate::registry::{DevicePolicy, Standing};
@@ -35,6 +37,8 @@ pub(super) struct Guard {
     retry_at: Instant,
     /// What was last said about a failure, so as not to say it every few seconds.
     complaint: Option<String>,
+    /// What stands in for the program where it does not stand.
+    pub(super) fallback: Fallback,
 }
 
 /// Why there is no program when the owner wants none.
@@ -42,6 +46,8 @@ const OFF: &str = "switched off in the configuration";
 /// How long until a program that could not be loaded is tried again: having it verified takes a
 /// small router a second.
 const RETRY: Duration = Duration::from_secs(60);
+/// How long to wait for nftables to redirect what it is to.
+const REDIRECTED: Duration = Duration::from_secs(2);
 
 impl Guard {
     /// Loads and attaches the program. A failure is kept, to be told by [`Guard::problems`]: the
@@ -70,8 +76,13 @@ impl Guard {
             lost: Arc::default(),
             retry_at: Instant::now(),
             complaint: None,
+            fallback: Fallback::start(&settings.main),
         };
         guard.target = guard.find_target(settings);
+        // Loading takes a small router a second: what is to be closed is closed before.
+        if guard.fallback.is_closed() && guard.inherited.is_empty() {
+            guard.fall_back();
+        }
         guard.switch(settings);
         guard
     }
@@ -79,6 +90,7 @@ impl Guard {
     /// Loads the program if it should run and does not, and takes it off if it should not, were
     /// it a predecessor's. True if it was loaded: it then knows no device of this daemon's yet.
     pub(super) fn switch(&mut self, settings: &Settings) -> bool {
+        self.fallback.configure(&settings.main);
         match (settings.main.enabled, &self.enforcer) {
             (true, Err(_)) => {
                 self.retry_at = Instant::now() + RETRY;
@@ -123,6 +135,7 @@ impl Guard {
     /// where they differ from what it was told last. True if it was loaded on this occasion, as
     /// [`Guard::switch`].
     pub(super) fn follow(&mut self, settings: &Settings) -> bool {
+        self.fallback.configure(&settings.main);
         let addresses = local_addresses().unwrap_or_else(|| self.rules.local_addresses.clone());
         let rules = Rules {
             uplift: self.uplift,
@@ -175,6 +188,25 @@ impl Guard {
         }
     }
 
+    /// Redirects these devices' plaintext, and no others'. Waits until that stands, which takes
+    /// some milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not, in words. It is tried again; see [`Fallback::uplift_stands`].
+    pub(super) fn redirect(&mut self, uplift: Vec<nft::Uplift>) -> Result<(), String> {
+        self.fallback.set_uplift(uplift);
+        self.fall_back();
+        let end = Instant::now() + REDIRECTED;
+        loop {
+            match self.fallback.uplift_stands() {
+                Some(state) => return state,
+                None if Instant::now() >= end => return Err("nft is not done yet".to_owned()),
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+    }
+
     /// Logs a failure, unless it is the one that was logged last.
     fn complain(&mut self, failure: Option<String>) {
         if let Some(failure) = &failure
@@ -211,6 +243,7 @@ impl Guard {
 
     /// Tells the program what to hold a device to.
     pub(super) fn set(&mut self, mac: Mac, policy: &DevicePolicy) {
+        self.fallback.set(mac, policy);
         if let Ok(enforcer) = &mut self.enforcer
             && let Err(error) = enforcer.set_device(mac, policy)
         {
@@ -220,11 +253,35 @@ impl Guard {
 
     /// Frees the device's entry.
     pub(super) fn free(&mut self, mac: Mac) {
+        self.fallback.free(mac);
         if let Ok(enforcer) = &mut self.enforcer
             && let Err(error) = enforcer.remove_device(mac)
         {
             log::error!("kernel program: {mac}: {error}");
         }
+    }
+
+    /// Has nftables stand in where the program does not stand, and no longer where it does. To be
+    /// called after any change, and now and then: interfaces come and go.
+    pub(super) fn fall_back(&mut self) {
+        let mut unguarded = match self.attachments() {
+            Ok(attachments) => attachments
+                .into_iter()
+                .filter(|attachment| attachment.hook.is_none() || attachment.proof == Proof::Blind)
+                .map(|attachment| attachment.interface)
+                .collect(),
+            Err(_) => self.target.devices.clone(),
+        };
+        if self.inherited.is_empty() {
+            // By OpenWrt's custom, until netifd says better.
+            unguarded.extend(
+                self.unresolved
+                    .iter()
+                    .map(|network| format!("br-{network}")),
+            );
+            unguarded.retain(|device| device.len() < libc::IFNAMSIZ);
+        }
+        self.fallback.follow(&self.rules, &unguarded);
     }
 
     /// The devices that the program knows, a predecessor's among them, and how they stand there.
@@ -313,6 +370,7 @@ impl Guard {
     /// Takes the program off the interfaces.
     pub(super) fn stop(self) {
         detach(self.enforcer);
+        self.fallback.stop();
     }
 }
 

@@ -5,11 +5,11 @@
 
 mod clock;
 mod configuration;
+mod fallback;
 mod guard;
 mod listener_tls;
 mod logger;
 mod methods;
-mod redirect;
 mod repeats;
 mod report;
 mod serving;

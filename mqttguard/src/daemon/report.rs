@@ -21,7 +21,9 @@ const DEVICE_EVENTS: usize = 20;
 
 /// `status`: protected or not, why, and how each part is.
 pub(super) fn status(daemon: &Daemon) -> Value {
+    let fallback = &daemon.guard.fallback;
     let mut why = daemon.guard.problems();
+    why.extend(fallback.problems());
     if let Err(error) = &daemon.broker {
         why.push(format!("the broker is not running: {error}"));
     }
@@ -51,6 +53,7 @@ pub(super) fn status(daemon: &Daemon) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "protected": protected,
+        "protection": if protected { "full" } else { fallback.level().name() },
         "why": why,
         "mode": match settings.main.mode {
             Mode::Enforce => "enforce",
@@ -58,6 +61,7 @@ pub(super) fn status(daemon: &Daemon) -> Value {
         },
         "uptime_s": daemon.started.elapsed().as_secs(),
         "kernel": kernel(daemon),
+        "nftables": fallback.status(),
         "broker": broker,
         "uplift": uplift(daemon),
         "discovery": daemon.sources.iter().map(|(source, (up, detail))| json!({

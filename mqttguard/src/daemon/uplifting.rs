@@ -1,11 +1,10 @@
 //! The uplift side of the daemon: the proxy, the redirection to it, and the kernel program's leave
 //! to let devices through to it, which it has only while both stand.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mqttguard_common::Mac;
 
-use super::redirect::{Redirect, union};
 use super::repeats::What;
 use super::wiring::Daemon;
 use super::{Input, clock::unix_ms, outlet};
@@ -20,7 +19,6 @@ use crate::uplift::{self, UpliftEvent, UpliftHandle, UpliftStats};
 #[derive(Default)]
 pub(super) struct Uplifting {
     proxy: Option<UpliftHandle>,
-    redirect: Redirect,
     /// What the proxy was told last.
     told: (Vec<config::Uplift>, BTreeSet<Mac>),
     /// Whether devices are served, and if not, why; None while none is to be.
@@ -60,26 +58,16 @@ impl Uplifting {
             self.told = (sections.to_vec(), barred);
         }
     }
-
-    /// Takes the redirection away, and then what it led to.
-    pub(super) fn stop(&mut self) {
-        if !self.redirect.wanted().is_empty() {
-            self.redirect.want(Vec::new());
-            if let Some(error) = self.redirect.error() {
-                log::error!("uplift: {error}");
-            }
-        }
-        *self = Uplifting::default();
-    }
 }
 
 impl Daemon {
     /// Brings proxy, redirection and kernel program in step with the configuration, in the order
     /// in which nothing leaves in the clear.
     pub(super) fn follow_uplift(&mut self, settings: &Settings) {
+        self.guard.fallback.configure(&settings.main);
         if !settings.main.enabled || settings.uplifts.is_empty() {
             self.guard.set_uplift(false);
-            self.uplifting.stop();
+            self.stop_uplift();
             return;
         }
         let proxy = self.uplifting.proxy.take();
@@ -98,18 +86,33 @@ impl Daemon {
         };
         self.uplifting.tell_proxy(&settings.uplifts, &self.registry);
         let wanted = redirections(settings, port);
-        let old = self.uplifting.redirect.wanted();
-        if wanted != old {
-            let either = union(old, &wanted);
-            if either != wanted {
-                self.uplifting.redirect.want(either);
+        let old = self.guard.fallback.uplift();
+        if wanted == old {
+            if let Some(state) = self.guard.fallback.uplift_stands() {
+                self.conclude_uplift(state);
             }
-            self.settle();
-            self.uplifting.redirect.want(wanted);
-        } else {
-            self.uplifting.redirect.look(false);
+            return;
         }
-        self.conclude_uplift();
+        let either = union(old, &wanted);
+        let mut state = self.guard.redirect(either.clone());
+        if state.is_err() {
+            self.guard.set_uplift(false);
+        }
+        self.settle();
+        if either != wanted {
+            state = self.guard.redirect(wanted);
+        }
+        self.conclude_uplift(state);
+    }
+
+    /// Takes the redirection away, and then what it led to.
+    fn stop_uplift(&mut self) {
+        if !self.guard.fallback.uplift().is_empty()
+            && let Err(error) = self.guard.redirect(Vec::new())
+        {
+            log::error!("uplift: {error}");
+        }
+        self.uplifting = Uplifting::default();
     }
 
     fn start_proxy(&self) -> std::io::Result<UpliftHandle> {
@@ -118,15 +121,7 @@ impl Daemon {
     }
 
     /// Lets devices through to the proxy if, and only if, they are redirected to it.
-    fn conclude_uplift(&mut self) {
-        let redirect = &self.uplifting.redirect;
-        let state = match redirect.stands() {
-            true => Ok(()),
-            false => Err(redirect
-                .error()
-                .unwrap_or("nothing is redirected")
-                .to_owned()),
-        };
+    fn conclude_uplift(&mut self, state: Result<(), String>) {
         self.guard.set_uplift(state.is_ok());
         self.tell_uplift(state);
     }
@@ -171,19 +166,36 @@ impl Daemon {
         }
     }
 
-    /// Somebody has changed our rules in nftables.
+    /// Somebody has taken our rules in nftables away.
     fn redirection_lost(&mut self) {
-        if self.uplifting.redirect.wanted().is_empty() {
+        let uplift = self.guard.fallback.uplift().to_vec();
+        if uplift.is_empty() {
             return;
         }
         // First of all: from now on nothing would hold back what it lets through.
         self.guard.set_uplift(false);
-        if !self.uplifting.redirect.is_standing() {
-            self.tell_uplift(Err("its rules in nftables were taken away".to_owned()));
-            self.uplifting.redirect.look(true);
-        }
-        self.conclude_uplift();
+        self.tell_uplift(Err("its rules in nftables were taken away".to_owned()));
+        let state = self.guard.redirect(uplift);
+        self.conclude_uplift(state);
     }
+}
+
+/// All that either of two has: what the kernel program passes is to be redirected before it
+/// begins to pass it, and until it has stopped.
+fn union(old: &[nft::Uplift], new: &[nft::Uplift]) -> Vec<nft::Uplift> {
+    let mut all: BTreeMap<Mac, (BTreeSet<u16>, u16)> = BTreeMap::new();
+    for device in old.iter().chain(new) {
+        let (ports, listener) = all.entry(device.mac).or_default();
+        ports.extend(&device.ports);
+        *listener = device.listener;
+    }
+    let all = all.into_iter();
+    all.map(|(mac, (ports, listener))| nft::Uplift {
+        mac,
+        ports: ports.into_iter().collect(),
+        listener,
+    })
+    .collect()
 }
 
 /// What is to be redirected to the proxy.
@@ -201,4 +213,28 @@ fn redirections(settings: &Settings, listener: u16) -> Vec<nft::Uplift> {
             listener,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn while_it_changes_nothing_goes_without() {
+        let device = |last: u8, ports: &[u16]| nft::Uplift {
+            mac: Mac([2, 0, 0, 0, 0, last]),
+            ports: ports.to_vec(),
+            listener: 4000,
+        };
+        let old = [device(1, &[1883]), device(2, &[1883])];
+        let new = [device(2, &[1884]), device(3, &[1884])];
+        assert_eq!(
+            union(&old, &new),
+            [
+                device(1, &[1883]),
+                device(2, &[1883, 1884]),
+                device(3, &[1884])
+            ]
+        );
+    }
 }

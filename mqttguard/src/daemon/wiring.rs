@@ -178,6 +178,10 @@ impl Daemon {
         if self.ticks.is_multiple_of(LOOK_AFTER_TICKS) {
             self.look_after();
         }
+        self.guard.fall_back();
+        for kind in self.guard.fallback.news() {
+            self.tell(None, None, kind);
+        }
         if self
             .save_due
             .is_some_and(|due| now >= due || due > now + SAVE_DELAY_MS)
@@ -468,7 +472,7 @@ impl Daemon {
         drop(self.discovery);
         // Before what may take its time: the service manager kills who takes too long.
         self.guard.stop();
-        self.uplifting.stop();
+        drop(self.uplifting);
         if let Ok(broker) = self.broker {
             broker.handle.stop();
         }
@@ -495,6 +499,9 @@ fn instruct(guard: &mut Guard, registry: &Registry, effects: &Effects) {
         if let Some(device) = registry.device(*mac) {
             guard.set(*mac, &registry.policy(device));
         }
+    }
+    if !effects.freed.is_empty() || !effects.policies.is_empty() {
+        guard.fall_back();
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Link {
     /// The bridge or other device that it is a port of.
     pub(super) master: Option<u32>,
     pub(super) is_bridge: bool,
+    /// The device that it is a VLAN of.
+    pub(super) vlan_of: Option<u32>,
     /// Up, and with a carrier.
     pub(super) is_running: bool,
     pub(super) mac: Option<Mac>,
@@ -120,6 +122,7 @@ impl From<LinkMessage> for Link {
             name: String::new(),
             master: None,
             is_bridge: false,
+            vlan_of: None,
             is_running: message
                 .header
                 .flags
@@ -127,10 +130,13 @@ impl From<LinkMessage> for Link {
             mac: None,
             rx_packets: 0,
         };
+        let mut lower = None;
+        let mut is_vlan = false;
         for attribute in message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => link.name = name,
                 LinkAttribute::Controller(master) => link.master = Some(master),
+                LinkAttribute::Link(index) => lower = Some(index),
                 LinkAttribute::Address(bytes) => {
                     link.mac = <[u8; 6]>::try_from(bytes).ok().map(Mac);
                 }
@@ -139,10 +145,15 @@ impl From<LinkMessage> for Link {
                     link.is_bridge = infos
                         .iter()
                         .any(|info| matches!(info, LinkInfo::Kind(InfoKind::Bridge)));
+                    is_vlan = infos
+                        .iter()
+                        .any(|info| matches!(info, LinkInfo::Kind(InfoKind::Vlan)));
                 }
                 _ => {}
             }
         }
+        // Of other kinds it may be the index of an interface in another namespace.
+        link.vlan_of = lower.filter(|_| is_vlan);
         link
     }
 }
@@ -186,6 +197,7 @@ mod tests {
             name: name.into(),
             master,
             is_bridge,
+            vlan_of: None,
             is_running: true,
             mac: None,
             rx_packets: 0,

@@ -6,18 +6,21 @@ mod error;
 mod exceptions;
 mod hook;
 mod links;
+/// nftables, where the kernel program cannot stand, and for connections that are taken over.
 pub mod nft;
 /// The object that holds the kernel programs, and how it is loaded.
 pub mod object;
 mod ports;
 mod predecessor;
 mod probe;
+mod routed;
 mod tables;
 mod watch;
 
 pub use enforcer::Enforcer;
 pub use error::EnforceError;
 pub use predecessor::{standing, take_off};
+pub use routed::routed;
 pub use tables::Tables;
 
 use std::net::IpAddr;

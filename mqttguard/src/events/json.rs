@@ -127,6 +127,10 @@ impl EventKind {
                 put("what", json!(what));
                 put("detail", json!(detail));
             }
+            EventKind::Fallback { what, detail } => {
+                put("what", json!(what));
+                put("detail", json!(detail));
+            }
             EventKind::SourceChanged { source, up, detail } => {
                 put("source", json!(source));
                 put("up", json!(up));

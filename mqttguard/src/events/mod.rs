@@ -138,6 +138,14 @@ pub enum EventKind {
         /// The hook, or the failure.
         detail: String,
     },
+    /// nftables stands in for the kernel program, or no longer, or fails to; or its table was put
+    /// back.
+    Fallback {
+        /// `reduced`, `closed`, `none`, `failed` or `restored`.
+        what: &'static str,
+        /// In plain words.
+        detail: String,
+    },
     /// A source of sightings came or went.
     SourceChanged {
         /// The source's name.
@@ -252,6 +260,7 @@ impl EventKind {
             EventKind::Memory { .. } => "memory",
             EventKind::ProtocolError { .. } => "protocol-error",
             EventKind::Enforcement { .. } => "enforcement",
+            EventKind::Fallback { .. } => "fallback",
             EventKind::SourceChanged { .. } => "source-changed",
             EventKind::ConfigLoaded { .. } => "config-loaded",
             EventKind::ConfigRefused { .. } => "config-refused",
@@ -284,6 +293,10 @@ impl EventKind {
             | EventKind::ProtocolError { .. }
             | EventKind::ConfigRefused { .. }
             | EventKind::Enforcement { what: "failed", .. }
+            | EventKind::Fallback {
+                what: "reduced" | "closed" | "failed" | "restored",
+                ..
+            }
             | EventKind::StateChanged {
                 to: "quarantined" | "blocked",
                 ..
@@ -301,6 +314,7 @@ impl EventKind {
             | EventKind::Enrolled { .. }
             | EventKind::Memory { .. }
             | EventKind::Enforcement { .. }
+            | EventKind::Fallback { .. }
             | EventKind::ConfigLoaded { .. }
             | EventKind::BridgeLink { up: true, .. }
             | EventKind::UpliftReady { ready: true, .. } => Severity::Notice,

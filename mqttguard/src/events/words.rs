@@ -90,6 +90,7 @@ impl EventKind {
             } => {
                 format!("kernel program {what} on {interface}: {detail}")
             }
+            EventKind::Fallback { what: _, detail } => detail.clone(),
             EventKind::SourceChanged {
                 source,
                 up: true,
