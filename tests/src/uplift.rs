@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mqttguard_lab::packet::TCP;
@@ -127,8 +128,8 @@ impl House {
     /// Begins to subscribe at the vendor's; ends after `count` messages. Topic and payload of each
     /// go to the file that is returned.
     pub fn subscribe_in_cloud(&self, filter: &str, count: u32) -> (Process, std::path::PathBuf) {
-        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let log = self.lab.dir().join(format!("cloud{number}.log"));
         let mut command = Command::new("stdbuf");
         command.args(["-oL", "mosquitto_sub", "-p", &INSIDE.to_string()]);
@@ -200,10 +201,13 @@ pub fn wait_refused(guard: &Guard, words: &str) -> Value {
     .unwrap_or_else(|error| panic!("{error:#}: {:?}", guard.events()))
 }
 
-/// A CONNECT of MQTT 3.1.1 with the vendor's user name and password.
+/// A CONNECT of MQTT 3.1.1 with the vendor's user name and password, and a client identifier that
+/// no other has.
 pub fn login() -> Vec<u8> {
-    let mut rest = b"\x00\x04MQTT\x04\xc2\x00\x3c\x00\x03lab".to_vec();
-    for text in [USER, PASSWORD] {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let client_id = format!("lab{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let mut rest = b"\x00\x04MQTT\x04\xc2\x00\x3c".to_vec();
+    for text in [client_id.as_str(), USER, PASSWORD] {
         rest.extend(u16::try_from(text.len()).unwrap().to_be_bytes());
         rest.extend(text.as_bytes());
     }

@@ -311,11 +311,9 @@ fn a_reload_cuts_what_it_is_about_and_nothing_else() {
     let guard = house.guard(&both);
     let mut plug = logged_in(house.lab.device(0), cloud(1883));
     let mut meter = logged_in(house.lab.device(1), cloud(1883));
-    reload(
-        &guard,
-        "\toption login_failures '7'\n\tlist plaintext_port '1883'\n\tlist plaintext_port '1884'\n",
-        &both,
-    );
+    let other = "\toption login_failures '7'\n\tlist plaintext_port '1883'\n\
+                 \tlist plaintext_port '1884'\n";
+    reload(&guard, other, &both);
     assert!(answers(&mut plug) && answers(&mut meter));
     // Another port of the server is another server.
     let changed =

@@ -235,8 +235,9 @@ impl Connection {
         });
         match moved {
             Ok(moved) => busy |= moved,
-            // Told that the device has ended, a server need not end well.
-            Err(_) if self.out.closed => return Err(Ending::Closed),
+            // A server that knows the end, or has ended, need not end well: what it said is on its
+            // way to the device, and a reset could overtake it.
+            Err(_) if self.out.closed || self.inward.closed => return Err(Ending::Closed),
             Err(error) => {
                 let ca = self.server.ca.display().to_string();
                 return Err(Ending::Lost(words(&error, &self.server.host, &ca)));

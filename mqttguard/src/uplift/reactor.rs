@@ -250,7 +250,7 @@ impl Reactor {
                     Ok(Some(stream)) => self.accepted(stream, now),
                     Ok(None) => break,
                     Err(error) => {
-                        log::warn!("uplift: cannot accept: {error}");
+                        log::debug!("uplift: cannot accept: {error}");
                         self.rest_until = now.checked_add(REST);
                         self.waiting = true;
                         return;
