@@ -80,6 +80,11 @@ impl Cloud {
         &self.mqtts
     }
 
+    /// The server on port 8883, to close.
+    pub fn mqtts_mut(&mut self) -> &mut Sink {
+        &mut self.mqtts
+    }
+
     /// Starts one more server on `port` that records what it is told and says it back.
     pub fn sink(&self, port: u16) -> Result<Sink> {
         Sink::start(&self.netns, port)
@@ -114,7 +119,7 @@ fn start_mosquitto(netns: &Netns, home: &Home) -> Result<Process> {
 #[derive(Debug)]
 pub struct Sink {
     told: Arc<Mutex<Vec<u8>>>,
-    _server: Server,
+    server: Option<Server>,
 }
 
 impl Sink {
@@ -126,8 +131,13 @@ impl Sink {
         })?;
         Ok(Self {
             told,
-            _server: server,
+            server: Some(server),
         })
+    }
+
+    /// Closes its port; what it was told stays.
+    pub fn close(&mut self) {
+        self.server = None;
     }
 
     /// The first bytes it was told so far, over all connections.

@@ -147,6 +147,12 @@ impl Client<'_> {
         self
     }
 
+    /// The same client with this user name and password, whatever it speaks over.
+    pub fn login(mut self, username: &str, password: &str) -> Self {
+        self.login = Some((username.to_owned(), password.to_owned()));
+        self
+    }
+
     /// The same client, speaking MQTT 5.
     pub fn v5(mut self) -> Self {
         self.version = "5";

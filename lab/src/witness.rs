@@ -41,6 +41,8 @@ pub struct Tally {
 struct Seen {
     flows: HashMap<(IpAddr, u8, u16), Tally>,
     plaintext: Vec<String>,
+    secret: Option<Vec<u8>>,
+    secret_frames: u64,
 }
 
 impl Witness {
@@ -72,6 +74,17 @@ impl Witness {
     pub fn plaintext(&self) -> Result<Vec<String>> {
         self.settle()?;
         Ok(self.lock().plaintext.clone())
+    }
+
+    /// From now on looks for `secret` in each frame.
+    pub fn look_for(&self, secret: &[u8]) {
+        self.lock().secret = Some(secret.to_vec());
+    }
+
+    /// Frames that the secret stood in so far.
+    pub fn secret_frames(&self) -> Result<u64> {
+        self.settle()?;
+        Ok(self.lock().secret_frames)
     }
 
     /// What arrived from `source` to `port` by `protocol` so far.
@@ -118,10 +131,18 @@ fn watch(socket: &OwnedFd, seen: &Mutex<Seen>, stop: &AtomicBool) -> Result<()> 
             Err(Errno::AGAIN | Errno::INTR | Errno::NETDOWN) => continue,
             Err(error) => return Err(error.into()),
         };
-        let Some(arrived) = buffer.get(..length).and_then(Arrived::parse) else {
+        let Some(frame) = buffer.get(..length) else {
             continue;
         };
         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(secret) = &seen.secret
+            && frame.windows(secret.len()).any(|part| part == secret)
+        {
+            seen.secret_frames += 1;
+        }
+        let Some(arrived) = Arrived::parse(frame) else {
+            continue;
+        };
         let tally = seen
             .flows
             .entry((arrived.source, arrived.protocol, arrived.port))

@@ -10,6 +10,8 @@
 //! - [`broker`]: sockets and TLS around the sans-I/O core of `mqttguard-broker`, and
 //!   authentication against the registry's [`registry::Directory`].
 //! - [`enforce`]: loads, attaches, pins and feeds the kernel program; reads its events.
+//! - `upstream`: connections to servers elsewhere, over TLS, for bridges and uplift.
+//! - [`uplift`]: takes devices' plaintext connections over and carries them on over TLS.
 //! - [`pki`]: the router's certificate authority and the broker's certificate.
 //! - [`ubus`]: the `mqttguard` object on the bus.
 //! - [`calendar`]: times as people write them.
@@ -34,3 +36,5 @@ pub mod pki;
 pub mod registry;
 pub mod text;
 pub mod ubus;
+pub mod uplift;
+mod upstream;

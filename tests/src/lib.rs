@@ -23,4 +23,5 @@ pub mod pcap;
 pub mod random;
 pub mod reset;
 pub mod sniffer;
+pub mod uplift;
 pub mod watch;

@@ -105,6 +105,22 @@ pub(super) fn show(device: &Value, now_ms: u64, style: Style) -> String {
             format!("{client} from {address}, MQTT {protocol}, {since}"),
         ));
     }
+    if let Some(uplift) = device.get("uplift") {
+        let number = |name| text::number(uplift, name);
+        let mut line = format!(
+            "by '{}': {} open, {} carried on, {} refused, {} out, {} in",
+            text::field(uplift, "section"),
+            number("open"),
+            number("connections"),
+            number("refused"),
+            text::bytes(number("bytes_out")),
+            text::bytes(number("bytes_in"))
+        );
+        if uplift.get("last_error").is_some_and(Value::is_string) {
+            line.push_str(&format!("; last: {}", text::field(uplift, "last_error")));
+        }
+        lines.push(("uplift", line));
+    }
     let mut shown: String = lines
         .into_iter()
         .map(|(name, value)| format!("{name:<15}{value}\n"))

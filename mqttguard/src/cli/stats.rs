@@ -42,6 +42,7 @@ pub(super) fn show(reply: &Value, style: Style) -> String {
         }
     }
     let mut shown = table.write(0, style);
+    shown.push_str(&uplift(reply, style));
     let broker = reply.get("broker").and_then(Value::as_object);
     if broker.is_some() {
         shown.push_str("\nBroker:\n");
@@ -65,4 +66,34 @@ pub(super) fn show(reply: &Value, style: Style) -> String {
         shown.push_str(&format!("{:<24}{count}\n", text::safe(name)));
     }
     shown
+}
+
+fn uplift(reply: &Value, style: Style) -> String {
+    let devices = reply.get("uplift").and_then(Value::as_object);
+    let devices = devices.filter(|devices| !devices.is_empty());
+    let mut table = Table::new([
+        "DEVICE",
+        "SECTION",
+        "OPEN",
+        "CARRIED ON",
+        "REFUSED",
+        "OUT",
+        "IN",
+    ]);
+    for (mac, device) in devices.into_iter().flatten() {
+        let number = |name| text::number(device, name).to_string().into();
+        let bytes = |name| text::bytes(text::number(device, name)).into();
+        table.row([
+            text::safe(mac).into(),
+            text::field(device, "section").into(),
+            number("open"),
+            number("connections"),
+            number("refused"),
+            bytes("bytes_out"),
+            bytes("bytes_in"),
+        ]);
+    }
+    devices.map_or_else(String::new, |_| {
+        format!("\nUplift:\n{}", table.write(0, style))
+    })
 }

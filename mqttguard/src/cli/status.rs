@@ -51,6 +51,7 @@ pub(super) fn show(status: &Value, now_ms: u64, style: Style) -> String {
     shown.push_str(&kernel(part("kernel"), style));
     shown.push_str(&nftables(part("nftables"), style));
     shown.push_str(&broker(part("broker"), style));
+    shown.push_str(&uplift(part("uplift"), style));
     shown.push_str(&discovery(status, style));
     let devices = enumerate_all(
         part("devices"),
@@ -227,6 +228,45 @@ fn bridges(broker: &Value, style: Style) -> String {
         ]);
     }
     table.write(2, style)
+}
+
+fn uplift(uplift: &Value, style: Style) -> String {
+    let sections = text::items(uplift, "sections");
+    if sections.is_empty() {
+        return String::new();
+    }
+    let ready = match text::truth(uplift, "ready") {
+        true => style.paint("ready", Some(Colour::Green)),
+        false => style.paint("not ready", Some(Colour::Red)),
+    };
+    let mut table = Table::new([
+        "SECTION",
+        "SERVER",
+        "DEVICES",
+        "OPEN",
+        "CARRIED ON",
+        "REFUSED",
+        "OUT",
+        "IN",
+        "LAST REFUSAL",
+    ]);
+    for section in sections {
+        let number = |name| text::number(section, name).to_string().into();
+        let bytes = |name| text::bytes(text::number(section, name)).into();
+        let (host, port) = (text::field(section, "host"), text::number(section, "port"));
+        table.row([
+            text::field(section, "name").into(),
+            format!("{host}:{port}").into(),
+            text::strings(section, "devices").len().to_string().into(),
+            number("open"),
+            number("connections"),
+            number("refused"),
+            bytes("bytes_out"),
+            bytes("bytes_in"),
+            text::field(section, "last_error").into(),
+        ]);
+    }
+    format!("\nUplift: {ready}\n{}", table.write(2, style))
 }
 
 fn discovery(status: &Value, style: Style) -> String {

@@ -135,6 +135,8 @@ fn device() -> Value {
         "reported": {"address-mismatch": 4},
         "bound": {"interface": "lan9", "missing": "there is no such interface", "address": "192.168.1.20"},
         "exceptions": [{"destination": "203.0.113.9/32", "port": 1883, "holds": true}],
+        "uplift": {"section": "vendor", "open": 1, "connections": 2, "refused": 3, "bytes_out": 400,
+            "bytes_in": 5_000, "last_error": "its certificate is \u{1b}[2Jnot valid"},
     })
 }
 
@@ -167,6 +169,8 @@ fn answer(method: &str, args: &Map<String, Value>) -> Result<Value, MethodError>
         "stats" => json!({
             "devices": {"02:c1:1e:17:00:01": {"pass": {"frames": 10, "bytes": 1_234_567u64}}},
             "broker": {"connections": 3, "messages_in": 17},
+            "uplift": {"02:c1:1e:17:00:01": {"section": "vendor", "open": 1, "connections": 2,
+                "refused": 3, "bytes_out": 400, "bytes_in": 5_000}},
         }),
         "allow" => json!({ "mac": "02:c1:1e:17:00:01", "name": "plug",
             "destination": "203.0.113.9/32", "port": 1883, "until_ms": 1_798_740_000_000u64 }),
@@ -191,6 +195,12 @@ fn answer(method: &str, args: &Map<String, Value>) -> Result<Value, MethodError>
                 "messages_dropped": 1, "refused": 2,
                 "journal": {"directory": "/var/run/mqttguard", "disk": false, "durable": true, "bytes": 2_048, "why": null},
             },
+            "uplift": {"ready": true, "sections": [
+                {"name": "vendor", "host": "mqtt.example.org", "port": 8883,
+                    "devices": ["02:c1:1e:17:00:01", "02:c1:1e:17:00:02"], "open": 1,
+                    "connections": 2, "refused": 3, "bytes_out": 400, "bytes_in": 5_000,
+                    "last_error": "its certificate has expired"},
+            ]},
             "discovery": [{"source": "dnsmasq", "up": false, "detail": "not on the bus"}],
             "devices": {"new": 1, "enrolled": 2, "quarantined": 3, "blocked": 4, "gone": 5},
             "dropped": {"plaintext-port": 12, "flood-packets": 0},
@@ -232,6 +242,10 @@ Broker: 3 connections, 4 sessions, 5 subscriptions, 6 retained
   rsa          -
   7 messages (900 B) in, 8 (12.3 kB) out, 1 dropped, 2 refused
   what was acknowledged outlives a crash (2.0 kB in /var/run/mqttguard)
+
+Uplift: ready
+  SECTION  SERVER                 DEVICES  OPEN  CARRIED ON  REFUSED  OUT    IN      LAST REFUSAL
+  vendor   mqtt.example.org:8883  2        1     2           3        400 B  5.0 kB  its certificate has expired
 
 Devices are seen by:
   SOURCE   STATE  DETAIL
@@ -315,6 +329,9 @@ fn devices_and_their_counters_are_listed() {
         assert!(text.contains(&format!("\n{line}\n")), "{text}");
     }
     assert!(text.contains("connected      a\\u{1b}[2Jb\\u{9b}2J from 192.168.1.20, MQTT 3.1.1"));
+    let uplift = "uplift         by 'vendor': 1 open, 2 carried on, 3 refused, 400 B out, 5.0 kB in; \
+                  last: its certificate is \\u{1b}[2Jnot valid\n";
+    assert!(text.contains(uplift), "{text}");
 
     let text = bus.prints(&["stats"]);
     assert!(
@@ -329,6 +346,8 @@ fn devices_and_their_counters_are_listed() {
         "{text}"
     );
     assert!(text.contains("plug  quarantined  0"), "{text}");
+    let uplift = "02:c1:1e:17:00:01  vendor   1     2           3        400 B  5.0 kB\n";
+    assert!(text.contains(uplift), "{text}");
 }
 
 /// Nothing that a device chose reaches the terminal as more than text, in any command.

@@ -13,6 +13,7 @@ use super::kinds::size;
 use super::mistake::{ConfigError, found};
 use super::settings::*;
 use super::table::*;
+use super::uplifts;
 
 /// None if something is missing, which is a mistake noted before.
 pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Settings> {
@@ -45,6 +46,7 @@ pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Setti
     };
     let limits = limits?;
     let bridges = bridges::bridges(of(BRIDGE.kind), &limits, errors);
+    let uplifts = uplifts::uplifts(of(UPLIFT.kind), errors);
     Some(Settings {
         main: main?,
         listeners: listeners?,
@@ -53,6 +55,7 @@ pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Setti
         limits,
         exceptions: exceptions?,
         bridges: bridges?,
+        uplifts: uplifts?,
         devices: devices?,
         jwt,
         http_auth,

@@ -20,6 +20,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod uci;
+mod uplifts;
 
 use std::fs::File;
 use std::io::Read as _;

@@ -26,6 +26,8 @@ pub struct Settings {
     pub exceptions: Vec<TimedException>,
     /// Other servers that topics go to and come from.
     pub bridges: Vec<Bridge>,
+    /// Devices whose plaintext connections are carried on over TLS.
+    pub uplifts: Vec<Uplift>,
     /// The owner's word on single devices.
     pub devices: BTreeMap<Mac, DeviceOverride>,
     /// JSON Web Tokens as passwords. None: they are not taken.
@@ -46,6 +48,13 @@ impl Settings {
     pub fn stranger_limits(&self) -> KernelLimits {
         let profile = self.profiles.get(&self.main.profile);
         self.limits(profile.map(|profile| &*profile.limits)).kernel
+    }
+
+    /// The `uplift` section that a device is in.
+    pub fn uplift(&self, mac: Mac) -> Option<&Uplift> {
+        self.uplifts
+            .iter()
+            .find(|uplift| uplift.macs.contains(&mac))
     }
 
     /// The first TLS listener where a password is enough: devices are sent there.
@@ -443,6 +452,21 @@ pub enum BridgeProtocol {
     V5,
     /// MQTT 3.1.1.
     V311,
+}
+
+/// An `uplift` section: devices whose plaintext connections are carried on over TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uplift {
+    /// The section's name.
+    pub name: String,
+    /// Which devices; none of them is in another section.
+    pub macs: Vec<Mac>,
+    /// The name or address that the server's certificate has to be for.
+    pub host: String,
+    /// The server's TCP port for MQTT over TLS.
+    pub port: u16,
+    /// Certificates that are trusted, in PEM.
+    pub ca: PathBuf,
 }
 
 /// A `device` section: the owner's word on one device.

@@ -39,6 +39,7 @@ pub(super) static SECTIONS: &[&Section] = &[
     &LIMITS,
     &EXCEPTION,
     &BRIDGE,
+    &UPLIFT,
     &DEVICE_SECTION,
     &JWT,
     &HTTP_AUTH,
@@ -312,6 +313,38 @@ options! {
          that is away.";
     BRIDGE_LIMITS: Ref = one "limits" Ref("limits"), Absent::Is("bridge"),
         "What the bridge may use here.";
+}
+
+pub(super) static UPLIFT: Section = Section {
+    kind: "uplift",
+    naming: Naming::Named,
+    max: 32,
+    help: "Devices that can only speak plaintext MQTT to their server and cannot be told otherwise: \
+           the router takes their connections to the ports of `plaintext_port` over and carries \
+           them on, over TLS, to the address that the device chose. Without a certificate that is \
+           valid for `host` there, the device is refused. A device can be in one such section only.",
+    options: &[
+        &UPLIFT_ENABLED,
+        &UPLIFT_MACS,
+        &UPLIFT_HOST,
+        &UPLIFT_PORT,
+        &UPLIFT_CA,
+    ],
+};
+
+options! {
+    UPLIFT_ENABLED: Bool = one "enabled" Bool, Absent::Is("1"),
+        "Off: as if it were not there; what the devices send in the clear is dropped.";
+    UPLIFT_MACS: MacAddress = many "mac" MacAddress, Absent::Mistake,
+        "Which devices. They need not be enrolled.";
+    UPLIFT_HOST: Host = one "host" Host, Absent::Mistake,
+        "The name that the server's certificate has to be for, as the device would have asked for \
+         it: the router sees only an address.";
+    UPLIFT_PORT: Port = one "port" Port("TCP"), Absent::Is("8883"),
+        "The server's port for MQTT over TLS.";
+    UPLIFT_CA: Path = one "ca" Path, Absent::Is("/etc/ssl/certs/ca-certificates.crt"),
+        "Certificates of the authorities that the server's certificate may come from, in PEM. The \
+         default is that of the package `ca-bundle`.";
 }
 
 pub(super) static DEVICE_SECTION: Section = Section {

@@ -2,6 +2,7 @@
 
 mod bridges;
 mod mistakes;
+mod uplifts;
 
 use std::time::Duration;
 

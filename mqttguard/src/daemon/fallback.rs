@@ -105,17 +105,27 @@ impl Fallback {
         }
     }
 
-    /// Devices whose plaintext MQTT goes to a proxy; [`Fallback::follow`] carries it out.
-    #[expect(dead_code, reason = "for the proxy, which does not exist yet")]
+    /// Devices whose plaintext MQTT goes to a proxy; [`Fallback::follow`] carries it out, and does
+    /// so again if it was to be so before.
     pub(super) fn set_uplift(&mut self, uplift: Vec<Uplift>) {
         self.uplift = uplift;
+        self.wanted = None;
     }
 
-    /// Whether connections of the devices last set by [`Fallback::set_uplift`] reach the proxy.
-    #[expect(dead_code, reason = "for the proxy, which does not exist yet")]
-    pub(super) fn uplift_stands(&self) -> bool {
+    /// The devices of the last [`Fallback::set_uplift`].
+    pub(super) fn uplift(&self) -> &[Uplift] {
+        &self.uplift
+    }
+
+    /// Whether connections of those devices reach the proxy, or why not; None: not known yet.
+    pub(super) fn uplift_stands(&self) -> Option<Result<(), String>> {
         let asked = self.wanted.as_ref().map(|wanted| &wanted.uplift);
-        asked == Some(&self.uplift) && self.state() == State::Standing
+        match self.state() {
+            _ if asked != Some(&self.uplift) => None,
+            State::Pending => None,
+            State::Standing => Some(Ok(())),
+            State::Failing(error) => Some(Err(error)),
+        }
     }
 
     /// Brings nftables in step with `rules`, where the kernel program does not stand: on the

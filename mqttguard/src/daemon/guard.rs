@@ -10,7 +10,7 @@ use super::fallback::Fallback;
 use crate::config::{Bindings, Exception, ListenerKind, Mode, Settings, Verdict};
 use crate::discovery::{self, Networks};
 use crate::enforce::{
-    self, Attachment, Connections, DeviceCounters, Enforcer, Proof, Rules, Target,
+    self, Attachment, Connections, DeviceCounters, Enforcer, Proof, Rules, Target, nft,
 };
 use crate::outlet::Outlet;
 use crate::registry::{Device, DevicePolicy, Standing};
@@ -22,6 +22,8 @@ pub(super) struct Guard {
     rules: Rules,
     /// Plaintext MQTT that may leave now.
     exceptions: Vec<Exception>,
+    /// Whether uplifted devices' plaintext is taken over, so that it may be let through.
+    uplift: bool,
     target: Target,
     /// Which device stands for which network, as netifd said last. A network that netifd does
     /// not know any more keeps its device: while netifd restarts it knows none.
@@ -49,6 +51,8 @@ const OFF: &str = "switched off in the configuration";
 /// How long until a program that could not be loaded is tried again: having it verified takes a
 /// small router a second.
 const RETRY: Duration = Duration::from_secs(60);
+/// How long to wait for nftables to redirect what it is to.
+const REDIRECTED: Duration = Duration::from_secs(2);
 
 impl Guard {
     /// Loads and attaches the program. A failure is kept, to be told by [`Guard::problems`]: the
@@ -68,6 +72,7 @@ impl Guard {
             enforcer: Err(OFF.to_owned()),
             rules: rules(settings, &exceptions, local_addresses().unwrap_or_default()),
             exceptions,
+            uplift: false,
             target: Target {
                 devices: Vec::new(),
                 hook: settings.main.hook,
@@ -152,7 +157,10 @@ impl Guard {
     pub(super) fn follow(&mut self, settings: &Settings) -> bool {
         self.fallback.configure(&settings.main);
         let addresses = local_addresses().unwrap_or_else(|| self.rules.local_addresses.clone());
-        let rules = rules(settings, &self.exceptions, addresses);
+        let rules = Rules {
+            uplift: self.uplift,
+            ..rules(settings, &self.exceptions, addresses)
+        };
         let target = self.find_target(settings);
         if self.enforcer.as_ref().is_ok_and(Enforcer::has_ended) {
             // Dropped, it leaves everything standing for the next.
@@ -178,6 +186,45 @@ impl Guard {
         }
         self.complain(failure);
         false
+    }
+
+    /// Lets uplifted devices' plaintext through, or does not any more, at once. What fails is
+    /// tried again by [`Guard::follow`].
+    pub(super) fn set_uplift(&mut self, uplift: bool) {
+        if std::mem::replace(&mut self.uplift, uplift) == uplift && self.rules.uplift == uplift {
+            return;
+        }
+        let rules = Rules {
+            uplift,
+            ..self.rules.clone()
+        };
+        let Ok(enforcer) = &mut self.enforcer else {
+            self.rules = rules;
+            return;
+        };
+        match enforcer.set_rules(&rules) {
+            Ok(()) => self.rules = rules,
+            Err(error) => self.complain(Some(error.to_string())),
+        }
+    }
+
+    /// Redirects these devices' plaintext, and no others'. Waits until that stands, which takes
+    /// some milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not, in words. It is tried again; see [`Fallback::uplift_stands`].
+    pub(super) fn redirect(&mut self, uplift: Vec<nft::Uplift>) -> Result<(), String> {
+        self.fallback.set_uplift(uplift);
+        self.fall_back();
+        let end = Instant::now() + REDIRECTED;
+        loop {
+            match self.fallback.uplift_stands() {
+                Some(state) => return state,
+                None if Instant::now() >= end => return Err("nft is not done yet".to_owned()),
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
     }
 
     /// Logs a failure, unless it is the one that was logged last.

@@ -16,6 +16,7 @@ mod report;
 mod serving;
 mod signatures;
 mod translation;
+mod uplifting;
 mod wiring;
 
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ use crate::discovery;
 use crate::enforce;
 use crate::outlet::Outlet;
 use crate::ubus;
+use crate::uplift::UpliftEvent;
 use wiring::Daemon;
 
 #[cfg(test)]
@@ -50,6 +52,7 @@ enum Input {
     Networks(discovery::Networks),
     Enforcement(enforce::Report),
     Broker(BrokerEvent),
+    Uplift(UpliftEvent),
     Call(ubus::Call),
     Signal(i32),
 }
@@ -107,6 +110,7 @@ fn serve(mut daemon: Daemon, inbox: &Receiver<Input>) -> ExitCode {
             Input::Networks(networks) => daemon.networks_changed(networks),
             Input::Enforcement(report) => daemon.enforced(report),
             Input::Broker(event) => daemon.brokered(event),
+            Input::Uplift(event) => daemon.uplifted(event),
             Input::Call(call) => daemon.called(call),
             Input::Signal(SIGHUP) => {
                 daemon.reload();

@@ -1,5 +1,5 @@
-//! Which of the kernel's events are worth telling: a device that tries again every second is news
-//! once, not every second. What is not told is still counted, in the kernel.
+//! Which events of devices are worth telling: a device that tries again every second is news
+//! once, not every second. What is not told is still counted.
 
 use std::collections::HashMap;
 
@@ -13,15 +13,30 @@ const PAUSES_MS: [u64; 3] = [10_000, 60_000, 600_000];
 /// The same for what is mostly a matter of the house rather than of a moment: a repeater, a second
 /// address.
 const RARE_PAUSES_MS: [u64; 3] = [600_000, 3_600_000, 86_400_000];
-/// Devices and reasons kept in mind.
+/// Devices and what they did, kept in mind.
 const MAX_SUBJECTS: usize = 4096;
 /// Events a second of all devices together: made-up source addresses make many devices.
 const PER_SECOND: u32 = 20;
 
+/// What a device did that may be worth telling.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum What {
+    /// Frames that were decided against.
+    Frames(Reason),
+    /// A connection that was carried on, or, for this reason, was not.
+    Uplift(Option<String>),
+}
+
+impl From<Reason> for What {
+    fn from(reason: Reason) -> What {
+        What::Frames(reason)
+    }
+}
+
 /// What has been told already.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
-    subjects: HashMap<(Mac, Reason), Subject>,
+    subjects: HashMap<(Mac, What), Subject>,
     /// The second that `told` counts in.
     second: u64,
     told: u32,
@@ -31,33 +46,34 @@ pub(super) struct Repeats {
 struct Subject {
     quiet_until: UnixMs,
     times_told: usize,
-    /// Frames since it was told of.
+    /// How often it was done since it was told of.
     untold: u64,
 }
 
 impl Repeats {
-    /// Takes note of `frames` more of a device for a reason. Some with the number of frames since
-    /// the last time if they are to be told of now.
+    /// Takes note that a device did something `times` more. Some with the number of times since
+    /// the last telling if it is to be told of now.
     pub(super) fn note(
         &mut self,
         now: UnixMs,
         mac: Mac,
-        reason: Reason,
-        frames: u64,
+        what: impl Into<What>,
+        times: u64,
     ) -> Option<u64> {
-        let pauses = match reason.is_mismatch() {
-            true => RARE_PAUSES_MS,
-            false => PAUSES_MS,
+        let key = (mac, what.into());
+        let pauses = match key.1 {
+            What::Frames(reason) if reason.is_mismatch() => RARE_PAUSES_MS,
+            _ => PAUSES_MS,
         };
         let longest = pauses.last().copied().unwrap_or_default();
-        if self.subjects.len() >= MAX_SUBJECTS && !self.subjects.contains_key(&(mac, reason)) {
+        if self.subjects.len() >= MAX_SUBJECTS && !self.subjects.contains_key(&key) {
             self.subjects.retain(|_, subject| now < subject.quiet_until);
             if self.subjects.len() >= MAX_SUBJECTS {
                 return None;
             }
         }
-        let subject = self.subjects.entry((mac, reason)).or_default();
-        subject.untold = subject.untold.saturating_add(frames);
+        let subject = self.subjects.entry(key).or_default();
+        subject.untold = subject.untold.saturating_add(times);
         // A clock that was set back must not silence a device for years.
         let quiet = now < subject.quiet_until && subject.quiet_until - now <= longest;
         if quiet || !may_tell(&mut self.second, &mut self.told, now) {

@@ -15,6 +15,7 @@ use crate::broker::{BridgeStatus, BrokerStats, ClientStatus, protocol};
 use crate::config::{Bindings, Mode};
 use crate::enforce::{DeviceCounters, Proof};
 use crate::registry::{Device, State};
+use crate::uplift::{DeviceStats, UpliftStats};
 
 /// Events shown with a device.
 const DEVICE_EVENTS: usize = 20;
@@ -35,6 +36,11 @@ pub(super) fn status(daemon: &Daemon) -> Value {
     if let Some(trouble) = broker.pointer("/journal/why").and_then(Value::as_str) {
         why.push(format!(
             "what the broker acknowledges is lost in a crash: {trouble}"
+        ));
+    }
+    if let Some(problem) = daemon.uplifting.problem() {
+        why.push(format!(
+            "devices that are to be uplifted are cut off from their servers: {problem}"
         ));
     }
     if let Some(error) = &daemon.unsaved {
@@ -58,6 +64,7 @@ pub(super) fn status(daemon: &Daemon) -> Value {
         "kernel": kernel(daemon),
         "nftables": fallback.status(),
         "broker": broker,
+        "uplift": uplift(daemon),
         "discovery": daemon.sources.iter().map(|(source, (up, detail))| json!({
             "source": source.name(), "up": up, "detail": detail,
         })).collect::<Vec<_>>(),
@@ -177,6 +184,61 @@ fn bridge(bridge: &BridgeStatus) -> Value {
     out
 }
 
+/// Each section with what its devices have used together; null if there is none.
+fn uplift(daemon: &Daemon) -> Value {
+    if !daemon.uplifting.is_wanted() {
+        return Value::Null;
+    }
+    let stats = daemon.uplifting.stats();
+    let settings = &daemon.configuration.settings;
+    let sections = settings.uplifts.iter().map(|section| {
+        let mut sum = DeviceStats::default();
+        for device in section.macs.iter().filter_map(|mac| stats.devices.get(mac)) {
+            sum.open = sum.open.saturating_add(device.open);
+            sum.connections = sum.connections.saturating_add(device.connections);
+            sum.refused = sum.refused.saturating_add(device.refused);
+            sum.bytes_out = sum.bytes_out.saturating_add(device.bytes_out);
+            sum.bytes_in = sum.bytes_in.saturating_add(device.bytes_in);
+            sum.last_error = sum.last_error.or_else(|| device.last_error.clone());
+        }
+        let mut out = uplift_counters(&sum);
+        out.insert("name".to_owned(), json!(section.name));
+        out.insert("host".to_owned(), json!(section.host));
+        out.insert("port".to_owned(), json!(section.port));
+        let macs = section.macs.iter().map(Mac::to_string);
+        out.insert("devices".to_owned(), macs.collect());
+        Value::Object(out)
+    });
+    json!({
+        "ready": daemon.uplifting.problem().is_none(),
+        "why": daemon.uplifting.problem(),
+        "strangers": stats.strangers,
+        "events_lost": stats.events_lost,
+        "sections": sections.collect::<Vec<_>>(),
+    })
+}
+
+fn uplift_counters(stats: &DeviceStats) -> Map<String, Value> {
+    [
+        ("open", json!(stats.open)),
+        ("connections", json!(stats.connections)),
+        ("refused", json!(stats.refused)),
+        ("bytes_out", json!(stats.bytes_out)),
+        ("bytes_in", json!(stats.bytes_in)),
+        ("last_error", json!(stats.last_error)),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// The counters of one device, with its section.
+fn uplift_device(stats: &DeviceStats) -> Value {
+    let mut out = uplift_counters(stats);
+    out.insert("section".to_owned(), json!(stats.section));
+    Value::Object(out)
+}
+
 fn core(stats: &BrokerStats) -> Map<String, Value> {
     let core = &stats.core;
     [
@@ -226,6 +288,7 @@ struct View<'a> {
     daemon: &'a Daemon,
     counters: BTreeMap<Mac, DeviceCounters>,
     clients: Vec<ClientStatus>,
+    uplift: UpliftStats,
 }
 
 impl<'a> View<'a> {
@@ -240,6 +303,7 @@ impl<'a> View<'a> {
             daemon,
             counters: daemon.guard.counters().into_iter().collect(),
             clients,
+            uplift: daemon.uplifting.stats(),
         }
     }
 
@@ -303,6 +367,7 @@ impl<'a> View<'a> {
             "bound": self.bound(device),
             "exceptions": exceptions(self.daemon, |mac| mac == Some(device.mac)),
             "logins": { "failed": device.failed_logins },
+            "uplift": self.uplift.devices.get(&device.mac).map(uplift_device),
         });
         if let Some(object) = out.as_object_mut() {
             object.retain(|_, value| !value.is_null());
@@ -419,7 +484,12 @@ pub(super) fn stats(daemon: &Daemon) -> Value {
             (mac.to_string(), Value::Object(reasons.collect()))
         })
         .collect();
-    json!({ "devices": devices, "broker": broker(daemon) })
+    let uplift = daemon.uplifting.stats().devices;
+    let uplift: Map<String, Value> = uplift
+        .iter()
+        .map(|(mac, stats)| (mac.to_string(), uplift_device(stats)))
+        .collect();
+    json!({ "devices": devices, "broker": broker(daemon), "uplift": uplift })
 }
 
 /// The answer to `enrol`: the only time that the password is shown.

@@ -15,6 +15,7 @@ use super::repeats::Repeats;
 use super::serving::Broker;
 use super::signatures::METHODS;
 use super::translation::event_kind;
+use super::uplifting::Uplifting;
 use super::{DaemonOptions, Input, outlet};
 use crate::broker::{BrokerEvent, BrokerEventKind};
 use crate::config::{ConfigError, Settings};
@@ -33,13 +34,14 @@ pub(super) struct Daemon {
     pub(super) guard: Guard,
     /// The broker and its certificates, or why there is none.
     pub(super) broker: Result<Broker, String>,
+    pub(super) uplifting: Uplifting,
     pub(super) sources: BTreeMap<Source, (bool, String)>,
     /// Why the registry could not be written the last time, if so.
     pub(super) unsaved: Option<String>,
     /// Why the registry that is there could not be read, if so: it is not overwritten then.
     pub(super) unreadable: Option<String>,
     ubus_socket: PathBuf,
-    inbox: SyncSender<Input>,
+    pub(super) inbox: SyncSender<Input>,
     bus: UbusHandle,
     /// Held: dropping it ends it.
     _networks: NetworkWatch,
@@ -150,6 +152,7 @@ impl Daemon {
             events: EventLog::default(),
             guard,
             broker,
+            uplifting: Uplifting::default(),
             sources: BTreeMap::new(),
             unsaved: None,
             unreadable,
@@ -166,6 +169,7 @@ impl Daemon {
         };
         daemon.tell_configuration();
         daemon.carry_out(effects);
+        daemon.follow_uplift(&settings);
         Ok(daemon)
     }
 
@@ -219,6 +223,7 @@ impl Daemon {
     fn look_after(&mut self) {
         let settings = self.configuration.settings.clone();
         self.follow_guard(&settings);
+        self.follow_uplift(&settings);
         self.certify(&settings);
         if self.broker.is_err() && Instant::now() >= self.broker_retry {
             self.switch_broker(&settings);
@@ -362,6 +367,8 @@ impl Daemon {
         self.registry.set_settings(settings.clone(), now);
         self.follow_links();
         self.guard.except(self.registry.exceptions());
+        // Before the kernel program hears of other ports.
+        self.follow_uplift(&settings);
         self.follow_guard(&settings);
         if self.guard.switch(&settings) {
             self.fill_guard();
@@ -401,6 +408,10 @@ impl Daemon {
             }
         }
         instruct(&mut self.guard, &self.registry, &effects);
+        if !effects.policies.is_empty() && self.uplifting.is_wanted() {
+            let sections = &self.configuration.settings.uplifts;
+            self.uplifting.tell_proxy(sections, &self.registry);
+        }
         if effects.directory
             && let Ok(broker) = &self.broker
         {
@@ -443,7 +454,7 @@ impl Daemon {
         self.tell(mac, name, kind);
     }
 
-    fn tell(&mut self, mac: Option<Mac>, name: Option<String>, kind: EventKind) {
+    pub(super) fn tell(&mut self, mac: Option<Mac>, name: Option<String>, kind: EventKind) {
         let event = self.events.push(unix_ms(), mac, name, kind);
         if self.bus.has_subscribers() {
             self.bus.notify(event.kind.code(), event.to_json());
@@ -459,6 +470,7 @@ impl Daemon {
         drop(self.discovery);
         // Before what may take its time: the service manager kills who takes too long.
         self.guard.stop();
+        drop(self.uplifting);
         if let Ok(broker) = self.broker {
             broker.handle.stop();
         }

@@ -170,6 +170,24 @@ impl EventKind {
                 put("bridge", json!(bridge));
                 put("detail", json!(detail));
             }
+            EventKind::Uplift {
+                section,
+                destination,
+                server,
+                refused,
+                count,
+            } => {
+                put("section", json!(section));
+                put("destination", json!(destination.ip()));
+                put("port", json!(destination.port()));
+                put("server", json!(server));
+                put("why", json!(refused));
+                put("count", json!(count));
+            }
+            EventKind::UpliftReady { ready, detail } => {
+                put("ready", json!(ready));
+                put("detail", json!(detail));
+            }
             EventKind::Journal { well: _, detail } => put("detail", json!(detail)),
             EventKind::Listening {
                 listener,

@@ -4,7 +4,7 @@ mod json;
 mod ring;
 mod words;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use mqttguard_common::{Mac, Reason};
@@ -208,6 +208,26 @@ pub enum EventKind {
         /// What, in words; may hold hostile text.
         detail: String,
     },
+    /// A device's plaintext connection was carried on over TLS, or was refused.
+    Uplift {
+        /// The section's name.
+        section: String,
+        /// Where the device believes it goes.
+        destination: SocketAddr,
+        /// What the server had to prove to be, and its port.
+        server: String,
+        /// Why it was refused; None: it is carried on. May hold hostile text.
+        refused: Option<String>,
+        /// Connections of this device since the last such event, this one included.
+        count: u64,
+    },
+    /// Devices are uplifted from now on, or are not.
+    UpliftReady {
+        /// Whether they are.
+        ready: bool,
+        /// Why not.
+        detail: String,
+    },
     /// What the broker has acknowledged outlives a crash, or does not; or what it has restored.
     Journal {
         /// Whether all is well.
@@ -304,6 +324,12 @@ impl EventKind {
             EventKind::BridgeLink { up: true, .. } => "bridge-up",
             EventKind::BridgeLink { up: false, .. } => "bridge-down",
             EventKind::BridgeTrouble { .. } => "bridge-trouble",
+            EventKind::Uplift { refused: None, .. } => "uplift",
+            EventKind::Uplift {
+                refused: Some(_), ..
+            } => "uplift-refused",
+            EventKind::UpliftReady { ready: true, .. } => "uplift-ready",
+            EventKind::UpliftReady { ready: false, .. } => "uplift-failed",
             EventKind::Journal { well: true, .. } => "journal",
             EventKind::Journal { well: false, .. } => "journal-trouble",
             EventKind::Listening { .. } => "listening",
@@ -340,6 +366,10 @@ impl EventKind {
             | EventKind::Binding {
                 missing: Some(_), ..
             }
+            | EventKind::Uplift {
+                refused: Some(_), ..
+            }
+            | EventKind::UpliftReady { ready: false, .. }
             | EventKind::Journal { well: false, .. }
             | EventKind::Listening { up: false, .. } => Severity::Warning,
             EventKind::DeviceSeen { .. }
@@ -351,11 +381,13 @@ impl EventKind {
             | EventKind::Enforcement { .. }
             | EventKind::Fallback { .. }
             | EventKind::ConfigLoaded { .. }
-            | EventKind::BridgeLink { up: true, .. } => Severity::Notice,
+            | EventKind::BridgeLink { up: true, .. }
+            | EventKind::UpliftReady { ready: true, .. } => Severity::Notice,
             EventKind::DeviceGone
             | EventKind::Connected { .. }
             | EventKind::Disconnected { .. }
             | EventKind::SourceChanged { .. }
+            | EventKind::Uplift { refused: None, .. }
             | EventKind::Journal { .. }
             | EventKind::Listening { .. } => Severity::Info,
         }

@@ -162,3 +162,32 @@ fn keeps_the_last_events_and_reads_from_a_point_on() {
     assert_eq!(seqs(log.read(599, 10, None)), [600, 601]);
     assert_eq!(seqs(log.read(0, 2, Some(MAC))), [599, 600]);
 }
+
+#[test]
+fn a_connection_that_was_not_carried_on_is_told_with_its_reason() {
+    let mut log = EventLog::default();
+    let uplift = |refused: Option<&str>| EventKind::Uplift {
+        section: "vendor".to_owned(),
+        destination: ([203, 0, 113, 9], 1883).into(),
+        server: "mqtt.example.org:8883".to_owned(),
+        refused: refused.map(str::to_owned),
+        count: 2,
+    };
+    let name = || Some("plug".to_owned());
+    let refused = uplift(Some("its certificate has expired"));
+    let event = log.push(7, Some(MAC), name(), refused);
+    assert_eq!(
+        event.message(),
+        "plug's connection to 203.0.113.9:1883 was not carried on to mqtt.example.org:8883 \
+         (2 times): its certificate has expired"
+    );
+    let json = event.to_json();
+    assert_eq!(json["event"], "uplift-refused");
+    assert_eq!(json["severity"], "warning");
+    assert_eq!(json["destination"], "203.0.113.9");
+    let event = log.push(8, Some(MAC), name(), uplift(None)).to_json();
+    assert_eq!(
+        (&event["event"], event.get("why")),
+        (&"uplift".into(), None)
+    );
+}

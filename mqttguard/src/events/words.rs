@@ -160,6 +160,20 @@ impl EventKind {
                 detail,
             } => format!("bridge '{bridge}' is not connected to {detail}"),
             EventKind::BridgeTrouble { bridge, detail } => format!("bridge '{bridge}': {detail}"),
+            EventKind::Uplift {
+                destination,
+                server,
+                refused,
+                count,
+                ..
+            } => uplift_sentence(who, *destination, server, refused.as_deref(), *count),
+            EventKind::UpliftReady { ready: true, .. } => {
+                "uplift is ready: unencrypted MQTT of its devices is carried on over TLS".to_owned()
+            }
+            EventKind::UpliftReady {
+                ready: false,
+                detail,
+            } => format!("uplift is not ready, its devices' MQTT is dropped: {detail}"),
             EventKind::Journal { well: _, detail } => detail.clone(),
             EventKind::Listening {
                 listener,
@@ -198,6 +212,27 @@ fn memory_sentence(pressure: &str, used: u64, allowed: u64) -> String {
         _ => "there is room again",
     };
     format!("the broker holds {used} of {allowed} bytes: {what}")
+}
+
+fn uplift_sentence(
+    who: &str,
+    destination: SocketAddr,
+    server: &str,
+    refused: Option<&str>,
+    count: u64,
+) -> String {
+    let times = match count {
+        1 => String::new(),
+        count => format!(" ({count} times)"),
+    };
+    match refused {
+        None => {
+            format!("{who}'s connection to {destination} is carried on over TLS to {server}{times}")
+        }
+        Some(why) => format!(
+            "{who}'s connection to {destination} was not carried on to {server}{times}: {why}"
+        ),
+    }
 }
 
 /// ` to 203.0.113.9:1883`, as far as that is known.

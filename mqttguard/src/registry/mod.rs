@@ -100,6 +100,9 @@ impl Registry {
                 self.give_way(*mac, name);
             }
         }
+        for mac in settings.uplifts.iter().flat_map(|uplift| &uplift.macs) {
+            self.device_wanted(*mac, now);
+        }
         for (mac, from) in before {
             if let Some(to) = self.devices.get(&mac).map(Device::state) {
                 self.tell_change(mac, from, to, "by the configuration".to_owned());
@@ -171,7 +174,7 @@ impl Registry {
         DevicePolicy {
             standing: standing(device),
             plaintext: device.credential.is_some() && word.is_some_and(|word| word.plaintext),
-            uplift: false,
+            uplift: self.settings.uplift(device.mac).is_some(),
             interface: self.bound_interface(device),
             address: self.bound_address(device),
             limits: self.limits(device).kernel,
@@ -294,6 +297,7 @@ impl Registry {
                     && (wanted || device.present.is_empty())
                     && device.quarantine.is_none()
                     && !self.settings.devices.contains_key(&device.mac)
+                    && self.settings.uplift(device.mac).is_none()
             })
             .min_by_key(|device| (!device.present.is_empty(), device.last_seen_ms))
             .map(|device| device.mac);

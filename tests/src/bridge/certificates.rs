@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 
+/// The name in the certificates of the server in the cloud.
+pub const CLOUD_HOST: &str = "mqtt.example.org";
+
 /// Certificates of a server, good and bad, in a directory of their own.
 pub struct Certificates(TempDir);
 
 impl Certificates {
-    /// A CA, another CA, and certificates by the first: for localhost, for another name, and one
-    /// that has expired; and one for a client.
+    /// A CA, another CA, and certificates by the first: for localhost, for a server in the cloud,
+    /// for another name, and one that has expired; and one for a client.
     pub fn new() -> Certificates {
         let dir = tempfile::tempdir().unwrap();
         // mosquitto gives up its rights before it reads them.
@@ -20,6 +23,8 @@ impl Certificates {
         let issuer = certificates.authority("ca");
         certificates.authority("other-ca");
         certificates.leaf(&issuer, "server", "localhost", (2020, 2040));
+        certificates.leaf(&issuer, "cloud", CLOUD_HOST, (2020, 2040));
+        certificates.leaf(&issuer, "cloud-expired", CLOUD_HOST, (2020, 2021));
         certificates.leaf(&issuer, "misnamed", "elsewhere.example", (2020, 2040));
         certificates.leaf(&issuer, "expired", "localhost", (2020, 2021));
         certificates.leaf(&issuer, "client", "router", (2020, 2040));

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-pub use certificates::Certificates;
+pub use certificates::{CLOUD_HOST, Certificates};
 pub use client::{Client, Subscription};
 pub use house::{House, bridges};
 pub use server::{Mosquitto, Nats};

@@ -5,7 +5,6 @@
 //! thread. What it holds back for one side it does not read from the other.
 
 mod dial;
-mod link;
 mod serve;
 mod uplink;
 

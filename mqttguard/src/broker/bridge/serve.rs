@@ -8,7 +8,6 @@ use mqttguard_broker::{ConnId, Flow, Notice, NoticeKind, Time, Transmit};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::dial;
-use super::link::{Input, Link, words};
 use super::uplink::{CONNECT, Far, Local, PREPARE, Pause, Uplink};
 use super::{BridgeStatus, FIRST_TOKEN, TOKENS};
 use crate::broker::conn::{READ, ROOM};
@@ -17,6 +16,7 @@ use crate::broker::journal::Journal;
 use crate::broker::reactor::Reactor;
 use crate::config;
 use crate::text::clip;
+use crate::upstream::link::{Input, Link, words};
 
 /// Times that each side is served before others have their turn.
 const ROUNDS: usize = 4;

@@ -9,8 +9,8 @@ use mqttguard_broker::bridge::{Bridge, BridgeConfig};
 use mqttguard_broker::{ConnId, Decision, Grants, Limits, Time};
 
 use super::dial::{Attempt, Prepared};
-use super::link::Link;
 use crate::config::{self, BridgeProtocol};
+use crate::upstream::link::Link;
 
 /// Bridges are this and their name to the core. No account is called so: their names have no `/`.
 const IDENTITY: &str = "bridge/";

@@ -90,7 +90,7 @@ fn each_mistake_is_told_in_full() {
         ),
         (
             "config profiles 'x'",
-            "1: section type 'profiles': unknown, expected one of: mqttguard, listener, profile, limits, exception, bridge, device, jwt, http_auth (did you mean 'profile'?)",
+            "1: section type 'profiles': unknown, expected one of: mqttguard, listener, profile, limits, exception, bridge, uplift, device, jwt, http_auth (did you mean 'profile'?)",
         ),
         (
             "config profile 'x'\n\tlist publish 'a/#/b'",

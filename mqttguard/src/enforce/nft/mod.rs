@@ -87,8 +87,8 @@ pub struct Uplift {
 /// A ruleset in force, and how the kernel shows it.
 #[derive(Clone, Debug)]
 pub struct Applied {
-    /// None: there is no table, nor should there be.
-    listing: Option<Vec<u8>>,
+    /// Each table by its family; none where none is wanted.
+    listings: Vec<(&'static str, Vec<u8>)>,
 }
 
 /// Why nftables does not hold what it was to.
@@ -125,7 +125,7 @@ pub fn apply(ruleset: &Ruleset) -> Result<Applied, NftError> {
 
 fn set(ruleset: &Ruleset) -> Result<(), NftError> {
     if ruleset.is_empty() {
-        match list() {
+        match list("inet") {
             Ok(_) => {}
             // There is no such table, or nothing that could hold one.
             Err(NftError::Missing | NftError::Refused(_)) => return Ok(()),
@@ -134,30 +134,38 @@ fn set(ruleset: &Ruleset) -> Result<(), NftError> {
     }
     let text = text::transaction(ruleset)?;
     process::nft(&["-f", "-"], text.as_bytes())?;
+    if ruleset.uplift.is_empty() {
+        // Not in the transaction: without the module for bridges that would fail. Where there is
+        // no such table it fails here, as it should.
+        let _ = process::nft(&["delete", "table", "bridge", text::TABLE], &[]);
+    }
     Ok(())
 }
 
 impl Applied {
     fn read(ruleset: &Ruleset) -> Result<Applied, NftError> {
-        let listing = match ruleset.is_empty() {
-            true => None,
-            false => Some(list()?),
+        let families: &[&str] = match (ruleset.is_empty(), ruleset.uplift.is_empty()) {
+            (true, _) => &[],
+            (false, true) => &["inet"],
+            (false, false) => &["inet", "bridge"],
         };
-        Ok(Applied { listing })
+        let one = |family: &&'static str| Ok((*family, list(family)?));
+        let listings: Result<Vec<_>, NftError> = families.iter().map(one).collect();
+        Ok(Applied {
+            listings: listings?,
+        })
     }
 
-    /// Whether the table is still as it was set, to the last rule; a kernel that cannot be asked
-    /// counts as a no.
+    /// Whether the tables are still as they were set, to the last rule; a kernel that cannot be
+    /// asked counts as a no.
     pub fn is_standing(&self) -> bool {
-        match &self.listing {
-            None => true,
-            Some(listing) => list().is_ok_and(|now| now == *listing),
-        }
+        let mut all = self.listings.iter();
+        all.all(|(family, listing)| list(family).is_ok_and(|now| now == *listing))
     }
 }
 
-/// The table as the kernel has it. With handles, so that a rule put in another's place shows, and
-/// without counters.
-fn list() -> Result<Vec<u8>, NftError> {
-    process::nft(&["-a", "-s", "list", "table", "inet", text::TABLE], &[])
+/// Our table of a family as the kernel has it. With handles, so that a rule put in another's place
+/// shows, and without counters.
+fn list(family: &str) -> Result<Vec<u8>, NftError> {
+    process::nft(&["-a", "-s", "list", "table", family, text::TABLE], &[])
 }

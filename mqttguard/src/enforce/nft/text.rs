@@ -38,8 +38,37 @@ pub(super) fn transaction(ruleset: &Ruleset) -> Result<String, NftError> {
         plaintext_rules(&mut table, plaintext)?;
     }
     uplift_rules(&mut table, &ruleset.uplift);
-    table.write(&mut out);
+    table.write("inet", &mut out);
+    bridged(&ruleset.uplift, &mut out);
     Ok(out)
+}
+
+/// What the router bridges passes by its routing, and so by the redirection.
+fn bridged(uplift: &[Uplift], out: &mut String) {
+    if uplift.is_empty() {
+        return;
+    }
+    let mut table = Table::default();
+    table.base("forward", "filter hook forward priority filter - 10");
+    for ((ports, _), macs) in &groups(uplift) {
+        if let (Some(macs), Some(ports)) = (set(macs), set(ports)) {
+            let rule = format!("ether saddr {macs} tcp dport {ports} counter drop");
+            table.rule("forward", rule);
+        }
+    }
+    let _ = writeln!(out, "add table bridge {TABLE}\ndelete table bridge {TABLE}");
+    table.write("bridge", out);
+}
+
+/// Devices by ports and listener.
+fn groups(uplift: &[Uplift]) -> BTreeMap<(BTreeSet<u16>, u16), BTreeSet<Mac>> {
+    let mut groups: BTreeMap<_, BTreeSet<Mac>> = BTreeMap::new();
+    for device in uplift {
+        let ports = device.ports.iter().copied().collect();
+        let group = groups.entry((ports, device.listener)).or_default();
+        group.insert(device.mac);
+    }
+    groups
 }
 
 fn plaintext_rules(table: &mut Table, plaintext: &Plaintext) -> Result<(), NftError> {
@@ -140,13 +169,7 @@ fn uplift_rules(table: &mut Table, uplift: &[Uplift]) {
     }
     // Before the router's own port forwardings.
     table.base("takeover", "nat hook prerouting priority dstnat - 10");
-    let mut groups: BTreeMap<(BTreeSet<u16>, u16), BTreeSet<Mac>> = BTreeMap::new();
-    for device in uplift {
-        let ports = device.ports.iter().copied().collect();
-        let group = groups.entry((ports, device.listener)).or_default();
-        group.insert(device.mac);
-    }
-    for ((ports, listener), macs) in &groups {
+    for ((ports, listener), macs) in &groups(uplift) {
         let (Some(macs), Some(ports)) = (set(macs), set(ports)) else {
             continue;
         };
@@ -204,8 +227,8 @@ impl Table {
         self.chain(chain).rules.push(rule);
     }
 
-    fn write(&self, out: &mut String) {
-        let _ = writeln!(out, "table inet {TABLE} {{");
+    fn write(&self, family: &str, out: &mut String) {
+        let _ = writeln!(out, "table {family} {TABLE} {{");
         for chain in &self.0 {
             let _ = writeln!(out, "\tchain {} {{", chain.name);
             if let Some(hook) = chain.hook {

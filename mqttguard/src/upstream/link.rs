@@ -3,27 +3,36 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
+use rustix::net::sockopt;
 use rustls::pki_types::ServerName;
-use rustls::{CertificateError, ClientConfig, ClientConnection};
+use rustls::{CertificateError, ClientConfig, ClientConnection, InvalidMessage};
 
 /// Plaintext that TLS may hold encrypted, and what waits for a socket in the clear.
 const WAITING: usize = 128 * 1024;
+/// Probes of a silent server after a minute; given up after two.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVE_PROBES: u32 = 4;
 
 /// A connection that is being made or stands.
-pub(super) struct Link {
+pub(crate) struct Link {
     stream: TcpStream,
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     tls: Option<Box<ClientConnection>>,
     connected: bool,
     readable: bool,
     writable: bool,
+    /// The end was announced, and is out.
+    farewell: bool,
+    finished: bool,
 }
 
 /// What a read found.
-pub(super) enum Input {
+pub(crate) enum Input {
     /// So many bytes.
     Some(usize),
     /// Nothing now.
@@ -34,7 +43,7 @@ pub(super) enum Input {
 
 impl Link {
     /// Begins to connect.
-    pub(super) fn open(
+    pub(crate) fn open(
         address: SocketAddr,
         tls: Option<&Arc<ClientConfig>>,
         host: &str,
@@ -63,17 +72,19 @@ impl Link {
             connected: false,
             readable: false,
             writable: false,
+            farewell: false,
+            finished: false,
         })
     }
 
     /// What the poll said.
-    pub(super) fn event(&mut self, event: &mio::event::Event) {
+    pub(crate) fn event(&mut self, event: &mio::event::Event) {
         self.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
         self.writable |= event.is_writable() || event.is_error();
     }
 
     /// Goes on connecting: true once application data can pass.
-    pub(super) fn establish(&mut self, host: &str, ca: &str) -> Result<bool, String> {
+    pub(crate) fn establish(&mut self, host: &str, ca: &str) -> Result<bool, String> {
         if !self.connected {
             if let Some(error) = self.stream.take_error().unwrap_or_else(Some) {
                 return Err(error.to_string());
@@ -85,6 +96,7 @@ impl Link {
             }
             // Small packets that are waited for are the rule here.
             let _ = self.stream.set_nodelay(true);
+            let _ = self.keep_alive();
         }
         let handshake = |link: &Link| link.tls.as_ref().is_some_and(|tls| tls.is_handshaking());
         while handshake(self) {
@@ -100,13 +112,21 @@ impl Link {
         Ok(!handshake(self))
     }
 
+    /// Has the kernel find out about a server that went away without a word.
+    fn keep_alive(&self) -> rustix::io::Result<()> {
+        sockopt::set_tcp_keepidle(&self.stream, KEEPALIVE_IDLE)?;
+        sockopt::set_tcp_keepintvl(&self.stream, KEEPALIVE_INTERVAL)?;
+        sockopt::set_tcp_keepcnt(&self.stream, KEEPALIVE_PROBES)?;
+        sockopt::set_socket_keepalive(&self.stream, true)
+    }
+
     /// Whether a read may find something.
-    pub(super) fn is_readable(&self) -> bool {
+    pub(crate) fn is_readable(&self) -> bool {
         self.readable
     }
 
     /// Reads once.
-    pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<Input> {
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<Input> {
         if self.tls.is_none() {
             let found = self.stream.read(into);
             return self.found(found);
@@ -165,7 +185,7 @@ impl Link {
     }
 
     /// Sends as much of `bytes` as goes, and takes it off. Whether any went.
-    pub(super) fn write(&mut self, bytes: &mut Vec<u8>) -> io::Result<bool> {
+    pub(crate) fn write(&mut self, bytes: &mut Vec<u8>) -> io::Result<bool> {
         if !self.flush()? || bytes.is_empty() {
             return Ok(false);
         }
@@ -224,12 +244,37 @@ impl Link {
         }
     }
 
+    /// Says that nothing more will be sent; what the server sends is still read. True once that
+    /// is out, until then it is to be called again.
+    pub(crate) fn finish(&mut self) -> io::Result<bool> {
+        if self.finished {
+            return Ok(true);
+        }
+        if !self.farewell {
+            self.farewell = true;
+            if let Some(tls) = &mut self.tls {
+                tls.send_close_notify();
+            }
+        }
+        if !self.flush()? {
+            return Ok(false);
+        }
+        self.finished = true;
+        match self.stream.shutdown(Shutdown::Write) {
+            // It is gone, as reading will tell.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(true),
+            shut => shut.map(|()| true),
+        }
+    }
+
     /// Says what is left, as far as it goes at once, and closes.
-    pub(super) fn close(mut self, registry: &Registry, rest: &mut Vec<u8>) {
+    pub(crate) fn close(mut self, registry: &Registry, rest: &mut Vec<u8>) {
         let established = self.tls.as_ref().is_none_or(|tls| !tls.is_handshaking());
         if self.connected && established {
             let _ = self.write(rest);
-            if let Some(tls) = &mut self.tls {
+            if let Some(tls) = &mut self.tls
+                && !self.farewell
+            {
                 tls.send_close_notify();
                 let _ = tls.write_tls(&mut self.stream);
             }
@@ -240,15 +285,19 @@ impl Link {
 }
 
 /// What went wrong, for the owner: who has to mend it, and where.
-pub(super) fn words(error: &io::Error, host: &str, ca: &str) -> String {
+pub(crate) fn words(error: &io::Error, host: &str, ca: &str) -> String {
     let tls = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     let Some(tls) = tls else {
         return error.to_string();
     };
-    let rustls::Error::InvalidCertificate(certificate) = tls else {
-        return format!("TLS: {tls}");
+    let certificate = match tls {
+        rustls::Error::InvalidCertificate(certificate) => certificate,
+        rustls::Error::InvalidMessage(
+            InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+        ) => return "it does not speak TLS".into(),
+        other => return format!("TLS: {other}"),
     };
     match certificate {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
