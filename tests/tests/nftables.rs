@@ -197,6 +197,30 @@ fn on_error_closed_forwards_nothing_until_bpf_is_back() {
 }
 
 #[test]
+fn on_error_closed_holds_before_netifd_has_named_the_network() {
+    let lab = Lab::new(&["plug"]).unwrap();
+    let main = "\toption on_error 'closed'\n";
+    let mut guard = lab.launch_guard(Means::NoBpf, main, "").unwrap();
+    wait_protection(&guard, "closed");
+    guard.stop().unwrap();
+    web_request(lab.device(0), cloud(80)).unwrap();
+    // There is no netifd in this house.
+    let by_network = guard.files().uci(main, "");
+    let by_network = by_network.replace("list device 'br-lan'", "list network 'lan'");
+    guard.write_config(&by_network).unwrap();
+    guard.start_again().unwrap();
+    let status = wait_protection(&guard, "closed");
+    assert!(
+        status
+            .to_string()
+            .contains("network 'lan' has no device yet"),
+        "{status}"
+    );
+    lab.device(0).connect(cloud(80), PATIENCE).unwrap_err();
+    lab.device(0).connect(router(8883), PATIENCE).unwrap();
+}
+
+#[test]
 fn closed_with_nothing_to_close_by_is_said_loudly() {
     let lab = Lab::new(&["plug"]).unwrap();
     let main = "\toption on_error 'closed'\n";
@@ -286,6 +310,7 @@ fn bpf_that_comes_back_ends_the_reduction() {
     guard.give(Means::All);
     guard.start_again().unwrap();
     let status = wait_protection(&guard, "reduced");
+    guard.wait_event("fallback", None).unwrap();
     assert!(
         status.to_string().contains("not on a BPF file system"),
         "{status}"

@@ -245,6 +245,37 @@ Configuration: /etc/config/mqttguard, loaded -
 }
 
 #[test]
+fn status_does_not_call_reduced_protection_protected() {
+    let shown = |protection: &str, state: &str, error: Option<&str>| {
+        let status = json!({
+            "version": "0.1.0", "protected": false, "protection": protection, "mode": "enforce",
+            "nftables": {"state": state, "error": error, "interfaces": [
+                {"interface": "br-lan", "protection": protection},
+            ]},
+        });
+        let plain = output::Style {
+            colour: false,
+            width: None,
+        };
+        status::show(&status, 0, plain)
+    };
+    let reduced = shown("reduced", "standing", None);
+    assert!(reduced.starts_with("mqttguard 0.1.0, REDUCED PROTECTION, mode enforce"));
+    let part = "\nnftables in its place: standing\n  INTERFACE  WHAT IT DOES\n  br-lan     drops \
+                the plaintext ports\n";
+    assert!(reduced.contains(part), "{reduced}");
+    let closed = shown("closed", "standing", None);
+    assert!(closed.contains(", NOT PROTECTED, CLOSED, "), "{closed}");
+    assert!(closed.contains("br-lan     forwards nothing\n"), "{closed}");
+    let failing = shown("none", "failing", Some("nft is not installed"));
+    assert!(failing.contains(", NOT PROTECTED, mode"), "{failing}");
+    assert!(
+        failing.contains("failing\n  nft is not installed\n"),
+        "{failing}"
+    );
+}
+
+#[test]
 fn devices_and_their_counters_are_listed() {
     let bus = Bus::start();
     let (_object, calls) = bus.serve(answer);

@@ -135,7 +135,8 @@ impl Fallback {
             true => match enforce::routed(unguarded) {
                 Ok(devices) => self.ruleset(rules, devices),
                 Err(error) => {
-                    log::warn!("nftables: {error}");
+                    // The next look is a second away.
+                    log::debug!("nftables: {error}");
                     return;
                 }
             },
@@ -197,6 +198,8 @@ impl Fallback {
     pub(super) fn level(&self) -> Level {
         match self.state() {
             State::Standing => self.wanted_level(),
+            // Until one transaction takes the place of the other.
+            State::Pending if self.told.trouble.is_none() => self.told.level,
             State::Pending | State::Failing(_) => Level::None,
         }
     }

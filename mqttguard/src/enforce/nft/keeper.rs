@@ -209,11 +209,6 @@ impl Table {
         if let Some(watch) = watch {
             watch.changed();
         }
-        let result = match result {
-            // Nor can anybody have made a table.
-            Err(NftError::Missing) if self.ruleset.is_empty() => Ok(()),
-            result => result,
-        };
         let state = match result.and_then(|()| Applied::read(&self.ruleset)) {
             Ok(applied) => {
                 self.applied = Some(applied);

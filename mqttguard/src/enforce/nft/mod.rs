@@ -124,6 +124,14 @@ pub fn apply(ruleset: &Ruleset) -> Result<Applied, NftError> {
 }
 
 fn set(ruleset: &Ruleset) -> Result<(), NftError> {
+    if ruleset.is_empty() {
+        match list() {
+            Ok(_) => {}
+            // There is no such table, or nothing that could hold one.
+            Err(NftError::Missing | NftError::Refused(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
     let text = text::transaction(ruleset)?;
     process::nft(&["-f", "-"], text.as_bytes())?;
     if ruleset.uplift.is_empty() {
