@@ -1,15 +1,19 @@
 use aya_ebpf::maps::lpm_trie::Key;
 use mqttguard_common::{
-    FRAME_SLOTS, MAX_EXCEPTIONS, Mac, PortWord, Reason, Rules, policy_flags, rule_flags,
+    FRAME_SLOTS, MAX_EXCEPTIONS, Mac, PortWord, Reason, Rules, event_flags, policy_flags,
+    rule_flags,
 };
 
+use crate::binding::Mismatch;
 use crate::bucket::admit;
 use crate::flow::{self, Place};
 use crate::frame::Frame;
+use crate::header::Ethernet;
 use crate::maps::{EXCEPTIONS, FRAMES, LOCAL, PORTS, PROCESSOR, RULES};
 use crate::mqtt::is_connect;
-use crate::packet::{Address, Ethernet, Packet, Transport, mapped};
-use crate::processor::{Processor, forget, now_ns};
+use crate::packet::{Address, Packet, Transport, mapped};
+use crate::processor::{self, Processor, forget, now_ns};
+use crate::reject::Reset;
 use crate::subject::Subject;
 
 /// MQTT over TLS (IANA `secure-mqtt`).
@@ -36,32 +40,40 @@ const DHCPV6_SERVERS: Address = [
 ];
 
 /// What becomes of a frame.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Verdict<'a> {
     Pass,
     Drop,
+    /// Dropped, with this sent back in its place.
+    Reject(&'a Reset),
 }
 
 /// Decides on one frame, counts it and tells the daemon if there is something to tell. The
 /// order of decisions, the first that applies is the reason:
 ///
 /// 1. What is not IP, behind up to two VLAN tags and PPPoE, passes, unless there is more than the
-///    limit of it to a group of hosts.
+///    limit of it to a group of hosts. ARP has to fit the device's bindings as in 3.
 /// 2. A blocked device's frames are dropped, except what it needs to keep its address, so that
 ///    it stays visible by it.
-/// 3. A quarantined device's MQTT is dropped: plaintext and TLS ports, a CONNECT on any port,
+/// 3. What does not fit the device's bindings to an interface and an IPv4 address is dropped if
+///    the rules say so, except DHCP: see [`Mismatch`]. If they do not, it is judged like any
+///    other; but counts and is told as a mismatch instead of a reason that lets it pass.
+/// 4. A quarantined device's MQTT is dropped: plaintext and TLS ports, a CONNECT on any port,
 ///    MQTT-SN, and whatever it sends to the broker's ports on the router.
-/// 4. Its token buckets: packets, bytes, broadcasts and multicasts, UDP packets, new TCP
+/// 5. Its token buckets: packets, bytes, broadcasts and multicasts, UDP packets, new TCP
 ///    connections.
-/// 5. Plaintext MQTT, by TCP port or by a CONNECT, and MQTT-SN by UDP port: dropped unless the
+/// 6. First fragments that hide their ports, or where a CONNECT would stand, are dropped, as are
+///    later fragments of TCP that start so low that they could overwrite those; others pass.
+/// 7. What an uplifted device sends to a plaintext port beyond the router passes, while the
+///    rules say that the router takes it over.
+/// 8. Plaintext MQTT, by TCP port or by a CONNECT, and MQTT-SN by UDP port: dropped unless the
 ///    router's own plaintext listener takes it or an exception lets it out. So are the pieces
 ///    of a TCP stream's first bytes that could be put together to a CONNECT; see
 ///    [`flow`](crate::flow).
 ///    An exception may also name the router, for a gateway of MQTT-SN there.
-/// 6. First fragments that hide their ports, or where a CONNECT would stand, are dropped, as are
-///    later fragments of TCP that start so low that they could overwrite those; others pass.
+///
+/// Plaintext MQTT over TCP is answered with a reset if the rules say so: see [`Reset`].
 #[inline(always)]
-pub(crate) fn decide(frame: &Frame) -> Verdict {
+pub(crate) fn decide<'a>(frame: &Frame) -> Verdict<'a> {
     if let Some(seen) = FRAMES.get_ptr_mut(frame.ifindex % FRAME_SLOTS) {
         // SAFETY: this processor's own counter.
         unsafe { *seen += 1 };
@@ -73,15 +85,16 @@ pub(crate) fn decide(frame: &Frame) -> Verdict {
 }
 
 #[inline(always)]
-fn try_decide(frame: &Frame) -> Option<Verdict> {
+fn try_decide<'a>(frame: &Frame) -> Option<Verdict<'a>> {
     let rules = RULES.get(0)?;
     let own = PROCESSOR.get_ptr_mut(0)?;
     let ethernet = frame.at::<Ethernet>(0)?;
     let packet = Packet::parse(frame, ethernet, own);
+    let frame = &frame.afresh();
     let now_ns = now_ns(own);
     let mut subject = Subject::of(frame, Mac(ethernet.source), rules, now_ns)?;
     let group = ethernet.is_group();
-    if packet.is(Transport::None) && !group {
+    if packet.is(Transport::None) && !group && !packet.is_arp() {
         subject.count(frame, Reason::Pass as usize);
         return Some(Verdict::Pass);
     }
@@ -91,12 +104,27 @@ fn try_decide(frame: &Frame) -> Option<Verdict> {
     if DROPS & 1 << reason == 0 {
         return Some(Verdict::Pass);
     }
-    let enforce = rules.flags & rule_flags::ENFORCE != 0;
-    subject.tell(frame, &packet, reason, now_ns, enforce);
-    Some(if enforce {
-        Verdict::Drop
+    let mut needed = rule_flags::ENFORCE;
+    if MISMATCHES & 1 << reason != 0 {
+        needed |= rule_flags::DROP_MISMATCH;
+    }
+    if rules.flags & needed != needed {
+        subject.tell(frame, &packet, reason, now_ns, 0);
+        return Some(Verdict::Pass);
+    }
+    let reset = if rules.flags & rule_flags::REJECT != 0 && REJECTED & 1 << reason != 0 {
+        Reset::answer(frame, &packet, own)
     } else {
-        Verdict::Pass
+        None
+    };
+    let flags = match reset {
+        Some(_) => event_flags::DROPPED | event_flags::REJECTED,
+        None => event_flags::DROPPED,
+    };
+    subject.tell(frame, &packet, reason, now_ns, flags);
+    Some(match reset {
+        Some(reset) => Verdict::Reject(reset),
+        None => Verdict::Drop,
     })
 }
 
@@ -116,6 +144,16 @@ const DROPS: u64 = {
     bits
 };
 
+/// Those to drop if the rules drop what does not fit a device's bindings.
+const MISMATCHES: u64 = 1 << Reason::InterfaceMismatch as u32 | 1 << Reason::AddressMismatch as u32;
+
+/// Those to answer, if the rules do: plaintext MQTT of a device that may use the network. Not the
+/// pieces of a stream's first bytes, which an honest sender repeats with more of them.
+const REJECTED: u64 = 1 << Reason::PlaintextPort as u32
+    | 1 << Reason::PlaintextConnect as u32
+    | 1 << Reason::PlaintextLocal as u32
+    | 1 << Reason::PlaintextWebSocket as u32;
+
 #[inline(always)]
 fn judge(
     frame: &Frame,
@@ -128,15 +166,26 @@ fn judge(
 ) -> Reason {
     let policy = subject.policy;
     let levels = &mut *subject.levels;
+    let drops_mismatch = rules.flags & rule_flags::DROP_MISMATCH != 0;
     if packet.is(Transport::None) {
-        return match admit(
-            &policy.broadcasts,
-            &mut levels.broadcasts,
-            now_ns,
-            frame.packets,
-        ) {
-            true => Reason::Pass,
-            false => Reason::FloodBroadcasts,
+        let mismatch = if packet.is_arp() && Mismatch::is_possible(policy) {
+            Mismatch::of(frame, packet, policy).reason()
+        } else {
+            None
+        };
+        return match mismatch {
+            Some(reason) if drops_mismatch => reason,
+            _ if group
+                && !admit(
+                    &policy.broadcasts,
+                    &mut levels.broadcasts,
+                    now_ns,
+                    frame.packets,
+                ) =>
+            {
+                Reason::FloodBroadcasts
+            }
+            _ => mismatch.unwrap_or(Reason::Pass),
         };
     }
     if policy.flags & policy_flags::BLOCKED != 0 && !is_dhcp(frame, packet) {
@@ -144,7 +193,20 @@ fn judge(
     }
     let quarantined = policy.flags & policy_flags::QUARANTINED != 0;
     let mqtt = Mqtt::find(frame, packet, rules, quarantined, own);
-    let mqtt = Mqtt(forget(own, mqtt.0, u64::MAX));
+    processor::put(own, mqtt.0);
+    if Mismatch::is_possible(policy) {
+        let mismatch = Mismatch::of(frame, packet, policy);
+        if mismatch.reason().is_some() && !is_dhcp(frame, packet) {
+            processor::add(own, mismatch.0);
+        }
+    }
+    let known = processor::take(own);
+    let (mqtt, mismatch) = (Mqtt(known), Mismatch(known).reason());
+    if let Some(reason) = mismatch
+        && drops_mismatch
+    {
+        return reason;
+    }
     if quarantined && mqtt.has(Mqtt::PLAIN | Mqtt::OTHER | Mqtt::SN) {
         return Reason::Quarantined;
     }
@@ -173,12 +235,17 @@ fn judge(
     if packet.is(Transport::Hidden) {
         return Reason::TinyFragment;
     }
-    if mqtt.has(Mqtt::PLAIN) && mqtt.has(Mqtt::LOCAL) {
+    let reason = if mqtt.has(Mqtt::PLAIN) && mqtt.has(Mqtt::LOCAL) {
         if mqtt.has(Mqtt::LISTENER) && policy.flags & policy_flags::PLAINTEXT != 0 {
             Reason::LocalPlaintext
         } else {
             Reason::PlaintextLocal
         }
+    } else if mqtt.has(Mqtt::LISTED)
+        && policy.flags & policy_flags::UPLIFT != 0
+        && rules.flags & rule_flags::UPLIFT != 0
+    {
+        Reason::Uplifted
     } else if mqtt.has(Mqtt::PLAIN)
         || (mqtt.has(Mqtt::SN) && rules.flags & rule_flags::MQTT_SN != 0)
     {
@@ -198,6 +265,10 @@ fn judge(
             flow::remember(frame, packet, mqtt.has(Mqtt::SHOWS), now_ns);
         }
         Reason::Pass
+    };
+    match mismatch {
+        Some(mismatch) if !reason.is_drop() => mismatch,
+        _ => reason,
     }
 }
 

@@ -1,5 +1,6 @@
 use core::mem::align_of;
 
+use aya_ebpf::bindings::{__sk_buff, xdp_md};
 use aya_ebpf::programs::{TcContext, XdpContext};
 
 /// Bytes of a frame that must lie in the linear part of a socket buffer to be judged: more
@@ -13,7 +14,9 @@ const LINEAR: u32 = 256;
 const FULL_FRAME: u32 = 1522;
 
 /// A frame on its way in, wherever it was caught.
+#[derive(Clone, Copy)]
 pub(crate) struct Frame {
+    context: Context,
     start: usize,
     end: usize,
     /// Whether the frame goes on where the program cannot see it.
@@ -26,7 +29,38 @@ pub(crate) struct Frame {
     pub(crate) ifindex: u32,
 }
 
+/// What the kernel hands to the program.
+#[derive(Clone, Copy)]
+enum Context {
+    Xdp(*mut xdp_md),
+    Skb(*mut __sk_buff),
+}
+
 impl Frame {
+    /// The same, of which the verifier knows nothing yet. It tells apart how far a frame was found
+    /// to reach, and follows what comes for each of the lengths there are.
+    #[inline(always)]
+    pub(crate) fn afresh(&self) -> Self {
+        // SAFETY: the kernel hands a valid context to the program.
+        let (start, end) = unsafe {
+            match self.context {
+                Context::Xdp(context) => (
+                    (&raw const (*context).data).read_volatile(),
+                    (&raw const (*context).data_end).read_volatile(),
+                ),
+                Context::Skb(context) => (
+                    (&raw const (*context).data).read_volatile(),
+                    (&raw const (*context).data_end).read_volatile(),
+                ),
+            }
+        };
+        Frame {
+            start: start as usize,
+            end: end as usize,
+            ..*self
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn of_xdp(context: &XdpContext) -> Self {
         let (start, end) = (context.data(), context.data_end());
@@ -37,6 +71,7 @@ impl Frame {
             1
         };
         Frame {
+            context: Context::Xdp(context.ctx),
             start,
             end,
             is_partial: false,
@@ -72,6 +107,7 @@ impl Frame {
             1
         };
         Frame {
+            context: Context::Skb(skb),
             start: context.data(),
             end: context.data_end(),
             is_partial: ((context.data_end() - context.data()) as u32) < len,

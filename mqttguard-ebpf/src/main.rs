@@ -12,14 +12,17 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod binding;
 mod bucket;
 mod decide;
 mod flow;
 mod frame;
+mod header;
 mod maps;
 mod mqtt;
 mod packet;
 mod processor;
+mod reject;
 mod subject;
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
@@ -36,6 +39,7 @@ pub(crate) fn mqttguard_xdp(context: XdpContext) -> u32 {
     match decide(&Frame::of_xdp(&context)) {
         Verdict::Pass => XDP_PASS,
         Verdict::Drop => XDP_DROP,
+        Verdict::Reject(reset) => reset.over_xdp(&context),
     }
 }
 
@@ -46,6 +50,7 @@ pub(crate) fn mqttguard_tc(context: TcContext) -> i32 {
     match decide(&Frame::of_skb(&context)) {
         Verdict::Pass => TC_ACT_UNSPEC,
         Verdict::Drop => TC_ACT_SHOT as i32,
+        Verdict::Reject(reset) => reset.over_skb(&context),
     }
 }
 

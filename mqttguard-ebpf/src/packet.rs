@@ -1,33 +1,14 @@
 use mqttguard_common::FlowKey;
 
 use crate::frame::Frame;
+use crate::header::{
+    Arp, ETH_ARP, ETH_IPV4, ETH_IPV6, ETH_PPPOE, ETH_QINQ, ETH_VLAN, Ethernet, Extension, Fragment,
+    IP_AUTHENTICATION, IP_DESTINATION, IP_FRAGMENT, IP_HIP, IP_HOP_BY_HOP, IP_MOBILITY, IP_ROUTING,
+    IP_SHIM6, IP_TCP, IP_UDP, Ipv4, Ipv6, PPP_IPV4, PPP_IPV6, Session, TCP_ACK, TCP_SYN, Tag, Tcp,
+    Udp,
+};
 use crate::mqtt::HEAD;
 use crate::processor::{Processor, forget};
-
-const ETH_IPV4: u16 = 0x0800;
-const ETH_IPV6: u16 = 0x86dd;
-/// IEEE 802.1Q.
-const ETH_VLAN: u16 = 0x8100;
-/// IEEE 802.1ad.
-const ETH_QINQ: u16 = 0x88a8;
-/// RFC 2516, 5: the session stage.
-const ETH_PPPOE: u16 = 0x8864;
-
-/// RFC 1332, 2.
-const PPP_IPV4: u16 = 0x0021;
-/// RFC 5072, 3.
-const PPP_IPV6: u16 = 0x0057;
-
-const IP_HOP_BY_HOP: u8 = 0;
-const IP_TCP: u8 = 6;
-const IP_UDP: u8 = 17;
-const IP_ROUTING: u8 = 43;
-const IP_FRAGMENT: u8 = 44;
-const IP_AUTHENTICATION: u8 = 51;
-const IP_DESTINATION: u8 = 60;
-const IP_MOBILITY: u8 = 135;
-const IP_HIP: u8 = 139;
-const IP_SHIM6: u8 = 140;
 
 /// VLAN tags that are looked behind.
 const TAGS: usize = 2;
@@ -35,112 +16,6 @@ const TAGS: usize = 2;
 /// IPv6 extension headers that are looked behind. RFC 8200, 4.1 knows six orderly ones before
 /// the transport header, none of which an ordinary packet has.
 const EXTENSIONS: usize = 6;
-
-const TCP_SYN: u8 = 0x02;
-const TCP_ACK: u8 = 0x10;
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(crate) struct Ethernet {
-    destination: [u16; 3],
-    pub(crate) source: [u8; 6],
-    ether_type: u16,
-}
-
-impl Ethernet {
-    /// To more than one host: broadcast or multicast (IEEE 802, 8.2: the lowest bit of the first
-    /// byte).
-    #[inline(always)]
-    pub(crate) fn is_group(&self) -> bool {
-        let [first, ..] = self.destination;
-        u16::from_be(first) & 0x0100 != 0
-    }
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Tag {
-    control: u16,
-    ether_type: u16,
-}
-
-/// PPPoE's header and the PPP protocol behind it.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Session {
-    version_type: u8,
-    code: u8,
-    session: u16,
-    length: u16,
-    protocol: u16,
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Ipv4 {
-    version_ihl: u8,
-    service: u8,
-    total_length: u16,
-    identification: u16,
-    fragment: u16,
-    ttl: u8,
-    protocol: u8,
-    checksum: u16,
-    source: [u16; 2],
-    destination: [u16; 2],
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Ipv6 {
-    version: u8,
-    class: u8,
-    flow: u16,
-    payload_length: u16,
-    next: u8,
-    hops: u8,
-    source: [u16; 8],
-    destination: [u16; 8],
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Extension {
-    next: u8,
-    length: u8,
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Fragment {
-    next: u8,
-    reserved: u8,
-    offset: u16,
-    identification: [u16; 2],
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Tcp {
-    source: u16,
-    destination: u16,
-    sequence: [u16; 2],
-    acknowledgement: [u16; 2],
-    data_offset: u8,
-    flags: u8,
-    window: u16,
-    checksum: u16,
-    urgent: u16,
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Udp {
-    source: u16,
-    destination: u16,
-    length: u16,
-    checksum: u16,
-}
 
 /// What a frame carries, as offsets into it: addresses are read again when they are needed,
 /// which few frames do.
@@ -172,9 +47,10 @@ const TRANSPORT: u64 = 0x7;
 const V6: u64 = 0x8;
 const OPENS: u64 = 0x10;
 const SYN: u64 = 0x20;
+const ARP: u64 = 0x40;
 const NETWORK_SHIFT: u32 = 8;
 /// Two VLAN tags and PPPoE behind Ethernet, and always even.
-const NETWORK: u64 = 0x1e;
+pub(crate) const NETWORK: u64 = 0x1e;
 const PAYLOAD_SHIFT: u32 = 16;
 const PAYLOAD: u64 = 0x7fff;
 const END_SHIFT: u32 = 32;
@@ -232,6 +108,10 @@ impl Packet {
         match ether_type {
             ETH_IPV4 => Self::parse_v4(frame, network),
             ETH_IPV6 => Self::parse_v6(frame, network, own),
+            ETH_ARP => Some(Packet {
+                place: (network as u64) << NETWORK_SHIFT | ARP,
+                ports: 0,
+            }),
             _ => None,
         }
     }
@@ -466,7 +346,7 @@ impl Packet {
     /// Where the beginning of its TCP stream is kept.
     #[inline(always)]
     pub(crate) fn flow(&self, frame: &Frame) -> Option<FlowKey> {
-        let network = (self.place >> NETWORK_SHIFT & NETWORK) as usize;
+        let network = self.network();
         let (source, destination) = if self.is_v6() {
             let header = frame.at::<Ipv6>(network)?;
             (last(&header.source), last(&header.destination))
@@ -475,6 +355,12 @@ impl Packet {
             (last(&header.source), last(&header.destination))
         };
         Some(FlowKey::new(source, destination, self.ports as u32))
+    }
+
+    /// Where the IP header starts.
+    #[inline(always)]
+    pub(crate) fn network(&self) -> usize {
+        (self.place >> NETWORK_SHIFT & NETWORK) as usize
     }
 
     /// Where the TCP payload starts.
@@ -495,10 +381,55 @@ impl Packet {
         self.place & V6 != 0
     }
 
-    /// Its source and destination address.
+    /// Whether it is ARP, which is [`Transport::None`].
+    #[inline(always)]
+    pub(crate) fn is_arp(&self) -> bool {
+        self.place & ARP != 0
+    }
+
+    /// Sender's and target's address, if it is ARP for IPv4 (RFC 826), in network order.
+    #[inline(always)]
+    pub(crate) fn arp(&self, frame: &Frame) -> Option<([u16; 2], [u16; 2])> {
+        let arp = frame.at::<Arp>(self.network())?;
+        let known = self.is_arp()
+            && arp.hardware == 1u16.to_be()
+            && arp.protocol == ETH_IPV4.to_be()
+            && arp.lengths == [6, 4];
+        known.then_some((arp.sender, arp.target))
+    }
+
+    /// The IPv4 address it comes from, of ARP the sender's, as a word in the order in which it lies
+    /// in memory; 0 if it shows none.
+    #[inline(always)]
+    pub(crate) fn v4_source(&self, frame: &Frame) -> u32 {
+        if self.is(Transport::None) {
+            return match self.arp(frame) {
+                Some((sender, _)) => word(sender),
+                None => 0,
+            };
+        }
+        match frame.at::<Ipv4>(self.network()) {
+            Some(header) if !self.is_v6() => word(header.source),
+            _ => 0,
+        }
+    }
+
+    /// Its source and destination address, whatever it is; all zero if it shows none.
+    #[inline(always)]
+    pub(crate) fn ends(&self, frame: &Frame) -> (Address, Address) {
+        let ends = if self.is(Transport::None) {
+            self.arp(frame)
+                .map(|(sender, target)| (mapped(sender), mapped(target)))
+        } else {
+            self.addresses(frame)
+        };
+        ends.unwrap_or_default()
+    }
+
+    /// The source and destination address of an IP packet.
     #[inline(always)]
     pub(crate) fn addresses(&self, frame: &Frame) -> Option<(Address, Address)> {
-        let network = (self.place >> NETWORK_SHIFT & NETWORK) as usize;
+        let network = self.network();
         if self.is_v6() {
             let header = frame.at::<Ipv6>(network)?;
             Some((header.source, header.destination))
@@ -513,6 +444,13 @@ impl Packet {
     pub(crate) fn destination(&self, frame: &Frame) -> Option<Address> {
         Some(self.addresses(frame)?.1)
     }
+}
+
+/// An IPv4 address as a word, in the order in which it lies in memory.
+#[inline(always)]
+fn word(address: [u16; 2]) -> u32 {
+    // SAFETY: same size, any bits are valid.
+    unsafe { core::mem::transmute(address) }
 }
 
 /// The last four bytes of an address.

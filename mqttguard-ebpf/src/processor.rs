@@ -1,5 +1,7 @@
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_ns};
 
+use crate::reject::Reset;
+
 /// What each processor keeps for itself. Programs do not interrupt each other, so while one
 /// runs nobody else touches it.
 #[repr(C)]
@@ -10,6 +12,8 @@ pub(crate) struct Processor {
     tick: u64,
     /// What it said.
     now_ns: u64,
+    /// What is sent back in place of the frame.
+    pub(crate) reset: Reset,
 }
 
 /// Makes the verifier forget what it knows about a value, apart from the mask. It follows every
@@ -18,12 +22,29 @@ pub(crate) struct Processor {
 /// out of a map is unknown to it.
 #[inline(always)]
 pub(crate) fn forget(own: *mut Processor, value: u64, mask: u64) -> u64 {
+    put(own, value);
+    take(own) & mask
+}
+
+/// The first half of [`forget`]: what is decided between both leaves no trace, unless it is
+/// [`add`]ed.
+#[inline(always)]
+pub(crate) fn put(own: *mut Processor, value: u64) {
     // SAFETY: this processor's own, and aligned, as map values are.
-    unsafe {
-        let cell = &raw mut (*own).cell;
-        cell.write_volatile(value);
-        cell.read_volatile() & mask
-    }
+    unsafe { (&raw mut (*own).cell).write_volatile(value) }
+}
+
+/// Sets more bits of what was [`put`].
+#[inline(always)]
+pub(crate) fn add(own: *mut Processor, bits: u64) {
+    put(own, take(own) | bits);
+}
+
+/// The second half of [`forget`].
+#[inline(always)]
+pub(crate) fn take(own: *mut Processor) -> u64 {
+    // SAFETY: as in `put`.
+    unsafe { (&raw const (*own).cell).read_volatile() }
 }
 
 /// Nanoseconds of the monotonic clock at the first frame of the current tick, of which there

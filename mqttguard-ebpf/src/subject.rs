@@ -1,7 +1,7 @@
 use aya_ebpf::bindings::BPF_NOEXIST;
 use mqttguard_common::{
     Bucket, Counters, EVENT_GAP_NS, EventRecord, FRAME_SLOTS, Levels, Mac, MacKey, NEWCOMERS_PER_S,
-    Policy, Rules, SHARED, Stranger, Told, event_flags,
+    Policy, Rules, SHARED, Stranger, Told,
 };
 
 use crate::bucket::admit;
@@ -87,7 +87,8 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Tells the daemon, unless it was told of the same device and reason a moment ago.
+    /// Tells the daemon, unless it was told of the same device and reason a moment ago. `flags`
+    /// are [`event_flags`](mqttguard_common::event_flags).
     #[inline(always)]
     pub(crate) fn tell(
         &mut self,
@@ -95,7 +96,7 @@ impl<'a> Subject<'a> {
         packet: &Packet,
         reason: usize,
         now_ns: u64,
-        dropped: bool,
+        flags: u8,
     ) {
         let told = if self.told.is_null() {
             TOLD.get_ptr_mut(self.row)
@@ -116,9 +117,7 @@ impl<'a> Subject<'a> {
         if *at_ns != 0 && now_ns.wrapping_sub(*at_ns) < EVENT_GAP_NS {
             return;
         }
-        let Some((source, destination)) = packet.addresses(frame) else {
-            return;
-        };
+        let (source, destination) = packet.ends(frame);
         // A full buffer leaves the gap as it is: the next frame tells.
         let Some(mut entry) = EVENTS.reserve::<EventRecord>(0) else {
             return;
@@ -131,7 +130,7 @@ impl<'a> Subject<'a> {
             mac: self.mac,
             port: packet.port(),
             reason: reason as u8,
-            flags: if dropped { event_flags::DROPPED } else { 0 },
+            flags,
             reserved: [0; 2],
         });
         entry.submit(0);

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use aya::Ebpf;
 use aya::maps::{Array, MapData, RingBuf};
-use aya::programs::TcAttachType;
 use aya::programs::tc::qdisc_add_clsact;
+use aya::programs::{TcAttachType, XdpMode};
 use mqttguard::config::{KernelLimits, Mode};
 use mqttguard::enforce::{DeviceCounters, Rules, Tables, object};
 use mqttguard::registry::{DevicePolicy, Standing};
@@ -43,7 +43,12 @@ pub enum Verdict {
     Pass,
     /// It is gone.
     Drop,
+    /// It is gone, and something else goes back where it came from.
+    Answer,
 }
+
+/// The interface on which `BPF_PROG_TEST_RUN` has frames come in: the loopback device.
+pub const INTERFACE: u32 = 1;
 
 /// A loaded object with maps of its own.
 pub struct Kernel {
@@ -130,6 +135,18 @@ impl Kernel {
         self.run_as(hook, frame, 0, 1).0
     }
 
+    /// Runs one frame through one program: what it says, and the frame as it leaves it.
+    ///
+    /// # Panics
+    ///
+    /// As [`Kernel::run`].
+    pub fn transform(&mut self, hook: Hook, frame: &[u8]) -> (Verdict, Vec<u8>) {
+        let mut out = vec![0; frame.len() + 64];
+        let (verdict, _, length) = self.run_into(hook, frame, 0, 1, &mut out);
+        out.truncate(length);
+        (verdict, out)
+    }
+
     /// Runs a frame through both hooks: each must count exactly this reason for the frame's
     /// source and do what the reason says.
     ///
@@ -209,7 +226,8 @@ impl Kernel {
                         barrier.wait();
                         let start = Instant::now();
                         while start.elapsed() < time {
-                            test_run(program, frame, &mut [], 2_000).expect("BPF_PROG_TEST_RUN");
+                            test_run(program, frame, &mut [], 2_000, &mut [])
+                                .expect("BPF_PROG_TEST_RUN");
                         }
                         (start, Instant::now())
                     })
@@ -232,26 +250,54 @@ impl Kernel {
         segments: u32,
         repeat: u32,
     ) -> (Verdict, Duration) {
-        let (value, took) = match hook {
+        let (verdict, took, _) = self.run_into(hook, frame, segments, repeat, &mut []);
+        (verdict, took)
+    }
+
+    fn run_into(
+        &mut self,
+        hook: Hook,
+        frame: &[u8],
+        segments: u32,
+        repeat: u32,
+        out: &mut [u8],
+    ) -> (Verdict, Duration, usize) {
+        let result = match hook {
             Hook::Xdp => {
                 let program = object::xdp(&mut self.object).unwrap().fd().unwrap();
-                test_run(program.as_fd(), frame, &mut [], repeat)
+                test_run(program.as_fd(), frame, &mut [], repeat, out)
             }
             Hook::Tc => {
                 let program = object::tc(&mut self.object).unwrap().fd().unwrap();
                 // struct __sk_buff; gso_segs lies at byte 164.
                 let mut context = [0u8; 192];
                 context[164..168].copy_from_slice(&segments.to_ne_bytes());
-                test_run(program.as_fd(), frame, &mut context, repeat)
+                test_run(program.as_fd(), frame, &mut context, repeat, out)
             }
-        }
-        .unwrap_or_else(|error| panic!("BPF_PROG_TEST_RUN of {} bytes: {error}", frame.len()));
-        let verdict = match (hook, value as i32) {
+        };
+        let run = result
+            .unwrap_or_else(|error| panic!("BPF_PROG_TEST_RUN of {} bytes: {error}", frame.len()));
+        let verdict = match (hook, run.retval as i32) {
             (Hook::Xdp, 2) | (Hook::Tc, -1) => Verdict::Pass,
             (Hook::Xdp, 1) | (Hook::Tc, 2) => Verdict::Drop,
+            // XDP_TX and TC_ACT_REDIRECT.
+            (Hook::Xdp, 3) | (Hook::Tc, 7) => Verdict::Answer,
             (_, other) => panic!("{hook:?} answered {other}"),
         };
-        (verdict, took)
+        let took = Duration::from_nanos(run.duration.into());
+        (verdict, took, run.data_size_out as usize)
+    }
+
+    /// Attaches the XDP program to an interface in its driver, until the end of the test.
+    ///
+    /// # Panics
+    ///
+    /// If the kernel refuses.
+    pub fn attach_xdp(&mut self, interface: &str) {
+        object::xdp(&mut self.object)
+            .unwrap()
+            .attach(interface, XdpMode::Driver)
+            .unwrap();
     }
 
     /// Attaches the TC program to the ingress of an interface, until the end of the test.
@@ -424,9 +470,9 @@ impl Nop {
     ///
     /// If the kernel refuses.
     pub fn repeat(&self, frame: &[u8], repeat: u32) -> Duration {
-        test_run(self.program.as_fd(), frame, &mut [], repeat)
-            .expect("BPF_PROG_TEST_RUN")
-            .1
+        let run = test_run(self.program.as_fd(), frame, &mut [], repeat, &mut [])
+            .expect("BPF_PROG_TEST_RUN");
+        Duration::from_nanos(run.duration.into())
     }
 }
 
@@ -455,12 +501,19 @@ fn test_run(
     frame: &[u8],
     context: &mut [u8],
     repeat: u32,
-) -> io::Result<(u32, Duration)> {
+    out: &mut [u8],
+) -> io::Result<TestRun> {
     const BPF_PROG_TEST_RUN: libc::c_int = 10;
     let mut attr = TestRun {
         prog_fd: program.as_raw_fd() as u32,
         data_size_in: frame.len() as u32,
         data_in: frame.as_ptr() as u64,
+        data_size_out: out.len() as u32,
+        data_out: if out.is_empty() {
+            0
+        } else {
+            out.as_mut_ptr() as u64
+        },
         repeat,
         ctx_size_in: context.len() as u32,
         ctx_in: if context.is_empty() {
@@ -483,5 +536,5 @@ fn test_run(
     if result < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok((attr.retval, Duration::from_nanos(attr.duration.into())))
+    Ok(attr)
 }

@@ -9,6 +9,7 @@ use mqttguard::enforce::Rules;
 use mqttguard::registry::{DevicePolicy, Standing};
 use mqttguard_common::Mac;
 
+use crate::bpf::INTERFACE;
 use crate::frames::{CLIENT_HELLO, ROUTER, connect};
 use crate::model::Model;
 use crate::random::Random;
@@ -59,6 +60,9 @@ const ADDRESSES: [&str; 18] = [
     "::ffff:192.0.2.10",
     "::ffff:192.168.1.1",
 ];
+
+/// Addresses that devices are bound to.
+const BOUND: [&str; 4] = ["192.168.1.77", "192.0.2.10", "10.1.2.3", "192.168.1.1"];
 
 /// Prefixes that lie inside each other, and both families' all.
 const PREFIXES: [&str; 12] = [
@@ -142,9 +146,11 @@ impl Generator {
                         Standing::Quarantined,
                     ]),
                     plaintext: random.once_in(2),
-                    uplift: false,
-                    interface: None,
-                    address: None,
+                    uplift: random.once_in(2),
+                    interface: random.one_of(&[None, None, None, None, Some(INTERFACE), Some(7)]),
+                    address: random
+                        .once_in(3)
+                        .then(|| random.one_of(&BOUND).parse().unwrap()),
                     limits: UNLIMITED,
                 };
                 (mac, policy)
@@ -188,9 +194,9 @@ impl Generator {
             detect_connect: !random.once_in(4),
             mqtt_sn: !random.once_in(4),
             websocket: false,
-            reject: false,
-            drop_mismatch: false,
-            uplift: false,
+            reject: !random.once_in(3),
+            drop_mismatch: random.once_in(2),
+            uplift: random.once_in(2),
             local_addresses,
             broker_ports,
             local_plaintext_port: random.once_in(2).then(|| random.one_of(&PORTS[1..])),
@@ -206,6 +212,10 @@ impl Generator {
             _ => self.whole(),
         };
         let random = &mut self.random;
+        if random.once_in(40) {
+            // To a group.
+            frame[0] |= 1;
+        }
         if random.once_in(4) {
             for _ in 0..=random.below(3) {
                 let at = 12 + random.below(frame.len() - 12);
@@ -339,13 +349,17 @@ impl Generator {
         let from = self.address(family < 10);
         let random = &mut self.random;
         match family {
-            0 => {
-                frame.extend(
-                    random
-                        .one_of(&[0x0806u16, 0x8864, 0x88cc, 0x05dc])
-                        .to_be_bytes(),
-                );
+            0 if random.once_in(2) => {
+                let kind = random.one_of(&[0x0806u16, 0x8864, 0x88cc, 0x05dc]);
+                frame.extend(kind.to_be_bytes());
                 frame.extend(random.bytes(48));
+            }
+            0 => {
+                frame.extend([0x08, 0x06, 0, 1, 0x08, 0x00, 6, 4, 0, 1]);
+                frame.extend(random.bytes(6));
+                frame.extend(v4_octets(from));
+                frame.extend(random.bytes(6));
+                frame.extend(v4_octets(to));
             }
             1..=9 => self.v4(&mut frame, from, to),
             _ => self.v6(&mut frame, from, to),
@@ -523,7 +537,10 @@ impl Generator {
         body.extend(50_000u16.to_be_bytes());
         body.extend(port.to_be_bytes());
         body.extend(random.bytes(8));
-        body.extend([words << 4, random.one_of(&[0x02, 0x10, 0x18, 0x12, 0x04])]);
+        body.extend([
+            words << 4,
+            random.one_of(&[0x02, 0x10, 0x18, 0x12, 0x04, 0x14, 0x01, 0x11, 0x00]),
+        ]);
         body.extend([0xff, 0xff, 0, 0, 0, 0]);
         body.extend(random.bytes((usize::from(words) * 4).saturating_sub(20)));
         body.extend(payload);

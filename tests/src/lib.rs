@@ -21,4 +21,5 @@ pub mod net;
 pub mod pcap;
 pub mod random;
 pub mod uplift;
+pub mod reset;
 pub mod watch;

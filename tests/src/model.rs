@@ -13,7 +13,8 @@ use mqttguard::enforce::Rules;
 use mqttguard::registry::{DevicePolicy, Standing};
 use mqttguard_common::{FlowKey, Mac, Reason};
 
-use crate::bpf::Verdict;
+use crate::bpf::{INTERFACE, Verdict};
+use crate::reset;
 
 /// The bytes of a CONNECT that have to be seen to know it: those of the shortest one there is.
 const CONNECT_HEAD: usize = 14;
@@ -106,35 +107,82 @@ impl Packet<'_> {
 }
 
 impl Model {
-    /// The reason for a frame, and what is to become of it.
-    pub fn decide(&mut self, frame: &[u8]) -> (Reason, Verdict) {
-        let (reason, place) = self.reason(frame);
-        if let (Reason::Pass, Some(place), Some(packet)) = (reason, place, parse(frame)) {
+    /// The reason for a frame, and what is to become of it; if it is answered, also by what.
+    pub fn decide(&mut self, frame: &[u8]) -> (Reason, Verdict, Option<Vec<u8>>) {
+        let (judged, place) = self.reason(frame);
+        if let (Reason::Pass, Some(place), Some(packet)) = (judged, place, parse(frame)) {
             self.remember(&packet, place);
         }
-        if reason.is_drop() && self.rules.mode == Mode::Enforce {
-            (reason, Verdict::Drop)
+        // What does not fit and is only told counts so, unless there is worse about it.
+        let mismatch = self.mismatch(frame);
+        let reason = match mismatch {
+            Some(mismatch) if !judged.is_drop() => mismatch,
+            _ => judged,
+        };
+        let drops = reason.is_drop() && (mismatch != Some(reason) || self.rules.drop_mismatch);
+        if !drops || self.rules.mode != Mode::Enforce {
+            return (reason, Verdict::Pass, None);
+        }
+        let rejected = matches!(
+            reason,
+            Reason::PlaintextPort
+                | Reason::PlaintextConnect
+                | Reason::PlaintextLocal
+                | Reason::PlaintextWebSocket
+        );
+        let answer = if rejected && self.rules.reject {
+            reset::answer(frame)
         } else {
-            (reason, Verdict::Pass)
+            None
+        };
+        let verdict = match answer {
+            Some(_) => Verdict::Answer,
+            None => Verdict::Drop,
+        };
+        (reason, verdict, answer)
+    }
+
+    /// In what a frame does not fit its device's bindings.
+    fn mismatch(&self, frame: &[u8]) -> Option<Reason> {
+        let policy = self.devices.get(&source_mac(frame))?;
+        let source = match parse(frame) {
+            Some(packet) if self.is_dhcp(&packet) => return None,
+            Some(packet) => Some(packet.source),
+            None => arp_sender(frame)?,
+        };
+        if policy.interface.is_some_and(|index| index != INTERFACE) {
+            return Some(Reason::InterfaceMismatch);
+        }
+        match (source, policy.address) {
+            (Some(IpAddr::V4(source)), Some(bound))
+                if source != bound && !source.is_unspecified() =>
+            {
+                Some(Reason::AddressMismatch)
+            }
+            _ => None,
         }
     }
 
-    /// The reason, and the place in its stream of a segment that was looked at for it.
+    /// The reason, and the place in its stream of a segment that was looked at for it. That it
+    /// does not fit is a reason only where that is dropped.
     fn reason(&self, frame: &[u8]) -> (Reason, Option<Place>) {
+        let mismatch = self.mismatch(frame).filter(|_| self.rules.drop_mismatch);
         let Some(packet) = parse(frame) else {
-            return (Reason::Pass, None);
+            return (mismatch.unwrap_or(Reason::Pass), None);
         };
         let mac = source_mac(frame);
-        let (standing, may_use_listener) = match self.devices.get(&mac) {
-            Some(policy) => (policy.standing, policy.plaintext),
-            None => (Standing::Good, false),
-        };
-        match standing {
-            Standing::Blocked if !self.is_dhcp(&packet) => return (Reason::Blocked, None),
-            Standing::Quarantined if self.is_any_mqtt(&packet) => {
-                return (Reason::Quarantined, None);
-            }
-            _ => {}
+        let policy = self.devices.get(&mac);
+        let standing = policy.map_or(Standing::Good, |policy| policy.standing);
+        let may_use_listener = policy.is_some_and(|policy| policy.plaintext);
+        let is_uplifted = self.rules.uplift && policy.is_some_and(|policy| policy.uplift);
+        if standing == Standing::Blocked && !self.is_dhcp(&packet) {
+            return (Reason::Blocked, None);
+        }
+        if let Some(mismatch) = mismatch {
+            return (mismatch, None);
+        }
+        if standing == Standing::Quarantined && self.is_any_mqtt(&packet) {
+            return (Reason::Quarantined, None);
         }
         let looks = self.rules.detect_connect || standing == Standing::Quarantined;
         let place = looks.then(|| self.place(&packet));
@@ -151,6 +199,8 @@ impl Model {
                     Reason::LocalPlaintext
                 } else if self.is_router(packet.destination) {
                     Reason::PlaintextLocal
+                } else if listed && is_uplifted {
+                    Reason::Uplifted
                 } else if self.is_excepted(mac, &packet) {
                     Reason::Excepted
                 } else if listed {
@@ -325,8 +375,8 @@ fn word(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes([bytes[0], bytes[1]]))
 }
 
-/// Looks behind Ethernet, up to two VLAN tags and PPPoE. None: not IP.
-pub fn parse(frame: &[u8]) -> Option<Packet<'_>> {
+/// Looks behind Ethernet and up to two VLAN tags: an EtherType, and what it says stands there.
+fn parse_link(frame: &[u8]) -> Option<(u16, &[u8])> {
     let mut kind = word(frame, 12)?;
     let mut rest = &frame[14..];
     for _ in 0..2 {
@@ -336,6 +386,24 @@ pub fn parse(frame: &[u8]) -> Option<Packet<'_>> {
             rest = &rest[4..];
         }
     }
+    Some((kind, rest))
+}
+
+/// The sender's address in ARP (RFC 826), if that is for IPv4 over Ethernet. None: not ARP.
+fn arp_sender(frame: &[u8]) -> Option<Option<IpAddr>> {
+    let (0x0806, arp) = parse_link(frame)? else {
+        return None;
+    };
+    let octets = match arp.get(..28) {
+        Some([0, 1, 0x08, 0x00, 6, 4, rest @ ..]) => &rest[8..12],
+        _ => return Some(None),
+    };
+    Some(<[u8; 4]>::try_from(octets).ok().map(IpAddr::from))
+}
+
+/// Looks behind Ethernet, up to two VLAN tags and PPPoE. None: not IP.
+pub fn parse(frame: &[u8]) -> Option<Packet<'_>> {
+    let (mut kind, mut rest) = parse_link(frame)?;
     // A PPPoE session (RFC 2516, 5) with PPP's protocol in two bytes.
     if kind == 0x8864 {
         kind = match word(rest, 6)? {

@@ -65,14 +65,17 @@ fn a_million_frames_are_judged_as_the_model_says() {
             );
         }
     }
-    let judged = run.unwrap().judged;
-    println!("{judged:?}");
+    let Run {
+        judged, answered, ..
+    } = run.unwrap();
+    println!("{judged:?}, {answered} answered");
     // Every reason that needs no time was met often enough to mean something.
     if frames >= FRAMES {
         for reason in Reason::ALL.into_iter().filter(|reason| !reason.is_flood()) {
             let count = judged.get(&reason).copied().unwrap_or(0);
             assert!(count >= frames / 500, "{}: {count} frames", reason.name());
         }
+        assert!(answered >= frames / 100, "{answered} answered");
     }
 }
 
@@ -83,6 +86,8 @@ struct Run {
     counted: BTreeMap<Mac, DeviceCounters>,
     /// Frames by what the model said.
     judged: BTreeMap<Reason, u64>,
+    /// How many it answered.
+    answered: u64,
 }
 
 impl Run {
@@ -92,6 +97,7 @@ impl Run {
             model,
             counted: BTreeMap::new(),
             judged: BTreeMap::new(),
+            answered: 0,
         };
         for hook in HOOKS {
             let checked = run.kernel.verified(hook);
@@ -127,13 +133,22 @@ impl Run {
             if hook == Hook::Tc && !has_buffer(frame) {
                 continue;
             }
-            let (reason, verdict) = self.model.decide(frame);
+            let (reason, verdict, answer) = self.model.decide(frame);
             *self.judged.entry(reason).or_default() += 1;
+            self.answered += u64::from(answer.is_some());
             reasons.push(reason);
-            let found = self.kernel.run(hook, frame);
+            let (found, left) = self.kernel.transform(hook, frame);
             if found != verdict {
                 return Err(format!(
                     "{hook:?} says {found:?}, the model {verdict:?} ({})",
+                    reason.name()
+                ));
+            }
+            // What is not answered is not touched.
+            let expected_frame = answer.as_deref().unwrap_or(frame);
+            if left != expected_frame {
+                return Err(format!(
+                    "{hook:?} ({}) leaves\n{left:02x?}, the model\n{expected_frame:02x?}",
                     reason.name()
                 ));
             }
