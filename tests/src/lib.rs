@@ -20,6 +20,6 @@ pub mod mqtt;
 pub mod net;
 pub mod pcap;
 pub mod random;
-pub mod uplift;
 pub mod reset;
+pub mod uplift;
 pub mod watch;
