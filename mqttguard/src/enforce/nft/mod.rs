@@ -124,6 +124,11 @@ pub fn apply(ruleset: &Ruleset) -> Result<Applied, NftError> {
 }
 
 fn set(ruleset: &Ruleset) -> Result<(), NftError> {
+    if ruleset.uplift.is_empty() {
+        // Not in the transaction: without the module for bridges that would fail. Where there is
+        // no such table it fails here, as it should.
+        let _ = process::nft(&["delete", "table", "bridge", text::TABLE], &[]);
+    }
     if ruleset.is_empty() {
         match list("inet") {
             Ok(_) => {}
@@ -134,11 +139,6 @@ fn set(ruleset: &Ruleset) -> Result<(), NftError> {
     }
     let text = text::transaction(ruleset)?;
     process::nft(&["-f", "-"], text.as_bytes())?;
-    if ruleset.uplift.is_empty() {
-        // Not in the transaction: without the module for bridges that would fail. Where there is
-        // no such table it fails here, as it should.
-        let _ = process::nft(&["delete", "table", "bridge", text::TABLE], &[]);
-    }
     Ok(())
 }
 
