@@ -11,6 +11,7 @@ use crate::mqtt::is_connect;
 use crate::packet::{Address, Ethernet, Packet, Transport, mapped};
 use crate::processor::{Processor, forget, now_ns};
 use crate::subject::Subject;
+use crate::websocket::Signs;
 
 /// MQTT over TLS (IANA `secure-mqtt`).
 const MQTT_TLS: u16 = 8883;
@@ -56,7 +57,7 @@ pub(crate) enum Verdict {
 /// 5. Plaintext MQTT, by TCP port or by a CONNECT, and MQTT-SN by UDP port: dropped unless the
 ///    router's own plaintext listener takes it or an exception lets it out. So are the pieces
 ///    of a TCP stream's first bytes that could be put together to a CONNECT; see
-///    [`flow`](crate::flow).
+///    [`flow`](crate::flow). So is MQTT over a WebSocket; see [`websocket`](crate::websocket).
 ///    An exception may also name the router, for a gateway of MQTT-SN there.
 /// 6. First fragments that hide their ports, or where a CONNECT would stand, are dropped, as are
 ///    later fragments of TCP that start so low that they could overwrite those; others pass.
@@ -78,6 +79,7 @@ fn try_decide(frame: &Frame) -> Option<Verdict> {
     let own = PROCESSOR.get_ptr_mut(0)?;
     let ethernet = frame.at::<Ethernet>(0)?;
     let packet = Packet::parse(frame, ethernet, own);
+    let signs = Signs::of(frame, &packet, own);
     let now_ns = now_ns(own);
     let mut subject = Subject::of(frame, Mac(ethernet.source), rules, now_ns)?;
     let group = ethernet.is_group();
@@ -85,7 +87,16 @@ fn try_decide(frame: &Frame) -> Option<Verdict> {
         subject.count(frame, Reason::Pass as usize);
         return Some(Verdict::Pass);
     }
-    let reason = judge(frame, &packet, group, &mut subject, rules, now_ns, own);
+    let reason = judge(
+        frame,
+        &packet,
+        signs,
+        group,
+        &mut subject,
+        rules,
+        now_ns,
+        own,
+    );
     let reason = forget(own, reason as u64, REASON_MASK) as usize;
     subject.count(frame, reason);
     if DROPS & 1 << reason == 0 {
@@ -120,6 +131,7 @@ const DROPS: u64 = {
 fn judge(
     frame: &Frame,
     packet: &Packet,
+    signs: Signs,
     group: bool,
     subject: &mut Subject<'_>,
     rules: &Rules,
@@ -143,7 +155,7 @@ fn judge(
         return Reason::Blocked;
     }
     let quarantined = policy.flags & policy_flags::QUARANTINED != 0;
-    let mqtt = Mqtt::find(frame, packet, rules, quarantined, own);
+    let mqtt = Mqtt::find(frame, packet, signs, rules, quarantined, own);
     let mqtt = Mqtt(forget(own, mqtt.0, u64::MAX));
     if quarantined && mqtt.has(Mqtt::PLAIN | Mqtt::OTHER | Mqtt::SN) {
         return Reason::Quarantined;
@@ -190,6 +202,8 @@ fn judge(
             Reason::PlaintextPort
         } else if mqtt.has(Mqtt::SPLIT) {
             Reason::PlaintextSplit
+        } else if mqtt.has(Mqtt::WEBSOCKET) {
+            Reason::PlaintextWebSocket
         } else {
             Reason::PlaintextConnect
         }
@@ -224,6 +238,8 @@ impl Mqtt {
     const BEGINS: u64 = 128;
     /// Likewise: it shows that a stream is none of MQTT.
     const SHOWS: u64 = 256;
+    /// Over a WebSocket.
+    const WEBSOCKET: u64 = 512;
 
     #[inline(always)]
     fn has(self, any: u64) -> bool {
@@ -234,6 +250,7 @@ impl Mqtt {
     fn find(
         frame: &Frame,
         packet: &Packet,
+        signs: Signs,
         rules: &Rules,
         quarantined: bool,
         own: *mut Processor,
@@ -252,9 +269,12 @@ impl Mqtt {
         let broker = word.broker & bit != 0;
         let listener = port == rules.local_plaintext_port && port != 0;
         let looks = quarantined || rules.flags & rule_flags::DETECT_CONNECT != 0;
+        let unwraps = quarantined || rules.flags & rule_flags::WEBSOCKET != 0;
         let mut found = 0;
         if word.plaintext & bit != 0 {
             found |= Self::PLAIN | Self::LISTED;
+        } else if signs.is_mqtt() && unwraps {
+            found |= Self::PLAIN | Self::WEBSOCKET;
         } else if looks {
             found |= Self::look(frame, packet, own);
         }

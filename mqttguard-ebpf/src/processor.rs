@@ -1,5 +1,7 @@
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_ns};
 
+use crate::frame::ROOM;
+
 /// What each processor keeps for itself. Programs do not interrupt each other, so while one
 /// runs nobody else touches it.
 #[repr(C)]
@@ -10,6 +12,8 @@ pub(crate) struct Processor {
     tick: u64,
     /// What it said.
     now_ns: u64,
+    /// Room for the bytes of a segment that the program cannot reach where they are.
+    pub(crate) segment: [u8; ROOM],
 }
 
 /// Makes the verifier forget what it knows about a value, apart from the mask. It follows every
