@@ -90,6 +90,7 @@ fn check(root: &Path, tools: &Tools, objects: &Path) -> Result<()> {
         .args(["--test", "kernel_limits", "--test", "kernel_differential"])
         .args(["--test", "kernel_evasion", "--test", "kernel_buckets"])
         .args(["--test", "kernel_linear", "--test", "kernel_split"])
+        .args(["--test", "kernel_websocket"])
         .env("MQTTGUARD_EBPF_OBJECT", built.join(object));
     succeed(&mut tests)
 }
