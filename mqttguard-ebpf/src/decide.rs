@@ -15,6 +15,7 @@ use crate::packet::{Address, Packet, Transport, mapped};
 use crate::processor::{self, Processor, forget, now_ns};
 use crate::reject::Reset;
 use crate::subject::Subject;
+use crate::websocket::Signs;
 
 /// MQTT over TLS (IANA `secure-mqtt`).
 const MQTT_TLS: u16 = 8883;
@@ -68,7 +69,7 @@ pub(crate) enum Verdict<'a> {
 /// 8. Plaintext MQTT, by TCP port or by a CONNECT, and MQTT-SN by UDP port: dropped unless the
 ///    router's own plaintext listener takes it or an exception lets it out. So are the pieces
 ///    of a TCP stream's first bytes that could be put together to a CONNECT; see
-///    [`flow`](crate::flow).
+///    [`flow`](crate::flow). So is MQTT over a WebSocket; see [`websocket`](crate::websocket).
 ///    An exception may also name the router, for a gateway of MQTT-SN there.
 ///
 /// Plaintext MQTT over TCP is answered with a reset if the rules say so: see [`Reset`].
@@ -91,6 +92,7 @@ fn try_decide<'a>(frame: &Frame) -> Option<Verdict<'a>> {
     let ethernet = frame.at::<Ethernet>(0)?;
     let packet = Packet::parse(frame, ethernet, own);
     let frame = &frame.afresh();
+    let signs = Signs::of(frame, &packet, own);
     let now_ns = now_ns(own);
     let mut subject = Subject::of(frame, Mac(ethernet.source), rules, now_ns)?;
     let group = ethernet.is_group();
@@ -98,7 +100,16 @@ fn try_decide<'a>(frame: &Frame) -> Option<Verdict<'a>> {
         subject.count(frame, Reason::Pass as usize);
         return Some(Verdict::Pass);
     }
-    let reason = judge(frame, &packet, group, &mut subject, rules, now_ns, own);
+    let reason = judge(
+        frame,
+        &packet,
+        signs,
+        group,
+        &mut subject,
+        rules,
+        now_ns,
+        own,
+    );
     let reason = forget(own, reason as u64, REASON_MASK) as usize;
     subject.count(frame, reason);
     if DROPS & 1 << reason == 0 {
@@ -158,6 +169,7 @@ const REJECTED: u64 = 1 << Reason::PlaintextPort as u32
 fn judge(
     frame: &Frame,
     packet: &Packet,
+    signs: Signs,
     group: bool,
     subject: &mut Subject<'_>,
     rules: &Rules,
@@ -192,7 +204,7 @@ fn judge(
         return Reason::Blocked;
     }
     let quarantined = policy.flags & policy_flags::QUARANTINED != 0;
-    let mqtt = Mqtt::find(frame, packet, rules, quarantined, own);
+    let mqtt = Mqtt::find(frame, packet, signs, rules, quarantined, own);
     processor::put(own, mqtt.0);
     if Mismatch::is_possible(policy) {
         let mismatch = Mismatch::of(frame, packet, policy);
@@ -257,6 +269,8 @@ fn judge(
             Reason::PlaintextPort
         } else if mqtt.has(Mqtt::SPLIT) {
             Reason::PlaintextSplit
+        } else if mqtt.has(Mqtt::WEBSOCKET) {
+            Reason::PlaintextWebSocket
         } else {
             Reason::PlaintextConnect
         }
@@ -295,6 +309,8 @@ impl Mqtt {
     const BEGINS: u64 = 128;
     /// Likewise: it shows that a stream is none of MQTT.
     const SHOWS: u64 = 256;
+    /// Over a WebSocket.
+    const WEBSOCKET: u64 = 512;
 
     #[inline(always)]
     fn has(self, any: u64) -> bool {
@@ -305,6 +321,7 @@ impl Mqtt {
     fn find(
         frame: &Frame,
         packet: &Packet,
+        signs: Signs,
         rules: &Rules,
         quarantined: bool,
         own: *mut Processor,
@@ -323,9 +340,12 @@ impl Mqtt {
         let broker = word.broker & bit != 0;
         let listener = port == rules.local_plaintext_port && port != 0;
         let looks = quarantined || rules.flags & rule_flags::DETECT_CONNECT != 0;
+        let unwraps = quarantined || rules.flags & rule_flags::WEBSOCKET != 0;
         let mut found = 0;
         if word.plaintext & bit != 0 {
             found |= Self::PLAIN | Self::LISTED;
+        } else if signs.is_mqtt() && unwraps {
+            found |= Self::PLAIN | Self::WEBSOCKET;
         } else if looks {
             found |= Self::look(frame, packet, own);
         }

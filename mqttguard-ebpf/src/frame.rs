@@ -1,7 +1,11 @@
 use core::mem::align_of;
 
 use aya_ebpf::bindings::{__sk_buff, xdp_md};
+use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use aya_ebpf::programs::{TcContext, XdpContext};
+
+use crate::processor::{Processor, forget};
+use crate::websocket::SCANNED;
 
 /// Bytes of a frame that must lie in the linear part of a socket buffer to be judged: more
 /// than two VLAN tags, an IPv6 header with extensions, TCP with options and the first bytes of
@@ -19,6 +23,9 @@ pub(crate) struct Frame {
     context: Context,
     start: usize,
     end: usize,
+    /// The socket buffer, of which only the beginning may lie between `start` and `end`, and how
+    /// much it holds.
+    buffer: Option<(*mut __sk_buff, u32)>,
     /// Whether the frame goes on where the program cannot see it.
     pub(crate) is_partial: bool,
     /// Length on the wire from the Ethernet header on.
@@ -74,6 +81,7 @@ impl Frame {
             context: Context::Xdp(context.ctx),
             start,
             end,
+            buffer: None,
             is_partial: false,
             bytes,
             packets,
@@ -110,6 +118,7 @@ impl Frame {
             context: Context::Skb(skb),
             start: context.data(),
             end: context.data_end(),
+            buffer: Some((skb, len)),
             is_partial: ((context.data_end() - context.data()) as u32) < len,
             bytes: if wire_len > len { wire_len } else { len },
             packets,
@@ -140,5 +149,95 @@ impl Frame {
         // "before the end" for a single byte, which the verifier does not take for an answer.
         let [_, byte] = *self.at::<[u8; 2]>(offset - 1)?;
         Some(byte)
+    }
+
+    /// How many bytes the frame has, wherever they lie.
+    #[inline(always)]
+    pub(crate) fn length(&self) -> usize {
+        match self.buffer {
+            Some((_, length)) => length as usize,
+            None => self.end - self.start,
+        }
+    }
+
+    /// The first [`SCANNED`] of the `length` bytes from `offset` on, which are at least one and
+    /// which the frame has.
+    #[inline(always)]
+    pub(crate) fn bytes_from(
+        &self,
+        offset: usize,
+        length: usize,
+        own: *mut Processor,
+    ) -> Option<Bytes<'_>> {
+        let Some((buffer, _)) = self.buffer else {
+            return Some(Bytes::Frame(self, offset));
+        };
+        // The verifier has to see that it is neither none nor too many.
+        let more = forget(own, length as u64 - 1, 0x1_ffff).min(SCANNED as u64 - 1) as u32;
+        // SAFETY: this processor's own.
+        let copy = unsafe { &mut (*own).segment };
+        // SAFETY: the kernel's own context, and room for as many bytes.
+        let error = unsafe {
+            bpf_skb_load_bytes(
+                buffer.cast(),
+                offset as u32,
+                copy.as_mut_ptr().cast(),
+                more + 1,
+            )
+        };
+        if error == 0 {
+            Some(Bytes::Copy(copy, 0))
+        } else {
+            None
+        }
+    }
+}
+
+/// Room for a copy: for every index that the verifier takes for possible.
+pub(crate) const ROOM: usize = 0x7ff + 16;
+
+/// Bytes of a frame.
+#[derive(Clone, Copy)]
+pub(crate) enum Bytes<'a> {
+    /// Where they are, from this offset on.
+    Frame(&'a Frame, usize),
+    /// In a copy, from this index on.
+    Copy(&'a [u8; ROOM], usize),
+}
+
+impl<'a> Bytes<'a> {
+    /// The same from `index` on, below [`SCANNED`]. The verifier forgets what it knew about them.
+    #[inline(always)]
+    pub(crate) fn from(self, index: usize, own: *mut Processor) -> Self {
+        match self {
+            Bytes::Frame(frame, start) => {
+                Bytes::Frame(frame, forget(own, (start + index) as u64, 0x7fff) as usize)
+            }
+            Bytes::Copy(bytes, start) => {
+                Bytes::Copy(bytes, forget(own, (start + index) as u64, 0x7ff) as usize)
+            }
+        }
+    }
+
+    /// The first `N` of them from `index` on, which together are no more than [`SCANNED`], or no
+    /// more than 16 behind [`from`](Self::from).
+    #[inline(always)]
+    pub(crate) fn block<const N: usize>(&self, index: usize) -> Option<&'a [u8; N]> {
+        match *self {
+            Bytes::Frame(frame, start) => frame.at(start + index),
+            // SAFETY: within `ROOM`, as promised.
+            Bytes::Copy(bytes, start) => {
+                Some(unsafe { &*bytes.as_ptr().add(start + index).cast::<[u8; N]>() })
+            }
+        }
+    }
+
+    /// The one at `index`, likewise.
+    #[inline(always)]
+    pub(crate) fn byte(&self, index: usize) -> Option<u8> {
+        match self {
+            Bytes::Frame(frame, start) => frame.byte(start + index),
+            Bytes::Copy(..) => self.block::<1>(index).map(|[byte]| *byte),
+        }
     }
 }

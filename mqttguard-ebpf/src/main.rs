@@ -23,7 +23,9 @@ mod mqtt;
 mod packet;
 mod processor;
 mod reject;
+mod request;
 mod subject;
+mod websocket;
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
 use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};

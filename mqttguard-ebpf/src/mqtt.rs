@@ -24,14 +24,17 @@ pub(crate) fn is_connect(frame: &Frame, offset: usize, end: usize) -> bool {
     let Some(head) = frame.at::<[u8; HEAD]>(offset) else {
         return false;
     };
+    offset + HEAD <= end && begins_connect(head)
+}
+
+/// Whether these are the first bytes of a CONNECT.
+#[inline(always)]
+pub(crate) fn begins_connect(head: &[u8; HEAD]) -> bool {
     // The remaining length is a variable byte integer (MQTT 5.0, 1.5.5). One case for each
     // length of it, so that what follows lies at a place known beforehand.
     let [CONNECT, a, b, c, d, ..] = *head else {
         return false;
     };
-    if offset + HEAD > end {
-        return false;
-    }
     if a & 0x80 == 0 {
         length(a, 0, 0, 0) >= SHORTEST && names_mqtt::<2>(head)
     } else if b & 0x80 == 0 {

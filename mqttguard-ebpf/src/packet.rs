@@ -301,6 +301,15 @@ impl Packet {
         }
     }
 
+    /// The same, of which the verifier knows nothing yet.
+    #[inline(always)]
+    pub(crate) fn forgotten(&self, own: *mut Processor) -> Self {
+        Packet {
+            place: forget(own, self.place, u64::MAX),
+            ports: self.ports,
+        }
+    }
+
     /// Whether this is what it carries.
     #[inline(always)]
     pub(crate) fn is(&self, transport: Transport) -> bool {

@@ -1,5 +1,6 @@
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_ns};
 
+use crate::frame::ROOM;
 use crate::reject::Reset;
 
 /// What each processor keeps for itself. Programs do not interrupt each other, so while one
@@ -14,6 +15,8 @@ pub(crate) struct Processor {
     now_ns: u64,
     /// What is sent back in place of the frame.
     pub(crate) reset: Reset,
+    /// Room for the bytes of a segment that the program cannot reach where they are.
+    pub(crate) segment: [u8; ROOM],
 }
 
 /// Makes the verifier forget what it knows about a value, apart from the mask. It follows every

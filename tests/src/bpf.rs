@@ -68,14 +68,14 @@ pub const WIDE: KernelLimits = KernelLimits {
     broadcasts_per_s: 1_000_000,
 };
 
-/// Rules that catch everything: port 1883, CONNECT, MQTT-SN; no listener, no exceptions.
+/// Rules that catch everything: port 1883, CONNECT, WebSockets, MQTT-SN; no listener, no exceptions.
 pub fn rules() -> Rules {
     Rules {
         mode: Mode::Enforce,
         plaintext_ports: vec![1883],
         detect_connect: true,
         mqtt_sn: true,
-        websocket: false,
+        websocket: true,
         reject: false,
         drop_mismatch: false,
         uplift: false,

@@ -62,10 +62,16 @@ fn headers_that_are_not_linear_hide_nothing() {
         let to = "2001:db8::10".parse().unwrap();
         let connect = connect("MQTT", 4, 5_000);
         let other = [0x17; 5_000];
+        let mut request = b"GET / HTTP/1.1\r\nCookie: ".to_vec();
+        request.resize(1_300, b'c');
+        request.extend(b"\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n");
+        request.resize(5_000, b'x');
         for (port, flags, payload, options, reason) in [
             (443, ACK, &other[..], 0, Reason::Pass),
             (1883, SYN, &other, 0, Reason::PlaintextPort),
             (443, ACK, &connect, 0, Reason::PlaintextConnect),
+            (80, ACK, &request, 0, Reason::PlaintextWebSocket),
+            (80, ACK, &request, 128, Reason::PlaintextWebSocket),
             (443, ACK, &connect, 128, Reason::PlaintextConnect),
             // What the program has made linear ends before the CONNECT, and before the ports.
             (443, ACK, &connect, 160, Reason::TinyFragment),
