@@ -19,7 +19,7 @@ use crate::setup::workspace;
 
 const TIME: u64 = 1_700_000_000;
 /// Larger than what a blob with a length of two bytes holds, and no text.
-const PROGRAM: [u8; 70_000] = [0x7f; 70_000];
+static PROGRAM: [u8; 70_000] = [0x7f; 70_000];
 
 /// The real package, of a program that is none.
 fn daemon(directory: &Path) -> Contents {
@@ -325,7 +325,14 @@ fn feeds_are_signed_by_keys_that_stay() {
     assert_eq!(keys.opkg.name(), name);
     let out = home.path().join("feed");
     for format in [Format::Ipk, Format::Apk] {
-        feed::write(&out, format, "mips_24kc", &[contents.clone()], &keys).unwrap();
+        feed::write(
+            &out,
+            format,
+            "mips_24kc",
+            std::slice::from_ref(&contents),
+            &keys,
+        )
+        .unwrap();
     }
 
     let opkg = out.join("opkg");
