@@ -86,7 +86,7 @@ fn an_ipk_holds_every_file_for_root_at_one_time() {
         "Version: 0.1.0-r1",
         "Architecture: mips_24kc",
         "Depends: nftables, kmod-sched-bpf",
-        "License: MIT OR Apache-2.0",
+        "License: (MIT OR Apache-2.0) AND GPL-2.0-only",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }

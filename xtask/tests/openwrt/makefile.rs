@@ -38,7 +38,7 @@ fn make_reads_it_as_the_feed_would() {
         .unwrap();
     let told = good(&output);
     let expected = format!(
-        "version {} release 1 license MIT OR Apache-2.0",
+        "version {} release 1 license (MIT OR Apache-2.0) AND GPL-2.0-only",
         env!("CARGO_PKG_VERSION")
     );
     for line in [
