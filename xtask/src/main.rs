@@ -3,6 +3,7 @@
 mod bench;
 mod broker;
 mod clients;
+mod confined;
 mod demo;
 mod ebpf;
 mod fuzz;

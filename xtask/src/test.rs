@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use mqttguard_lab::tools;
 
 use crate::broker;
+use crate::confined;
 use crate::root::is_root;
 use crate::setup::{self, cargo, workspace};
 
@@ -48,11 +49,38 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     checks.must("open broker", broker::build_command("fast"))?;
     if args.filter.is_none() {
         checks.run("unit tests", cargo().arg("test").args(packages(&UNITS)))?;
+        checks.run("packages", &mut pack()?)?;
     }
     let filter = args.filter.as_deref();
     checks.run("tests on loopback", &mut on_loopback(filter)?)?;
     checks.run("tests in houses", &mut in_houses(filter)?)?;
+    if args.filter.is_none() {
+        checks.run("tests, confined", &mut confined()?)?;
+    }
     checks.finish()
+}
+
+/// Packs the daemon that was built for the tests. For routers, `cargo xtask package --check` builds
+/// it, which takes too long here.
+fn pack() -> Result<Command> {
+    let target = tools::target_dir()?;
+    let mut pack = Command::new(std::env::current_exe()?);
+    pack.args(["package", "--no-install", "--arch", "x86_64", "--program"])
+        .arg(target.join("fast/mqttguard"))
+        .arg("--output")
+        .arg(target.join("feed-test"));
+    Ok(pack)
+}
+
+/// The end-to-end tests of start, takeover and stop, of a daemon with no more capabilities than on a
+/// router.
+fn confined() -> Result<Command> {
+    let daemon = tools::target_dir()?.join("fast/mqttguard");
+    let mut test = end_to_end()?;
+    test.env(tools::DAEMON_VARIABLE, confined::wrap(&daemon)?);
+    test.args(["--test", "takeover", "--", "--test-threads=1"]);
+    run_as_root(&mut test)?;
+    Ok(test)
 }
 
 /// The command that builds the daemon that demo and tests run.
@@ -96,8 +124,13 @@ fn in_houses(filter: Option<&str>) -> Result<Command> {
         }
     }
     test.args(["--", "--test-threads=1"]).args(filter);
+    run_as_root(&mut test)?;
+    Ok(test)
+}
+
+/// Has the test programs run as root; cargo stays the user's.
+fn run_as_root(test: &mut Command) -> Result<()> {
     if !is_root() {
-        // cargo stays the user's; only the test programs become root.
         let sudo = tools::find_system("sudo")
             .context("the tests make network namespaces, which needs root, and there is no sudo")?;
         let variable = format!(
@@ -108,7 +141,7 @@ fn in_houses(filter: Option<&str>) -> Result<Command> {
         let keep = format!("--preserve-env={daemon},{broker},PATH,CARGO");
         test.env(variable, format!("{} {keep} --", sudo.display()));
     }
-    Ok(test)
+    Ok(())
 }
 
 /// The names of all end-to-end tests: a file or a directory each.

@@ -147,8 +147,11 @@ fn add_lists(contents: &mut Contents) {
     }
 }
 
-/// The directories with their files, and the bytes of each file by its place in them.
-fn paths(contents: &Contents) -> (Value, Vec<(usize, usize, &[u8])>) {
+/// The bytes of a file, by the numbers of its directory and itself, both from 1.
+type Data<'a> = (usize, usize, &'a [u8]);
+
+/// The directories with their files, and the bytes of each file.
+fn paths(contents: &Contents) -> (Value, Vec<Data<'_>>) {
     let mut directories: BTreeMap<&str, BTreeMap<&str, &File>> = BTreeMap::new();
     directories.entry("").or_default();
     let all = contents.directories();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -148,13 +149,9 @@ impl Contents {
             if entry.file_type()?.is_dir() {
                 self.add_tree(&to, &from)?;
             } else {
-                // Git keeps of a mode whether a file is a program.
-                let mode = match to.starts_with("/etc/uci-defaults/")
-                    || to.starts_with("/usr/libexec/")
-                    || to.starts_with("/etc/init.d/")
-                {
-                    true => 0o755,
-                    false => 0o644,
+                let mode = match entry.metadata()?.permissions().mode() & 0o111 {
+                    0 => 0o644,
+                    _ => 0o755,
                 };
                 self.add(&to, mode, &from)?;
             }

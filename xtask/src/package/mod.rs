@@ -12,6 +12,14 @@ mod feed;
 mod ipk;
 mod keys;
 mod recipe;
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+mod tests;
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -55,7 +55,11 @@ impl Recipe {
                         .insert(std::mem::take(name), std::mem::take(body));
                     section = None;
                 }
-                Some((_, body)) => {
+                Some((name, body)) => {
+                    ensure!(
+                        !line.starts_with("define "),
+                        "'define {name}' has no 'endef'"
+                    );
                     body.push_str(line);
                     body.push('\n');
                 }
