@@ -26,7 +26,7 @@ pub struct EventRecord {
 
 /// Bits of [`EventRecord::flags`].
 pub mod event_flags {
-    /// The frame was dropped; without it, it would have been.
+    /// The frame was dropped; without it, it would have been, or a mismatch is only told.
     pub const DROPPED: u8 = 1;
     /// And the device was sent a TCP reset.
     pub const REJECTED: u8 = 2;

@@ -106,8 +106,8 @@ impl Reason {
         }
     }
 
-    /// Whether a frame with this reason is dropped when the program enforces. In monitor mode
-    /// it passes all the same, and is counted here.
+    /// Whether a frame with this reason is dropped when the program enforces; a mismatch only if
+    /// the rules drop those. Otherwise it passes all the same, and is counted here.
     pub const fn is_drop(self) -> bool {
         !matches!(
             self,

@@ -74,8 +74,10 @@ impl Reset {
         if is_group(d0 | s0) {
             return None;
         }
+        // SAFETY: this processor's own; rows of arrays stay where they are.
+        let reset = unsafe { &mut (*own).reset };
         let network = packet.network();
-        let (ip, mut tcp, addresses) = if packet.is_v6() {
+        let (mut tcp, addresses) = if packet.is_v6() {
             let ip = frame.at::<Ipv6>(network)?;
             let tcp = frame.at::<Tcp>(network + size_of::<Ipv6>())?;
             let groups = is_multicast_v6(&ip.source) || is_multicast_v6(&ip.destination);
@@ -92,8 +94,10 @@ impl Reset {
                 source: ip.destination,
                 destination: ip.source,
             };
+            // At once: a value that only one of two ways sets leads old verifiers astray.
+            reset.ip = Ip::V6(answer);
             let addresses = sum(&ip.source) + sum(&ip.destination);
-            (Ip::V6(answer), segment(packet, tcp)?, addresses)
+            (segment(packet, tcp)?, addresses)
         } else {
             let ip = frame.at::<Ipv4>(network)?;
             let tcp = frame.at::<Tcp>(network + size_of::<Ipv4>())?;
@@ -114,25 +118,21 @@ impl Reset {
                 destination: ip.source,
             };
             answer.checksum = !fold(sum(&answer));
+            reset.ip = Ip::V4(answer);
             let addresses = sum(&ip.source) + sum(&ip.destination);
-            (Ip::V4(answer), segment(packet, tcp)?, addresses)
+            (segment(packet, tcp)?, addresses)
         };
         let pseudo = addresses
             + u32::from(u16::from(IP_TCP).to_be())
             + u32::from((size_of::<Tcp>() as u16).to_be());
         let sums = (pseudo, sum(&tcp));
         tcp.checksum = !fold(sums.0 + sums.1);
-        // SAFETY: this processor's own; rows of arrays stay where they are.
-        let reset = unsafe { &mut (*own).reset };
-        *reset = Reset {
-            macs: [s0, s1, s2, d0, d1, d2],
-            session: 0,
-            network,
-            is_padded: frame.at::<[u8; LEAST]>(network).is_some(),
-            ip,
-            tcp,
-            sums,
-        };
+        reset.macs = [s0, s1, s2, d0, d1, d2];
+        reset.session = 0;
+        reset.network = network;
+        reset.tcp = tcp;
+        reset.is_padded = frame.at::<[u8; LEAST]>(network).is_some();
+        reset.sums = sums;
         // An offset of its own, or the compiler would leave out a check that was made with
         // another address, from which the verifier does not know this one to follow.
         let before = forget(own, (network - size_of::<u16>()) as u64, NETWORK) as usize;

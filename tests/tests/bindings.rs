@@ -96,7 +96,6 @@ fn an_interface_that_is_not_there_binds_to_nothing_and_is_told() {
 }
 
 #[test]
-#[ignore = "until the kernel program looks at bindings"]
 fn a_stray_address_is_told_and_let_through_when_bindings_are_reported() {
     let (lab, guard) = guarded_with(&["plug"], "", "");
     let own = bound(&guard, "plug")["address"].clone();
@@ -113,7 +112,6 @@ fn a_stray_address_is_told_and_let_through_when_bindings_are_reported() {
 }
 
 #[test]
-#[ignore = "until the kernel program looks at bindings"]
 fn a_stray_address_is_dropped_when_bindings_are_enforced() {
     let (lab, guard) = guarded_with(&["plug"], DROP, "");
     bound(&guard, "plug");
@@ -131,7 +129,6 @@ fn a_stray_address_is_dropped_when_bindings_are_enforced() {
 }
 
 #[test]
-#[ignore = "until the kernel program looks at bindings"]
 fn a_device_on_another_port_is_dropped_and_on_its_own_it_passes() {
     let (lab, guard) = guarded_with(&["plug", "lamp"], DROP, &on("lan1"));
     bound(&guard, "plug");
