@@ -450,7 +450,13 @@ struct TestRun {
     cpu: u32,
 }
 
-fn test_run(
+/// Runs a program `repeat` times on a frame (BPF_PROG_TEST_RUN): what it answered last, and the mean
+/// time of a run. `context` is empty, or a `struct __sk_buff`.
+///
+/// # Errors
+///
+/// The kernel refuses.
+pub fn test_run(
     program: BorrowedFd<'_>,
     frame: &[u8],
     context: &mut [u8],

@@ -186,6 +186,26 @@ pub(crate) const BENCH: &[Need] = &[
     },
 ];
 
+/// What the kernel program is measured with.
+pub(crate) const BENCH_KERNEL: &[Need] = &[
+    Need::Program {
+        name: "xdp-filter",
+        package: "xdp-tools",
+    },
+    Need::Program {
+        name: "nft",
+        package: "nftables",
+    },
+    Need::Program {
+        name: "ip",
+        package: "iproute2",
+    },
+    Need::Program {
+        name: "ethtool",
+        package: "ethtool",
+    },
+];
+
 /// A broker to measure against.
 pub(crate) const RUMQTTD: &[Need] = &[Need::Crate(Tool {
     name: "rumqttd",
@@ -218,7 +238,7 @@ pub(crate) const EBPF: &[Need] = &[
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let installed = ensure(
-        &[HOUSE, CLIENTS, CHECKS, EBPF, FUZZ, BENCH],
+        &[HOUSE, CLIENTS, CHECKS, EBPF, FUZZ, BENCH, BENCH_KERNEL],
         args.no_install,
     )?;
     if !installed {
