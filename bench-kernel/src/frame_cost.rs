@@ -11,7 +11,8 @@ use mqttguard_common::{Mac, Reason};
 use mqttguard_tests::bpf::{GOOD, HOOKS, Hook, Kernel, Verdict, WIDE, rules, test_run};
 use mqttguard_tests::frames::{ACK, CLIENT_HELLO, Frame, ROUTER, SYN, connect};
 
-use crate::instructions::Program;
+use crate::bpf::{self, Instruction};
+use crate::priority::have_processor;
 use crate::xdp_filter::XdpFilter;
 
 const UNLIMITED: Mac = Mac([2, 0, 0, 0, 0, 1]);
@@ -21,7 +22,7 @@ const BLOCKED: Mac = Mac([2, 0, 0, 0, 0, 4]);
 const STRANGER: Mac = Mac([2, 0, 0, 0, 0, 5]);
 
 /// Limits that are all set, and that test runs do not reach.
-const EVERY_LIMIT: KernelLimits = KernelLimits {
+pub(crate) const EVERY_LIMIT: KernelLimits = KernelLimits {
     packets_per_s: 500_000_000,
     bytes_per_s: 1 << 40,
     connections_per_s: 500_000_000,
@@ -84,22 +85,26 @@ pub(crate) fn measure(quick: bool) -> Result<String> {
         };
         kernel.tables.set_device(mac, &policy)?;
     }
-    let none = [Program::passing(Hook::Xdp)?, Program::passing(Hook::Tc)?];
+    // XDP_PASS, and TC_ACT_UNSPEC.
+    let none = [(bpf::XDP, 2), (bpf::SCHED_CLS, -1)]
+        .map(|(kind, verdict)| bpf::load(kind, &[Instruction::set(0, verdict), Instruction::EXIT]));
+    let [none_xdp, none_tc] = none;
+    let (none_xdp, none_tc) = (none_xdp?, none_tc?);
     let filter = XdpFilter::load(BLOCKED, MQTT).context("xdp-filter")?;
 
+    have_processor(0)?;
     let paths = paths()?;
     let mut rows: Vec<Row> = paths.iter().map(|_| Row::default()).collect();
-    for _ in 0..if quick { 5 } else { 40 } {
+    for _ in 0..if quick { 5 } else { 25 } {
         for (path, row) in paths.iter().zip(&mut rows) {
             for hook in HOOKS {
                 if let Some(before) = &path.before {
                     kernel.run(hook, before);
                 }
             }
-            let [none_xdp, none_tc] = &none;
-            row.none_xdp.push(best(|| run(none_xdp, &path.frame, 2))?);
+            row.none_xdp.push(best(|| run(&none_xdp, &path.frame, 2))?);
             row.none_tc
-                .push(best(|| run(none_tc, &path.frame, u32::MAX))?);
+                .push(best(|| run(&none_tc, &path.frame, u32::MAX))?);
             if path.rival {
                 let verdict = if path.reason.is_drop() { 1 } else { 2 };
                 row.filter

@@ -10,11 +10,21 @@
 //! # Layout
 //!
 //! - `frame_cost`: what one frame costs, by `BPF_PROG_TEST_RUN`.
-//! - `instructions`: programs of a few instructions to compare with.
+//! - `forward`: what a frame costs on its whole way through a router, and `rulesets` of nftables for
+//!   the same.
+//! - `tcp`: what TCP gets through.
+//! - `network`: device, router and cloud for these two; `blaster` sends frames there.
 //! - `xdp_filter`: xdp-filter of xdp-tools, loaded by its own command.
 
+mod blaster;
+mod bpf;
+mod command;
+mod forward;
 mod frame_cost;
-mod instructions;
+mod network;
+mod priority;
+mod rulesets;
+mod tcp;
 mod xdp_filter;
 
 use std::path::PathBuf;
@@ -96,7 +106,11 @@ fn run(args: &Args) -> Result<()> {
 /// Measures and tells in Markdown; quickly, if that is wanted.
 type Part = fn(bool) -> Result<String>;
 
-const PARTS: [(&str, Part); 1] = [("frame", frame_cost::measure)];
+const PARTS: [(&str, Part); 3] = [
+    ("frame", frame_cost::measure),
+    ("forward", forward::measure),
+    ("tcp", tcp::measure),
+];
 
 /// Mounts a BPF file system that this process and its children alone see: xdp-filter has one place
 /// for its pins on a whole machine.

@@ -1,10 +1,11 @@
 use std::os::fd::{AsFd, BorrowedFd};
-use std::process::Command;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use aya::programs::{ProgramFd, loaded_programs};
 use mqttguard_common::Mac;
 use mqttguard_tests::net::Namespace;
+
+use crate::command::run;
 
 const INTERFACE: &str = "filtered";
 
@@ -47,23 +48,4 @@ impl AsFd for XdpFilter {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.program.as_fd()
     }
-}
-
-/// Its version, as it says.
-pub(crate) fn version() -> Result<String> {
-    Ok(run("xdp-filter", "--version")?.trim().to_owned())
-}
-
-/// Runs a program to its end and gives what it said.
-fn run(program: &str, arguments: &str) -> Result<String> {
-    let output = Command::new(program)
-        .args(arguments.split(' '))
-        .output()
-        .with_context(|| format!("cannot start {program}"))?;
-    ensure!(
-        output.status.success(),
-        "{program} {arguments}: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    Ok(String::from_utf8(output.stdout)?)
 }

@@ -195,10 +195,7 @@ impl Kernel {
         cpus: usize,
         time: Duration,
     ) -> Duration {
-        let program = match hook {
-            Hook::Xdp => object::xdp(&mut self.object).unwrap().fd().unwrap().as_fd(),
-            Hook::Tc => object::tc(&mut self.object).unwrap().fd().unwrap().as_fd(),
-        };
+        let program = self.program(hook);
         let barrier = std::sync::Barrier::new(cpus);
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..cpus)
@@ -252,6 +249,18 @@ impl Kernel {
             (_, other) => panic!("{hook:?} answered {other}"),
         };
         (verdict, took)
+    }
+
+    /// The descriptor of one program.
+    ///
+    /// # Panics
+    ///
+    /// If the object has no such program.
+    pub fn program(&mut self, hook: Hook) -> BorrowedFd<'_> {
+        match hook {
+            Hook::Xdp => object::xdp(&mut self.object).unwrap().fd().unwrap().as_fd(),
+            Hook::Tc => object::tc(&mut self.object).unwrap().fd().unwrap().as_fd(),
+        }
     }
 
     /// Attaches the TC program to the ingress of an interface, until the end of the test.
@@ -328,7 +337,11 @@ pub fn require_root() {
 }
 
 /// Keeps this thread on one processor.
-fn pin_to(cpu: usize) {
+///
+/// # Panics
+///
+/// If there is no such processor.
+pub fn pin_to(cpu: usize) {
     // SAFETY: a set of bits, all of them clear, is valid; the calls read and write it alone.
     let result = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
@@ -366,68 +379,6 @@ pub fn force_detach(pin: &Path) {
         )
     };
     assert!(result == 0, "{}", io::Error::last_os_error());
-}
-
-/// A program that passes every frame and does nothing else: what a run costs in any case.
-pub struct Nop {
-    program: OwnedFd,
-}
-
-impl Nop {
-    /// Loads it for this hook.
-    ///
-    /// # Panics
-    ///
-    /// If the kernel refuses.
-    pub fn load(hook: Hook) -> Self {
-        const BPF_PROG_LOAD: libc::c_int = 5;
-        // BPF_PROG_TYPE_XDP and BPF_PROG_TYPE_SCHED_CLS, XDP_PASS and TC_ACT_UNSPEC.
-        let (kind, verdict) = match hook {
-            Hook::Xdp => (6u32, 2),
-            Hook::Tc => (3, -1i32),
-        };
-        // struct bpf_insn: r0 = verdict; exit.
-        let mut code = [[0u8; 8]; 2];
-        code[0][0] = 0xb7;
-        code[0][4..].copy_from_slice(&verdict.to_ne_bytes());
-        code[1][0] = 0x95;
-        let license = c"GPL";
-        // prog_type and insn_cnt, insns, license, then no log and no flags.
-        let mut attr = [0u64; 6];
-        attr[0] = u64::from_ne_bytes({
-            let mut words = [0; 8];
-            words[..4].copy_from_slice(&kind.to_ne_bytes());
-            words[4..].copy_from_slice(&(code.len() as u32).to_ne_bytes());
-            words
-        });
-        attr[1] = code.as_ptr() as u64;
-        attr[2] = license.as_ptr() as u64;
-        // SAFETY: the attributes are as linux/bpf.h lays them out, and what they point to
-        // outlives the call.
-        let fd = unsafe {
-            libc::syscall(
-                libc::SYS_bpf,
-                BPF_PROG_LOAD,
-                attr.as_ptr(),
-                size_of_val(&attr),
-            )
-        };
-        assert!(fd >= 0, "{}", io::Error::last_os_error());
-        // SAFETY: just opened, owned by nobody else.
-        let program = unsafe { OwnedFd::from_raw_fd(fd as i32) };
-        Nop { program }
-    }
-
-    /// Runs it `repeat` times on a frame: the mean time of a run.
-    ///
-    /// # Panics
-    ///
-    /// If the kernel refuses.
-    pub fn repeat(&self, frame: &[u8], repeat: u32) -> Duration {
-        test_run(self.program.as_fd(), frame, &mut [], repeat)
-            .expect("BPF_PROG_TEST_RUN")
-            .1
-    }
 }
 
 /// The part of `union bpf_attr` that BPF_PROG_TEST_RUN reads (linux/bpf.h).
