@@ -27,7 +27,7 @@ impl Blaster {
         fill_checksums(&mut frame).context("not an IPv4 packet with TCP or UDP")?;
         let interface = interface.to_owned();
         let index = namespace.run(move || index_of(&interface))?;
-        let program = bpf::load(bpf::XDP, &redirect(&frame, index)?)?;
+        let program = bpf::load(bpf::XDP, &restoring(&frame, index)?)?;
         Ok(Blaster { program, frame })
     }
 
@@ -56,8 +56,7 @@ fn thread_time() -> Result<Duration> {
 
 /// A program that writes anew what a router changes of the frame, since its memory is used again,
 /// and redirects it.
-fn redirect(frame: &[u8], interface: u32) -> Result<Vec<Instruction>> {
-    const REDIRECT: i32 = 23;
+fn restoring(frame: &[u8], interface: u32) -> Result<Vec<Instruction>> {
     let word = |at: usize| -> Result<i32> {
         let bytes = frame.get(at..).and_then(|rest| rest.first_chunk());
         Ok(i32::from_ne_bytes(*bytes.context("a short frame")?))
@@ -81,12 +80,7 @@ fn redirect(frame: &[u8], interface: u32) -> Result<Vec<Instruction>> {
     for at in [TTL, CHECKSUM] {
         code.push(Instruction::new(0x6a, 2, 0, at as i16, half(at)?));
     }
-    code.extend([
-        Instruction::set(1, i32::try_from(interface)?),
-        Instruction::set(2, 0),
-        Instruction::new(0x85, 0, 0, 0, REDIRECT),
-        Instruction::EXIT,
-    ]);
+    code.extend(bpf::redirect(interface));
     Ok(code)
 }
 

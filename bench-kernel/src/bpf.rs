@@ -52,6 +52,18 @@ impl Instruction {
     pub(crate) const EXIT: Self = Self::new(0x95, 0, 0, 0, 0);
 }
 
+/// The end of an XDP program that redirects frames to an interface of the namespace that they came
+/// in on.
+pub(crate) fn redirect(interface: u32) -> [Instruction; 4] {
+    const REDIRECT: i32 = 23;
+    [
+        Instruction::set(1, interface as i32),
+        Instruction::set(2, 0),
+        Instruction::new(0x85, 0, 0, 0, REDIRECT),
+        Instruction::EXIT,
+    ]
+}
+
 /// Loads a program.
 pub(crate) fn load(kind: u32, code: &[Instruction]) -> io::Result<OwnedFd> {
     #[repr(C)]

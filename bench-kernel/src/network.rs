@@ -1,5 +1,5 @@
 use std::net::Ipv4Addr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::{Context, Result, anyhow};
 use mqttguard_common::Mac;
@@ -34,17 +34,65 @@ pub(crate) struct Network {
     pub(crate) device: Namespace,
     pub(crate) router: Namespace,
     pub(crate) cloud: Namespace,
+    _wire: Option<Wire>,
+}
+
+/// What lies between device and router to make of socket buffers, which namespaces hand to each
+/// other, frames as a driver has them: two ports, and a program on each that redirects what it gets
+/// to the other.
+struct Wire {
+    _namespace: Namespace,
+    _links: [OwnedFd; 2],
 }
 
 impl Network {
+    /// With the device's interface and the router's port as two ends of a pair.
     pub(crate) fn new() -> Result<Self> {
-        let [device, router, cloud] = [Namespace::new(), Namespace::new(), Namespace::new()];
-        let veth = |name: &str, mac: Mac, peer: &str, at: &str| {
-            format!("link add {name} address {mac} type veth peer name {peer} netns {at}")
+        let [device, router] = [Namespace::new(), Namespace::new()];
+        let at = router.path();
+        device.ip(&format!(
+            "link add {DEVICE} address {DEVICE_MAC} type veth peer name {PORT} netns {at}"
+        ));
+        Self::build(device, router, None)
+    }
+
+    /// With a wire between them.
+    pub(crate) fn with_wire() -> Result<Self> {
+        let [device, router, wire] = [Namespace::new(), Namespace::new(), Namespace::new()];
+        for (end, other, at) in [
+            ("end0", DEVICE, device.path()),
+            ("end1", PORT, router.path()),
+        ] {
+            wire.ip(&format!(
+                "link add {end} type veth peer name {other} netns {at}"
+            ));
+            wire.ip(&format!("link set {end} up"));
+        }
+        device.ip(&format!("link set {DEVICE} address {DEVICE_MAC}"));
+        // A frame has to have its checksum.
+        device.run(|| run("ethtool", &format!("--offload {DEVICE} tx off")))?;
+        router.run(|| run("ethtool", &format!("--offload {PORT} tx off")))?;
+        let links = wire.run(|| -> Result<[OwnedFd; 2]> {
+            let [left, right] = [index_of("end0")?, index_of("end1")?];
+            let redirect = |from, to| -> Result<OwnedFd> {
+                let program = bpf::load(bpf::XDP, &bpf::redirect(to))?;
+                Ok(bpf::attach(program.as_fd(), from, Place::Native)?)
+            };
+            Ok([redirect(left, right)?, redirect(right, left)?])
+        })?;
+        let wire = Wire {
+            _namespace: wire,
+            _links: links,
         };
-        let router_path = router.path().to_owned();
-        device.ip(&veth(DEVICE, DEVICE_MAC, PORT, &router_path));
-        cloud.ip(&veth(CLOUD, CLOUD_MAC, "wan", &router_path));
+        Self::build(device, router, Some(wire))
+    }
+
+    fn build(device: Namespace, router: Namespace, wire: Option<Wire>) -> Result<Self> {
+        let cloud = Namespace::new();
+        let at = router.path();
+        cloud.ip(&format!(
+            "link add {CLOUD} address {CLOUD_MAC} type veth peer name wan netns {at}"
+        ));
         for command in [
             format!("link add br-lan address {LAN_MAC} type bridge forward_delay 0"),
             format!("link set {PORT} master br-lan"),
@@ -81,7 +129,12 @@ impl Network {
             device,
             router,
             cloud,
+            _wire: wire,
         };
+        // Needed to be handed frames instead of socket buffers.
+        network
+            .device
+            .run(|| run("ethtool", &format!("--offload {DEVICE} gro on")))?;
         network.router.run(|| -> Result<()> {
             for (key, value) in [
                 ("net/ipv4/ip_forward", "1"),
@@ -101,7 +154,6 @@ impl Network {
     /// Attaches a program to the device's port, until the link is closed.
     pub(crate) fn attach(&self, program: OwnedFd, place: Place) -> Result<OwnedFd> {
         self.router.run(move || {
-            use std::os::fd::AsFd;
             let interface = index_of(PORT)?;
             Ok(bpf::attach(program.as_fd(), interface, place)?)
         })
