@@ -236,9 +236,7 @@ fn report(traffic: &[Traffic], cells: &[Vec<Vec<f64>>]) -> String {
     ];
     let ours = [Guard::Native, Guard::Tcx, Guard::Generic];
     for line in &mut ratios {
-        for rival in rivals {
-            line.extend(ours.map(|guard| format!("{}: {}", name_of(rival), name_of(guard))));
-        }
+        line.extend(ours.map(|guard| name_of(guard).to_owned()));
     }
     for (traffic, cells) in traffic.iter().zip(cells) {
         let cost = |guard: Guard| {
@@ -251,14 +249,18 @@ fn report(traffic: &[Traffic], cells: &[Vec<Vec<f64>>]) -> String {
                 .map(|(guard, _)| cost(guard).map_or_else(|| "–".into(), |ns| format!("{ns:.0}"))),
         );
         costs.push(line);
-        let mut line = vec![traffic.name.to_owned()];
         for rival in rivals {
-            line.extend(ours.map(|guard| match (cost(rival), cost(guard)) {
-                (Some(theirs), Some(ours)) => ratio(theirs / ours),
-                _ => "–".into(),
-            }));
+            let Some(theirs) = cost(rival) else {
+                continue;
+            };
+            let mut line = vec![format!("{}: {}", traffic.name, name_of(rival))];
+            line.extend(
+                ours.map(|guard| {
+                    cost(guard).map_or_else(|| "–".into(), |ours| ratio(theirs / ours))
+                }),
+            );
+            ratios.push(line);
         }
-        ratios.push(line);
     }
     format!(
         "### Through a router\n\n{}\n{}{METHOD}\n",
