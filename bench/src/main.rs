@@ -14,12 +14,12 @@ mod report;
 mod wire;
 
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use mqttguard_bench::{load_average, machine, write_section};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -173,28 +173,28 @@ fn raise_files() -> Result<()> {
 
 fn write_document(path: &Path, args: &Args, plan: &Plan, table: &str, rounds: u32) -> Result<()> {
     let mut text = format!(
-        "# Benchmarks\n\nWritten by `cargo xtask bench broker`, in one run: medians of {rounds} \
-         interleaved rounds. Timings of a machine that does other things too are noisy; read \
-         the ratios. `vs` says how many times better mqttguard is: above 1 it is faster, \
-         smaller or sooner.\n\n{table}\n"
+        "Written by `cargo xtask bench broker`, in one run: medians of {rounds} interleaved \
+         rounds. `vs` says how many times better mqttguard is: above 1 it is faster, smaller or \
+         sooner.\n\n{table}\n"
     );
     for failure in &plan.failures {
         writeln!(text, "- {failure}")?;
     }
     text.push_str(METHOD);
-    writeln!(text, "\nMachine: {}.", report::machine())?;
+    writeln!(text, "\nMachine: {}.", machine())?;
     if args.realtime {
         text.push_str("Brokers and load ran at real-time priority, beside other work. ");
     }
     writeln!(
         text,
         "Load average (one minute) at the end of the run: {}.\n",
-        report::load_average()
+        load_average()
     )?;
     for (kind, program) in &args.programs {
         writeln!(text, "- {}", version(*kind, program))?;
     }
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    write_section(path, "The broker", &text)
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn version(kind: Kind, program: &Path) -> String {
@@ -211,7 +211,7 @@ fn version(kind: Kind, program: &Path) -> String {
 }
 
 const METHOD: &str = "
-## How it is measured
+### How the broker is measured
 
 - One CPU core for the broker, another for the load generator (`bench/`, one thread), loopback
   between them. All speak MQTT 3.1.1 with payloads of 64 bytes.

@@ -212,10 +212,7 @@ impl Kernel {
         cpus: usize,
         time: Duration,
     ) -> Duration {
-        let program = match hook {
-            Hook::Xdp => object::xdp(&mut self.object).unwrap().fd().unwrap().as_fd(),
-            Hook::Tc => object::tc(&mut self.object).unwrap().fd().unwrap().as_fd(),
-        };
+        let program = self.program(hook);
         let barrier = std::sync::Barrier::new(cpus);
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..cpus)
@@ -277,15 +274,14 @@ impl Kernel {
         };
         let run = result
             .unwrap_or_else(|error| panic!("BPF_PROG_TEST_RUN of {} bytes: {error}", frame.len()));
-        let verdict = match (hook, run.retval as i32) {
+        let verdict = match (hook, run.verdict as i32) {
             (Hook::Xdp, 2) | (Hook::Tc, -1) => Verdict::Pass,
             (Hook::Xdp, 1) | (Hook::Tc, 2) => Verdict::Drop,
             // XDP_TX and TC_ACT_REDIRECT.
             (Hook::Xdp, 3) | (Hook::Tc, 7) => Verdict::Answer,
             (_, other) => panic!("{hook:?} answered {other}"),
         };
-        let took = Duration::from_nanos(run.duration.into());
-        (verdict, took, run.data_size_out as usize)
+        (verdict, run.took, run.length)
     }
 
     /// Attaches the XDP program to an interface in its driver, until the end of the test.
@@ -298,6 +294,18 @@ impl Kernel {
             .unwrap()
             .attach(interface, XdpMode::Driver)
             .unwrap();
+    }
+
+    /// The descriptor of one program.
+    ///
+    /// # Panics
+    ///
+    /// If the object has no such program.
+    pub fn program(&mut self, hook: Hook) -> BorrowedFd<'_> {
+        match hook {
+            Hook::Xdp => object::xdp(&mut self.object).unwrap().fd().unwrap().as_fd(),
+            Hook::Tc => object::tc(&mut self.object).unwrap().fd().unwrap().as_fd(),
+        }
     }
 
     /// Attaches the TC program to the ingress of an interface, until the end of the test.
@@ -374,7 +382,11 @@ pub fn require_root() {
 }
 
 /// Keeps this thread on one processor.
-fn pin_to(cpu: usize) {
+///
+/// # Panics
+///
+/// If there is no such processor.
+pub fn pin_to(cpu: usize) {
     // SAFETY: a set of bits, all of them clear, is valid; the calls read and write it alone.
     let result = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
@@ -511,17 +523,17 @@ impl Nop {
             unsafe { libc::syscall(libc::SYS_bpf, BPF_OBJ_PIN, pin.as_ptr(), size_of_val(&pin)) };
         assert!(result == 0, "{}", io::Error::last_os_error());
     }
+}
 
-    /// Runs it `repeat` times on a frame: the mean time of a run.
-    ///
-    /// # Panics
-    ///
-    /// If the kernel refuses.
-    pub fn repeat(&self, frame: &[u8], repeat: u32) -> Duration {
-        let run = test_run(self.program.as_fd(), frame, &mut [], repeat, &mut [])
-            .expect("BPF_PROG_TEST_RUN");
-        Duration::from_nanos(run.duration.into())
-    }
+/// What came of running a program on a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Ran {
+    /// What it answered last.
+    pub verdict: u32,
+    /// The mean time of a run.
+    pub took: Duration,
+    /// Length of the frame that it left.
+    pub length: usize,
 }
 
 /// The part of `union bpf_attr` that BPF_PROG_TEST_RUN reads (linux/bpf.h).
@@ -544,13 +556,19 @@ struct TestRun {
     cpu: u32,
 }
 
-fn test_run(
+/// Runs a program `repeat` times on a frame (BPF_PROG_TEST_RUN). `context` is empty, or a
+/// `struct __sk_buff`; the frame that it leaves goes to `out`, as much of it as fits.
+///
+/// # Errors
+///
+/// The kernel refuses.
+pub fn test_run(
     program: BorrowedFd<'_>,
     frame: &[u8],
     context: &mut [u8],
     repeat: u32,
     out: &mut [u8],
-) -> io::Result<TestRun> {
+) -> io::Result<Ran> {
     const BPF_PROG_TEST_RUN: libc::c_int = 10;
     let mut attr = TestRun {
         prog_fd: program.as_raw_fd() as u32,
@@ -584,5 +602,9 @@ fn test_run(
     if result < 0 {
         return Err(io::Error::last_os_error());
     }
-    Ok(attr)
+    Ok(Ran {
+        verdict: attr.retval,
+        took: Duration::from_nanos(attr.duration.into()),
+        length: attr.data_size_out as usize,
+    })
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use mqttguard_lab::tools;
 
 use crate::broker;
+use crate::root::as_root;
 use crate::setup::{self, cargo, must, workspace};
 
 #[derive(clap::Args)]
@@ -18,6 +19,8 @@ pub(crate) struct Args {
 enum What {
     /// The broker, beside mosquitto and rumqttd. Takes about five minutes, and two CPU cores
     Broker(Broker),
+    /// The kernel program, beside xdp-filter and nftables. Takes about five minutes, and root
+    Kernel(Kernel),
 }
 
 #[derive(clap::Args)]
@@ -41,8 +44,27 @@ struct Broker {
     no_install: bool,
 }
 
+#[derive(clap::Args)]
+struct Kernel {
+    /// A few short rounds; docs/benchmarks.md stays as it is
+    #[arg(long)]
+    quick: bool,
+    /// Only one part (frame, forward, tcp); docs/benchmarks.md stays as it is
+    #[arg(long)]
+    only: Option<String>,
+    /// Fail if anything is missing, instead of installing it
+    #[arg(long)]
+    no_install: bool,
+}
+
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let What::Broker(args) = &args.what;
+    match &args.what {
+        What::Broker(args) => run_broker(args),
+        What::Kernel(args) => run_kernel(args),
+    }
+}
+
+fn run_broker(args: &Broker) -> Result<()> {
     setup::ensure(&[setup::BENCH], args.no_install)?;
     if !args.no_rumqttd {
         setup::ensure(&[setup::RUMQTTD], args.no_install)?;
@@ -74,5 +96,29 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let status = bench.status().context("cannot start the load generator")?;
     anyhow::ensure!(status.success(), "the load generator: {status}");
+    Ok(())
+}
+
+fn run_kernel(args: &Kernel) -> Result<()> {
+    setup::ensure(&[setup::BENCH_KERNEL], args.no_install)?;
+    let mut build = cargo();
+    build.args(["build", "--profile", "fast"]);
+    build.args(["--package", "mqttguard-bench-kernel"]);
+    must(&mut build).context("the benchmark does not build")?;
+
+    let program = tools::target_dir()?.join("fast/mqttguard-bench-kernel");
+    let mut bench = as_root(program, "Loading programs into the kernel")?;
+    if args.quick {
+        bench.arg("--quick");
+    }
+    if let Some(only) = &args.only {
+        bench.args(["--only", only]);
+    }
+    if !args.quick && args.only.is_none() {
+        let document = workspace().join("docs/benchmarks.md");
+        bench.arg("--document").arg(document);
+    }
+    let status = bench.status().context("cannot start the benchmark")?;
+    anyhow::ensure!(status.success(), "the benchmark: {status}");
     Ok(())
 }

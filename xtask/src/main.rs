@@ -32,7 +32,7 @@ enum Chore {
     Demo(demo::Args),
     /// Run every check: format, lints, kernel objects, unit and end-to-end tests
     Test(test::Args),
-    /// Measure the broker beside others
+    /// Measure the broker or the kernel program beside others
     Bench(bench::Args),
     /// Fuzz the broker core: its codec, its journal, and what clients see of it
     Fuzz(fuzz::Args),

@@ -209,6 +209,26 @@ pub(crate) const BENCH: &[Need] = &[
     },
 ];
 
+/// What the kernel program is measured with.
+pub(crate) const BENCH_KERNEL: &[Need] = &[
+    Need::Program {
+        name: "xdp-filter",
+        package: "xdp-tools",
+    },
+    Need::Program {
+        name: "nft",
+        package: "nftables",
+    },
+    Need::Program {
+        name: "ip",
+        package: "iproute2",
+    },
+    Need::Program {
+        name: "ethtool",
+        package: "ethtool",
+    },
+];
+
 /// A broker to measure against.
 pub(crate) const RUMQTTD: &[Need] = &[Need::Crate(Tool {
     name: "rumqttd",
@@ -271,6 +291,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             EBPF,
             FUZZ,
             BENCH,
+            BENCH_KERNEL,
             PACKAGE,
             PACKAGE_CHECK,
         ],

@@ -13,11 +13,12 @@ use crate::root::is_root;
 use crate::setup::{self, cargo, workspace};
 
 /// The crates whose tests need neither root nor namespaces.
-const UNITS: [&str; 5] = [
+const UNITS: [&str; 6] = [
     "mqttguard-common",
     "mqttguard-broker",
     "mqttguard",
     "mqttguard-bench",
+    "mqttguard-bench-kernel",
     "xtask",
 ];
 /// The crates of the end-to-end tests.
