@@ -49,6 +49,8 @@ impl OpkgKey {
             random
                 .fill(&mut fresh)
                 .map_err(|_| anyhow::anyhow!("no randomness"))?;
+            // Versions of usign differ in whether they write a leading zero of a key's name.
+            fresh[0] |= 0x80;
             let (fingerprint, rest) = fresh.split_at(8);
             let (salt, seed) = rest.split_at(16);
             let pair = Ed25519KeyPair::from_seed_unchecked(seed)
@@ -94,7 +96,7 @@ impl OpkgKey {
 
     /// The name of the public key in `/etc/opkg/keys`.
     pub(super) fn name(&self) -> String {
-        format!("{:x}", u64::from_be_bytes(self.fingerprint))
+        format!("{:016x}", u64::from_be_bytes(self.fingerprint))
     }
 
     /// The public key's file.

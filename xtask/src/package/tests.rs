@@ -318,6 +318,7 @@ fn feeds_are_signed_by_keys_that_stay() {
     let directory = home.path().join("keys");
     let keys = Keys::open(&directory).unwrap();
     let name = keys.opkg.name();
+    assert!(name.len() == 16 && !name.starts_with('0'), "{name}");
     for secret in ["opkg.sec", "apk.pem"] {
         assert_eq!(mode(&directory.join(secret)), 0o600);
     }
