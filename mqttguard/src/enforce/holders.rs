@@ -1,11 +1,11 @@
 //! Which programs the kernel has at a hook: ours, and other people's.
 
-use aya::programs::{SchedClassifier, TcAttachType, loaded_programs};
+use aya::programs::loaded_programs;
 
 use super::filters;
 use super::hook::{Kind, TC_HANDLE, TC_PRIORITY};
 use super::links::Link;
-use super::object;
+use super::{object, tcx};
 
 /// What is at the hook that the program is attached to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,18 +24,15 @@ pub(super) fn hold(link: &Link, kind: Kind, ours: u32) -> Hold {
         Kind::Xdp => only(link.native_xdp, ours),
         Kind::XdpGeneric => only(link.generic_xdp, ours),
         Kind::Tcx => {
-            let Ok((_, programs)) = SchedClassifier::query_tcx(&link.name, TcAttachType::Ingress)
-            else {
+            let Ok(programs) = tcx::ingress(link.index) else {
                 return Hold::Unknown;
             };
-            let before = programs.iter().take_while(|program| program.id() != ours);
-            let before: Vec<_> = before
-                .map(|program| words(program.id(), program.name_as_str()))
-                .collect();
-            if before.len() < programs.len() {
-                Hold::Ours(before)
-            } else {
-                Hold::Lost(None)
+            match programs.iter().position(|id| *id == ours) {
+                Some(place) => {
+                    let before = programs.into_iter().take(place);
+                    Hold::Ours(before.map(program).collect())
+                }
+                None => Hold::Lost(None),
             }
         }
         Kind::Tc => {
@@ -81,7 +78,7 @@ pub(super) fn tc_holder(link: &Link) -> Option<String> {
         })
 }
 
-/// A program by its identifier, in words.
+/// A program by its identifier, in words. Its name is known to who may administer the machine.
 fn program(id: u32) -> String {
     let found = loaded_programs()
         .filter_map(Result::ok)

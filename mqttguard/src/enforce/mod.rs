@@ -20,6 +20,7 @@ mod probe;
 mod routed;
 mod tables;
 mod tap;
+mod tcx;
 mod trial;
 mod watch;
 
