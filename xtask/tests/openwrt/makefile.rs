@@ -43,7 +43,7 @@ fn make_reads_it_as_the_feed_would() {
     );
     for line in [
         &expected,
-        "depends @RUST +nftables +kmod-sched-bpf",
+        "depends @RUST +nftables +kmod-sched-bpf +kmod-nf-conntrack-netlink",
         "section net category Network",
         "conffiles /etc/config/mqttguard /etc/mqttguard/",
         "path mqttguard",
