@@ -65,11 +65,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 /// it, which takes too long here.
 fn pack() -> Result<Command> {
     let target = tools::target_dir()?;
-    let mut pack = Command::new(std::env::current_exe()?);
-    pack.args(["package", "--no-install", "--arch", "x86_64", "--program"])
-        .arg(target.join("fast/mqttguard"))
-        .arg("--output")
-        .arg(target.join("feed-test"));
+    // Not this program itself: the tests of this crate may have built it anew.
+    let mut pack = cargo();
+    pack.args([
+        "xtask",
+        "package",
+        "--no-install",
+        "--arch",
+        "x86_64",
+        "--program",
+    ])
+    .arg(target.join("fast/mqttguard"))
+    .arg("--output")
+    .arg(target.join("feed-test"));
     Ok(pack)
 }
 
