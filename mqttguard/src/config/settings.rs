@@ -260,7 +260,7 @@ pub enum ListenerKind {
 }
 
 /// A `profile` section: topic patterns with `%d` (device name), `%u` (user name), `%c` (client
-/// identifier) and `%m` (MAC address).
+/// identifier), and the MAC address: whole (`%m`, `%x`) or its end (`%n`, `%y`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// What may be published.
