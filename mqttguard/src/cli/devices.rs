@@ -34,7 +34,7 @@ pub(super) fn show(reply: &Value, now_ms: u64, style: Style) -> String {
         return "No device has been seen yet.\n".into();
     }
     let mut table = Table::new([
-        "NAME", "STATE", "MAC", "ADDRESS", "PROFILE", "MQTT", "DROPPED", "SEEN",
+        "NAME", "STATE", "MAC", "MAKER", "RUNS", "ADDRESS", "PROFILE", "MQTT", "DROPPED", "SEEN",
     ]);
     for device in devices {
         let mqtt = match text::items(device, "connected").len() {
@@ -46,6 +46,8 @@ pub(super) fn show(reply: &Value, now_ms: u64, style: Style) -> String {
             text::field(device, "name").into(),
             state(device),
             text::field(device, "mac").into(),
+            maker(device).into(),
+            text::field(device, "firmware").into(),
             addresses.first().map_or("-", String::as_str).into(),
             text::field(device, "profile").into(),
             mqtt.into(),
@@ -54,6 +56,16 @@ pub(super) fn show(reply: &Value, now_ms: u64, style: Style) -> String {
         ]);
     }
     table.write(0, style)
+}
+
+/// The maker, cut to what a table has room for.
+fn maker(device: &Value) -> String {
+    const WIDTH: usize = 18;
+    let maker = text::field(device, "vendor");
+    match maker.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", maker.get(..end).unwrap_or_default().trim_end()),
+        None => maker,
+    }
 }
 
 /// The state in its colour.

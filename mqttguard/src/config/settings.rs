@@ -117,6 +117,8 @@ pub struct Main {
     pub bpf_dir: PathBuf,
     /// dnsmasq's lease file.
     pub lease_file: PathBuf,
+    /// The table of makers; see [`crate::naming::Vendors`].
+    pub vendor_file: PathBuf,
     /// The name under which devices reach the router; goes into its certificate, beside its
     /// addresses.
     pub hostname: String,

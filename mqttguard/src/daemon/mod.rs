@@ -8,6 +8,7 @@ mod configuration;
 mod fallback;
 mod frames;
 mod guard;
+mod learning;
 mod listener_tls;
 mod logger;
 mod methods;

@@ -1,6 +1,8 @@
 //! The daemon's state as the `mqttguard` object shows it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
@@ -12,8 +14,10 @@ use super::clock::unix_ms;
 use super::translation::memory_pressure;
 use super::wiring::Daemon;
 use crate::broker::{BridgeStatus, BrokerStats, ClientStatus, protocol};
-use crate::config::{Bindings, Mode};
+use crate::config::{Bindings, ListenerKind, Mode};
 use crate::enforce::{DeviceCounters, Proof};
+use crate::naming::Firmware;
+use crate::naming::snippet::{self, Target};
 use crate::registry::{Device, State};
 use crate::uplift::{DeviceStats, UpliftStats};
 
@@ -342,12 +346,16 @@ impl<'a> View<'a> {
             .clients
             .iter()
             .filter(|client| Some(&*client.username) == username);
+        let firmware = device.probable_firmware();
         let mut out = json!({
             "mac": device.mac.to_string(),
             "name": device.name,
             "hostname": device.hostname,
             "addresses": device.addresses,
             "interface": device.interface,
+            "vendor": self.daemon.makers.maker(device.mac).as_deref(),
+            "firmware": firmware.map(Firmware::name),
+            "suggested_profile": firmware.map(Firmware::profile),
             "state": state.name(),
             "why": why,
             "until_ms": until.map(|quarantine| quarantine.until_ms),
@@ -507,7 +515,49 @@ pub(super) fn credential(daemon: &Daemon, mac: Mac, username: &str, password: &s
         "address": device.and_then(|device| router_address(daemon, device)),
         "port": listener.map(|listener| listener.port),
         "ca_file": main.data_dir.join("ca.crt"),
+        "firmware": device.and_then(Device::probable_firmware).map(Firmware::name),
+        "snippets": snippets(daemon, mac, None, Some(password)),
     })
+}
+
+/// What to set on the device, so that it comes to the broker. None if it has no credential.
+pub(super) fn snippets(
+    daemon: &Daemon,
+    mac: Mac,
+    firmware: Option<Firmware>,
+    password: Option<&str>,
+) -> Option<Value> {
+    /// Far above what a certificate takes.
+    const CA_BYTES: u64 = 16 << 10;
+    let device = daemon.registry.device(mac)?;
+    let settings = &daemon.configuration.settings;
+    let ca_file = settings.main.data_dir.join("ca.crt");
+    let mut ca = String::new();
+    let read = File::open(&ca_file).and_then(|file| file.take(CA_BYTES).read_to_string(&mut ca));
+    if let Err(error) = read {
+        log::warn!("{}: {error}", ca_file.display());
+    }
+    let island = settings
+        .listeners
+        .iter()
+        .find(|listener| listener.kind == ListenerKind::Plain);
+    let word = settings.devices.get(&mac);
+    let target = Target {
+        name: &device.name,
+        server: &settings.main.hostname,
+        tls: settings.tls_listener().map(|listener| listener.port),
+        island: island.map(|listener| listener.port),
+        plaintext: word.is_some_and(|word| word.plaintext),
+        mac,
+        username: &device.credential.as_ref()?.username,
+        password: password.unwrap_or(snippet::PASSWORD),
+        ca: &ca,
+    };
+    let firmware = firmware.or_else(|| device.probable_firmware());
+    let shown = snippet::snippets(firmware, &target)
+        .into_iter()
+        .map(|one| json!({ "title": one.title, "text": one.text, "notes": one.notes }));
+    Some(shown.collect())
 }
 
 /// The router's address as the device sees it: the one that the kernel would answer it from.
