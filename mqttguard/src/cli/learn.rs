@@ -13,7 +13,7 @@ use crate::registry::Registry;
 pub(super) static COMMAND: Command = Command {
     name: "learn",
     usage: "DEVICE [--for TIME]",
-    about: "Note for a time (1d) what a device is refused; without --for, propose a profile of it.",
+    about: "Note for a time (such as 1d) what a device is refused; without --for, propose a profile of it.",
     words: 1,
     values: &["for"],
     flags: &[],

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::clock::unix_ms;
 use super::learning;
 use super::report;
+use super::snippets;
 use super::wiring::Daemon;
 use crate::broker::login::{password, scram};
 use crate::config;
@@ -86,7 +87,7 @@ impl Daemon {
         let mac = self.wanted(args)?;
         let firmware = firmware(args)?;
         let device = self.registry.device(mac).ok_or_else(|| never_seen(mac))?;
-        let snippets = report::snippets(self, mac, firmware, None).ok_or_else(|| {
+        let snippets = snippets::report(self, mac, firmware, None).ok_or_else(|| {
             let name = &device.name;
             let what = format!("{name} ({mac}) has no credential yet: enrol it first");
             MethodError::new(Status::NotFound, what)

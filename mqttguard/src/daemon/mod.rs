@@ -16,6 +16,7 @@ mod repeats;
 mod report;
 mod serving;
 mod signatures;
+mod snippets;
 mod translation;
 mod uplifting;
 mod wiring;

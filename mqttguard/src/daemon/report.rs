@@ -1,8 +1,6 @@
 //! The daemon's state as the `mqttguard` object shows it.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::net::{IpAddr, UdpSocket};
 use std::time::Duration;
 
@@ -11,13 +9,13 @@ use mqttguard_common::{Mac, Reason};
 use serde_json::{Map, Value, json};
 
 use super::clock::unix_ms;
+use super::snippets;
 use super::translation::memory_pressure;
 use super::wiring::Daemon;
 use crate::broker::{BridgeStatus, BrokerStats, ClientStatus, protocol};
-use crate::config::{Bindings, ListenerKind, Mode};
+use crate::config::{Bindings, Mode};
 use crate::enforce::{DeviceCounters, Proof};
 use crate::naming::Firmware;
-use crate::naming::snippet::{self, Target};
 use crate::registry::{Device, State};
 use crate::uplift::{DeviceStats, UpliftStats};
 
@@ -516,48 +514,8 @@ pub(super) fn credential(daemon: &Daemon, mac: Mac, username: &str, password: &s
         "port": listener.map(|listener| listener.port),
         "ca_file": main.data_dir.join("ca.crt"),
         "firmware": device.and_then(Device::probable_firmware).map(Firmware::name),
-        "snippets": snippets(daemon, mac, None, Some(password)),
+        "snippets": snippets::report(daemon, mac, None, Some(password)),
     })
-}
-
-/// What to set on the device, so that it comes to the broker. None if it has no credential.
-pub(super) fn snippets(
-    daemon: &Daemon,
-    mac: Mac,
-    firmware: Option<Firmware>,
-    password: Option<&str>,
-) -> Option<Value> {
-    /// Far above what a certificate takes.
-    const CA_BYTES: u64 = 16 << 10;
-    let device = daemon.registry.device(mac)?;
-    let settings = &daemon.configuration.settings;
-    let ca_file = settings.main.data_dir.join("ca.crt");
-    let mut ca = String::new();
-    let read = File::open(&ca_file).and_then(|file| file.take(CA_BYTES).read_to_string(&mut ca));
-    if let Err(error) = read {
-        log::warn!("{}: {error}", ca_file.display());
-    }
-    let island = settings
-        .listeners
-        .iter()
-        .find(|listener| listener.kind == ListenerKind::Plain);
-    let word = settings.devices.get(&mac);
-    let target = Target {
-        name: &device.name,
-        server: &settings.main.hostname,
-        tls: settings.tls_listener().map(|listener| listener.port),
-        island: island.map(|listener| listener.port),
-        plaintext: word.is_some_and(|word| word.plaintext),
-        mac,
-        username: &device.credential.as_ref()?.username,
-        password: password.unwrap_or(snippet::PASSWORD),
-        ca: &ca,
-    };
-    let firmware = firmware.or_else(|| device.probable_firmware());
-    let shown = snippet::snippets(firmware, &target)
-        .into_iter()
-        .map(|one| json!({ "title": one.title, "text": one.text, "notes": one.notes }));
-    Some(shown.collect())
 }
 
 /// The router's address as the device sees it: the one that the kernel would answer it from.
