@@ -31,7 +31,8 @@ pub struct Grants {
 }
 
 impl Grants {
-    pub(crate) fn may_publish(&self, name: &str) -> bool {
+    /// Whether a PUBLISH or a will to this topic name is allowed.
+    pub fn may_publish(&self, name: &str) -> bool {
         !topic::is_reserved(name)
             && topic::any_matches(&self.publish, name)
             && !topic::any_matches(&self.deny, name)
@@ -39,6 +40,11 @@ impl Grants {
 
     pub(crate) fn may_read(&self, name: &str) -> bool {
         topic::any_matches(&self.subscribe, name) && !topic::any_matches(&self.deny, name)
+    }
+
+    /// Whether a SUBSCRIBE with this filter, without the share name, is allowed.
+    pub fn allows_filter(&self, filter: &str) -> bool {
+        self.may_subscribe(filter).is_ok()
     }
 
     /// Whether a filter, without the share name, may be subscribed to. Where an exception

@@ -27,6 +27,16 @@ fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What it probably runs, and the profile for that.
+fn firmware(device: &Value) -> String {
+    let [firmware, suggested, profile] =
+        ["firmware", "suggested_profile", "profile"].map(|name| text::field(device, name));
+    match suggested == "-" || suggested == profile {
+        true => firmware,
+        false => format!("{firmware}; its profile is '{suggested}'"),
+    }
+}
+
 /// The interface and the address that a device is to send from.
 fn bound_to(bound: &Value) -> String {
     let [interface, missing, address] =
@@ -69,6 +79,8 @@ pub(super) fn show(device: &Value, now_ms: u64, style: Style) -> String {
             },
         ),
         ("interface", field("interface")),
+        ("made by", field("vendor")),
+        ("runs, it seems", firmware(device)),
         ("state", state),
         ("profile", field("profile")),
         ("user name", field("username")),

@@ -34,7 +34,7 @@ pub(super) fn show(reply: &Value, now_ms: u64, style: Style) -> String {
         return "No device has been seen yet.\n".into();
     }
     let mut table = Table::new([
-        "NAME", "STATE", "MAC", "ADDRESS", "PROFILE", "MQTT", "DROPPED", "SEEN",
+        "NAME", "STATE", "MAC", "KIND", "ADDRESS", "PROFILE", "MQTT", "DROPPED", "SEEN",
     ]);
     for device in devices {
         let mqtt = match text::items(device, "connected").len() {
@@ -46,6 +46,7 @@ pub(super) fn show(reply: &Value, now_ms: u64, style: Style) -> String {
             text::field(device, "name").into(),
             state(device),
             text::field(device, "mac").into(),
+            kind(device).into(),
             addresses.first().map_or("-", String::as_str).into(),
             text::field(device, "profile").into(),
             mqtt.into(),
@@ -54,6 +55,19 @@ pub(super) fn show(reply: &Value, now_ms: u64, style: Style) -> String {
         ]);
     }
     table.write(0, style)
+}
+
+/// What it probably runs, else who made it, cut to what a table has room for.
+fn kind(device: &Value) -> String {
+    const WIDTH: usize = 16;
+    if device.get("firmware").is_some_and(Value::is_string) {
+        return text::field(device, "firmware");
+    }
+    let maker = text::field(device, "vendor");
+    match maker.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", maker.get(..end).unwrap_or_default().trim_end()),
+        None => maker,
+    }
 }
 
 /// The state in its colour.

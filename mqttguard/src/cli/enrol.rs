@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::args::Args;
 use super::output::Output;
-use super::{Command, Failure, remote, text};
+use super::{Command, Failure, remote, snippet, text};
 
 pub(super) static COMMAND: Command = Command {
     name: "enrol",
@@ -60,7 +60,8 @@ Then:
 
   scp -O root@{host}:{ca_file} .
   mosquitto_pub -h {server} -p {port} --cafile {ca_name} -t {name}/test -m hello
-{}",
+{}{}",
+        snippet::show(reply),
         text::warning(reply)
     )
 }

@@ -15,9 +15,11 @@ mod devices;
 mod disallow;
 mod enrol;
 mod events;
+mod learn;
 mod output;
 mod reload;
 mod remote;
+mod snippet;
 mod stats;
 mod status;
 mod table;
@@ -54,6 +56,8 @@ static COMMANDS: &[&Command] = &[
     &devices::COMMAND,
     &device::COMMAND,
     &enrol::COMMAND,
+    &snippet::COMMAND,
+    &learn::COMMAND,
     &block::COMMAND,
     &unblock::COMMAND,
     &allow::COMMAND,

@@ -124,6 +124,7 @@ fn device() -> Value {
     json!({
         "mac": "02:c1:1e:17:00:01", "name": "plug", "hostname": "\u{1b}]0;owned\u{7}\u{202e}plug",
         "addresses": ["192.168.1.20", "fd00::20"], "interface": "br-lan",
+        "vendor": "Espressif\u{1b}[2J", "firmware": "tasmota", "suggested_profile": "tasmota",
         "state": "quarantined", "why": "5 failed logins in a minute", "until_ms": 4_000_000_000_000u64,
         "profile": "sensor", "username": "plug",
         "connected": [{
@@ -163,6 +164,13 @@ fn answer(method: &str, args: &Map<String, Value>) -> Result<Value, MethodError>
             "password": "correct-horse", "profile": "sensor", "server": "openwrt.lan",
             "address": "192.168.1.1", "port": 8883, "ca_file": "/etc/mqttguard/ca.crt",
         }),
+        "snippet" => json!({ "mac": "02:c1:1e:17:00:01", "name": "plug", "firmware": "wled",
+            "snippets": [{ "title": "WLED", "text": "Server: x\u{1b}[2J\nPort: 1883\n", "notes": ["By hand."] }] }),
+        "learn" => {
+            json!({ "mac": "02:c1:1e:17:00:01", "name": "plug", "present": "sensor", "until_ms": 1,
+            "left_out": 3, "wishes": [{ "wish": "publish", "pattern": "x/%d", "count": 2 }],
+            "diff": "-config profile 'sensor'\n+\tlist publish 'x/%d'\n", "uci": "" })
+        }
         "block" => json!({ "mac": "02:c1:1e:17:00:01", "name": "plug", "state": "blocked" }),
         "unblock" => json!({ "mac": "02:c1:1e:17:00:01", "name": "plug", "state": "enrolled",
             "warning": "in force, but lost at the next restart: disk full" }),
@@ -305,10 +313,10 @@ fn devices_and_their_counters_are_listed() {
     assert_eq!(
         words,
         [
-            "NAME", "STATE", "MAC", "ADDRESS", "PROFILE", "MQTT", "DROPPED", "SEEN"
+            "NAME", "STATE", "MAC", "KIND", "ADDRESS", "PROFILE", "MQTT", "DROPPED", "SEEN"
         ]
     );
-    let start = "plug  quarantined  02:c1:1e:17:00:01  192.168.1.20  sensor   1 connected  \
+    let start = "plug  quarantined  02:c1:1e:17:00:01  tasmota  192.168.1.20  sensor   1 connected  \
                  2 plaintext-port, 1 quarantined  ";
     assert!(row.starts_with(start), "{row}");
 
@@ -322,6 +330,8 @@ fn devices_and_their_counters_are_listed() {
         "{text}"
     );
     for line in [
+        "made by        Espressif\\u{1b}[2J",
+        "runs, it seems tasmota; its profile is 'tasmota'",
         "let through    4 address-mismatch",
         "bound to       no interface, lan9 will not do: there is no such interface, 192.168.1.20",
         "exception      203.0.113.9/32, port 1883: for good",
@@ -360,6 +370,8 @@ fn hostile_text_stays_text() {
         &["device", "x"],
         &["events"],
         &["events", "--limit", "3"],
+        &["snippet", "x"],
+        &["learn", "x"],
     ] {
         for json in [&[][..], &["--json"]] {
             let args = [command, json].concat();
@@ -404,6 +416,28 @@ fn enrol_keeps_the_password_out_of_command_lines() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
+}
+
+#[test]
+fn snippets_and_proposals_are_shown_as_text() {
+    let bus = Bus::start();
+    let (_object, calls) = bus.serve(answer);
+    let text = bus.prints(&["snippet", "plug", "--firmware", "wled"]);
+    let asked = json!({ "device": "plug", "firmware": "wled" });
+    assert_eq!(calls.try_iter().last().unwrap().1, asked);
+    let expected = "\n== WLED\n\nServer: x\\u{1b}[2J\nPort: 1883\n\nNote: By hand.\n";
+    assert!(text.ends_with(expected), "{text}");
+
+    let text = bus.prints(&["learn", "plug", "--for", "1d"]);
+    let asked = json!({ "device": "plug", "for": 86_400 });
+    assert_eq!(calls.try_iter().last().unwrap().1, asked);
+    assert!(
+        text.starts_with("plug: its time is over.\n3 refusals"),
+        "{text}"
+    );
+    assert!(text.ends_with("\n+    list publish 'x/%d'\n"), "{text}");
+    let (result, _) = bus.run(&["learn", "plug", "--for", "1s"]);
+    assert!(matches!(result, Err(Failure::Usage(_))), "{result:?}");
 }
 
 #[test]

@@ -93,6 +93,7 @@ fn main(place: &Place) -> Option<Main> {
         persist: PERSIST.one(raw),
         bpf_dir: BPF_DIR.one(raw)?,
         lease_file: LEASE_FILE.one(raw)?,
+        vendor_file: VENDOR_FILE.one(raw)?,
         hostname: MAIN_HOSTNAME.one(raw)?,
     })
 }

@@ -306,7 +306,7 @@ pub(super) const SECTION_NAME: Text = Text {
     what: "a section name of letters, digits and '_'",
 };
 
-/// A topic filter with `%d`, `%u`, `%c` and `%m` in it (MQTT 5 section 4.7).
+/// A topic filter with variables (`%d` and the like) in it (MQTT 5 section 4.7).
 pub(super) struct Pattern {
     /// Whether topics of the server itself may be named (`$SYS/...`). Clients must not publish
     /// there (MQTT 5 section 4.7.2).
@@ -327,7 +327,7 @@ impl Kind for Pattern {
             || loop {
                 match after_percent.next().map(|rest| rest.chars().next()) {
                     None => break true,
-                    Some(Some('d' | 'u' | 'c' | 'm')) => {}
+                    Some(Some('d' | 'u' | 'c' | 'm' | 'n' | 'x' | 'y')) => {}
                     // The second one of `%%` starts an empty piece.
                     Some(None) if after_percent.next().is_some() => {}
                     Some(_) => break false,
@@ -356,7 +356,7 @@ impl Kind for Pattern {
             false => "not starting with $",
         };
         let percent = match self.variables {
-            true => "'%' only in %d, %u, %c, %m and %%, ",
+            true => "'%' only in %d, %u, %c, %m, %n, %x, %y and %%, ",
             false => "",
         };
         format!(
@@ -371,7 +371,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_are_topic_filters_with_four_variables() {
+    fn patterns_are_topic_filters_with_variables() {
         let (publish, subscribe) = (
             Pattern {
                 dollar: false,
@@ -389,6 +389,7 @@ mod tests {
             "a/+/%u",
             "+/%c/#",
             "tasmota/discovery/%m/#",
+            "wled/%y/tasmota_%n/%x",
             "100%%",
             "%%%d",
             "/",
@@ -407,7 +408,7 @@ mod tests {
             "+a/b",
             "%",
             "a/%",
-            "%x",
+            "%z",
             "%%%",
             "%D",
             "a\tb",

@@ -117,6 +117,8 @@ pub struct Main {
     pub bpf_dir: PathBuf,
     /// dnsmasq's lease file.
     pub lease_file: PathBuf,
+    /// The table of makers; see [`crate::naming::Vendors`].
+    pub vendor_file: PathBuf,
     /// The name under which devices reach the router; goes into its certificate, beside its
     /// addresses.
     pub hostname: String,
@@ -260,7 +262,7 @@ pub enum ListenerKind {
 }
 
 /// A `profile` section: topic patterns with `%d` (device name), `%u` (user name), `%c` (client
-/// identifier) and `%m` (MAC address).
+/// identifier), and the MAC address: whole (`%m`, `%x`) or its end (`%n`, `%y`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     /// What may be published.

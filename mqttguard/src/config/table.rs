@@ -75,6 +75,7 @@ pub(super) static MAIN: Section = Section {
         &PERSIST,
         &BPF_DIR,
         &LEASE_FILE,
+        &VENDOR_FILE,
     ],
 };
 
@@ -156,6 +157,10 @@ options! {
          start.";
     LEASE_FILE: Path = one "lease_file" Path, Absent::Is("/tmp/dhcp.leases"),
         "dnsmasq's lease file.";
+    VENDOR_FILE: Path = one "vendor_file" Path, Absent::Is("/usr/share/mqttguard/vendors"),
+        "The table of who makes which devices, by the first digits of their addresses: lines \
+         `a4cf12 Espressif`, sorted. Without it no maker is shown. A change takes force with the next \
+         start.";
 }
 
 pub(super) static LISTENER: Section = Section {

@@ -377,7 +377,7 @@ fn mutated_files_neither_panic_nor_pass_half() {
     ];
     let seed: Vec<char> = format!("{BUILTIN}{SHIPPED}").chars().collect();
     let (mut good, mut bad) = (0, 0);
-    for _ in 0..3000 {
+    for _ in 0..4000 {
         let start = random.below(seed.len());
         let end = (start + random.below(1200)).min(seed.len());
         let mut text: Vec<char> = seed[start..end].to_vec();

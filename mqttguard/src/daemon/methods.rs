@@ -7,10 +7,13 @@ use mqttguard_common::Mac;
 use serde_json::{Map, Value, json};
 
 use super::clock::unix_ms;
+use super::learning;
 use super::report;
+use super::snippets;
 use super::wiring::Daemon;
 use crate::broker::login::{password, scram};
 use crate::config;
+use crate::naming::Firmware;
 use crate::registry::{LookupError, Refused, Registry, Verifiers};
 use crate::ubus::{Call, MethodError, Status};
 
@@ -35,6 +38,8 @@ impl Daemon {
             "devices" => Ok(report::devices(self)),
             "device" => self.device_method(&args),
             "enrol" => self.enrol_method(&args),
+            "snippet" => self.snippet_method(&args),
+            "learn" => self.learn_method(&args),
             "block" => self.block_method(&args),
             "unblock" => self.unblock_method(&args),
             "allow" => self.allow_method(&args),
@@ -76,6 +81,46 @@ impl Daemon {
             .enrol(unix_ms(), mac, profile, username, verifiers)
             .map_err(refused)?;
         Ok(report::credential(self, mac, &username, &secret))
+    }
+
+    fn snippet_method(&self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        let firmware = firmware(args)?;
+        let device = self.registry.device(mac).ok_or_else(|| never_seen(mac))?;
+        let snippets = snippets::report(self, mac, firmware, None).ok_or_else(|| {
+            let name = &device.name;
+            let what = format!("{name} ({mac}) has no credential yet: enrol it first");
+            MethodError::new(Status::NotFound, what)
+        })?;
+        Ok(json!({
+            "mac": mac.to_string(),
+            "name": device.name,
+            "firmware": firmware.or_else(|| device.probable_firmware()).map(Firmware::name),
+            "snippets": snippets,
+        }))
+    }
+
+    fn learn_method(&mut self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        if let Some(found) = args.get("for") {
+            let (shortest, longest) = Registry::LEARNING_TIMES;
+            let time = found.as_u64().map(Duration::from_secs);
+            let time = time
+                .filter(|time| (shortest..=longest).contains(time))
+                .ok_or_else(|| {
+                    let (shortest, longest) = (shortest.as_secs(), longest.as_secs());
+                    let expected = format!("a number of seconds from {shortest} to {longest}");
+                    invalid(format!("for: found {found}, expected {expected}"))
+                })?;
+            if !self.registry.learn(unix_ms(), mac, time) {
+                return Err(never_seen(mac));
+            }
+        }
+        learning::report(self, mac).ok_or_else(|| {
+            let what =
+                format!("nothing was noted of {mac} since the daemon started: 'for' begins it");
+            MethodError::new(Status::NotFound, what)
+        })
     }
 
     fn block_method(&mut self, args: &Args) -> Answer {
@@ -180,6 +225,19 @@ fn text<'a>(args: &'a Args, name: &str) -> Option<&'a str> {
     args.get(name)
         .and_then(Value::as_str)
         .filter(|text| !text.is_empty())
+}
+
+/// A firmware; None if none is named.
+fn firmware(args: &Args) -> Result<Option<Firmware>, MethodError> {
+    let Some(name) = text(args, "firmware") else {
+        return Ok(None);
+    };
+    Firmware::named(name).map(Some).ok_or_else(|| {
+        let known = Firmware::ALL.map(Firmware::name).join(", ");
+        invalid(format!(
+            "firmware: found '{name}', expected one of: {known}"
+        ))
+    })
 }
 
 /// A destination; None if there is none.

@@ -9,11 +9,13 @@ use mqttguard_common::{Mac, Reason};
 use serde_json::{Map, Value, json};
 
 use super::clock::unix_ms;
+use super::snippets;
 use super::translation::memory_pressure;
 use super::wiring::Daemon;
 use crate::broker::{BridgeStatus, BrokerStats, ClientStatus, protocol};
 use crate::config::{Bindings, Mode};
 use crate::enforce::{DeviceCounters, Proof};
+use crate::naming::Firmware;
 use crate::registry::{Device, State};
 use crate::uplift::{DeviceStats, UpliftStats};
 
@@ -342,12 +344,16 @@ impl<'a> View<'a> {
             .clients
             .iter()
             .filter(|client| Some(&*client.username) == username);
+        let firmware = device.probable_firmware();
         let mut out = json!({
             "mac": device.mac.to_string(),
             "name": device.name,
             "hostname": device.hostname,
             "addresses": device.addresses,
             "interface": device.interface,
+            "vendor": self.daemon.makers.maker(device.mac).as_deref(),
+            "firmware": firmware.map(Firmware::name),
+            "suggested_profile": firmware.map(Firmware::profile),
             "state": state.name(),
             "why": why,
             "until_ms": until.map(|quarantine| quarantine.until_ms),
@@ -507,6 +513,8 @@ pub(super) fn credential(daemon: &Daemon, mac: Mac, username: &str, password: &s
         "address": device.and_then(|device| router_address(daemon, device)),
         "port": listener.map(|listener| listener.port),
         "ca_file": main.data_dir.join("ca.crt"),
+        "firmware": device.and_then(Device::probable_firmware).map(Firmware::name),
+        "snippets": snippets::report(daemon, mac, None, Some(password)),
     })
 }
 

@@ -25,6 +25,14 @@ pub(crate) const METHODS: &[MethodSpec] = &[
         ],
     },
     MethodSpec {
+        name: "snippet",
+        args: &[("device", ArgType::String), ("firmware", ArgType::String)],
+    },
+    MethodSpec {
+        name: "learn",
+        args: &[("device", ArgType::String), ("for", ArgType::Integer)],
+    },
+    MethodSpec {
         name: "block",
         args: &[("device", ArgType::String), ("why", ArgType::String)],
     },

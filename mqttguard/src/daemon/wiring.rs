@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use mqttguard_broker::Access;
 use mqttguard_common::Mac;
 
 use super::clock::{ClockWatch, unix_ms};
@@ -22,7 +23,8 @@ use crate::config::{ConfigError, Settings};
 use crate::discovery::{self, Discovery, DiscoveryConfig, NetworkWatch, Networks, Source, Update};
 use crate::enforce;
 use crate::events::{EventKind, EventLog};
-use crate::registry::{Contents, Effects, Registry, Save, UnixMs, store};
+use crate::naming::Makers;
+use crate::registry::{Contents, Effects, Registry, Save, UnixMs, Wish, store};
 use crate::ubus::{self, UbusHandle};
 
 /// The daemon at work.
@@ -50,6 +52,7 @@ pub(super) struct Daemon {
     /// When the registry is to be written.
     save_due: Option<UnixMs>,
     pub(super) repeats: Repeats,
+    pub(super) makers: Makers,
     clock: ClockWatch,
     /// When a broker that could not be started is tried again.
     broker_retry: Instant,
@@ -163,6 +166,7 @@ impl Daemon {
             discovery: (sources, discovery),
             save_due: None,
             repeats: Repeats::default(),
+            makers: Makers::new(settings.main.vendor_file.clone()),
             clock: ClockWatch::new(),
             broker_retry: Instant::now() + RETRY,
             ticks: 0,
@@ -337,8 +341,32 @@ impl Daemon {
         if let (Some(mac), BrokerEventKind::Verified { verifiers }) = (mac, &event.kind) {
             self.registry.verified(mac, verifiers);
         }
+        self.listen(mac, &event);
         if let Some(kind) = event_kind(event) {
             self.tell_device(mac, kind);
+        }
+    }
+
+    /// Notes what a client says of the firmware of its device, and what it wishes in vain.
+    fn listen(&mut self, peer: Option<Mac>, event: &BrokerEvent) {
+        // A device behind a repeater has the repeater's address.
+        let Some(mac) = self.holder(event.identity.as_deref()).or(peer) else {
+            return;
+        };
+        match &event.kind {
+            BrokerEventKind::Connected { .. } => {
+                self.registry.heard(mac, event.client_id.as_deref(), None);
+            }
+            BrokerEventKind::TopicRefused { access, topic, .. } => {
+                self.registry.heard(mac, None, Some(topic));
+                let wish = match access {
+                    Access::Publish | Access::Will => Wish::Publish,
+                    Access::Subscribe => Wish::Subscribe,
+                };
+                self.registry
+                    .wished(unix_ms(), mac, wish, topic, event.suppressed);
+            }
+            _ => {}
         }
     }
 

@@ -91,6 +91,31 @@ impl Firmware {
         }
     }
 
+    /// The firmware of this [`Firmware::name`].
+    pub fn named(name: &str) -> Option<Firmware> {
+        Firmware::ALL
+            .into_iter()
+            .find(|firmware| firmware.name() == name)
+    }
+
+    /// The built-in profile made for it.
+    pub const fn profile(self) -> &'static str {
+        match self {
+            Firmware::Tasmota => "tasmota",
+            Firmware::EspHome => "esphome",
+            Firmware::ShellyGen1 => "shelly_gen1",
+            Firmware::ShellyGen2 => "shelly",
+            Firmware::OpenBeken => "openbeken",
+            Firmware::Wled => "wled",
+            Firmware::OpenDtu => "opendtu",
+            Firmware::OpenMqttGateway => "openmqttgateway",
+            Firmware::Valetudo => "valetudo",
+            Firmware::Zigbee2Mqtt => "zigbee2mqtt",
+            Firmware::HomeAssistant => "hub",
+            Firmware::Frigate => "frigate",
+        }
+    }
+
     /// What the device probably runs: by what it says over MQTT if it has said anything, else by the
     /// name under which the firmware asks for an address as it comes from the factory.
     pub fn guess(evidence: &Evidence<'_>) -> Option<Firmware> {

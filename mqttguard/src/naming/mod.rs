@@ -2,7 +2,8 @@
 //! by, never to decide on.
 
 mod firmware;
+pub mod snippet;
 mod vendors;
 
 pub use firmware::{Evidence, Firmware};
-pub use vendors::Vendors;
+pub use vendors::{Makers, Vendors};

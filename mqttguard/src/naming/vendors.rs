@@ -1,6 +1,9 @@
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mqttguard_common::Mac;
 
@@ -41,6 +44,49 @@ impl Vendors {
             }
         }
         Ok(None)
+    }
+}
+
+/// [`Vendors`] that looks each device up once.
+#[derive(Debug)]
+pub struct Makers {
+    vendors: Vendors,
+    known: RefCell<BTreeMap<[u8; 4], Option<Arc<str>>>>,
+}
+
+impl Makers {
+    /// Blocks of addresses that are remembered.
+    const KNOWN: usize = 1024;
+
+    /// By the table in this file, which need not be there.
+    pub fn new(file: impl Into<PathBuf>) -> Self {
+        Makers {
+            vendors: Vendors::new(file),
+            known: RefCell::default(),
+        }
+    }
+
+    /// Who made the device, as far as the table knows. A table that cannot be read is told in the log.
+    pub fn maker(&self, mac: Mac) -> Option<Arc<str>> {
+        let [a, b, c, d, ..] = mac.0;
+        // The prefixes have seven digits at most.
+        let block = [a, b, c, d & 0xf0];
+        let mut known = self.known.borrow_mut();
+        if let Some(maker) = known.get(&block) {
+            return maker.clone();
+        }
+        let maker = self.vendors.find(mac).unwrap_or_else(|error| {
+            if error.kind() != io::ErrorKind::NotFound {
+                log::warn!("makers of devices: {error}");
+            }
+            None
+        });
+        let maker = maker.map(Arc::from);
+        if known.len() >= Self::KNOWN {
+            known.clear();
+        }
+        known.insert(block, maker.clone());
+        maker
     }
 }
 
@@ -174,6 +220,23 @@ mod tests {
                 "{address}"
             );
         }
+    }
+
+    #[test]
+    fn makers_are_remembered_by_their_blocks() {
+        let (dir, vendors) = table("0055da0 Small A\n0055daf Small B\na4cf12 Espressif\n");
+        let makers = Makers::new(vendors.file);
+        let ask = |address| makers.maker(mac(address));
+        let all = [
+            "00:55:da:0f:00:00",
+            "00:55:da:f0:00:00",
+            "a4:cf:12:00:00:01",
+            "00:00:00:00:00:01",
+        ];
+        let expected = [Some("Small A"), Some("Small B"), Some("Espressif"), None];
+        assert_eq!(all.map(ask).each_ref().map(Option::as_deref), expected);
+        drop(dir);
+        assert_eq!(all.map(ask).each_ref().map(Option::as_deref), expected);
     }
 
     #[test]

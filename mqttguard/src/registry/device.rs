@@ -5,8 +5,10 @@ use mqttguard_common::Mac;
 use serde::{Deserialize, Serialize};
 
 use super::bindings::Leases;
+use super::learning::Learning;
 use super::strikes::{Strikes, UnixMs};
 use crate::discovery::Source;
+use crate::naming::{Evidence, Firmware};
 
 /// A device of the house. What is known of it, not what follows from that: see
 /// [`Device::state`].
@@ -43,6 +45,12 @@ pub struct Device {
     pub failed_logins: u64,
     /// Whether it has a client at the broker now.
     pub connected: bool,
+    /// What it runs, by what it said to the broker: for the owner to see, never to decide on.
+    pub firmware: Option<Firmware>,
+    /// Whether that is by a topic, which says more than a client identifier.
+    pub(super) firmware_by_topic: bool,
+    /// What it asked for in vain, while the owner lets it be noted.
+    pub learning: Option<Learning>,
     /// What it leases.
     pub(super) leases: Leases,
     /// Login failures of the last minute.
@@ -164,10 +172,23 @@ impl Device {
             gone: false,
             failed_logins: 0,
             connected: false,
+            firmware: None,
+            firmware_by_topic: false,
+            learning: None,
             leases: Leases::default(),
             guesses: Strikes::default(),
             floods: Strikes::default(),
         }
+    }
+
+    /// What it probably runs: by what it said, else by what it calls itself.
+    pub fn probable_firmware(&self) -> Option<Firmware> {
+        self.firmware.or_else(|| {
+            Firmware::guess(&Evidence {
+                hostname: self.hostname.as_deref(),
+                ..Evidence::default()
+            })
+        })
     }
 
     /// Where the device is in its life. A block outlasts a quarantine, and both outlast absence.

@@ -7,6 +7,7 @@ use mqttguard_common::Mac;
 use super::{Registry, Save, UnixMs};
 use crate::discovery::{Sighting, Source};
 use crate::events::EventKind;
+use crate::naming::{Evidence, Firmware};
 
 impl Registry {
     /// Strangers taken in a minute on the word of a frame alone: a flood with made-up source
@@ -111,6 +112,35 @@ impl Registry {
         {
             device.name = name;
             self.effects.save(Save::Soon);
+        }
+    }
+
+    /// A device said something to the broker that may tell what it runs.
+    pub fn heard(&mut self, mac: Mac, client_id: Option<&str>, topic: Option<&str>) {
+        let Some(device) = self.devices.get_mut(&mac) else {
+            return;
+        };
+        let guess = Firmware::guess(&Evidence {
+            topic,
+            client_id,
+            hostname: None,
+        });
+        let by_topic = topic.is_some()
+            && Firmware::guess(&Evidence {
+                topic,
+                ..Evidence::default()
+            })
+            .is_some();
+        // Its own word; the last one counts, but a topic more than a client identifier.
+        if guess.is_none() || (device.firmware_by_topic && !by_topic) {
+            return;
+        }
+        device.firmware_by_topic = by_topic;
+        if device.firmware != guess {
+            device.firmware = guess;
+            if device.is_decided() {
+                self.effects.save(Save::Soon);
+            }
         }
     }
 

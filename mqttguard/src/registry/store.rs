@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use mqttguard_common::Mac;
 use serde::{Deserialize, Serialize};
 
+use crate::naming::Firmware;
+
 use super::{Allowance, Credential, Device, Quarantine, Registry, UnixMs};
 
 const FILE: &str = "registry.json";
@@ -90,6 +92,8 @@ struct StoredDevice {
     blocked: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     quarantine: Option<Quarantine>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    firmware: Option<String>,
     first_seen_ms: UnixMs,
     last_seen_ms: UnixMs,
 }
@@ -246,6 +250,7 @@ impl From<&Device> for StoredDevice {
             credential: device.credential.clone(),
             blocked: device.blocked.clone(),
             quarantine: device.quarantine.clone(),
+            firmware: device.firmware.map(|firmware| firmware.name().to_owned()),
             first_seen_ms: device.first_seen_ms,
             last_seen_ms: device.last_seen_ms,
         }
@@ -295,6 +300,8 @@ impl StoredDevice {
             credential: self.credential,
             blocked: self.blocked,
             quarantine: self.quarantine,
+            // A name of another version is no reason to lose the device.
+            firmware: self.firmware.as_deref().and_then(Firmware::named),
             last_seen_ms: self.last_seen_ms,
             ..Device::new(mac, self.first_seen_ms)
         })

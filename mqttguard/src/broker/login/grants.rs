@@ -5,7 +5,7 @@ use mqttguard_common::Mac;
 
 use crate::config::Profile;
 
-/// What `%d`, `%u`, `%c` and `%m` stand for. All of it may be hostile text.
+/// What the variables of a pattern stand for. All of it may be hostile text.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::broker) struct Names<'a> {
     /// `%d`, the device's name.
@@ -14,7 +14,8 @@ pub(in crate::broker) struct Names<'a> {
     pub(in crate::broker) username: &'a str,
     /// `%c`, the client identifier.
     pub(in crate::broker) client_id: &'a str,
-    /// `%m`, the device's MAC address.
+    /// The device's MAC address: `%m` as `02C11E00000A`, `%n` its last six digits (`00000A`), `%x` and
+    /// `%y` the same two in lower case.
     pub(in crate::broker) mac: Mac,
 }
 
@@ -58,15 +59,28 @@ fn expand_pattern(pattern: &str, names: Names<'_>) -> Result<String, String> {
             filter.push(next);
             continue;
         }
-        let mac;
+        let mut mac;
         let value = match rest.next() {
-            Some('d') => one_level(names.device),
-            Some('u') => one_level(names.username),
-            Some('c') => one_level(names.client_id),
+            Some('d') => {
+                one_level(names.device).filter(|name| !filter.is_empty() || !is_shared(name))
+            }
+            Some('u') => {
+                one_level(names.username).filter(|name| !filter.is_empty() || !is_shared(name))
+            }
+            Some('c') => {
+                one_level(names.client_id).filter(|name| !filter.is_empty() || !is_shared(name))
+            }
             // Not of users that no device stands behind.
-            Some('m') if names.mac.is_device() => {
+            Some(digits @ ('m' | 'n' | 'x' | 'y')) if names.mac.is_device() => {
                 mac = names.mac.0.map(|byte| format!("{byte:02X}")).concat();
-                Some(&*mac)
+                if matches!(digits, 'x' | 'y') {
+                    mac.make_ascii_lowercase();
+                }
+                mac.get(if matches!(digits, 'n' | 'y') {
+                    6..
+                } else {
+                    0..
+                })
             }
             Some('%') => Some("%"),
             _ => None,
@@ -84,6 +98,32 @@ fn expand_pattern(pattern: &str, names: Names<'_>) -> Result<String, String> {
 fn one_level(name: &str) -> Option<&str> {
     let safe = !name.is_empty() && !name.contains(['+', '#', '/', '\0']);
     safe.then_some(name)
+}
+
+/// First levels under which many devices have their topics. A device that calls itself so would have
+/// them all by `%d/#`.
+const SHARED: [&str; 17] = [
+    "cmnd",
+    "stat",
+    "tele",
+    "tasmota",
+    "tasmotas",
+    "homeassistant",
+    "homie",
+    "esphome",
+    "shellies",
+    "bekens",
+    "wled",
+    "solar",
+    "home",
+    "valetudo",
+    "zigbee2mqtt",
+    "frigate",
+    "all",
+];
+
+fn is_shared(name: &str) -> bool {
+    SHARED.iter().any(|root| name.eq_ignore_ascii_case(root))
 }
 
 #[cfg(test)]
@@ -140,6 +180,33 @@ mod tests {
     }
 
     #[test]
+    fn the_mac_address_in_each_of_its_ways() {
+        for (pattern, filter) in [
+            ("a/%m/#", "a/02C11E00000A/#"),
+            ("stat/tasmota_%n/#", "stat/tasmota_00000A/#"),
+            ("a/%x", "a/02c11e00000a"),
+            ("wled/%y/#", "wled/00000a/#"),
+        ] {
+            assert_eq!(expand_pattern(pattern, NAMES), Ok(filter.into()));
+        }
+    }
+
+    #[test]
+    fn a_device_named_like_a_shared_tree_does_not_get_the_tree() {
+        for name in ["homeassistant", "cmnd", "TELE", "zigbee2mqtt"] {
+            let names = Names {
+                device: name,
+                client_id: name,
+                ..NAMES
+            };
+            assert!(expand_pattern("%d/#", names).is_err(), "{name}");
+            assert!(expand_pattern("%c/#", names).is_err(), "{name}");
+            let below = Ok(format!("stat/{name}/#"));
+            assert_eq!(expand_pattern("stat/%d/#", names), below);
+        }
+    }
+
+    #[test]
     fn a_name_is_not_expanded_again() {
         let names = Names {
             device: "%u",
@@ -150,7 +217,7 @@ mod tests {
 
     #[test]
     fn unknown_or_cut_off_escapes_grant_nothing() {
-        assert_eq!(expand_pattern("a/%x", NAMES), Err("a/".into()));
+        assert_eq!(expand_pattern("a/%z", NAMES), Err("a/".into()));
         assert_eq!(expand_pattern("a/%", NAMES), Err("a/".into()));
     }
 }

@@ -8,6 +8,8 @@ mod grants;
 mod http;
 pub(super) mod http_auth;
 pub mod password;
+#[cfg(test)]
+mod profiles;
 pub mod scram;
 pub mod secret;
 pub(super) mod token;

@@ -15,8 +15,11 @@ pub(in crate::config) static PROFILE: Section = Section {
     max: 64,
     help: "What a device may do in MQTT. What no pattern covers is refused. In patterns `%d` is \
            the device's name, `%u` its user name, `%c` the client identifier, `%m` its MAC \
-           address as Tasmota writes it (`02C11E170001`) and `%%` a percent sign. The device chooses its client identifier: a pattern that only `%c` ties to \
-           the device ties nothing.",
+           address as Tasmota writes it (`02C11E17000A`), `%n` the last six digits of that \
+           (`17000A`), `%x` and `%y` the same in lower case, and `%%` a percent sign. The device \
+           chooses its client identifier: a pattern that only `%c` ties to the device ties nothing. A \
+           pattern that begins with `%d`, `%u` or `%c` grants nothing where that is a first level \
+           which many devices share, such as `homeassistant`, `cmnd` or `zigbee2mqtt`.",
     options: &[&PUBLISH, &SUBSCRIBE, &DENY, &PROFILE_LIMITS],
 };
 

@@ -57,7 +57,7 @@ pub(in crate::config) static HTTP_AUTH: Section = Section {
            `publish` and `subscribe` (arrays of topic patterns in place of the profile's) and `ttl` \
            (seconds for which the answer may be remembered). Without a good answer nobody gets in. \
            Such a user is bound to no device, comes in by TLS only, and in patterns `%d` \
-           and `%m` grant it nothing.",
+           and the MAC address grant it nothing.",
     options: &[
         &HTTP_URL,
         &HTTP_TIMEOUT,

@@ -94,7 +94,7 @@ fn each_mistake_is_told_in_full() {
         ),
         (
             "config profile 'x'\n\tlist publish 'a/#/b'",
-            "2: profile 'x': option publish: found 'a/#/b', expected a topic pattern: '+' and '#' only as whole levels, '#' only as the last, '%' only in %d, %u, %c, %m and %%, not starting with $, at most 32 levels and 256 bytes",
+            "2: profile 'x': option publish: found 'a/#/b', expected a topic pattern: '+' and '#' only as whole levels, '#' only as the last, '%' only in %d, %u, %c, %m, %n, %x, %y and %%, not starting with $, at most 32 levels and 256 bytes",
         ),
         (
             "config limits 'x'\n\toption packet_size '64kB'",
