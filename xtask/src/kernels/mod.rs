@@ -90,6 +90,9 @@ pub(crate) struct Args {
     /// Only this kernel: 5.10, 5.15, 5.15-no-btf, 6.1, 6.5, 6.8, 6.12 or newest
     #[arg(long, value_name = "VERSION")]
     only: Option<String>,
+    /// Only these test files, such as kernel_differential,kernel_attach
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    tests: Vec<String>,
     /// Fail if a program is missing, instead of installing it. Kernels are still fetched
     #[arg(long)]
     no_install: bool,
@@ -127,6 +130,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let names = KERNELS.map(|(name, _)| name).join(", ");
         bail!("no such kernel; there are {names}");
     }
+    if let Some(unknown) = args.tests.iter().find(|it| !TESTS.contains(&it.as_str())) {
+        bail!("no such test {unknown}; there are {}", TESTS.join(", "));
+    }
     setup::ensure(&[NEEDS], args.no_install)?;
     let work = tools::target_dir()?.join("kernels");
     fs::create_dir_all(&work)?;
@@ -138,7 +144,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         println!("\n== {name}");
         let found = source::obtain(name, source)
             .with_context(|| format!("cannot get kernel {name}"))
-            .and_then(|kernel| boot(name, &kernel, &root, &work));
+            .and_then(|kernel| boot(name, &kernel, &root, &work, &args.tests));
         match found {
             Ok(outcome) => {
                 is_good &= tell(name, &outcome, &work);
@@ -165,18 +171,29 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 /// Boots a kernel and waits for its end, or for its time to be over.
-fn boot(name: &str, kernel: &Kernel, root: &Path, work: &Path) -> Result<Outcome> {
+fn boot(
+    name: &str,
+    kernel: &Kernel,
+    root: &Path,
+    work: &Path,
+    tests: &[String],
+) -> Result<Outcome> {
     let archive = work.join("initramfs.gz");
     initramfs::pack(root, &kernel.modules, &archive)?;
     let path = work.join(format!("{name}.log"));
     let log = File::create(&path)?;
+    // It cannot be attacked by speculation, and pays for the defence.
+    let mut line = "console=ttyS0 quiet panic=-1 mitigations=off".to_owned();
+    if !tests.is_empty() {
+        // What the kernel does not know becomes init's environment.
+        line += &format!(" TESTS={}", tests.join(","));
+    }
     let start = Instant::now();
     let mut guest = Command::new(tools::system("qemu-system-x86_64")?)
         .args(["-machine", "q35", "-accel", "tcg", "-cpu", "max"])
         .args(["-m", "1024", "-smp", "2", "-nic", "none"])
         .args(["-display", "none", "-serial", "stdio", "-no-reboot"])
-        // It cannot be attacked by speculation, and pays for the defence.
-        .args(["-append", "console=ttyS0 quiet panic=-1 mitigations=off"])
+        .args(["-append", &line])
         .arg("-kernel")
         .arg(&kernel.image)
         .arg("-initrd")
