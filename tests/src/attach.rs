@@ -232,19 +232,11 @@ impl Lab {
     ///
     /// If they cannot be sent.
     pub fn send(&self, interface: &str, frame: &[u8], count: usize) {
-        let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
-        let script = format!(
-            "import socket\n\
-             s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\n\
-             s.bind(('{interface}', 0))\n\
-             [s.send(bytes.fromhex('{hex}')) for _ in range({count})]\n"
-        );
-        let status = Command::new("nsenter")
-            .arg(format!("--net=/run/netns/{}", self.namespace))
-            .args(["python3", "-c", &script])
-            .status()
-            .unwrap();
-        assert!(status.success());
+        let index = self.index(interface);
+        let socket = self.inside(|| packet_socket(index, 0));
+        for _ in 0..count {
+            assert_eq!(rustix::io::write(&socket, frame), Ok(frame.len()));
+        }
     }
 }
 

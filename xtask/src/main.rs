@@ -7,6 +7,7 @@ mod confined;
 mod demo;
 mod ebpf;
 mod fuzz;
+mod kernels;
 mod package;
 mod root;
 mod setup;
@@ -42,6 +43,8 @@ enum Chore {
     Package(package::Args),
     /// Build the kernel program's objects, which are committed
     Ebpf(ebpf::Args),
+    /// Run the kernel program on kernels of many versions, under emulation
+    Kernels(kernels::Args),
     /// Install what the other chores need, but for rumqttd, which is bench's
     Setup(setup::Args),
     /// Write the table of vendors anew, which is committed
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Chore::Broker(args) => broker::run(&args),
         Chore::Package(args) => package::run(&args),
         Chore::Ebpf(args) => ebpf::run(&args),
+        Chore::Kernels(args) => kernels::run(&args),
         Chore::Setup(args) => setup::run(&args),
         Chore::Vendors(args) => vendors::run(&args),
     };

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use mqttguard_lab::tools;
 
 use crate::clients::{self, Client};
+use crate::kernels;
 use crate::root::as_root;
 use crate::zig;
 
@@ -294,6 +295,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             BENCH_KERNEL,
             PACKAGE,
             PACKAGE_CHECK,
+            kernels::NEEDS,
         ],
         args.no_install,
     )?;
