@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mqttguard_broker::{ConnId, Kick, Time};
 
+use super::admission::mark;
 use super::event::Denial;
 use super::login::auth;
 use super::login::http_auth;
@@ -28,6 +29,15 @@ pub(super) enum Command {
     Bridges(Vec<Bridge>),
     Stats(SyncSender<BrokerStats>),
     Stop,
+}
+
+/// Whether the password that a client came in by is still one of its account's.
+fn holds(account: &Account, secret: Option<u64>) -> bool {
+    let earlier = account.earlier.as_ref();
+    secret.is_none_or(|secret| {
+        mark(&account.hash) == secret
+            || earlier.is_some_and(|earlier| mark(&earlier.hash) == secret)
+    })
 }
 
 impl Reactor {
@@ -92,7 +102,7 @@ impl Reactor {
                     self.core.forget(now, name);
                 }
                 Some(account) => {
-                    if before.hash != account.hash {
+                    if !account.has_hash(&before.hash) {
                         self.kick(now, name, Kick::Revoked);
                     }
                     // What the session holds while nobody is connected goes by the new rights.
@@ -109,11 +119,13 @@ impl Reactor {
             let Some(account) = directory.accounts.get(&*login.identity) else {
                 // Of the external check, and bound to no device; this one alone goes.
                 if auth::standing(&directory, conn.mac).is_err() {
-                    expelled.push(conn.id);
+                    expelled.push((conn.id, Kick::Banned));
                 }
                 continue;
             };
             match auth::admit(&directory, account, conn.mac, conn.kind) {
+                // Others of its account may be in by the newer password.
+                Ok(()) if !holds(account, conn.secret) => expelled.push((conn.id, Kick::Revoked)),
                 Ok(()) => {}
                 Err(Denial::Quarantined | Denial::Blocked) => {
                     banned.insert(Arc::clone(&login.identity));
@@ -123,8 +135,8 @@ impl Reactor {
                 }
             }
         }
-        for id in expelled {
-            self.core.expel(now, id, Kick::Banned);
+        for (id, why) in expelled {
+            self.core.expel(now, id, why);
             if let Some(conn) = self.conns.get_mut(id) {
                 conn.hurry(now);
             }

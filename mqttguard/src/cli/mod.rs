@@ -16,8 +16,14 @@ mod disallow;
 mod enrol;
 mod events;
 mod output;
+mod pair;
+mod profiles;
+mod quarantine;
+mod release;
 mod reload;
 mod remote;
+mod revoke;
+mod rotate;
 mod stats;
 mod status;
 mod table;
@@ -54,8 +60,14 @@ static COMMANDS: &[&Command] = &[
     &devices::COMMAND,
     &device::COMMAND,
     &enrol::COMMAND,
+    &pair::COMMAND,
+    &rotate::COMMAND,
+    &revoke::COMMAND,
+    &profiles::COMMAND,
     &block::COMMAND,
     &unblock::COMMAND,
+    &quarantine::COMMAND,
+    &release::COMMAND,
     &allow::COMMAND,
     &disallow::COMMAND,
     &events::COMMAND,

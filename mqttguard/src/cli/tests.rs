@@ -60,7 +60,7 @@ impl Bus {
                 call.reply.send(result);
             }
         });
-        let handle = ubus::serve(self.socket(), METHODS, calls).unwrap();
+        let handle = ubus::serve(self.socket(), &METHODS, calls).unwrap();
         wait_for(|| handle.state() == State::Up);
         (handle, log)
     }

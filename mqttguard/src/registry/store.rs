@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use mqttguard_common::Mac;
 use serde::{Deserialize, Serialize};
 
-use super::{Allowance, Credential, Device, Quarantine, Registry, UnixMs};
+use super::pairing::StoredPairing;
+use super::{Allowance, Credential, Device, Pairing, Quarantine, Registry, UnixMs};
 
 const FILE: &str = "registry.json";
 const OLD: &str = "registry.json.old";
@@ -52,6 +53,8 @@ pub struct Contents {
     pub allowances: Vec<Allowance>,
     /// Ends of the configuration's exceptions that have passed.
     pub passed: BTreeSet<UnixMs>,
+    /// Pairing windows.
+    pub pairings: Vec<Pairing>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,6 +66,8 @@ struct Stored {
     allowances: Vec<StoredAllowance>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     passed: BTreeSet<UnixMs>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pairings: Vec<StoredPairing>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -159,6 +164,17 @@ fn read(path: &Path) -> Result<Option<Contents>, StoreError> {
         .map(StoredAllowance::into_allowance)
         .collect::<Result<_, _>>()
         .map_err(damaged)?;
+    if stored.pairings.len() > Registry::MAX_PAIRINGS {
+        let (found, most) = (stored.pairings.len(), Registry::MAX_PAIRINGS);
+        return Err(damaged(format!(
+            "pairings: found {found}, expected at most {most}"
+        )));
+    }
+    let pairings = stored.pairings.into_iter();
+    let pairings = pairings
+        .map(StoredPairing::into_pairing)
+        .collect::<Result<_, _>>()
+        .map_err(damaged)?;
     let (mut macs, mut users) = (BTreeSet::new(), BTreeSet::new());
     let mut devices = Vec::with_capacity(stored.devices.len());
     for stored in stored.devices {
@@ -180,6 +196,7 @@ fn read(path: &Path) -> Result<Option<Contents>, StoreError> {
         devices,
         allowances,
         passed: stored.passed,
+        pairings,
     }))
 }
 
@@ -198,6 +215,7 @@ pub fn save(dir: &Path, registry: &Registry) -> Result<(), StoreError> {
             .collect(),
         allowances: registry.allowances().iter().map(Into::into).collect(),
         passed: registry.passed().clone(),
+        pairings: registry.pairings().iter().map(Into::into).collect(),
     };
     let (file, new, old) = (dir.join(FILE), dir.join(TEMPORARY), dir.join(OLD));
     let io = |path: &Path| {

@@ -110,6 +110,8 @@ fn account(username: &str, mac: Mac) -> Account {
         device: username.into(),
         hash: HASH.clone(),
         scram: SCRAM.clone(),
+        earlier: None,
+        certificates: Vec::new(),
         roaming: false,
         plaintext: false,
         profile_name: "default".into(),
@@ -127,7 +129,7 @@ fn directory(accounts: impl IntoIterator<Item = Account>) -> Arc<Directory> {
     let named = |account: Account| (account.username.to_string(), Arc::new(account));
     Arc::new(Directory {
         accounts: accounts.into_iter().map(named).collect(),
-        standings: HashMap::new(),
+        ..Directory::default()
     })
 }
 
