@@ -70,7 +70,9 @@ fn a_window_closes_and_they_are_bounded() {
     assert_eq!(refused, Err(Refused::TooManyPairings(8)));
     assert!(registry.cancel_pairing(Mac([2, 9, 9, 9, 9, 0])));
     assert!(!registry.cancel_pairing(Mac([2, 9, 9, 9, 9, 0])));
-    registry.pair(61_000, PLUG, None, MINUTE).expect("room again");
+    registry
+        .pair(61_000, PLUG, None, MINUTE)
+        .expect("room again");
 }
 
 #[test]
@@ -94,8 +96,11 @@ fn a_window_ends_a_quarantine_and_not_a_block() {
 fn only_while_the_window_is_open_may_a_new_device_use_the_island() {
     let uci = format!("config device 'plug'\n\toption mac '{PLUG}'\n\toption plaintext '1'\n");
     let mut registry = registry_with(&uci);
-    let plaintext =
-        |registry: &Registry| registry.policy(registry.device(PLUG).expect("known")).plaintext;
+    let plaintext = |registry: &Registry| {
+        registry
+            .policy(registry.device(PLUG).expect("known"))
+            .plaintext
+    };
     assert!(!plaintext(&registry));
     registry.pair(1, PLUG, None, MINUTE).expect("open");
     assert!(plaintext(&registry));
@@ -190,7 +195,9 @@ fn a_quarantine_by_hand_may_be_longer_than_the_configured_one() {
     assert_eq!(state(&registry, PLUG), Some(State::Quarantined));
     registry.tick(7 * DAY_MS);
     assert_ne!(state(&registry, PLUG), Some(State::Quarantined));
-    registry.confine(7 * DAY_MS, PLUG, None, "again").expect("room");
+    registry
+        .confine(7 * DAY_MS, PLUG, None, "again")
+        .expect("room");
     assert!(registry.let_go(PLUG) && !registry.let_go(PLUG));
 }
 
