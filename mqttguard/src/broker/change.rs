@@ -31,9 +31,13 @@ pub(super) enum Command {
     Stop,
 }
 
-/// Whether the password that a client came in by is still one of its account's.
-fn holds(account: &Account, secret: Option<u64>) -> bool {
+/// Whether the password, and the certificate of the router's, that a client came in by are still
+/// good for its account.
+fn holds(account: &Account, secret: Option<u64>, serial: Option<&String>) -> bool {
     let earlier = account.earlier.as_ref();
+    if serial.is_some_and(|serial| !account.certificates.contains(serial)) {
+        return false;
+    }
     secret.is_none_or(|secret| {
         mark(&account.hash) == secret
             || earlier.is_some_and(|earlier| mark(&earlier.hash) == secret)
@@ -125,7 +129,9 @@ impl Reactor {
             };
             match auth::admit(&directory, account, conn.mac, conn.kind) {
                 // Others of its account may be in by the newer password.
-                Ok(()) if !holds(account, conn.secret) => expelled.push((conn.id, Kick::Revoked)),
+                Ok(()) if !holds(account, conn.secret, conn.serial.as_ref()) => {
+                    expelled.push((conn.id, Kick::Revoked))
+                }
                 Ok(()) => {}
                 Err(Denial::Quarantined | Denial::Blocked) => {
                     banned.insert(Arc::clone(&login.identity));

@@ -68,6 +68,8 @@ pub(super) struct Conn {
     pub(super) login: Option<Box<Login>>,
     /// Tells the password that it came in by from others; None if it came in otherwise.
     pub(super) secret: Option<u64>,
+    /// Serial number of its certificate, if the router's own client CA has issued it.
+    pub(super) serial: Option<String>,
     /// Until when it waits for the registry to have what it was paired with.
     pub(super) pairing: Option<Time>,
     /// Enhanced authentication between two of its steps.
@@ -142,6 +144,7 @@ impl Conn {
             mac,
             login: None,
             secret: None,
+            serial: None,
             pairing: None,
             exchange: None,
             expires: None,

@@ -8,6 +8,7 @@
 mod allow;
 mod args;
 mod block;
+mod certificate;
 mod check;
 mod daemon;
 mod device;
@@ -63,6 +64,7 @@ static COMMANDS: &[&Command] = &[
     &pair::COMMAND,
     &rotate::COMMAND,
     &revoke::COMMAND,
+    &certificate::COMMAND,
     &profiles::COMMAND,
     &block::COMMAND,
     &unblock::COMMAND,

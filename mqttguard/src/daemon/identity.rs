@@ -1,6 +1,6 @@
 //! The methods by which a device gets, changes and loses what it proves itself with.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::methods::{Answer, Args, invalid, refused, text};
 use super::report;
 use super::wiring::Daemon;
 use crate::broker::login::{password, scram};
-use crate::registry::{Registry, Verifiers};
+use crate::registry::{Certificate, Registry, Verifiers};
 use crate::ubus::{MethodError, Status};
 
 impl Daemon {
@@ -79,6 +79,53 @@ impl Daemon {
         if let Some(object) = out.as_object_mut() {
             object.insert("old_until_ms".to_owned(), json!(until_ms));
         }
+        Ok(out)
+    }
+
+    pub(super) fn certificate_method(&mut self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        let time = span(args, "for", Registry::CERTIFICATE_TIMES)?;
+        let time = time.unwrap_or(Registry::CERTIFICATE_TIME);
+        let failed = |why: &str| MethodError::new(Status::SystemError, why);
+        if let Err(error) = &self.broker {
+            return Err(failed(error));
+        }
+        let device = self.registry.device(mac);
+        let held = device.and_then(|device| device.credential.as_ref());
+        let username = match held {
+            Some(credential) => credential.username.clone(),
+            // It proves itself by its certificate alone: of its password nobody is told.
+            None => {
+                let (_, verifiers) = new_password()?;
+                self.registry
+                    .enrol(unix_ms(), mac, text(args, "profile"), None, verifiers)
+                    .map_err(refused)?
+            }
+        };
+        let issued = match &self.broker {
+            Ok(broker) => broker.issue(&username, time),
+            Err(error) => Err(error.clone()),
+        };
+        let issued = issued.map_err(|error| failed(&error))?;
+        let until = issued.until.duration_since(SystemTime::UNIX_EPOCH);
+        let until = until.unwrap_or_default().as_millis();
+        let until_ms = u64::try_from(until).unwrap_or(u64::MAX);
+        let certificate = Certificate {
+            serial: issued.serial.clone(),
+            issued_ms: unix_ms(),
+            until_ms,
+        };
+        self.registry.certified(mac, certificate).map_err(refused)?;
+        let mut out = json!({
+            "mac": mac.to_string(),
+            "name": report::name(self, mac),
+            "username": username,
+            "serial": issued.serial,
+            "until_ms": until_ms,
+            "certificate": issued.certificate,
+            "key": &*issued.key,
+        });
+        report::add_server(self, mac, &mut out);
         Ok(out)
     }
 

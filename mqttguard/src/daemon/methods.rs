@@ -35,6 +35,7 @@ impl Daemon {
             "enrol" => self.enrol_method(&args),
             "pair" => self.pair_method(&args),
             "rotate" => self.rotate_method(&args),
+            "certificate" => self.certificate_method(&args),
             "revoke" => self.revoke_method(&args),
             "quarantine" => self.quarantine_method(&args),
             "release" => self.release_method(&args),

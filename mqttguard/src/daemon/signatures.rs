@@ -152,6 +152,35 @@ pub(crate) const TABLE: &[Method] = &[
         example: r#"{"device":"kitchen-plug","overlap":86400}"#,
     },
     Method {
+        name: "certificate",
+        about: "Makes a client certificate and its key (ECDSA P-256) for a device, and shows them once. \
+            A device without a credential is enrolled; its password is told nobody. At most 4 are good \
+            for a device: one more revokes the oldest. Listeners with `client_certificate` take them.",
+        args: &[
+            DEVICE,
+            PROFILE,
+            (
+                "for",
+                ArgType::Integer,
+                "seconds, 86400 to 315360000; absent: 71280000 (825 days)",
+            ),
+        ],
+        returns: "`mac`, `name`, `username` (its common name), `serial`, `until_ms`, `certificate` and \
+            `key` in PEM, and where the broker is: `server`, `address`, `port`, `ca_file`",
+        errors: &[
+            UNKNOWN,
+            AMBIGUOUS,
+            NO_PROFILE,
+            BAD_TIME,
+            FULL,
+            (
+                "SYSTEM_ERROR",
+                "the broker is not running, or the system fails",
+            ),
+        ],
+        example: r#"{"device":"kitchen-plug"}"#,
+    },
+    Method {
         name: "revoke",
         about: "Takes a device's credential and certificates away, closes its pairing window, cuts its \
             clients off and removes their sessions.",

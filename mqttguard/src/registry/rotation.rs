@@ -5,7 +5,7 @@ use std::time::Duration;
 use mqttguard_common::Mac;
 use serde::{Deserialize, Serialize};
 
-use super::{Refused, Registry, Save, UnixMs, Verifiers};
+use super::{Certificate, Refused, Registry, Save, UnixMs, Verifiers};
 use crate::events::{EventKind, RotationEnd};
 
 /// The password that a credential had before it was rotated, while it still works.
@@ -143,6 +143,40 @@ impl Registry {
         // An old password that comes to life again after a power cut would be a surprise.
         self.effects.save(Save::Now);
         self.tell(mac, EventKind::RotationEnded { username, how });
+    }
+
+    /// Certificates of one device; one more takes the place of the oldest, which is revoked.
+    pub const MAX_CERTIFICATES: usize = 4;
+
+    /// The shortest and longest time that a client certificate is good for.
+    pub const CERTIFICATE_TIMES: (Duration, Duration) = (
+        Duration::from_secs(24 * 60 * 60),
+        Duration::from_secs(3650 * 24 * 60 * 60),
+    );
+
+    /// How long it is unless the owner says otherwise.
+    pub const CERTIFICATE_TIME: Duration = Duration::from_secs(825 * 24 * 60 * 60);
+
+    /// Notes a certificate that was made for the device's user name.
+    ///
+    /// # Errors
+    ///
+    /// When the device has no credential.
+    pub fn certified(&mut self, mac: Mac, certificate: Certificate) -> Result<(), Refused> {
+        let device = self.devices.get_mut(&mac);
+        let Some(credential) = device.and_then(|device| device.credential.as_mut()) else {
+            return Err(Refused::NoCredential(mac));
+        };
+        let Certificate {
+            serial, until_ms, ..
+        } = certificate.clone();
+        if credential.certificates.len() >= Self::MAX_CERTIFICATES {
+            credential.certificates.remove(0);
+        }
+        credential.certificates.push(certificate);
+        self.after_decision(mac);
+        self.tell(mac, EventKind::CertificateIssued { serial, until_ms });
+        Ok(())
     }
 
     /// Takes the device's credential away, its certificates with it, and closes its pairing

@@ -15,7 +15,7 @@ mod sys;
 mod tokens;
 mod websocket;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -158,7 +158,9 @@ fn listener(name: &str, kind: ListenerKind, address: Ipv4Addr, port: u16) -> Lis
 fn tls_of(pki: &Pki, listeners: &[Listener]) -> TlsByListener {
     let serve = |listener: &Listener| {
         let clients = listener.tls.clients.as_ref();
-        let clients = clients.map(ClientVerifier::load).transpose();
+        let clients =
+            clients.map(|clients| ClientVerifier::load(clients, Some(pki.client_ca_pem())));
+        let clients = clients.transpose();
         let clients = clients.map_err(|error| error.to_string())?.map(Arc::new);
         Ok(ListenerTls {
             config: pki
