@@ -337,6 +337,10 @@ pub(crate) const TABLE: &[Method] = &[
 const MOST: usize = 8;
 
 /// Name and type of the arguments, beside one another as [`MethodSpec`] wants them.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which refuses what is out of bounds"
+)]
 const ARGS: [[(&str, ArgType); MOST]; TABLE.len()] = {
     let mut all = [[("", ArgType::String); MOST]; TABLE.len()];
     let mut method = 0;
@@ -354,6 +358,10 @@ const ARGS: [[(&str, ArgType); MOST]; TABLE.len()] = {
 static ALL_ARGS: [[(&str, ArgType); MOST]; TABLE.len()] = ARGS;
 
 /// The object's methods, as `ubus -v list mqttguard` shows them.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which refuses what is out of bounds"
+)]
 pub(crate) static METHODS: [MethodSpec; TABLE.len()] = {
     let mut methods = [MethodSpec {
         name: "",
