@@ -1,8 +1,10 @@
 //! How clients come in: accepted, asked for their password, decided on.
 
 use std::cmp::Reverse;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mio::{Interest, Token};
 use mqttguard_broker::{AuthRequest, ConnId, Decision, Time};
@@ -14,13 +16,37 @@ use super::door::{
 use super::event::{BrokerEvent, BrokerEventKind, Denial};
 use super::listen::Accepted;
 use super::login::auth;
-use super::login::verdict::{Job, Proof, Proven, Verdict};
+use super::login::verdict::{By, Job, Proof, Proven, Verdict};
 use super::peers::Origin;
 use super::reactor::Reactor;
 use super::tls::Session;
 use super::websocket::WebSocket;
 use crate::config::ListenerKind;
-use crate::registry::Verifiers;
+use crate::registry::{Account, Verifiers};
+
+/// How long a client that is being paired waits for the registry: it may have to write to flash.
+const PAIRING_PATIENCE: Duration = Duration::from_secs(5);
+/// How often is looked whether the registry has it.
+const PAIRING_LOOK: Duration = Duration::from_millis(50);
+
+/// Whether the password is weak that the verdict is to make a credential of; None if it is to
+/// make none.
+fn pairing(verdict: &Verdict) -> Option<bool> {
+    match &verdict.proof {
+        Ok(Proof::Proven(proven)) => match proven.by {
+            By::Pairing { weak } => Some(weak),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// What tells a password's hash from others, and gives nothing away.
+pub(super) fn mark(hash: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hash.hash(&mut hasher);
+    hasher.finish()
+}
 
 impl Reactor {
     /// Accepts connections that wait, up to the limits.
@@ -136,6 +162,7 @@ impl Reactor {
             certificate,
             address: conn.peer,
             listener: Arc::clone(&conn.listener),
+            kind: conn.kind,
             directory: Arc::clone(&self.directory),
             logins: Arc::clone(&self.logins),
             exchange: conn.exchange.take(),
@@ -161,6 +188,10 @@ impl Reactor {
                 continue;
             };
             conn.mac = verdict.mac;
+            if let Some(weak) = pairing(&verdict) {
+                self.begin_pairing(now, verdict, weak);
+                continue;
+            }
             if verdict.proof.is_ok() && self.decided(&verdict).is_err() {
                 // What was shown is right, which the delay may tell as little as the code.
                 self.peers.failed(now, origin);
@@ -171,8 +202,7 @@ impl Reactor {
             if delay.is_zero() || !is_last {
                 self.answer(now, verdict);
             } else {
-                self.answered = self.answered.wrapping_add(1);
-                self.answers.insert((now + delay, self.answered), verdict);
+                self.hold(now + delay, verdict);
             }
         }
     }
@@ -208,6 +238,9 @@ impl Reactor {
         }
         let decision = match self.decided(&verdict) {
             Ok(decision) => decision,
+            Err(Denial::Changed) if self.awaits_pairing(now, &verdict) => {
+                return self.hold(now + PAIRING_LOOK, verdict);
+            }
             Err(denial) => {
                 let refused = &mut self.login_stats.refused;
                 *refused = refused.saturating_add(1);
@@ -226,6 +259,11 @@ impl Reactor {
                 self.expire_at(now, id, proven.until);
                 if matches!(decision, Decision::Accept { .. }) {
                     self.login_stats.accept(proven.by);
+                    if let Some(conn) = self.conns.get_mut(id) {
+                        let by_secret =
+                            matches!(proven.by, By::Password | By::Scram | By::Pairing { .. });
+                        conn.secret = by_secret.then(|| mark(proven.hash()));
+                    }
                     self.hand_on(proven);
                 }
             }
@@ -234,23 +272,68 @@ impl Reactor {
         self.core.decide(now, id, decision);
     }
 
+    fn hold(&mut self, until: Time, verdict: Verdict) {
+        self.answered = self.answered.wrapping_add(1);
+        self.answers.insert((until, self.answered), verdict);
+    }
+
+    /// Hands what is to become a credential to the registry; the client's answer waits for it.
+    fn begin_pairing(&mut self, now: Time, verdict: Verdict, weak: bool) {
+        let Ok(Proof::Proven(proven)) = &verdict.proof else {
+            return;
+        };
+        let account = &proven.account;
+        self.events.tell(BrokerEvent {
+            mac: Some(account.mac),
+            address: Some(verdict.address),
+            identity: None,
+            client_id: None,
+            suppressed: 0,
+            kind: BrokerEventKind::Paired {
+                username: Arc::clone(&account.username),
+                verifiers: Verifiers {
+                    hash: account.hash.clone(),
+                    scram: account.scram.clone(),
+                },
+                weak,
+            },
+        });
+        if let Some(conn) = self.conns.get_mut(verdict.conn) {
+            conn.pairing = Some(now + PAIRING_PATIENCE);
+        }
+        self.hold(now + PAIRING_LOOK, verdict);
+    }
+
+    /// Whether the registry may still take what the client was paired with.
+    fn awaits_pairing(&mut self, now: Time, verdict: &Verdict) -> bool {
+        let conn = self.conns.get_mut(verdict.conn);
+        pairing(verdict).is_some() && conn.is_some_and(|conn| conn.pairing > Some(now))
+    }
+
     /// Gives what a password has shown to who keeps it. If it is lost, the next login shows it too.
     fn hand_on(&mut self, proven: Proven) {
-        if proven.verifiers.is_empty() {
-            return;
+        let by_secret = matches!(proven.by, By::Password | By::Scram);
+        if by_secret && !proven.by_earlier && proven.account.earlier.is_some() {
+            let hash = proven.account.hash.clone();
+            self.tell_account(&proven.account, BrokerEventKind::Used { hash });
         }
+        if !proven.verifiers.is_empty() {
+            let verifiers = Verifiers {
+                hash: proven.account.hash.clone(),
+                scram: proven.verifiers,
+            };
+            self.tell_account(&proven.account, BrokerEventKind::Verified { verifiers });
+        }
+    }
+
+    fn tell_account(&mut self, account: &Account, kind: BrokerEventKind) {
         self.events.tell(BrokerEvent {
             mac: None,
             address: None,
-            identity: Some(Arc::clone(&proven.account.username)),
+            identity: Some(Arc::clone(&account.username)),
             client_id: None,
             suppressed: 0,
-            kind: BrokerEventKind::Verified {
-                verifiers: Verifiers {
-                    hash: proven.account.hash.clone(),
-                    scram: proven.verifiers,
-                },
-            },
+            kind,
         });
     }
 

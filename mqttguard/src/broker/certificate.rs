@@ -29,8 +29,21 @@ impl Reactor {
         {
             return Some(Err(denial(&error).unwrap_or(Denial::CertificateRefused)));
         }
-        let name = chain.first().and_then(common_name);
-        Some(name.ok_or(Denial::CertificateUnnamed))
+        let Some(name) = chain.first().and_then(common_name) else {
+            return Some(Err(Denial::CertificateUnnamed));
+        };
+        let serial = clients.own_serial(chain);
+        let account = self.directory.accounts.get(&name);
+        let is_revoked = match (&serial, account) {
+            (Some(serial), Some(account)) => !account.certificates.contains(serial),
+            // Who has no account does not get in by a certificate either.
+            _ => false,
+        };
+        conn.serial = serial;
+        Some(match is_revoked {
+            true => Err(Denial::CertificateRevoked),
+            false => Ok(name),
+        })
     }
 
     /// Cuts off the clients whose certificates their listeners would not take any more, where

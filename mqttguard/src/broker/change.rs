@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mqttguard_broker::{ConnId, Kick, Time};
 
+use super::admission::mark;
 use super::event::Denial;
 use super::login::auth;
 use super::login::http_auth;
@@ -28,6 +29,19 @@ pub(super) enum Command {
     Bridges(Vec<Bridge>),
     Stats(SyncSender<BrokerStats>),
     Stop,
+}
+
+/// Whether the password, and the certificate of the router's, that a client came in by are still
+/// good for its account.
+fn holds(account: &Account, secret: Option<u64>, serial: Option<&String>) -> bool {
+    let earlier = account.earlier.as_ref();
+    if serial.is_some_and(|serial| !account.certificates.contains(serial)) {
+        return false;
+    }
+    secret.is_none_or(|secret| {
+        mark(&account.hash) == secret
+            || earlier.is_some_and(|earlier| mark(&earlier.hash) == secret)
+    })
 }
 
 impl Reactor {
@@ -92,7 +106,7 @@ impl Reactor {
                     self.core.forget(now, name);
                 }
                 Some(account) => {
-                    if before.hash != account.hash {
+                    if !account.has_hash(&before.hash) {
                         self.kick(now, name, Kick::Revoked);
                     }
                     // What the session holds while nobody is connected goes by the new rights.
@@ -109,11 +123,15 @@ impl Reactor {
             let Some(account) = directory.accounts.get(&*login.identity) else {
                 // Of the external check, and bound to no device; this one alone goes.
                 if auth::standing(&directory, conn.mac).is_err() {
-                    expelled.push(conn.id);
+                    expelled.push((conn.id, Kick::Banned));
                 }
                 continue;
             };
             match auth::admit(&directory, account, conn.mac, conn.kind) {
+                // Others of its account may be in by the newer password.
+                Ok(()) if !holds(account, conn.secret, conn.serial.as_ref()) => {
+                    expelled.push((conn.id, Kick::Revoked))
+                }
                 Ok(()) => {}
                 Err(Denial::Quarantined | Denial::Blocked) => {
                     banned.insert(Arc::clone(&login.identity));
@@ -123,8 +141,8 @@ impl Reactor {
                 }
             }
         }
-        for id in expelled {
-            self.core.expel(now, id, Kick::Banned);
+        for (id, why) in expelled {
+            self.core.expel(now, id, why);
             if let Some(conn) = self.conns.get_mut(id) {
                 conn.hurry(now);
             }

@@ -66,6 +66,12 @@ pub(super) struct Conn {
     pub(super) kind: ListenerKind,
     pub(super) mac: Option<Mac>,
     pub(super) login: Option<Box<Login>>,
+    /// Tells the password that it came in by from others; None if it came in otherwise.
+    pub(super) secret: Option<u64>,
+    /// Serial number of its certificate, if the router's own client CA has issued it.
+    pub(super) serial: Option<String>,
+    /// Until when it waits for the registry to have what it was paired with.
+    pub(super) pairing: Option<Time>,
     /// Enhanced authentication between two of its steps.
     pub(super) exchange: Option<Box<Exchange>>,
     /// When what the client has proven itself with expires, and when that is looked at next.
@@ -137,6 +143,9 @@ impl Conn {
             listener,
             mac,
             login: None,
+            secret: None,
+            serial: None,
+            pairing: None,
             exchange: None,
             expires: None,
             until: None,

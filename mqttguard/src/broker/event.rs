@@ -47,6 +47,21 @@ pub enum BrokerEventKind {
         /// Those of its password, and the hash that they go with.
         verifiers: Verifiers,
     },
+    /// A device in its pairing window has presented what is to be its credential. To be kept, not
+    /// told.
+    Paired {
+        /// The user name, fit to be one.
+        username: Arc<str>,
+        /// Of the password.
+        verifiers: Verifiers,
+        /// The password is short, or the user name.
+        weak: bool,
+    },
+    /// A client was let in by the newer of an account's two passwords. To be kept, not told.
+    Used {
+        /// The password's hash.
+        hash: String,
+    },
     /// A login was refused.
     LoginRefused {
         /// The user name that was tried; hostile text.
@@ -130,6 +145,14 @@ pub enum Denial {
     UnknownUser,
     /// It is another password.
     WrongPassword,
+    /// The device is to be paired and sent no user name or no password.
+    PairingAnonymous,
+    /// The device is to be paired and its user name is another device's.
+    PairingNameTaken,
+    /// The device is to be paired and its user name cannot be one here.
+    PairingName,
+    /// The device is to be paired and proves its password instead of sending it.
+    PairingNeedsPassword,
     /// The device is in quarantine.
     Quarantined,
     /// The device is blocked.
@@ -204,6 +227,20 @@ impl Denial {
             Denial::NoCredentials => "no user name or no password",
             Denial::UnknownUser => "unknown user name",
             Denial::WrongPassword => "wrong password",
+            Denial::PairingAnonymous => {
+                "it is to be paired, but sent no user name or no password; set both on the device"
+            }
+            Denial::PairingNameTaken => {
+                "it is to be paired, but the user name is another device's; set another one on the \
+                 device"
+            }
+            Denial::PairingName => {
+                "it is to be paired, but the user name is not 1 to 63 letters, digits, '.', '_' or \
+                 '-'; set another one on the device"
+            }
+            Denial::PairingNeedsPassword => {
+                "it is to be paired, but with SCRAM it does not send its password; enrol it instead"
+            }
             Denial::Quarantined => "the device is in quarantine",
             Denial::Blocked => "the device is blocked",
             Denial::OtherDevice => "the credential belongs to another device",
@@ -258,6 +295,9 @@ impl Denial {
                 | Denial::OtherUser
                 | Denial::BadToken
                 | Denial::CheckDenied
+                | Denial::PairingAnonymous
+                | Denial::PairingNameTaken
+                | Denial::PairingName
         )
     }
 }

@@ -7,21 +7,26 @@ use serde_json::json;
 use super::args::Args;
 use super::output::Output;
 use super::{Command, Failure};
-use crate::config;
+use crate::{config, daemon};
 
 pub(super) static COMMAND: Command = Command {
     name: "check",
-    usage: "[--config FILE] [--reference]",
-    about: "List every mistake in the configuration; --reference prints what it may contain.",
+    usage: "[--config FILE] [--reference] [--reference-ubus]",
+    about: "List every mistake in the configuration; --reference prints what it may contain, \
+            --reference-ubus the methods of the ubus object.",
     words: 0,
     values: &["config"],
-    flags: &["reference"],
+    flags: &["reference", "reference-ubus"],
     run,
 };
 
 fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
     if args.flag("reference") {
         output.write(&config::reference())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.flag("reference-ubus") {
+        output.write(&daemon::reference())?;
         return Ok(ExitCode::SUCCESS);
     }
     let file = args.config();

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::args::Args;
 use super::output::{Output, Style};
 use super::{Command, Failure, events, remote, text};
+use crate::calendar;
 
 pub(super) static COMMAND: Command = Command {
     name: "device",
@@ -97,6 +98,28 @@ pub(super) fn show(device: &Value, now_ms: u64, style: Style) -> String {
         ("dropped", text::enumerate(&text::counts(device, "dropped"))),
         ("failed logins", text::number(logins, "failed").to_string()),
     ];
+    if let Some(pairing) = device.get("pairing") {
+        let left = text::duration(text::number(pairing, "left_s"));
+        lines.push(("pairing", format!("for another {left}")));
+    }
+    if let Some(credential) = device.get("credential") {
+        if credential.get("weak") == Some(&Value::Bool(true)) {
+            lines.push((
+                "password",
+                "weak; 'mqttguard rotate' makes a strong one".into(),
+            ));
+        }
+        if let Some(until) = credential.get("old_until_ms").and_then(Value::as_u64) {
+            let left = text::duration(until.saturating_sub(now_ms) / 1000);
+            let old = format!("until the new one is used, at most another {left}");
+            lines.push(("old password", old));
+        }
+        for one in text::items(credential, "certificates") {
+            let until = calendar::utc(text::number(one, "until_ms"));
+            let serial = text::field(one, "serial");
+            lines.push(("certificate", format!("{serial}, until {until}")));
+        }
+    }
     let reported = text::counts(device, "reported");
     if !reported.is_empty() {
         lines.push(("let through", text::enumerate(&reported)));

@@ -8,6 +8,7 @@
 mod allow;
 mod args;
 mod block;
+mod certificate;
 mod check;
 mod daemon;
 mod device;
@@ -17,8 +18,14 @@ mod enrol;
 mod events;
 mod learn;
 mod output;
+mod pair;
+mod profiles;
+mod quarantine;
+mod release;
 mod reload;
 mod remote;
+mod revoke;
+mod rotate;
 mod snippet;
 mod stats;
 mod status;
@@ -58,8 +65,15 @@ static COMMANDS: &[&Command] = &[
     &enrol::COMMAND,
     &snippet::COMMAND,
     &learn::COMMAND,
+    &pair::COMMAND,
+    &rotate::COMMAND,
+    &revoke::COMMAND,
+    &certificate::COMMAND,
+    &profiles::COMMAND,
     &block::COMMAND,
     &unblock::COMMAND,
+    &quarantine::COMMAND,
+    &release::COMMAND,
     &allow::COMMAND,
     &disallow::COMMAND,
     &events::COMMAND,

@@ -60,7 +60,7 @@ impl Bus {
                 call.reply.send(result);
             }
         });
-        let handle = ubus::serve(self.socket(), METHODS, calls).unwrap();
+        let handle = ubus::serve(self.socket(), &METHODS, calls).unwrap();
         wait_for(|| handle.state() == State::Up);
         (handle, log)
     }
@@ -349,6 +349,9 @@ fn devices_and_their_counters_are_listed() {
         "{text}"
     );
     assert!(text.contains("messages_in       17\n"), "{text}");
+    let uplift = "02:c1:1e:17:00:01  vendor   1     2           3        400 B  5.0 kB\n";
+    assert!(text.contains(uplift), "{text}");
+
     let uplift = "02:c1:1e:17:00:01  vendor   1     2           3        400 B  5.0 kB\n";
     assert!(text.contains(uplift), "{text}");
 

@@ -147,9 +147,12 @@ fn listeners<'a>(
 fn tls_options(place: &Place) -> Option<TlsOptions> {
     let raw = &place.raw;
     let required = CLIENT_CERTIFICATE.one(raw)?;
+    let ca = CLIENT_CA.one(raw);
+    let mut options = raw.options.iter();
+    let asks = ca.is_some() || options.any(|option| option.name == CLIENT_CERTIFICATE.name);
     Some(TlsOptions {
         record_size: RECORD_SIZE_OPTION.one(raw)?,
-        clients: CLIENT_CA.one(raw).map(|ca| ClientCertificates {
+        clients: asks.then(|| ClientCertificates {
             ca,
             crls: CLIENT_CRL.all(raw),
             required,
@@ -160,12 +163,13 @@ fn tls_options(place: &Place) -> Option<TlsOptions> {
 /// Options that would do nothing are mistakes: somebody relies on them.
 fn useless_options(place: &Place, listener: &Listener, errors: &mut ConfigError) {
     let tls = listener.kind.is_encrypted();
-    let asks = listener.tls.clients.is_some();
+    let clients = listener.tls.clients.as_ref();
+    let has_ca = clients.is_some_and(|clients| clients.ca.is_some());
     for (option, works, needs) in [
         (RECORD_SIZE_OPTION.name, tls, "kind 'tls' or 'wss'"),
         (CLIENT_CA.name, tls, "kind 'tls' or 'wss'"),
-        (CLIENT_CRL.name, asks, "option client_ca beside it"),
-        (CLIENT_CERTIFICATE.name, asks, "option client_ca beside it"),
+        (CLIENT_CRL.name, has_ca, "option client_ca beside it"),
+        (CLIENT_CERTIFICATE.name, tls, "kind 'tls' or 'wss'"),
         (
             ORIGINS.name,
             listener.kind == ListenerKind::Wss,

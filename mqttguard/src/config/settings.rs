@@ -223,8 +223,8 @@ impl Default for TlsOptions {
 /// Whose certificates clients may log in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificates {
-    /// PEM file with the CAs.
-    pub ca: PathBuf,
+    /// PEM file with the CAs that the owner brings, beside the router's own client CA.
+    pub ca: Option<PathBuf>,
     /// PEM files with revocation lists.
     pub crls: Vec<PathBuf>,
     /// Whether clients without a certificate are refused.

@@ -203,16 +203,18 @@ options! {
         Absent::Is("4k"),
         "The longest TLS record that the broker sends, all included. Clients with TLS buffers of 1 KiB \
          (ESP8266, Tasmota) need `1k`.";
-    CLIENT_CA: Path = one "client_ca" Path, Absent::Means("clients are not asked for a certificate"),
-        "A PEM file with the CAs whose certificates clients may log in with. The account is the one \
+    CLIENT_CA: Path = one "client_ca" Path, Absent::Means("only the router's own client CA, if `client_certificate` is there"),
+        "A PEM file with CAs whose certificates clients may log in with, beside those of `mqttguard \
+         certificate`. The account is the one \
          whose user name is the certificate's common name (CN); it needs no password then. A user \
          name in the CONNECT has to be the same.";
     CLIENT_CRL: Path = many "client_crl" Path, Absent::Means("no certificate is revoked"),
         "PEM files with revocation lists. If there is any, every CA in a client's chain needs one: \
          what cannot be looked up is refused. One past its next update still counts.";
     CLIENT_CERTIFICATE: Choice<bool> = one "client_certificate"
-        Choice(&[("optional", false), ("required", true)]), Absent::Is("optional"),
-        "With `required`, clients without a certificate are refused, whatever password they have.";
+        Choice(&[("optional", false), ("required", true)]),
+        Absent::Is("optional"),
+        "Clients are asked for a certificate if this or `client_ca` is there. With `required`, clients without a certificate are refused, whatever password they have.";
     ORIGINS: Text = many "origin" ORIGIN,
         Absent::Means("pages from the broker's own host name or address"),
         "Origins of web pages that may connect to a `wss` listener, beside those from the same host \

@@ -72,6 +72,11 @@ impl Configuration {
         }
     }
 
+    /// What is wrong with the file as it is now. Nothing of it takes force.
+    pub(super) fn check(&self) -> Vec<String> {
+        load(&self.file).map_or_else(|error| lines(&error), |_| Vec::new())
+    }
+
     /// The file's name, as events show it.
     pub(super) fn file(&self) -> String {
         self.file.display().to_string()

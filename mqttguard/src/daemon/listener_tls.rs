@@ -50,7 +50,7 @@ fn serve(
     let mut problem = None;
     let clients = match &options.clients {
         None => None,
-        Some(files) => match (ClientVerifier::load(files), last) {
+        Some(files) => match (ClientVerifier::load(files, Some(pki.client_ca_pem())), last) {
             // The same object, so that others see that nothing has changed.
             (Ok(clients), Some(last)) if clients.is_same(&last) => Some(last),
             (Ok(clients), _) => Some(Arc::new(clients)),
@@ -91,7 +91,7 @@ mod tests {
         let text = "config listener 'tls'\n\toption client_ca '/dev/null'\n";
         let mut listeners = crate::config::parse("test", text).unwrap().listeners;
         listeners[0].tls.clients = Some(ClientCertificates {
-            ca: ca.clone(),
+            ca: Some(ca.clone()),
             crls: Vec::new(),
             required: true,
         });

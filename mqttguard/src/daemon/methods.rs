@@ -1,20 +1,20 @@
 //! What each method of the `mqttguard` object does.
 
+use ipnet::IpNet;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use mqttguard_common::Mac;
 use serde_json::{Map, Value, json};
 
 use super::clock::unix_ms;
+use super::identity::span;
 use super::learning;
 use super::report;
 use super::snippets;
 use super::wiring::Daemon;
-use crate::broker::login::{password, scram};
 use crate::config;
 use crate::naming::Firmware;
-use crate::registry::{LookupError, Refused, Registry, Verifiers};
+use crate::registry::{LookupError, Refused, Registry};
 use crate::ubus::{Call, MethodError, Status};
 
 /// Events that one reply holds, if the caller names no number.
@@ -22,8 +22,8 @@ const EVENTS: usize = 50;
 /// Longest reason an owner may give for a block, in bytes.
 const WHY_BYTES: usize = 200;
 
-type Args = Map<String, Value>;
-type Answer = Result<Value, MethodError>;
+pub(super) type Args = Map<String, Value>;
+pub(super) type Answer = Result<Value, MethodError>;
 
 impl Daemon {
     /// A method was called.
@@ -40,6 +40,14 @@ impl Daemon {
             "enrol" => self.enrol_method(&args),
             "snippet" => self.snippet_method(&args),
             "learn" => self.learn_method(&args),
+            "pair" => self.pair_method(&args),
+            "rotate" => self.rotate_method(&args),
+            "certificate" => self.certificate_method(&args),
+            "revoke" => self.revoke_method(&args),
+            "quarantine" => self.quarantine_method(&args),
+            "release" => self.release_method(&args),
+            "profiles" => Ok(report::profiles(self)),
+            "check" => Ok(self.check_method()),
             "block" => self.block_method(&args),
             "unblock" => self.unblock_method(&args),
             "allow" => self.allow_method(&args),
@@ -64,23 +72,6 @@ impl Daemon {
     fn device_method(&self, args: &Args) -> Answer {
         let mac = self.wanted(args)?;
         report::device(self, mac).ok_or_else(|| never_seen(mac))
-    }
-
-    fn enrol_method(&mut self, args: &Args) -> Answer {
-        let mac = self.wanted(args)?;
-        let no_random = |error| MethodError::new(Status::SystemError, format!("{error}"));
-        let secret = password::issue().map_err(no_random)?;
-        let hash = password::Hash::new(secret.as_bytes(), password::ITERATIONS)
-            .map_err(no_random)?
-            .to_string();
-        let scram = scram::verifiers(&secret).map_err(no_random)?;
-        let verifiers = Verifiers { hash, scram };
-        let (profile, username) = (text(args, "profile"), text(args, "username"));
-        let username = self
-            .registry
-            .enrol(unix_ms(), mac, profile, username, verifiers)
-            .map_err(refused)?;
-        Ok(report::credential(self, mac, &username, &secret))
     }
 
     fn snippet_method(&self, args: &Args) -> Answer {
@@ -125,16 +116,43 @@ impl Daemon {
 
     fn block_method(&mut self, args: &Args) -> Answer {
         let mac = self.wanted(args)?;
-        let why = text(args, "why").unwrap_or("blocked by the owner");
-        if why.len() > WHY_BYTES {
-            let found = why.len();
-            return Err(invalid(format!(
-                "why: found {found} bytes, expected at most {WHY_BYTES}"
-            )));
-        }
+        let why = why(args, "blocked by the owner")?;
         self.registry.block(unix_ms(), mac, why).map_err(refused)?;
         self.settle();
         report::device(self, mac).ok_or_else(|| never_seen(mac))
+    }
+
+    fn quarantine_method(&mut self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        let time = span(args, "for", Registry::CONFINEMENTS)?;
+        let why = why(args, "put there by the owner")?;
+        self.registry
+            .confine(unix_ms(), mac, time, why)
+            .map_err(refused)?;
+        self.settle();
+        report::device(self, mac).ok_or_else(|| never_seen(mac))
+    }
+
+    fn release_method(&mut self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        if !self.registry.let_go(mac) {
+            return Err(MethodError::new(
+                Status::NotFound,
+                format!("{mac} is not in quarantine"),
+            ));
+        }
+        self.settle();
+        report::device(self, mac).ok_or_else(|| never_seen(mac))
+    }
+
+    /// What is wrong with the configuration file as it is now; nothing of it takes force.
+    fn check_method(&self) -> Value {
+        let errors = self.configuration.check();
+        json!({
+            "file": self.configuration.file(),
+            "ok": errors.is_empty(),
+            "errors": errors,
+        })
     }
 
     fn unblock_method(&mut self, args: &Args) -> Answer {
@@ -148,16 +166,11 @@ impl Daemon {
         let mac = self.wanted(args)?;
         let (destination, port) = (destination(args)?, port(args)?);
         let (shortest, longest) = Registry::ALLOWANCE_TIMES;
-        let seconds = args.get("for").and_then(Value::as_u64);
-        let time = seconds.map(Duration::from_secs);
-        let time = time
-            .filter(|time| (shortest..=longest).contains(time))
-            .ok_or_else(|| {
-                let found = args.get("for").map_or("nothing".into(), Value::to_string);
-                let (shortest, longest) = (shortest.as_secs(), longest.as_secs());
-                let expected = format!("a number of seconds from {shortest} to {longest}");
-                invalid(format!("for: found {found}, expected {expected}"))
-            })?;
+        let time = span(args, "for", (shortest, longest))?.ok_or_else(|| {
+            let (shortest, longest) = (shortest.as_secs(), longest.as_secs());
+            let expected = format!("a number of seconds from {shortest} to {longest}");
+            invalid(format!("for: found nothing, expected {expected}"))
+        })?;
         let until_ms = self
             .registry
             .allow(unix_ms(), mac, destination, port, time)
@@ -195,7 +208,7 @@ impl Daemon {
         json!({ "events": events.into_iter().map(crate::events::Event::to_json).collect::<Vec<_>>() })
     }
 
-    fn wanted(&self, args: &Args) -> Result<Mac, MethodError> {
+    pub(super) fn wanted(&self, args: &Args) -> Result<Mac, MethodError> {
         let wanted = text(args, "device").ok_or_else(|| {
             invalid(
                 "device: found nothing, expected a MAC address, name, user name or IP address"
@@ -221,7 +234,18 @@ impl Daemon {
     }
 }
 
-fn text<'a>(args: &'a Args, name: &str) -> Option<&'a str> {
+/// The owner's reason, or what stands for it.
+fn why<'a>(args: &'a Args, otherwise: &'a str) -> Result<&'a str, MethodError> {
+    let why = text(args, "why").unwrap_or(otherwise);
+    match why.len() {
+        ..=WHY_BYTES => Ok(why),
+        found => Err(invalid(format!(
+            "why: found {found} bytes, expected at most {WHY_BYTES}"
+        ))),
+    }
+}
+
+pub(super) fn text<'a>(args: &'a Args, name: &str) -> Option<&'a str> {
     args.get(name)
         .and_then(Value::as_str)
         .filter(|text| !text.is_empty())
@@ -261,7 +285,7 @@ fn port(args: &Args) -> Result<Option<u16>, MethodError> {
     })
 }
 
-fn invalid(message: String) -> MethodError {
+pub(super) fn invalid(message: String) -> MethodError {
     MethodError::new(Status::InvalidArgument, message)
 }
 
@@ -272,13 +296,15 @@ fn never_seen(mac: Mac) -> MethodError {
     )
 }
 
-fn refused(why: Refused) -> MethodError {
+pub(super) fn refused(why: Refused) -> MethodError {
     let status = match why {
-        Refused::Full(_) | Refused::TooManyAllowances(_) | Refused::NoRoomForAllowance => {
-            Status::NoMemory
-        }
+        Refused::Full(_)
+        | Refused::TooManyAllowances(_)
+        | Refused::TooManyPairings(_)
+        | Refused::NoRoomForAllowance => Status::NoMemory,
+        Refused::NoCredential(_) => Status::NotFound,
         // Not for want of rights: the command line would advise to become root.
-        Refused::BlockedByConfig(_) => Status::NotSupported,
+        Refused::BlockedByConfig(_) | Refused::Blocked(_) => Status::NotSupported,
         Refused::NoSuchProfile { .. } | Refused::BadUsername(_) | Refused::UsernameTaken { .. } => {
             Status::InvalidArgument
         }

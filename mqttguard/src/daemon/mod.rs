@@ -8,10 +8,12 @@ mod configuration;
 mod fallback;
 mod frames;
 mod guard;
+mod identity;
 mod learning;
 mod listener_tls;
 mod logger;
 mod methods;
+mod reference;
 mod repeats;
 mod report;
 mod serving;
@@ -36,6 +38,7 @@ use crate::ubus;
 use crate::uplift::UpliftEvent;
 use wiring::Daemon;
 
+pub(crate) use reference::reference;
 #[cfg(test)]
 pub(crate) use signatures::METHODS;
 

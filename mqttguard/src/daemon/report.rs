@@ -16,7 +16,7 @@ use crate::broker::{BridgeStatus, BrokerStats, ClientStatus, protocol};
 use crate::config::{Bindings, Mode};
 use crate::enforce::{DeviceCounters, Proof};
 use crate::naming::Firmware;
-use crate::registry::{Device, State};
+use crate::registry::{Credential, Device, State};
 use crate::uplift::{DeviceStats, UpliftStats};
 
 /// Events shown with a device.
@@ -77,6 +77,7 @@ pub(super) fn status(daemon: &Daemon) -> Value {
         "dropped": sums(counters.values(), |reason| is_dropped(daemon, reason)),
         "reported": sums(counters.values(), |reason| is_reported(daemon, reason)),
         "exceptions": exceptions(daemon, |_| true),
+        "pairing": pairings(daemon, |_| true),
         "config": {
             "file": daemon.configuration.file(),
             "loaded_ms": daemon.configuration.loaded_ms,
@@ -373,6 +374,8 @@ impl<'a> View<'a> {
             "bound": self.bound(device),
             "exceptions": exceptions(self.daemon, |mac| mac == Some(device.mac)),
             "logins": { "failed": device.failed_logins },
+            "pairing": pairings(self.daemon, |mac| mac == device.mac).pop(),
+            "credential": device.credential.as_ref().map(held),
             "uplift": self.uplift.devices.get(&device.mac).map(uplift_device),
         });
         if let Some(object) = out.as_object_mut() {
@@ -393,6 +396,62 @@ impl<'a> View<'a> {
             || json!({ "interface": interface, "missing": missing.flatten(), "address": address }),
         )
     }
+}
+
+/// The pairing windows that are open for these devices, and what is left of them.
+fn pairings(daemon: &Daemon, wanted: impl Fn(Mac) -> bool) -> Vec<Value> {
+    let now = unix_ms();
+    let open = daemon.registry.pairings().iter();
+    let open = open.filter(|pairing| wanted(pairing.mac));
+    open.map(|pairing| {
+        json!({
+            "mac": pairing.mac.to_string(),
+            "name": name(daemon, pairing.mac),
+            "until_ms": pairing.until_ms,
+            "left_s": pairing.until_ms.saturating_sub(now).div_ceil(1000),
+        })
+    })
+    .collect()
+}
+
+/// What a device proves itself with, as far as that is to be shown.
+fn held(credential: &Credential) -> Value {
+    let mut out = json!({
+        "issued_ms": credential.issued_ms,
+        "weak": credential.weak,
+        "scram": !credential.scram.is_empty(),
+        "old_until_ms": credential.earlier.as_ref().map(|earlier| earlier.until_ms),
+        "certificates": credential.certificates.iter().map(|one| json!({
+            "serial": one.serial,
+            "issued_ms": one.issued_ms,
+            "until_ms": one.until_ms,
+        })).collect::<Vec<_>>(),
+    });
+    if let Some(object) = out.as_object_mut() {
+        object.retain(|_, value| !value.is_null());
+    }
+    out
+}
+
+/// `profiles`: what each grants, and who is under it.
+pub(super) fn profiles(daemon: &Daemon) -> Value {
+    let settings = &daemon.configuration.settings;
+    let registry = &daemon.registry;
+    let profiles = settings.profiles.iter().map(|(name, profile)| {
+        let under = registry.devices().filter(|device| {
+            device.credential.is_some() && registry.profile_name(device) == name.as_str()
+        });
+        json!({
+            "name": name,
+            "default": *name == settings.main.profile,
+            "publish": profile.publish,
+            "subscribe": profile.subscribe,
+            "deny": profile.deny,
+            "limits": &*profile.limits,
+            "devices": under.map(|device| device.mac.to_string()).collect::<Vec<_>>(),
+        })
+    });
+    json!({ "profiles": profiles.collect::<Vec<_>>() })
 }
 
 /// The device's name; none if it is not in the registry.
@@ -501,21 +560,39 @@ pub(super) fn stats(daemon: &Daemon) -> Value {
 /// The answer to `enrol`: the only time that the password is shown.
 pub(super) fn credential(daemon: &Daemon, mac: Mac, username: &str, password: &str) -> Value {
     let device = daemon.registry.device(mac);
-    let listener = daemon.configuration.settings.tls_listener();
-    let main = &daemon.configuration.settings.main;
-    json!({
+    let mut out = json!({
         "mac": mac.to_string(),
         "name": device.map(|device| device.name.as_str()),
         "username": username,
         "password": password,
         "profile": device.map(|device| daemon.registry.profile_name(device)),
+    });
+    add_server(daemon, mac, &mut out);
+    if let Some(out) = out.as_object_mut() {
+        let firmware = device
+            .and_then(Device::probable_firmware)
+            .map(Firmware::name);
+        out.insert("firmware".to_owned(), json!(firmware));
+        let snippets = snippets::report(daemon, mac, None, Some(password));
+        out.insert("snippets".to_owned(), json!(snippets));
+    }
+    out
+}
+
+/// Where a device finds the broker, and what it knows it by.
+pub(super) fn add_server(daemon: &Daemon, mac: Mac, out: &mut Value) {
+    let device = daemon.registry.device(mac);
+    let listener = daemon.configuration.settings.tls_listener();
+    let main = &daemon.configuration.settings.main;
+    let server = json!({
         "server": main.hostname,
         "address": device.and_then(|device| router_address(daemon, device)),
         "port": listener.map(|listener| listener.port),
         "ca_file": main.data_dir.join("ca.crt"),
-        "firmware": device.and_then(Device::probable_firmware).map(Firmware::name),
-        "snippets": snippets::report(daemon, mac, None, Some(password)),
-    })
+    });
+    if let (Some(out), Value::Object(server)) = (out.as_object_mut(), server) {
+        out.extend(server);
+    }
 }
 
 /// The router's address as the device sees it: the one that the kernel would answer it from.

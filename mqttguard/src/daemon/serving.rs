@@ -16,7 +16,7 @@ use crate::broker::{
 use crate::config::{Bridge, Settings};
 use crate::discovery;
 use crate::outlet::Outlet;
-use crate::pki::{Names, Pki};
+use crate::pki::{IssuedCertificate, Names, Pki};
 use crate::registry::Directory;
 
 /// How often the certificate is looked after while nothing has changed: it has a last year.
@@ -103,6 +103,16 @@ impl Broker {
     pub(super) fn certificates(&self) -> Value {
         let (ecdsa, rsa) = self.pki.fingerprints();
         json!({ "ca": self.pki.ca_fingerprint(), "ecdsa": ecdsa, "rsa": rsa })
+    }
+
+    /// Makes a client certificate, and its key, for a user.
+    pub(super) fn issue(
+        &self,
+        username: &str,
+        time: Duration,
+    ) -> Result<IssuedCertificate, String> {
+        let issued = self.pki.issue(username, time);
+        issued.map_err(|error| error.to_string())
     }
 
     /// Keeps the certificate in step with the router's name and addresses.

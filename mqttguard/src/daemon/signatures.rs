@@ -1,72 +1,421 @@
-//! The methods of the `mqttguard` object; [`super::methods`] has what they do.
+//! The methods of the `mqttguard` object, and what there is to know of each; [`super::methods`] has
+//! what they do. `docs/ubus.md` is made of this table.
 
 use crate::ubus::{ArgType, MethodSpec};
 
-/// The object's methods, as `ubus -v list mqttguard` shows them.
-pub(crate) const METHODS: &[MethodSpec] = &[
-    MethodSpec {
+/// A method, as its callers need to know it.
+pub(crate) struct Method {
+    pub(crate) name: &'static str,
+    /// What it does.
+    pub(crate) about: &'static str,
+    /// Its arguments: name, type, and what it means. None is mandatory on the wire.
+    pub(crate) args: &'static [Arg],
+    /// What it answers.
+    pub(crate) returns: &'static str,
+    /// When it fails, beside an argument of the wrong type: the status and why.
+    pub(crate) errors: &'static [(&'static str, &'static str)],
+    /// Arguments of a call, as `ubus call mqttguard NAME` takes them.
+    pub(crate) example: &'static str,
+}
+
+/// Name, type and meaning of an argument.
+pub(crate) type Arg = (&'static str, ArgType, &'static str);
+
+const DEVICE: Arg = (
+    "device",
+    ArgType::String,
+    "MAC address, name, user name or IP address; a MAC address need not have been seen yet",
+);
+const PROFILE: Arg = (
+    "profile",
+    ArgType::String,
+    "name of a `profile` section; absent: the one it has, or the default",
+);
+const WHY: Arg = ("why", ArgType::String, "the reason, at most 200 bytes");
+const DESTINATION: Arg = (
+    "destination",
+    ArgType::String,
+    "an address or prefix; absent: any",
+);
+const PORT: Arg = ("port", ArgType::Integer, "TCP or UDP port; absent: all");
+
+const UNKNOWN: (&str, &str) = ("NOT_FOUND", "no device fits `device`");
+const AMBIGUOUS: (&str, &str) = ("INVALID_ARGUMENT", "several devices fit `device`");
+const FULL: (&str, &str) = ("NO_MEMORY", "the registry is full");
+const NO_PROFILE: (&str, &str) = ("INVALID_ARGUMENT", "there is no such profile");
+const NO_CREDENTIAL: (&str, &str) = ("NOT_FOUND", "the device has no credential");
+const BAD_TIME: (&str, &str) = ("INVALID_ARGUMENT", "the time is out of range");
+
+const CREDENTIAL: &str = "`mac`, `name`, `username`, `password` (shown this once), `profile`, and where \
+    the broker is: `server`, `address`, `port`, `ca_file`";
+
+/// The object's methods.
+pub(crate) const TABLE: &[Method] = &[
+    Method {
         name: "status",
+        about: "Whether the network is protected and how each part does.",
         args: &[],
+        returns: "`protected`, `protection`, `why`, `mode`, and an object or list each for `kernel`, \
+            `nftables`, `broker`, `uplift`, `discovery`, `devices` (how many in each state), `dropped`, \
+            `reported`, `exceptions`, `pairing` (windows that are open, with `left_s`), `config`",
+        errors: &[],
+        example: "",
     },
-    MethodSpec {
+    Method {
         name: "devices",
+        about: "All devices.",
         args: &[],
+        returns: "`devices`: a list of what `device` answers, without `events`",
+        errors: &[],
+        example: "",
     },
-    MethodSpec {
+    Method {
         name: "device",
-        args: &[("device", ArgType::String)],
+        about: "All that is known of one device.",
+        args: &[DEVICE],
+        returns: "`mac`, `name`, `hostname`, `addresses`, `interface`, `state`, `why`, `until_ms`, \
+            `profile`, `username`, `connected`, `first_seen_ms`, `last_seen_ms`, `frames`, `dropped`, \
+            `reported`, `bound`, `exceptions`, `logins`, `uplift`; `pairing` (`until_ms`, `left_s`) \
+            while a window is open; `credential` (`issued_ms`, `weak`, `scram`, `old_until_ms` while a \
+            rotation is under way, `certificates`); its last `events`",
+        errors: &[UNKNOWN, AMBIGUOUS],
+        example: r#"{"device":"kitchen-plug"}"#,
     },
-    MethodSpec {
+    Method {
         name: "enrol",
+        about: "Makes a credential for a device, in place of any it has, and shows it once. Clients \
+            that are in by the old one are cut off at once; `rotate` is the gentle way.",
         args: &[
-            ("device", ArgType::String),
-            ("profile", ArgType::String),
-            ("username", ArgType::String),
+            DEVICE,
+            PROFILE,
+            (
+                "username",
+                ArgType::String,
+                "1 to 63 letters, digits, '.', '_' or '-'; absent: the one it has, or its name",
+            ),
         ],
+        returns: CREDENTIAL,
+        errors: &[
+            UNKNOWN,
+            AMBIGUOUS,
+            NO_PROFILE,
+            (
+                "INVALID_ARGUMENT",
+                "the user name cannot be one, or is another device's",
+            ),
+            FULL,
+        ],
+        example: r#"{"device":"02:c1:1e:17:00:01","profile":"sensor"}"#,
     },
-    MethodSpec {
+    Method {
         name: "snippet",
-        args: &[("device", ArgType::String), ("firmware", ArgType::String)],
+        about: "What to set on an enrolled device, for the firmware that it runs, without its password.",
+        args: &[
+            DEVICE,
+            (
+                "firmware",
+                ArgType::String,
+                "name of a firmware, such as `tasmota`; absent: the one it seems to run",
+            ),
+        ],
+        returns: "`mac`, `name`, `firmware`, and `snippets`: a list of what to set, ready to copy",
+        errors: &[
+            UNKNOWN,
+            AMBIGUOUS,
+            NO_CREDENTIAL,
+            ("INVALID_ARGUMENT", "there is no such firmware"),
+        ],
+        example: r#"{"device":"kitchen-plug","firmware":"tasmota"}"#,
     },
-    MethodSpec {
+    Method {
         name: "learn",
-        args: &[("device", ArgType::String), ("for", ArgType::Integer)],
+        about: "With `for`, notes what the device is refused from now on; without, proposes a profile of \
+            what was noted.",
+        args: &[
+            DEVICE,
+            (
+                "for",
+                ArgType::Integer,
+                "seconds, 60 to 604800; absent: only answers",
+            ),
+        ],
+        returns: "`mac`, `name`, what was noted, and the proposed `profile` section beside the present one",
+        errors: &[
+            UNKNOWN,
+            AMBIGUOUS,
+            BAD_TIME,
+            ("NOT_FOUND", "nothing was noted since the daemon started"),
+        ],
+        example: r#"{"device":"kitchen-plug","for":86400}"#,
     },
-    MethodSpec {
+    Method {
+        name: "pair",
+        about: "Opens a window in which the user name and password that the device presents become its \
+            credential. Ends a quarantine of the device.",
+        args: &[
+            DEVICE,
+            PROFILE,
+            ("for", ArgType::Integer, "seconds, 10 to 900; absent: 120"),
+            (
+                "cancel",
+                ArgType::Boolean,
+                "true: closes the window instead",
+            ),
+        ],
+        returns: "`mac`, `name`, `until_ms`, `for_s`, `profile`, `shared_by` (several IPv4 addresses, if \
+            the MAC address has more than one: then it is most likely a repeater's), `server`, \
+            `address`, `port`, `ca_file`; or `cancelled`",
+        errors: &[
+            UNKNOWN,
+            AMBIGUOUS,
+            NO_PROFILE,
+            BAD_TIME,
+            ("NOT_FOUND", "`cancel`, and no window is open"),
+            ("NOT_SUPPORTED", "the device is blocked"),
+            ("NO_MEMORY", "8 windows are open, or the registry is full"),
+        ],
+        example: r#"{"device":"kitchen-plug","for":120}"#,
+    },
+    Method {
+        name: "rotate",
+        about: "Gives a credential a new password. The old one works until the new one was used once, \
+            or until the overlap ends.",
+        args: &[
+            DEVICE,
+            (
+                "overlap",
+                ArgType::Integer,
+                "seconds, 60 to 2592000; absent: 604800 (7 days)",
+            ),
+        ],
+        returns: "as `enrol`, and `old_until_ms`",
+        errors: &[UNKNOWN, AMBIGUOUS, NO_CREDENTIAL, BAD_TIME],
+        example: r#"{"device":"kitchen-plug","overlap":86400}"#,
+    },
+    Method {
+        name: "certificate",
+        about: "Makes a client certificate and its key (ECDSA P-256) for a device, and shows them once. \
+            A device without a credential is enrolled; its password is told nobody. At most 4 are good \
+            for a device: one more revokes the oldest. Listeners with `client_certificate` take them.",
+        args: &[
+            DEVICE,
+            PROFILE,
+            (
+                "for",
+                ArgType::Integer,
+                "seconds, 86400 to 315360000; absent: 71280000 (825 days)",
+            ),
+        ],
+        returns: "`mac`, `name`, `username` (its common name), `serial`, `until_ms`, `certificate` and \
+            `key` in PEM, and where the broker is: `server`, `address`, `port`, `ca_file`",
+        errors: &[
+            UNKNOWN,
+            AMBIGUOUS,
+            NO_PROFILE,
+            BAD_TIME,
+            FULL,
+            (
+                "SYSTEM_ERROR",
+                "the broker is not running, or the system fails",
+            ),
+        ],
+        example: r#"{"device":"kitchen-plug"}"#,
+    },
+    Method {
+        name: "revoke",
+        about: "Takes a device's credential and certificates away, closes its pairing window, cuts its \
+            clients off and removes their sessions.",
+        args: &[DEVICE],
+        returns: "`mac`, `name`, `username` (the one that it had)",
+        errors: &[UNKNOWN, AMBIGUOUS, NO_CREDENTIAL],
+        example: r#"{"device":"kitchen-plug"}"#,
+    },
+    Method {
         name: "block",
-        args: &[("device", ArgType::String), ("why", ArgType::String)],
+        about: "Cuts a device off, all its traffic, until it is unblocked.",
+        args: &[DEVICE, WHY],
+        returns: "as `device`",
+        errors: &[
+            UNKNOWN,
+            AMBIGUOUS,
+            ("INVALID_ARGUMENT", "`why` is too long"),
+            FULL,
+        ],
+        example: r#"{"device":"kitchen-plug","why":"sold"}"#,
     },
-    MethodSpec {
+    Method {
         name: "unblock",
-        args: &[("device", ArgType::String)],
+        about: "Lifts a block and ends a quarantine.",
+        args: &[DEVICE],
+        returns: "as `device`",
+        errors: &[
+            UNKNOWN,
+            AMBIGUOUS,
+            (
+                "NOT_SUPPORTED",
+                "its `device` section in the configuration blocks it",
+            ),
+        ],
+        example: r#"{"device":"kitchen-plug"}"#,
     },
-    MethodSpec {
+    Method {
+        name: "quarantine",
+        about: "Cuts a device off from MQTT for a time; the rest of its traffic goes on.",
+        args: &[
+            DEVICE,
+            (
+                "for",
+                ArgType::Integer,
+                "seconds, 60 to 2592000; absent: as `option quarantine` says",
+            ),
+            WHY,
+        ],
+        returns: "as `device`",
+        errors: &[
+            UNKNOWN,
+            AMBIGUOUS,
+            BAD_TIME,
+            ("INVALID_ARGUMENT", "`why` is too long"),
+            FULL,
+        ],
+        example: r#"{"device":"kitchen-plug","for":3600}"#,
+    },
+    Method {
+        name: "release",
+        about: "Ends a quarantine. A block stays.",
+        args: &[DEVICE],
+        returns: "as `device`",
+        errors: &[
+            UNKNOWN,
+            AMBIGUOUS,
+            ("NOT_FOUND", "the device is not in quarantine"),
+        ],
+        example: r#"{"device":"kitchen-plug"}"#,
+    },
+    Method {
         name: "allow",
+        about: "Lets a device send unencrypted MQTT for a time.",
         args: &[
-            ("device", ArgType::String),
-            ("destination", ArgType::String),
-            ("port", ArgType::Integer),
-            ("for", ArgType::Integer),
+            DEVICE,
+            DESTINATION,
+            PORT,
+            ("for", ArgType::Integer, "seconds, 60 to 2592000"),
         ],
+        returns: "`mac`, `name`, `destination`, `port`, `until_ms`",
+        errors: &[
+            UNKNOWN,
+            AMBIGUOUS,
+            (
+                "INVALID_ARGUMENT",
+                "a destination, port or time that cannot be one",
+            ),
+            (
+                "NO_MEMORY",
+                "32 are in force, or too many for one destination",
+            ),
+        ],
+        example: r#"{"device":"kitchen-plug","destination":"203.0.113.9","port":1883,"for":3600}"#,
     },
-    MethodSpec {
+    Method {
         name: "disallow",
-        args: &[
-            ("device", ArgType::String),
-            ("destination", ArgType::String),
-            ("port", ArgType::Integer),
+        about: "Takes back what `allow` let out.",
+        args: &[DEVICE, DESTINATION, PORT],
+        returns: "`mac`, `name`, `withdrawn` (how many)",
+        errors: &[
+            UNKNOWN,
+            AMBIGUOUS,
+            ("NOT_FOUND", "there is no such allowance"),
         ],
+        example: r#"{"device":"kitchen-plug"}"#,
     },
-    MethodSpec {
+    Method {
+        name: "profiles",
+        about: "The profiles of the configuration in force.",
+        args: &[],
+        returns: "`profiles`: a list of `name`, `default`, `publish`, `subscribe`, `deny`, `limits`, \
+            `devices` (MAC addresses of the enrolled devices under it)",
+        errors: &[],
+        example: "",
+    },
+    Method {
         name: "stats",
+        about: "All counters: the kernel program's by device and reason, the broker's, uplift's.",
         args: &[],
+        returns: "`devices`, `broker`, `uplift`",
+        errors: &[],
+        example: "",
     },
-    MethodSpec {
+    Method {
         name: "events",
-        args: &[("limit", ArgType::Integer), ("since", ArgType::Integer)],
+        about: "What happened, the latest last.",
+        args: &[
+            ("limit", ArgType::Integer, "how many at most; absent: 50"),
+            ("since", ArgType::Integer, "only those with a higher `seq`"),
+        ],
+        returns: "`events`: a list of what notifications carry",
+        errors: &[],
+        example: r#"{"limit":10}"#,
     },
-    MethodSpec {
-        name: "reload",
+    Method {
+        name: "check",
+        about: "Reads the configuration file and lists every mistake in it. Nothing takes force.",
         args: &[],
+        returns: "`file`, `ok`, `errors`",
+        errors: &[],
+        example: "",
+    },
+    Method {
+        name: "reload",
+        about: "Puts the configuration file into force, or says what is wrong with it.",
+        args: &[],
+        returns: "`ok`, `errors`, `at_next_start` (what takes force with the next start only)",
+        errors: &[],
+        example: "",
     },
 ];
+
+/// The most arguments that a method has.
+const MOST: usize = 8;
+
+/// Name and type of the arguments, beside one another as [`MethodSpec`] wants them.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which refuses what is out of bounds"
+)]
+const ARGS: [[(&str, ArgType); MOST]; TABLE.len()] = {
+    let mut all = [[("", ArgType::String); MOST]; TABLE.len()];
+    let mut method = 0;
+    while method < TABLE.len() {
+        let args = TABLE[method].args;
+        let mut arg = 0;
+        while arg < args.len() {
+            all[method][arg] = (args[arg].0, args[arg].1);
+            arg += 1;
+        }
+        method += 1;
+    }
+    all
+};
+static ALL_ARGS: [[(&str, ArgType); MOST]; TABLE.len()] = ARGS;
+
+/// The object's methods, as `ubus -v list mqttguard` shows them.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which refuses what is out of bounds"
+)]
+pub(crate) static METHODS: [MethodSpec; TABLE.len()] = {
+    let mut methods = [MethodSpec {
+        name: "",
+        args: &[],
+    }; TABLE.len()];
+    let mut method = 0;
+    while method < TABLE.len() {
+        let (args, _) = ALL_ARGS[method].split_at(TABLE[method].args.len());
+        methods[method] = MethodSpec {
+            name: TABLE[method].name,
+            args,
+        };
+        method += 1;
+    }
+    methods
+};

@@ -13,7 +13,9 @@ pub(super) fn event_kind(event: BrokerEvent) -> Option<EventKind> {
     let address = event.address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let client_id = event.client_id.as_deref().unwrap_or_default().to_owned();
     Some(match event.kind {
-        BrokerEventKind::Verified { .. } => return None,
+        BrokerEventKind::Verified { .. }
+        | BrokerEventKind::Paired { .. }
+        | BrokerEventKind::Used { .. } => return None,
         BrokerEventKind::Connected {
             version,
             session_present: _,

@@ -145,7 +145,7 @@ impl Daemon {
         let sources = discovery_config(&settings, &guard, &ubus_socket);
         let discovery = discovery::start(sources.clone(), outlet(&inbox, Input::Discovery))
             .map_err(|error| StartError::Thread("discovery", error))?;
-        let bus = ubus::serve(ubus_socket.clone(), METHODS, outlet(&inbox, Input::Call))
+        let bus = ubus::serve(ubus_socket.clone(), &METHODS, outlet(&inbox, Input::Call))
             .map_err(|error| StartError::Thread("ubus", error))?;
 
         let mut daemon = Daemon {
@@ -338,8 +338,27 @@ impl Daemon {
             self.registry.login_failed(unix_ms(), mac);
         }
         let mac = event.mac.or_else(|| self.holder(event.identity.as_deref()));
-        if let (Some(mac), BrokerEventKind::Verified { verifiers }) = (mac, &event.kind) {
-            self.registry.verified(mac, verifiers);
+        match (mac, &event.kind) {
+            (Some(mac), BrokerEventKind::Verified { verifiers }) => {
+                self.registry.verified(mac, verifiers);
+            }
+            (_, BrokerEventKind::Used { hash }) => {
+                let username = event.identity.as_deref().unwrap_or_default();
+                self.registry.used(username, hash);
+            }
+            (
+                Some(mac),
+                BrokerEventKind::Paired {
+                    username,
+                    verifiers,
+                    weak,
+                },
+            ) => {
+                let verifiers = verifiers.clone();
+                self.registry
+                    .paired(unix_ms(), mac, username, verifiers, *weak);
+            }
+            _ => {}
         }
         self.listen(mac, &event);
         if let Some(kind) = event_kind(event) {
@@ -372,16 +391,7 @@ impl Daemon {
 
     /// The device that holds a credential.
     fn holder(&self, username: Option<&str>) -> Option<Mac> {
-        let username = username?;
-        self.registry
-            .devices()
-            .find(|device| {
-                device
-                    .credential
-                    .as_ref()
-                    .is_some_and(|held| held.username == username)
-            })
-            .map(|device| device.mac)
+        self.registry.owner_of(username?)
     }
 
     /// Reads the configuration again and puts it in force, if it is a good one. True if so.

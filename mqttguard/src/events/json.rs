@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Event, EventKind, Mismatch};
+use super::{Event, EventKind, Mismatch, PairingChange, RotationEnd};
 
 impl Event {
     /// As ubus shows it: `seq`, `time_ms`, `mac`, `name`, `event`, `severity`, `message`, and the
@@ -43,6 +43,27 @@ impl EventKind {
                 put("why", json!(why));
             }
             EventKind::Enrolled { username } => put("username", json!(username)),
+            EventKind::Pairing { change } => match change {
+                PairingChange::Opened { until_ms } => put("until_ms", json!(until_ms)),
+                PairingChange::Done { username, weak } => {
+                    put("username", json!(username));
+                    put("weak", json!(weak));
+                }
+                PairingChange::Cancelled | PairingChange::Expired => {}
+            },
+            EventKind::Rotated { username, until_ms } => {
+                put("username", json!(username));
+                put("until_ms", json!(until_ms));
+            }
+            EventKind::RotationEnded { username, how } => {
+                put("username", json!(username));
+                put("used", json!(*how == RotationEnd::Used));
+            }
+            EventKind::Revoked { username } => put("username", json!(username)),
+            EventKind::CertificateIssued { serial, until_ms } => {
+                put("serial", json!(serial));
+                put("until_ms", json!(until_ms));
+            }
             EventKind::Frame {
                 reason,
                 dropped,

@@ -1,6 +1,7 @@
 //! One enum of everything worth telling. Log, ubus, command line and LuCI read this one stream.
 
 mod json;
+mod notifications;
 mod ring;
 mod words;
 
@@ -9,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use mqttguard_common::{Mac, Reason};
 
+pub use notifications::NOTIFICATIONS;
 pub use ring::EventLog;
 
 /// Something that happened, when, and to whom.
@@ -51,6 +53,37 @@ pub enum EventKind {
     Enrolled {
         /// The user name.
         username: String,
+    },
+    /// A pairing window was opened or closed.
+    Pairing {
+        /// What happened to it.
+        change: PairingChange,
+    },
+    /// A device's credential was given a new password; the old one still works.
+    Rotated {
+        /// The user name.
+        username: String,
+        /// When the old one ends at the latest, in milliseconds since the Unix epoch.
+        until_ms: u64,
+    },
+    /// The old password of a rotation does not work any more.
+    RotationEnded {
+        /// The user name.
+        username: String,
+        /// Why.
+        how: RotationEnd,
+    },
+    /// A device's credential, and its certificates, were taken away.
+    Revoked {
+        /// The user name that it had.
+        username: String,
+    },
+    /// A client certificate was made for a device.
+    CertificateIssued {
+        /// Its serial number, in hexadecimal.
+        serial: String,
+        /// When it expires, in milliseconds since the Unix epoch.
+        until_ms: u64,
     },
     /// The kernel program decided against a frame, or would have.
     Frame {
@@ -255,6 +288,36 @@ pub struct Mismatch {
     pub expected: String,
 }
 
+/// What happened to a pairing window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PairingChange {
+    /// The owner opened it.
+    Opened {
+        /// When it closes, in milliseconds since the Unix epoch.
+        until_ms: u64,
+    },
+    /// What the device presented is its credential now.
+    Done {
+        /// The user name.
+        username: String,
+        /// The password is short.
+        weak: bool,
+    },
+    /// The owner closed it.
+    Cancelled,
+    /// Its time is over.
+    Expired,
+}
+
+/// Why the old password of a rotation does not work any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RotationEnd {
+    /// The new one was used.
+    Used,
+    /// Its time is over, and the new one was not used.
+    Expired,
+}
+
 /// What happened to an exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExceptionChange {
@@ -298,6 +361,16 @@ impl EventKind {
             EventKind::DeviceGone => "device-gone",
             EventKind::StateChanged { .. } => "state-changed",
             EventKind::Enrolled { .. } => "enrolled",
+            EventKind::Pairing { change } => match change {
+                PairingChange::Opened { .. } => "pairing-opened",
+                PairingChange::Done { .. } => "paired",
+                PairingChange::Cancelled => "pairing-cancelled",
+                PairingChange::Expired => "pairing-expired",
+            },
+            EventKind::Rotated { .. } => "rotated",
+            EventKind::RotationEnded { .. } => "rotation-ended",
+            EventKind::Revoked { .. } => "revoked",
+            EventKind::CertificateIssued { .. } => "certificate-issued",
             EventKind::Frame { dropped: true, .. } => "frame-dropped",
             EventKind::Frame { dropped: false, .. } => "frame-would-drop",
             EventKind::Exception { change, .. } => match change {
@@ -349,6 +422,13 @@ impl EventKind {
             }
             | EventKind::ProtocolError { .. }
             | EventKind::ConfigRefused { .. }
+            | EventKind::Pairing {
+                change: PairingChange::Done { weak: true, .. },
+            }
+            | EventKind::RotationEnded {
+                how: RotationEnd::Expired,
+                ..
+            }
             | EventKind::Enforcement {
                 what: "lost" | "failed" | "blind",
                 ..
@@ -375,6 +455,11 @@ impl EventKind {
             EventKind::DeviceSeen { .. }
             | EventKind::StateChanged { .. }
             | EventKind::Enrolled { .. }
+            | EventKind::Pairing { .. }
+            | EventKind::Rotated { .. }
+            | EventKind::RotationEnded { .. }
+            | EventKind::Revoked { .. }
+            | EventKind::CertificateIssued { .. }
             | EventKind::Exception { .. }
             | EventKind::Binding { missing: None, .. }
             | EventKind::Memory { .. }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use mqttguard_common::Reason;
 
-use super::{Event, EventKind, ExceptionChange, Mismatch};
+use super::{Event, EventKind, ExceptionChange, Mismatch, PairingChange, RotationEnd};
 use crate::calendar;
 
 impl EventKind {
@@ -31,6 +31,31 @@ impl EventKind {
             EventKind::Enrolled { username } => {
                 format!("{who} has its own credential, user name '{username}'")
             }
+            EventKind::Pairing { change } => pairing_sentence(who, change),
+            EventKind::Rotated { username, until_ms } => format!(
+                "{who} has a new password for '{username}'; the old one works until it is used, \
+                 at the latest until {}",
+                calendar::utc(*until_ms)
+            ),
+            EventKind::RotationEnded {
+                username,
+                how: RotationEnd::Used,
+            } => {
+                format!("{who} has used its new password; the old one of '{username}' has ended")
+            }
+            EventKind::RotationEnded {
+                username,
+                how: RotationEnd::Expired,
+            } => format!(
+                "{who} has not used its new password, and the old one of '{username}' has ended"
+            ),
+            EventKind::Revoked { username } => {
+                format!("{who} has no credential any more; user name '{username}' is free")
+            }
+            EventKind::CertificateIssued { serial, until_ms } => format!(
+                "{who} was given the certificate {serial}, good until {}",
+                calendar::utc(*until_ms)
+            ),
             EventKind::Frame {
                 reason,
                 destination,
@@ -202,6 +227,32 @@ impl Event {
             (None, None) => "an unknown client".to_owned(),
         };
         self.kind.sentence(&who)
+    }
+}
+
+fn pairing_sentence(who: &str, change: &PairingChange) -> String {
+    match change {
+        PairingChange::Opened { until_ms } => format!(
+            "{who} can be paired until {}: the user name and password that it presents become its \
+             credential",
+            calendar::utc(*until_ms)
+        ),
+        PairingChange::Done {
+            username,
+            weak: false,
+        } => format!("{who} is paired, user name '{username}'"),
+        PairingChange::Done {
+            username,
+            weak: true,
+        } => format!(
+            "{who} is paired, user name '{username}'; its password is weak, rotate it when you can"
+        ),
+        PairingChange::Cancelled => format!("the pairing window of {who} was closed by the owner"),
+        PairingChange::Expired => {
+            format!(
+                "the pairing window of {who} has closed, and it presented nothing that would do"
+            )
+        }
     }
 }
 

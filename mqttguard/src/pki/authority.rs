@@ -22,7 +22,7 @@ use rustls_pki_types::{
 use super::{Names, PkiError, crypto_provider, store};
 
 /// The first year of both certificates; see the module's documentation.
-const FIRST_YEAR: i32 = 2020;
+pub(super) const FIRST_YEAR: i32 = 2020;
 const CA_YEARS: i32 = 20;
 const LEAF_YEARS: i32 = 10;
 /// How long before its end the broker's certificate is renewed.
@@ -90,7 +90,7 @@ impl Authority {
                     Some(key) => key,
                     None => create_key(&key_path)?,
                 };
-                let pem = ca_params()?
+                let pem = ca_params(CA_NAME)?
                     .self_signed(&key)
                     .map_err(|error| PkiError::crypto("the CA's certificate", error))?
                     .pem();
@@ -164,7 +164,7 @@ impl Authority {
                 (None, KeyKind::EcdsaP256) => create_key(&key_path)?,
                 (None, KeyKind::Rsa2048) => return Ok(None),
             };
-            let issuer = Issuer::new(ca_params()?, &self.key);
+            let issuer = Issuer::new(ca_params(CA_NAME)?, &self.key);
             let pem = leaf_params(names, now)?
                 .signed_by(&key, &issuer)
                 .map_err(|error| PkiError::crypto("the broker's certificate", error))?
@@ -228,7 +228,7 @@ impl Authority {
 }
 
 /// The key in the file; None if there is no such file.
-fn open_key(path: &Path, kind: KeyKind) -> Result<Option<KeyPair>, PkiError> {
+pub(super) fn open_key(path: &Path, kind: KeyKind) -> Result<Option<KeyPair>, PkiError> {
     let Some(pem) = store::read(path)? else {
         return Ok(None);
     };
@@ -239,7 +239,7 @@ fn open_key(path: &Path, kind: KeyKind) -> Result<Option<KeyPair>, PkiError> {
         .map_err(|_| PkiError::damaged(path, kind.expected()))
 }
 
-fn create_key(path: &Path) -> Result<KeyPair, PkiError> {
+pub(super) fn create_key(path: &Path) -> Result<KeyPair, PkiError> {
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
         .map_err(|error| PkiError::crypto("a key", error))?;
     let pem = zeroize::Zeroizing::new(key.serialize_pem());
@@ -247,7 +247,7 @@ fn create_key(path: &Path) -> Result<KeyPair, PkiError> {
     Ok(key)
 }
 
-fn belong_together(certificate: &CertificateDer<'static>, key: &KeyPair) -> bool {
+pub(super) fn belong_together(certificate: &CertificateDer<'static>, key: &KeyPair) -> bool {
     let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialized_der()));
     let Ok(key) = any_supported_type(&der) else {
         return false;
@@ -257,10 +257,10 @@ fn belong_together(certificate: &CertificateDer<'static>, key: &KeyPair) -> bool
         .is_ok()
 }
 
-fn ca_params() -> Result<CertificateParams, PkiError> {
+pub(super) fn ca_params(name: &str) -> Result<CertificateParams, PkiError> {
     let mut params = CertificateParams::default();
     // Fixed, as it is the issuer's name in certificates to come.
-    params.distinguished_name = common_name(CA_NAME);
+    params.distinguished_name = common_name(name);
     params.serial_number = Some(serial_number()?);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -359,13 +359,13 @@ fn file_name(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-fn common_name(name: &str) -> DistinguishedName {
+pub(super) fn common_name(name: &str) -> DistinguishedName {
     let mut distinguished_name = DistinguishedName::new();
     distinguished_name.push(DnType::CommonName, name);
     distinguished_name
 }
 
-fn serial_number() -> Result<SerialNumber, PkiError> {
+pub(super) fn serial_number() -> Result<SerialNumber, PkiError> {
     let mut bytes = [0; 16];
     SystemRandom::new()
         .fill(&mut bytes)
@@ -376,7 +376,7 @@ fn serial_number() -> Result<SerialNumber, PkiError> {
     Ok(SerialNumber::from_slice(&bytes))
 }
 
-fn unix(time: SystemTime) -> Duration {
+pub(super) fn unix(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .max(Duration::from_secs(NOT_EARLIER))

@@ -11,7 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    SignatureScheme,
+};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 
@@ -22,7 +25,11 @@ use crate::text::clip;
 /// The believed CAs and the revocation lists of one listener.
 #[derive(Debug)]
 pub struct ClientVerifier {
-    inner: Arc<dyn ClientCertVerifier>,
+    /// Of the router's own client CA.
+    own: Option<Arc<dyn ClientCertVerifier>>,
+    /// Of the CAs that the owner brings.
+    brought: Option<Arc<dyn ClientCertVerifier>>,
+    subjects: Vec<DistinguishedName>,
     required: bool,
     /// Of all that it was made from.
     digest: Vec<u8>,
@@ -31,13 +38,16 @@ pub struct ClientVerifier {
 }
 
 impl ClientVerifier {
-    /// Reads the files.
+    /// Reads the files. `own` is the certificate of the router's own client CA in PEM.
     ///
     /// # Errors
     ///
     /// When one cannot be read, is larger than 1 MiB, has nothing of its kind in it or something
     /// that is damaged.
-    pub fn load(options: &ClientCertificates) -> Result<ClientVerifier, PkiError> {
+    pub fn load(
+        options: &ClientCertificates,
+        own: Option<&str>,
+    ) -> Result<ClientVerifier, PkiError> {
         let mut digest = ring::digest::Context::new(&ring::digest::SHA256);
         digest.update(&[u8::from(options.required)]);
         let mut read = |path: &Path| {
@@ -48,44 +58,85 @@ impl ClientVerifier {
             digest.update(&[0]);
             Ok(text)
         };
-        let path = &options.ca;
-        let text = read(path)?;
-        let mut roots = RootCertStore::empty();
-        for der in CertificateDer::pem_slice_iter(text.as_bytes()) {
-            let der = der.map_err(|error| PkiError::unusable(path, error))?;
-            roots
-                .add(der)
-                .map_err(|error| PkiError::unusable(path, error))?;
-        }
-        if roots.is_empty() {
-            return Err(PkiError::unusable(path, "no certificate in PEM"));
-        }
-        let mut builder =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), crypto_provider());
-        for path in &options.crls {
-            let text = read(path)?;
-            let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(text.as_bytes())
-                .collect::<Result<_, _>>()
-                .map_err(|error| PkiError::unusable(path, error))?;
-            if lists.is_empty() {
-                return Err(PkiError::unusable(path, "no X509 CRL in PEM"));
+        let brought = match &options.ca {
+            None => None,
+            Some(path) => {
+                let text = read(path)?;
+                let builder = WebPkiClientVerifier::builder_with_provider(
+                    roots(path, &text)?,
+                    crypto_provider(),
+                );
+                let mut lists = Vec::new();
+                for path in &options.crls {
+                    let text = read(path)?;
+                    let before = lists.len();
+                    for list in CertificateRevocationListDer::pem_slice_iter(text.as_bytes()) {
+                        lists.push(list.map_err(|error| PkiError::unusable(path, error))?);
+                    }
+                    if lists.len() == before {
+                        return Err(PkiError::unusable(path, "no X509 CRL in PEM"));
+                    }
+                }
+                // Only a list can be wrong by now.
+                let blamed = options.crls.first().unwrap_or(path);
+                let built = builder.with_crls(lists).allow_unauthenticated().build();
+                Some(built.map_err(|error| PkiError::unusable(blamed, error))?)
             }
-            builder = builder.with_crls(lists);
-        }
-        if !options.required {
-            builder = builder.allow_unauthenticated();
-        }
-        // Only a list can be wrong by now.
-        let lists = options.crls.first().unwrap_or(path);
-        let inner = builder
-            .build()
-            .map_err(|error| PkiError::unusable(lists, error))?;
+        };
+        digest.update(own.unwrap_or_default().as_bytes());
+        let own = own.map(|pem| -> Result<_, PkiError> {
+            let path = Path::new("client-ca.crt");
+            let roots = roots(path, pem)?;
+            let builder = WebPkiClientVerifier::builder_with_provider(roots, crypto_provider());
+            let built = builder.allow_unauthenticated().build();
+            built.map_err(|error| PkiError::unusable(path, error))
+        });
+        let own = own.transpose()?;
+        let all = own.iter().chain(&brought);
+        let subjects = all.flat_map(|one| one.root_hint_subjects().to_vec());
         Ok(ClientVerifier {
-            inner,
+            subjects: subjects.collect(),
+            own,
+            brought,
             required: options.required,
             digest: digest.finish().as_ref().to_vec(),
             refused: Mutex::new(None),
         })
+    }
+
+    /// The serial number, in lower case hexadecimal, of a certificate that the router's own client
+    /// CA has issued; None if another one has.
+    pub fn own_serial(&self, chain: &[CertificateDer<'_>]) -> Option<String> {
+        let (own, end_entity) = (self.own.as_ref()?, chain.first()?);
+        own.verify_client_cert(end_entity, &[], UnixTime::now())
+            .ok()?;
+        let certificate = webpki::EndEntityCert::try_from(end_entity).ok()?;
+        let digits = certificate.serial().iter();
+        Some(digits.map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let unknown = || Error::from(CertificateError::UnknownIssuer);
+        let by = |one: &Option<Arc<dyn ClientCertVerifier>>| match one {
+            Some(one) => one.verify_client_cert(end_entity, intermediates, now),
+            None => Err(unknown()),
+        };
+        // What is wrong with one of the router's own is not for the other CAs to say.
+        match by(&self.own) {
+            Err(error) if error == unknown() => by(&self.brought),
+            done => done,
+        }
+    }
+
+    /// Either will do for signatures: they are of the certificate's key.
+    fn any(&self) -> Result<&Arc<dyn ClientCertVerifier>, Error> {
+        let any = self.own.as_ref().or(self.brought.as_ref());
+        any.ok_or_else(|| CertificateError::UnknownIssuer.into())
     }
 
     /// Whether both were made from the same.
@@ -105,9 +156,7 @@ impl ClientVerifier {
             return Err(Error::NoCertificatesPresented);
         };
         let now = UnixTime::now();
-        self.inner
-            .verify_client_cert(end_entity, intermediates, now)
-            .map(|_| ())
+        self.verify(end_entity, intermediates, now).map(|_| ())
     }
 
     /// Whom the last refused certificate names; hostile text, cut if it is long. To be asked
@@ -122,11 +171,11 @@ impl ClientVerifier {
 
 impl ClientCertVerifier for ClientVerifier {
     fn client_auth_mandatory(&self) -> bool {
-        self.inner.client_auth_mandatory()
+        self.required
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.inner.root_hint_subjects()
+        &self.subjects
     }
 
     fn verify_client_cert(
@@ -135,9 +184,7 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self
-            .inner
-            .verify_client_cert(end_entity, intermediates, now);
+        let verified = self.verify(end_entity, intermediates, now);
         if verified.is_err() {
             let name = common_name(end_entity).map(|name| clip(&name).into_owned());
             *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = name;
@@ -151,7 +198,7 @@ impl ClientCertVerifier for ClientVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        self.any()?.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -160,11 +207,27 @@ impl ClientCertVerifier for ClientVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        self.any()?.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        let schemes = |one: &Arc<dyn ClientCertVerifier>| one.supported_verify_schemes();
+        self.any().map(schemes).unwrap_or_default()
+    }
+}
+
+/// The certificates in PEM, to be believed.
+fn roots(path: &Path, text: &str) -> Result<Arc<RootCertStore>, PkiError> {
+    let mut roots = RootCertStore::empty();
+    for der in CertificateDer::pem_slice_iter(text.as_bytes()) {
+        let der = der.map_err(|error| PkiError::unusable(path, error))?;
+        roots
+            .add(der)
+            .map_err(|error| PkiError::unusable(path, error))?;
+    }
+    match roots.is_empty() {
+        true => Err(PkiError::unusable(path, "no certificate in PEM")),
+        false => Ok(Arc::new(roots)),
     }
 }
 

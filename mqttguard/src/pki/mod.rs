@@ -21,10 +21,13 @@
 //! whose key is ECDSA: what cannot verify ECDSA at all pins the key's or certificate's
 //! fingerprint, which is what such firmware does.
 //!
+//! Certificates of devices are another CA's: `issuing`.
+//!
 //! A damaged or missing CA is never replaced by a new one: every client would have to be visited.
 
 mod authority;
 mod clients;
+mod issuing;
 mod rsa_key;
 mod serve;
 mod store;
@@ -36,15 +39,17 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring as provider};
 use rustls::server::ProducesTickets;
 
 pub use clients::{ClientVerifier, common_name};
+pub use issuing::IssuedCertificate;
 
 use authority::{Authority, KeyKind};
+use issuing::ClientAuthority;
 use rsa_key::RsaKey;
 use serve::Leaves;
 
@@ -136,6 +141,7 @@ impl PkiError {
 /// The CA, the broker's certificates, and the TLS configurations made of them.
 pub struct Pki {
     authority: Authority,
+    clients: ClientAuthority,
     tickets: Arc<dyn ProducesTickets>,
     leaves: Arc<Leaves>,
     /// An RSA key that is being made.
@@ -148,6 +154,7 @@ impl Pki {
     pub fn open_or_create(dir: &Path, names: &Names) -> Result<Pki, PkiError> {
         store::create_dir(dir)?;
         let authority = Authority::open_or_create(dir)?;
+        let clients = ClientAuthority::open_or_create(dir)?;
         // One set of rotating ticket keys over the life of the process, so that clients resume
         // their sessions across a renewal.
         let tickets = provider::Ticketer::new()
@@ -155,6 +162,7 @@ impl Pki {
         let leaves = certificates(&authority, names)?;
         Ok(Pki {
             authority,
+            clients,
             tickets,
             leaves: Arc::new(leaves),
             rsa_key: None,
@@ -215,6 +223,20 @@ impl Pki {
     /// The CA's certificate in PEM, for clients.
     pub fn ca_pem(&self) -> &str {
         self.authority.ca_pem()
+    }
+
+    /// The certificate of the CA of client certificates, in PEM.
+    pub fn client_ca_pem(&self) -> &str {
+        self.clients.pem()
+    }
+
+    /// Makes a client certificate, and its key, for a user.
+    ///
+    /// # Errors
+    ///
+    /// When the library fails to.
+    pub fn issue(&self, username: &str, time: Duration) -> Result<IssuedCertificate, PkiError> {
+        self.clients.issue(username, SystemTime::now(), time)
     }
 
     /// SHA-256 of the CA's certificate, as `AB:CD:..`.

@@ -50,6 +50,8 @@ fn files_have_their_modes_and_nothing_else_lies_there() {
     let expected = [
         ("ca.crt", 0o644),
         ("ca.key", 0o600),
+        ("client-ca.crt", 0o644),
+        ("client-ca.key", 0o600),
         ("server.crt", 0o644),
         ("server.key", 0o600),
     ];

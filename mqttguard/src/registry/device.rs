@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bindings::Leases;
 use super::learning::Learning;
+use super::rotation::Earlier;
 use super::strikes::{Strikes, UnixMs};
 use crate::discovery::Source;
 use crate::naming::{Evidence, Firmware};
@@ -74,6 +75,35 @@ pub struct Credential {
     pub profile: Option<String>,
     /// When it was issued.
     pub issued_ms: UnixMs,
+    /// The password is one that is easily guessed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub weak: bool,
+    /// The password before this one, while it still works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Earlier>,
+    /// The router's client certificates that are good for it, the latest last. What is not listed
+    /// here is revoked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<Certificate>,
+}
+
+/// A client certificate that the router has made; the device holds it, and its key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The serial number, in hexadecimal.
+    pub serial: String,
+    /// When it was made.
+    pub issued_ms: UnixMs,
+    /// When it expires.
+    pub until_ms: UnixMs,
+}
+
+impl Credential {
+    /// The serial numbers of its certificates.
+    pub(super) fn serials(&self) -> Vec<String> {
+        let certificates = self.certificates.iter();
+        certificates.map(|one| one.serial.clone()).collect()
+    }
 }
 
 /// What a password is checked against; none of it gives the password away.
@@ -92,6 +122,9 @@ pub struct Quarantine {
     pub until_ms: UnixMs,
     /// Why, in plain words.
     pub why: String,
+    /// For how long, in milliseconds, if the owner said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_ms: Option<u64>,
 }
 
 /// Where a device is in its life. Derived, never stored.

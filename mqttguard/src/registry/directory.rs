@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use mqttguard_common::Mac;
 
-use super::Standing;
+use super::{Standing, Verifiers};
 use crate::config;
 
 /// What the broker needs to know of the registry to let clients in: an immutable snapshot,
@@ -14,6 +14,11 @@ pub struct Directory {
     pub accounts: HashMap<String, Arc<Account>>,
     /// How devices stand that must not even try, by MAC. Absent: [`Standing::Good`].
     pub standings: HashMap<Mac, Standing>,
+    /// Devices of which the next user name and password become the credential, by MAC: the
+    /// account that it is then of, but for user name and hash.
+    pub pairings: HashMap<Mac, Arc<Account>>,
+    /// Whether any account has two passwords.
+    pub has_rotations: bool,
 }
 
 /// One credential and the device that holds it.
@@ -29,6 +34,10 @@ pub struct Account {
     pub hash: String,
     /// SCRAM verifiers, one a mechanism; none for a credential older than they are.
     pub scram: Vec<String>,
+    /// The password of before, while it works beside the new one.
+    pub earlier: Option<Verifiers>,
+    /// Serial numbers of the router's client certificates that are good for it, in hexadecimal.
+    pub certificates: Vec<String>,
     /// Accepted from any MAC.
     pub roaming: bool,
     /// May use the plaintext listener.
@@ -39,4 +48,12 @@ pub struct Account {
     pub profile: Arc<config::Profile>,
     /// What it may use.
     pub limits: Arc<mqttguard_broker::Limits>,
+}
+
+impl Account {
+    /// Whether this is the hash of one of its passwords.
+    pub fn has_hash(&self, hash: &str) -> bool {
+        let earlier = self.earlier.as_ref();
+        self.hash == hash || earlier.is_some_and(|earlier| earlier.hash == hash)
+    }
 }

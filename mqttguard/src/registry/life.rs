@@ -1,11 +1,14 @@
 //! The life of a device once it is seen: enrolled, quarantined, blocked, gone.
 
+use std::time::Duration;
+
 use mqttguard_common::{MAX_EXCEPTIONS, Mac};
 
 use super::device::bare_name;
-use super::{Credential, Quarantine, Registry, Save, Standing, State, UnixMs, Verifiers};
+use super::{
+    Credential, Quarantine, Registry, Save, Standing, State, UnixMs, Verifiers, is_username,
+};
 use crate::events::EventKind;
-use crate::text::slug;
 
 /// Why the owner's wish cannot be granted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +35,15 @@ pub enum Refused {
         /// The device that has it.
         owner: Mac,
     },
+    /// The device is blocked.
+    #[error("{0} is blocked; 'unblock' it first")]
+    Blocked(Mac),
+    /// The device has no credential.
+    #[error("{0} has no credential; 'enrol' or 'pair' gives it one")]
+    NoCredential(Mac),
+    /// There are too many pairing windows.
+    #[error("no room for another pairing window: {0} are open; cancel one")]
+    TooManyPairings(usize),
     /// The configuration blocks the device; only the configuration can let it go.
     #[error("{0} is blocked by its 'device' section in the configuration; remove it there")]
     BlockedByConfig(Mac),
@@ -48,6 +60,12 @@ impl Registry {
     /// quarantine: one wrongly configured add-on must not silence a whole Home Assistant.
     const TRUST: u32 = 6;
 
+    /// The shortest and longest quarantine by the owner's word.
+    pub const CONFINEMENTS: (Duration, Duration) = (
+        Duration::from_secs(60),
+        Duration::from_secs(30 * 24 * 60 * 60),
+    );
+
     /// A device that an earlier run of the daemon knew, and how it stood in the kernel. False if
     /// there is no room for it. A quarantine that was not written down begins anew: whoever makes
     /// the daemon fall is not to be free for it.
@@ -57,7 +75,7 @@ impl Registry {
         };
         if standing == Standing::Quarantined && device.state() < State::Quarantined {
             let why = "in quarantine when the daemon ended".to_owned();
-            self.quarantine(now, mac, why);
+            self.quarantine(now, mac, None, why);
         }
         true
     }
@@ -76,15 +94,7 @@ impl Registry {
         username: Option<&str>,
         verifiers: Verifiers,
     ) -> Result<String, Refused> {
-        if let Some(found) = profile
-            && !self.settings.profiles.contains_key(found)
-        {
-            let known = self.settings.profiles.keys().cloned().collect();
-            return Err(Refused::NoSuchProfile {
-                found: found.to_owned(),
-                known,
-            });
-        }
+        self.check_profile(profile)?;
         let username = self.pick_username(mac, username)?;
         let from = self
             .devices
@@ -102,8 +112,12 @@ impl Registry {
                 .map(str::to_owned)
                 .or_else(|| earlier.and_then(|credential| credential.profile)),
             issued_ms: now,
+            weak: false,
+            earlier: None,
+            certificates: Vec::new(),
         });
-        let to = device.state();
+        self.close_pairing(mac);
+        let to = self.devices.get(&mac).map_or(from, super::Device::state);
         self.after_decision(mac);
         self.tell(
             mac,
@@ -130,21 +144,31 @@ impl Registry {
         }
     }
 
-    fn pick_username(&self, mac: Mac, wanted: Option<&str>) -> Result<String, Refused> {
-        let owner = |name: &str| {
-            self.devices
-                .values()
-                .filter(|device| device.mac != mac)
-                .find(|device| {
-                    device
-                        .credential
-                        .as_ref()
-                        .is_some_and(|held| held.username == name)
+    pub(super) fn check_profile(&self, profile: Option<&str>) -> Result<(), Refused> {
+        match profile {
+            Some(found) if !self.settings.profiles.contains_key(found) => {
+                Err(Refused::NoSuchProfile {
+                    found: found.to_owned(),
+                    known: self.settings.profiles.keys().cloned().collect(),
                 })
-                .map(|device| device.mac)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The device whose credential has this user name.
+    pub fn owner_of(&self, username: &str) -> Option<Mac> {
+        let holds = |device: &&super::Device| {
+            let credential = device.credential.as_ref();
+            credential.is_some_and(|held| held.username == username)
         };
+        self.devices.values().find(holds).map(|device| device.mac)
+    }
+
+    fn pick_username(&self, mac: Mac, wanted: Option<&str>) -> Result<String, Refused> {
+        let owner = |name: &str| self.owner_of(name).filter(|owner| *owner != mac);
         if let Some(wanted) = wanted {
-            if slug(wanted).as_deref() != Some(wanted) {
+            if !is_username(wanted) {
                 return Err(Refused::BadUsername(wanted.to_owned()));
             }
             return match owner(wanted) {
@@ -216,14 +240,24 @@ impl Registry {
     /// A login from the device failed for want of the right credential.
     pub fn login_failed(&mut self, now: UnixMs, mac: Mac) {
         let limit = self.settings.main.login_failures;
+        let is_pairing = self.pairing(mac).is_some();
         let Some(device) = self.device_or_new(mac, now) else {
             return;
         };
         device.failed_logins = device.failed_logins.saturating_add(1);
+        // The owner wants to know what it tries; the broker slows it down all the same.
+        if is_pairing {
+            return;
+        }
         let trust = if device.connected { Self::TRUST } else { 1 };
         let limit = limit.saturating_mul(trust);
         if device.guesses.strike(now, limit) {
-            self.quarantine(now, mac, format!("{limit} failed logins within a minute"));
+            self.quarantine(
+                now,
+                mac,
+                None,
+                format!("{limit} failed logins within a minute"),
+            );
         }
     }
 
@@ -236,12 +270,52 @@ impl Registry {
             return;
         };
         if device.floods.strike_second(now, limit) {
-            self.quarantine(now, mac, format!("flooded in {limit} seconds of a minute"));
+            self.quarantine(
+                now,
+                mac,
+                None,
+                format!("flooded in {limit} seconds of a minute"),
+            );
         }
     }
 
-    fn quarantine(&mut self, now: UnixMs, mac: Mac, why: String) {
-        let until_ms = now.saturating_add(self.quarantine_ms());
+    /// Puts the device in quarantine by the owner's word, in place of one it is in; for as long as
+    /// the configuration says, unless a time is given.
+    ///
+    /// # Errors
+    ///
+    /// When there is no room for a device not seen before.
+    pub fn confine(
+        &mut self,
+        now: UnixMs,
+        mac: Mac,
+        time: Option<Duration>,
+        why: &str,
+    ) -> Result<(), Refused> {
+        if self.device_wanted(mac, now).is_none() {
+            return Err(Refused::Full(Self::MAX_DEVICES));
+        }
+        let for_ms = time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        self.quarantine(now, mac, for_ms, why.to_owned());
+        self.effects.save(Save::Now);
+        Ok(())
+    }
+
+    /// Ends a quarantine. False if the device is in none. A block stays.
+    pub fn let_go(&mut self, mac: Mac) -> bool {
+        let device = self.devices.get_mut(&mac);
+        let Some(device) = device.filter(|device| device.quarantine.is_some()) else {
+            return false;
+        };
+        device.guesses = Default::default();
+        device.floods = Default::default();
+        self.end_quarantine(mac, "released by the owner");
+        self.effects.save(Save::Now);
+        true
+    }
+
+    fn quarantine(&mut self, now: UnixMs, mac: Mac, for_ms: Option<u64>, why: String) {
+        let until_ms = now.saturating_add(for_ms.unwrap_or_else(|| self.quarantine_ms()));
         let Some(device) = self.devices.get_mut(&mac) else {
             return;
         };
@@ -249,6 +323,7 @@ impl Registry {
         device.quarantine = Some(Quarantine {
             until_ms,
             why: why.clone(),
+            for_ms,
         });
         let to = device.state();
         self.effects.policies.insert(mac);
@@ -279,11 +354,13 @@ impl Registry {
             }
         }
         self.move_allowances(before, after);
+        self.move_pairings(before, after);
+        self.move_rotations(before, after);
     }
 
     /// Does what is due: quarantines and exceptions end, devices go. Once a second is often enough.
     pub fn tick(&mut self, now: UnixMs) {
-        let longest = now.saturating_add(self.quarantine_ms());
+        let usual_ms = self.quarantine_ms();
         let forget_ms =
             u64::try_from(self.settings.main.forget_after.as_millis()).unwrap_or(u64::MAX);
         let mut over = Vec::new();
@@ -295,6 +372,7 @@ impl Registry {
             if let Some(quarantine) = &mut device.quarantine {
                 // A router without a clock boots in the past; an end set before must not
                 // then lie years ahead.
+                let longest = now.saturating_add(quarantine.for_ms.unwrap_or(usual_ms));
                 quarantine.until_ms = quarantine.until_ms.min(longest);
                 if quarantine.until_ms <= now {
                     over.push(device.mac);
@@ -306,15 +384,17 @@ impl Registry {
         }
         self.settle_leases(now);
         self.expire(now, false);
+        self.expire_pairings(now);
+        self.expire_rotations(now);
         for mac in over {
-            self.release(mac);
+            self.end_quarantine(mac, "the quarantine is over");
         }
         for mac in gone {
             self.part(mac);
         }
     }
 
-    fn release(&mut self, mac: Mac) {
+    pub(super) fn end_quarantine(&mut self, mac: Mac, why: &str) {
         let Some(device) = self.devices.get_mut(&mac) else {
             return;
         };
@@ -324,7 +404,7 @@ impl Registry {
         self.effects.policies.insert(mac);
         self.effects.directory = true;
         self.effects.save(Save::Soon);
-        self.tell_change(mac, from, to, "the quarantine is over".to_owned());
+        self.tell_change(mac, from, to, why.to_owned());
     }
 
     fn part(&mut self, mac: Mac) {
@@ -346,7 +426,7 @@ impl Registry {
         }
     }
 
-    fn after_decision(&mut self, mac: Mac) {
+    pub(super) fn after_decision(&mut self, mac: Mac) {
         self.effects.policies.insert(mac);
         self.effects.directory = true;
         self.effects.save(Save::Now);

@@ -12,7 +12,9 @@ mod exceptions;
 mod learning;
 mod life;
 mod lookup;
+mod pairing;
 mod policy;
+mod rotation;
 mod sightings;
 pub mod store;
 mod strikes;
@@ -22,14 +24,17 @@ use std::sync::Arc;
 
 use mqttguard_common::Mac;
 
-pub use device::{Credential, Device, Quarantine, Sources, State, Verifiers};
+pub use device::{Certificate, Credential, Device, Quarantine, Sources, State, Verifiers};
 pub use directory::{Account, Directory};
 pub use effects::{Effects, Save};
 pub use exceptions::Allowance;
 pub use learning::{Learning, Proposal, Wish};
 pub use life::Refused;
 pub use lookup::LookupError;
+pub use pairing::Pairing;
+pub(crate) use pairing::is_username;
 pub use policy::{DevicePolicy, Standing};
+pub use rotation::Earlier;
 pub use store::Contents;
 pub use strikes::UnixMs;
 
@@ -38,6 +43,9 @@ use crate::events::EventKind;
 use crate::text::slug;
 use bindings::{Leases, Place};
 use device::bare_name;
+
+/// Profiles by name, each once however many accounts it is of.
+type Shared<'a> = BTreeMap<&'a str, Arc<config::Profile>>;
 
 /// All devices, and the rules of their lives.
 #[derive(Debug)]
@@ -49,6 +57,8 @@ pub struct Registry {
     strangers: (UnixMs, u32),
     full: bool,
     allowances: Vec<Allowance>,
+    /// Windows that are open; at most [`Registry::MAX_PAIRINGS`].
+    pairings: Vec<Pairing>,
     /// Ends of the configuration's exceptions that have passed.
     passed: BTreeSet<UnixMs>,
     /// The interfaces that devices are bound to by the configuration.
@@ -72,9 +82,14 @@ impl Registry {
             strangers: (0, 0),
             full: false,
             allowances: stored.allowances,
+            pairings: stored.pairings,
             passed: stored.passed,
             places: BTreeMap::new(),
         };
+        registry.expire_pairings(now);
+        for pairing in registry.pairings.clone() {
+            registry.device_wanted(pairing.mac, now);
+        }
         registry.set_settings(settings, now);
         // What the configuration says at a start is no change.
         registry.effects.told.clear();
@@ -175,7 +190,8 @@ impl Registry {
         let word = self.settings.devices.get(&device.mac);
         DevicePolicy {
             standing: standing(device),
-            plaintext: device.credential.is_some() && word.is_some_and(|word| word.plaintext),
+            plaintext: (device.credential.is_some() || self.pairing(device.mac).is_some())
+                && word.is_some_and(|word| word.plaintext),
             uplift: self.settings.uplift(device.mac).is_some(),
             interface: self.bound_interface(device),
             address: self.bound_address(device),
@@ -186,46 +202,63 @@ impl Registry {
     /// A snapshot of all the broker needs to let clients in.
     pub fn directory(&self) -> Directory {
         let mut directory = Directory::default();
-        let mut shared: BTreeMap<&str, Arc<config::Profile>> = BTreeMap::new();
+        let mut shared = Shared::default();
         for device in self.devices.values() {
             let standing = standing(device);
             if standing != Standing::Good {
                 directory.standings.insert(device.mac, standing);
             }
-            let Some(credential) = &device.credential else {
+            if let Some(credential) = &device.credential {
+                let profile_name = self.profile_name(device);
+                let account = self.account(device, Some(credential), profile_name, &mut shared);
+                directory.has_rotations |= account.earlier.is_some();
+                directory
+                    .accounts
+                    .insert(credential.username.clone(), Arc::new(account));
+            }
+        }
+        for pairing in &self.pairings {
+            let Some(device) = self.devices.get(&pairing.mac) else {
                 continue;
             };
             let profile_name = self.profile_name(device);
-            let profile = shared
-                .entry(profile_name)
-                .or_insert_with(|| {
-                    Arc::new(
-                        self.settings
-                            .profiles
-                            .get(profile_name)
-                            .cloned()
-                            .unwrap_or_default(),
-                    )
-                })
-                .clone();
-            let word = self.settings.devices.get(&device.mac);
-            let account = Account {
-                username: credential.username.as_str().into(),
-                mac: device.mac,
-                device: device.name.clone(),
-                hash: credential.hash.clone(),
-                scram: credential.scram.clone(),
-                roaming: word.is_some_and(|word| word.roaming),
-                plaintext: word.is_some_and(|word| word.plaintext),
-                profile_name: profile_name.to_owned(),
-                profile,
-                limits: Arc::new(self.limits(device).broker.clone()),
-            };
-            directory
-                .accounts
-                .insert(credential.username.clone(), Arc::new(account));
+            let account = self.account(device, None, profile_name, &mut shared);
+            directory.pairings.insert(pairing.mac, Arc::new(account));
         }
         directory
+    }
+
+    /// The account of a device; without a credential, all of it but what that is of.
+    fn account<'a>(
+        &'a self,
+        device: &Device,
+        credential: Option<&Credential>,
+        profile_name: &'a str,
+        shared: &mut Shared<'a>,
+    ) -> Account {
+        let profile = shared.entry(profile_name).or_insert_with(|| {
+            let profile = self.settings.profiles.get(profile_name);
+            Arc::new(profile.cloned().unwrap_or_default())
+        });
+        let word = self.settings.devices.get(&device.mac);
+        let earlier = credential.and_then(|held| held.earlier.as_ref());
+        Account {
+            username: credential.map_or("", |held| &held.username).into(),
+            mac: device.mac,
+            device: device.name.clone(),
+            hash: credential.map_or_else(String::new, |held| held.hash.clone()),
+            scram: credential.map_or_else(Vec::new, |held| held.scram.clone()),
+            earlier: earlier.map(|earlier| Verifiers {
+                hash: earlier.hash.clone(),
+                scram: earlier.scram.clone(),
+            }),
+            certificates: credential.map_or_else(Vec::new, Credential::serials),
+            roaming: word.is_some_and(|word| word.roaming),
+            plaintext: word.is_some_and(|word| word.plaintext),
+            profile_name: profile_name.to_owned(),
+            profile: Arc::clone(profile),
+            limits: Arc::new(self.limits(device).broker.clone()),
+        }
     }
 
     fn limits(&self, device: &Device) -> &config::Limits {
@@ -298,6 +331,7 @@ impl Registry {
                 !device.is_decided()
                     && (wanted || device.present.is_empty())
                     && device.quarantine.is_none()
+                    && self.pairing(device.mac).is_none()
                     && !self.settings.devices.contains_key(&device.mac)
                     && self.settings.uplift(device.mac).is_none()
             })

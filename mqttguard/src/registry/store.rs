@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::naming::Firmware;
 
-use super::{Allowance, Credential, Device, Quarantine, Registry, UnixMs};
+use super::pairing::StoredPairing;
+use super::{Allowance, Credential, Device, Pairing, Quarantine, Registry, UnixMs};
 
 const FILE: &str = "registry.json";
 const OLD: &str = "registry.json.old";
@@ -54,6 +55,8 @@ pub struct Contents {
     pub allowances: Vec<Allowance>,
     /// Ends of the configuration's exceptions that have passed.
     pub passed: BTreeSet<UnixMs>,
+    /// Pairing windows.
+    pub pairings: Vec<Pairing>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,6 +68,8 @@ struct Stored {
     allowances: Vec<StoredAllowance>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     passed: BTreeSet<UnixMs>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pairings: Vec<StoredPairing>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -163,6 +168,17 @@ fn read(path: &Path) -> Result<Option<Contents>, StoreError> {
         .map(StoredAllowance::into_allowance)
         .collect::<Result<_, _>>()
         .map_err(damaged)?;
+    if stored.pairings.len() > Registry::MAX_PAIRINGS {
+        let (found, most) = (stored.pairings.len(), Registry::MAX_PAIRINGS);
+        return Err(damaged(format!(
+            "pairings: found {found}, expected at most {most}"
+        )));
+    }
+    let pairings = stored.pairings.into_iter();
+    let pairings = pairings
+        .map(StoredPairing::into_pairing)
+        .collect::<Result<_, _>>()
+        .map_err(damaged)?;
     let (mut macs, mut users) = (BTreeSet::new(), BTreeSet::new());
     let mut devices = Vec::with_capacity(stored.devices.len());
     for stored in stored.devices {
@@ -184,6 +200,7 @@ fn read(path: &Path) -> Result<Option<Contents>, StoreError> {
         devices,
         allowances,
         passed: stored.passed,
+        pairings,
     }))
 }
 
@@ -202,6 +219,7 @@ pub fn save(dir: &Path, registry: &Registry) -> Result<(), StoreError> {
             .collect(),
         allowances: registry.allowances().iter().map(Into::into).collect(),
         passed: registry.passed().clone(),
+        pairings: registry.pairings().iter().map(Into::into).collect(),
     };
     let (file, new, old) = (dir.join(FILE), dir.join(TEMPORARY), dir.join(OLD));
     let io = |path: &Path| {

@@ -1,6 +1,7 @@
 mod bindings;
 mod disk;
 mod exceptions;
+mod identity;
 
 use super::*;
 use crate::discovery::{Sighting, Source};

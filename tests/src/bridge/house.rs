@@ -120,6 +120,8 @@ fn directory() -> Directory {
         device: USER.into(),
         hash: hash.to_string(),
         scram: Vec::new(),
+        earlier: None,
+        certificates: Vec::new(),
         roaming: true,
         plaintext: true,
         profile_name: "hub".into(),

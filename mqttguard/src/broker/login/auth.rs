@@ -63,17 +63,17 @@ pub(in crate::broker) fn decide(
     let is_believed = match proven.by {
         By::Check => logins.http.is_some(),
         By::Token => logins.jwt.is_some(),
-        By::Password | By::Scram | By::Certificate => true,
+        By::Password | By::Scram | By::Certificate | By::Pairing { .. } => true,
     };
     if !is_believed {
         return Err(Denial::Changed);
     }
     let account = match proven.by {
         By::Check => &proven.account,
-        By::Password | By::Scram | By::Token | By::Certificate => directory
+        By::Password | By::Scram | By::Token | By::Certificate | By::Pairing { .. } => directory
             .accounts
             .get(&*proven.account.username)
-            .filter(|account| account.hash == proven.account.hash)
+            .filter(|account| account.has_hash(proven.hash()))
             .ok_or(Denial::Changed)?,
     };
     admit(directory, account, verdict.mac, listener)?;
@@ -136,6 +136,9 @@ fn plain_refusal(denial: Denial) -> Refusal {
         | Denial::NoVerifier
         | Denial::BadToken
         | Denial::CheckDenied
+        | Denial::PairingAnonymous
+        | Denial::PairingNameTaken
+        | Denial::PairingName
         | Denial::TokenExpired
         | Denial::TokenTooEarly
         | Denial::TokenForOthers
@@ -155,7 +158,9 @@ fn plain_refusal(denial: Denial) -> Refusal {
         | Denial::CertificateUnknownIssuer
         | Denial::CertificateRefused => Refusal::NotAuthorized,
         Denial::Quarantined | Denial::Blocked => Refusal::Banned,
-        Denial::UnknownMethod | Denial::ChannelBinding => Refusal::BadMethod,
+        Denial::UnknownMethod | Denial::ChannelBinding | Denial::PairingNeedsPassword => {
+            Refusal::BadMethod
+        }
         Denial::Busy
         | Denial::DamagedHash
         | Denial::NoRandom
@@ -190,7 +195,7 @@ mod tests {
         let name = account.username.to_string();
         Directory {
             accounts: HashMap::from([(name, Arc::new(account.clone()))]),
-            standings: HashMap::new(),
+            ..Directory::default()
         }
     }
 
@@ -204,6 +209,8 @@ mod tests {
             device: "lamp".into(),
             hash: "one".into(),
             scram: Vec::new(),
+            earlier: None,
+            certificates: Vec::new(),
             roaming: false,
             plaintext: false,
             profile_name: "default".into(),

@@ -1,6 +1,6 @@
 //! Checks what clients prove themselves with, on the login thread.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -20,7 +20,8 @@ use super::token::{self, Tokens};
 use super::verdict::{By, Job, Proof, Proven, Verdict};
 use crate::broker::Resolve;
 use crate::broker::event::Denial;
-use crate::registry::{Account, Directory};
+use crate::config::ListenerKind;
+use crate::registry::{Account, Directory, Registry, is_username};
 
 /// Passwords remembered as good; devices that reconnect after an outage cost no PBKDF2 then.
 const REMEMBERED: usize = 1024;
@@ -46,6 +47,8 @@ pub(in crate::broker) struct Checker {
     key: hmac::Key,
     good: HashMap<Arc<str>, hmac::Tag>,
     tokens: Option<Tokens>,
+    /// User names with two passwords whose next SCRAM exchange is about the newer one.
+    newer: HashSet<Arc<str>>,
     /// From the first login on that needs it.
     asker: Option<Asker>,
     done: SyncSender<Verdict>,
@@ -66,6 +69,7 @@ impl Checker {
             key,
             good: HashMap::new(),
             tokens: None,
+            newer: HashSet::new(),
             asker: None,
             done,
             waker,
@@ -146,7 +150,7 @@ impl Checker {
             }
             Some(method) => {
                 let mechanism = Mechanism::named(method).ok_or(Denial::UnknownMethod)?;
-                Ok(scram(job, mechanism)?)
+                Ok(self.scram(job, mechanism, mac)?)
             }
         }
     }
@@ -173,52 +177,216 @@ impl Checker {
     }
 
     fn password(&mut self, job: &Job, mac: Option<Mac>) -> Result<Proof, Unproven> {
+        let pairing = mac.and_then(|mac| job.directory.pairings.get(&mac));
+        // A certificate names its account already.
+        let pairing = pairing.filter(|_| job.certificate.is_none());
         let (Some(username), Some(password)) = (&job.request.username, &job.request.password)
         else {
-            return Err(Denial::NoCredentials.into());
+            return Err(match pairing {
+                Some(_) => Denial::PairingAnonymous.into(),
+                None => Denial::NoCredentials.into(),
+            });
         };
         if password.len() > password::MAX_PASSWORD {
             return Err(Denial::WrongPassword.into());
         }
         let Some(account) = job.directory.accounts.get(username) else {
+            if let Some(pairing) = pairing {
+                return Ok(pair(job.kind, pairing, username, password)?);
+            }
             if let Some(http) = &job.logins.http {
                 return Err(Unproven::Elsewhere(Arc::clone(http)));
             }
-            self.nobody.verify(password);
+            self.waste(&job.directory, None, password);
             return Err(Denial::UnknownUser.into());
         };
-        let mut message =
-            Zeroizing::new(Vec::with_capacity(account.hash.len() + password.len() + 1));
-        message.extend_from_slice(account.hash.as_bytes());
-        message.push(0);
-        message.extend_from_slice(password);
+        match (self.known(&job.directory, account, password, mac), pairing) {
+            // Set up anew under the name that it had.
+            (Err(Denial::WrongPassword), Some(pairing)) if account.mac == pairing.mac => {
+                Ok(pair(job.kind, pairing, username, password)?)
+            }
+            (Err(Denial::WrongPassword), Some(_)) => Err(Denial::PairingNameTaken.into()),
+            (checked, _) => Ok(Proof::Proven(checked?)),
+        }
+    }
+
+    /// Whether this is a password of the account.
+    fn known(
+        &mut self,
+        directory: &Directory,
+        account: &Arc<Account>,
+        password: &[u8],
+        mac: Option<Mac>,
+    ) -> Result<Proven, Denial> {
         // Not for a device that would be refused all the same: an answer that is faster, or slower
         // for what only the right password is worth, would tell it that the password is right.
         let is_at_home = account.roaming || mac == Some(account.mac);
-        if is_at_home
-            && let Some(tag) = self.good.get(username.as_str())
-            && hmac::verify(&self.key, &message, tag.as_ref()).is_ok()
-        {
-            return Ok(Proof::Proven(Proven::as_account(account)));
+        let earlier = account.earlier.as_ref();
+        let hashes = [(&account.hash, false)].into_iter();
+        let hashes = hashes.chain(earlier.map(|earlier| (&earlier.hash, true)));
+        if is_at_home && let Some(tag) = self.good.get(&account.username) {
+            for (hash, by_earlier) in hashes.clone() {
+                if hmac::verify(&self.key, &tagged(hash, password), tag.as_ref()).is_ok() {
+                    return Ok(Proven {
+                        by_earlier,
+                        ..Proven::as_account(account)
+                    });
+                }
+            }
         }
-        let hash: Hash = account.hash.parse().map_err(|_| Denial::DamagedHash)?;
-        if !hash.verify(password) {
-            return Err(Denial::WrongPassword.into());
+        for (text, by_earlier) in hashes {
+            let hash: Hash = text.parse().map_err(|_| Denial::DamagedHash)?;
+            if !hash.verify(password) {
+                continue;
+            }
+            if self.good.len() >= REMEMBERED {
+                self.good.clear();
+            }
+            let tag = hmac::sign(&self.key, &tagged(text, password));
+            self.good.insert(Arc::clone(&account.username), tag);
+            let verifiers = match is_at_home && !by_earlier {
+                true => missing_verifiers(account, password),
+                false => Vec::new(),
+            };
+            return Ok(Proven {
+                verifiers,
+                by_earlier,
+                ..Proven::as_account(account)
+            });
         }
-        if self.good.len() >= REMEMBERED {
-            self.good.clear();
-        }
-        let tag = hmac::sign(&self.key, &message);
-        self.good.insert(Arc::clone(&account.username), tag);
-        let verifiers = match is_at_home {
-            true => missing_verifiers(account, password),
-            false => Vec::new(),
-        };
-        Ok(Proof::Proven(Proven {
-            verifiers,
-            ..Proven::as_account(account)
-        }))
+        self.waste(directory, Some(account), password);
+        Err(Denial::WrongPassword)
     }
+
+    /// A password that is wrong costs the same whoever's it is not: an account may have two, and
+    /// then all are checked as often.
+    fn waste(&self, directory: &Directory, account: Option<&Account>, password: &[u8]) {
+        let most = 1 + u8::from(directory.has_rotations);
+        let spent = account.map_or(0, |account| 1 + u8::from(account.earlier.is_some()));
+        for _ in spent..most {
+            self.nobody.verify(password);
+        }
+    }
+
+    /// One message of a SCRAM exchange.
+    fn scram(
+        &mut self,
+        job: &mut Job,
+        mechanism: Mechanism,
+        mac: Option<Mac>,
+    ) -> Result<Proof, Denial> {
+        let data = job.request.data.take().unwrap_or_default();
+        if job.request.stage == Stage::Continue {
+            let exchange = job.exchange.take().ok_or(Denial::BadExchange)?;
+            job.request.username = Some(exchange.username.clone());
+            let account = job.directory.accounts.get(&exchange.username);
+            let [newer, earlier] = verifiers_of(account, mechanism);
+            let has_verifier = newer.is_some() || earlier.is_some();
+            // What the exchange began with may have been replaced since: then it proves nothing.
+            let by_earlier = earlier.is_some_and(|earlier| exchange.is_with(&earlier));
+            let is_current = by_earlier || newer.is_some_and(|newer| exchange.is_with(&newer));
+            let done = exchange.finish(&data);
+            let done = done.and_then(|last| is_current.then_some(last).ok_or(Failure::Proof));
+            return match (done, account) {
+                (Ok(last), Some(account)) => Ok(Proof::Proven(Proven {
+                    data: Some(last.into_bytes()),
+                    by: By::Scram,
+                    by_earlier,
+                    ..Proven::as_account(account)
+                })),
+                (Err(Failure::Proof) | Ok(_), None) => Err(Denial::UnknownUser),
+                (Err(Failure::Proof), Some(_)) if !has_verifier => Err(Denial::NoVerifier),
+                (Err(failure), account) => {
+                    if let Some(account) = account {
+                        self.take_turns(account, by_earlier, mac);
+                    }
+                    Err(denial(failure))
+                }
+            };
+        }
+        let first = ClientFirst::read(&data).map_err(denial)?;
+        // A user name beside that of the exchange has to be the same one.
+        let given = job.request.username.replace(first.username.clone());
+        if given.is_some_and(|given| given != first.username) {
+            return Err(Denial::OtherUser);
+        }
+        let account = job.directory.accounts.get(&first.username);
+        let is_to_be_paired = mac.is_some_and(|mac| job.directory.pairings.contains_key(&mac));
+        if is_to_be_paired && account.is_none() {
+            return Err(Denial::PairingNeedsPassword);
+        }
+        let [newer, earlier] = verifiers_of(account, mechanism);
+        let verifier = match self.newer.contains(&*first.username) {
+            true => newer,
+            false => earlier.or(newer),
+        };
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, &*job.logins.secret);
+        let (exchange, data) =
+            Exchange::begin(mechanism, first, verifier, &secret).map_err(denial)?;
+        Ok(Proof::Continue {
+            data: data.into_bytes(),
+            exchange: Box::new(exchange),
+        })
+    }
+
+    /// The server has to name a salt before it knows which of two passwords the client has: after
+    /// a proof of the one has failed, the next exchange is about the other. A stranger cannot
+    /// bring that about.
+    fn take_turns(&mut self, account: &Account, by_earlier: bool, mac: Option<Mac>) {
+        let is_at_home = account.roaming || mac == Some(account.mac);
+        if account.earlier.is_none() || !is_at_home {
+            return;
+        }
+        if self.newer.len() >= REMEMBERED {
+            self.newer.clear();
+        }
+        match by_earlier {
+            true => self.newer.insert(Arc::clone(&account.username)),
+            false => self.newer.remove(&account.username),
+        };
+    }
+}
+
+/// What is remembered of a good password, under the process's key.
+fn tagged(hash: &str, password: &[u8]) -> Zeroizing<Vec<u8>> {
+    let length = hash.len().saturating_add(password.len()).saturating_add(1);
+    let mut message = Zeroizing::new(Vec::with_capacity(length));
+    message.extend_from_slice(hash.as_bytes());
+    message.push(0);
+    message.extend_from_slice(password);
+    message
+}
+
+/// What a device in its pairing window presents, to become the credential of `pairing`.
+fn pair(
+    listener: ListenerKind,
+    pairing: &Account,
+    username: &str,
+    password: &[u8],
+) -> Result<Proof, Denial> {
+    if listener == ListenerKind::Plain && !pairing.plaintext {
+        return Err(Denial::PlaintextNotAllowed);
+    }
+    if username.is_empty() || password.is_empty() {
+        return Err(Denial::PairingAnonymous);
+    }
+    if !is_username(username) {
+        return Err(Denial::PairingName);
+    }
+    let hash = Hash::new(password, password::ITERATIONS).map_err(|_| Denial::NoRandom)?;
+    let scram = std::str::from_utf8(password).map(verifiers);
+    let scram = scram.unwrap_or(Ok(Vec::new()));
+    let account = Account {
+        username: username.into(),
+        hash: hash.to_string(),
+        scram: scram.map_err(|_| Denial::NoRandom)?,
+        ..pairing.clone()
+    };
+    let weak = password.len() < Registry::STRONG_PASSWORD || password == username.as_bytes();
+    Ok(Proof::Proven(Proven {
+        by: By::Pairing { weak },
+        ..Proven::as_account(&Arc::new(account))
+    }))
 }
 
 /// The account of the user whom a certificate names, which proves as much as a password.
@@ -249,50 +417,17 @@ fn given_token(job: &mut Job) -> Option<Zeroizing<Vec<u8>>> {
     job.request.password.take_if(|_| is_one)
 }
 
-/// One message of a SCRAM exchange.
-fn scram(job: &mut Job, mechanism: Mechanism) -> Result<Proof, Denial> {
-    let data = job.request.data.take().unwrap_or_default();
-    if job.request.stage == Stage::Continue {
-        let exchange = job.exchange.take().ok_or(Denial::BadExchange)?;
-        job.request.username = Some(exchange.username.clone());
-        let account = job.directory.accounts.get(&exchange.username);
-        let known = account.and_then(|account| verifier(account, mechanism));
-        let has_verifier = known.is_some();
-        // What the exchange began with may have been replaced since: then it proves nothing.
-        let is_current = known.is_some_and(|known| exchange.is_with(&known));
-        let done = exchange.finish(&data);
-        let done = done.and_then(|last| is_current.then_some(last).ok_or(Failure::Proof));
-        return match (done, account) {
-            (Ok(last), Some(account)) => Ok(Proof::Proven(Proven {
-                data: Some(last.into_bytes()),
-                by: By::Scram,
-                ..Proven::as_account(account)
-            })),
-            (Err(Failure::Proof) | Ok(_), None) => Err(Denial::UnknownUser),
-            (Err(Failure::Proof), Some(_)) if !has_verifier => Err(Denial::NoVerifier),
-            (Err(failure), _) => Err(denial(failure)),
-        };
-    }
-    let first = ClientFirst::read(&data).map_err(denial)?;
-    // A user name beside that of the exchange has to be the same one.
-    let given = job.request.username.replace(first.username.clone());
-    if given.is_some_and(|given| given != first.username) {
-        return Err(Denial::OtherUser);
-    }
-    let account = job.directory.accounts.get(&first.username);
-    let verifier = account.and_then(|account| verifier(account, mechanism));
-    let secret = hmac::Key::new(hmac::HMAC_SHA256, &*job.logins.secret);
-    let (exchange, data) = Exchange::begin(mechanism, first, verifier, &secret).map_err(denial)?;
-    Ok(Proof::Continue {
-        data: data.into_bytes(),
-        exchange: Box::new(exchange),
-    })
-}
-
-fn verifier(account: &Account, mechanism: Mechanism) -> Option<Verifier> {
-    let all = account.scram.iter().filter_map(|text| text.parse().ok());
-    let mut all = all.filter(|verifier: &Verifier| verifier.mechanism() == mechanism);
-    all.next()
+/// Verifiers of the account's password, and of the one before it while that still works.
+fn verifiers_of(account: Option<&Arc<Account>>, mechanism: Mechanism) -> [Option<Verifier>; 2] {
+    let of = |texts: &[String]| {
+        let mut all = texts.iter().filter_map(|text| text.parse().ok());
+        all.find(|verifier: &Verifier| verifier.mechanism() == mechanism)
+    };
+    let earlier = account.and_then(|account| account.earlier.as_ref());
+    [
+        account.and_then(|account| of(&account.scram)),
+        earlier.and_then(|earlier| of(&earlier.scram)),
+    ]
 }
 
 fn denial(failure: Failure) -> Denial {

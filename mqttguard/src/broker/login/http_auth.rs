@@ -244,6 +244,8 @@ fn admitted(job: &Job, http: &HttpLogin, rights: Rights) -> Proof {
         device: String::new(),
         hash: String::new(),
         scram: Vec::new(),
+        earlier: None,
+        certificates: Vec::new(),
         roaming: true,
         plaintext: false,
         profile_name: PREFIX.trim_end_matches('/').to_owned(),

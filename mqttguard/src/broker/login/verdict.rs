@@ -10,6 +10,7 @@ use mqttguard_common::Mac;
 use super::scram::Exchange;
 use crate::broker::Logins;
 use crate::broker::event::Denial;
+use crate::config::ListenerKind;
 use crate::registry::{Account, Directory};
 use crate::text::clip;
 
@@ -22,6 +23,7 @@ pub(in crate::broker) struct Job {
     pub(in crate::broker) address: IpAddr,
     /// The listener that it came in by.
     pub(in crate::broker) listener: Arc<str>,
+    pub(in crate::broker) kind: ListenerKind,
     pub(in crate::broker) directory: Arc<Directory>,
     pub(in crate::broker) logins: Arc<Logins>,
     /// What an AUTH continues.
@@ -62,6 +64,8 @@ pub(in crate::broker) struct Proven {
     pub(in crate::broker) by: By,
     /// SCRAM verifiers of the password, where the account has none yet.
     pub(in crate::broker) verifiers: Vec<String>,
+    /// By which password, where the account has two: by the one of before.
+    pub(in crate::broker) by_earlier: bool,
 }
 
 /// What somebody has shown who he is by.
@@ -75,9 +79,21 @@ pub(in crate::broker) enum By {
     Certificate,
     /// The word of the external check: the registry does not know him.
     Check,
+    /// A password that is to become the account's: the registry does not know it yet.
+    Pairing {
+        weak: bool,
+    },
 }
 
 impl Proven {
+    /// The hash of the password that the account was proven by, or that it stands for.
+    pub(in crate::broker) fn hash(&self) -> &str {
+        match &self.account.earlier {
+            Some(earlier) if self.by_earlier => &earlier.hash,
+            _ => &self.account.hash,
+        }
+    }
+
     /// Whoever has this account's password.
     pub(in crate::broker) fn as_account(account: &Arc<Account>) -> Proven {
         Proven {
@@ -86,6 +102,7 @@ impl Proven {
             until: None,
             by: By::Password,
             verifiers: Vec::new(),
+            by_earlier: false,
         }
     }
 }
@@ -110,7 +127,7 @@ pub struct LoginStats {
 impl LoginStats {
     pub(in crate::broker) fn accept(&mut self, by: By) {
         let count = match by {
-            By::Password => &mut self.password,
+            By::Password | By::Pairing { .. } => &mut self.password,
             By::Scram => &mut self.scram,
             By::Token => &mut self.token,
             By::Certificate => &mut self.certificate,

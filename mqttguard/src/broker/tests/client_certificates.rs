@@ -8,7 +8,8 @@ use rcgen::{
     RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls::{ClientConfig, SupportedProtocolVersion};
-use rustls_pki_types::PrivateKeyDer;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::client::{Client, connect, socket, tls, tls_builder, tls_config};
 use super::*;
@@ -102,7 +103,7 @@ impl Rig {
         let mut listeners = listeners();
         let crl = crl.then(|| self.dir.path().join("clients.crl"));
         listeners[0].tls.clients = Some(ClientCertificates {
-            ca: self.dir.path().join("clients.crt"),
+            ca: Some(self.dir.path().join("clients.crt")),
             crls: crl.into_iter().collect(),
             required,
         });
@@ -320,7 +321,7 @@ fn a_listener_whose_ca_cannot_be_read_does_not_listen() {
     std::fs::remove_file(rig.dir.path().join("clients.crt")).unwrap();
     let mut listeners = listeners();
     listeners[0].tls.clients = Some(ClientCertificates {
-        ca: rig.dir.path().join("clients.crt"),
+        ca: Some(rig.dir.path().join("clients.crt")),
         crls: Vec::new(),
         required: true,
     });
@@ -373,4 +374,64 @@ fn who_is_in_without_a_certificate_goes_when_they_are_required() {
     assert_eq!(without.expect_disconnect(), 0x87);
     assert_eq!(rig.denial().1, Denial::NoCertificate);
     assert_eq!(with.subscribe("hub/x"), 0);
+}
+
+/// What `mqttguard certificate` hands out.
+fn issued(rig: &Rig, username: &str) -> (Arc<ClientConfig>, String) {
+    let day = Duration::from_secs(86_400);
+    let issued = rig.pki.issue(username, day).unwrap();
+    let der = CertificateDer::from_pem_slice(issued.certificate.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(issued.key.as_bytes()).unwrap();
+    let config = tls_builder(rig.pki.ca_pem(), ALL, None)
+        .with_client_auth_cert(vec![der], key)
+        .unwrap();
+    (Arc::new(config), issued.serial)
+}
+
+#[test]
+fn the_routers_own_certificates_are_good_while_their_account_lists_them() {
+    let rig = Rig::new();
+    let mut listeners = listeners();
+    // No CA of the owner's.
+    listeners[0].tls.clients = Some(ClientCertificates {
+        ca: None,
+        crls: Vec::new(),
+        required: true,
+    });
+    rig.set_listeners(listeners);
+    let (config, serial) = issued(&rig, "lamp");
+    // Issued, but of nobody: as one that was revoked.
+    let mut lamp = rig.with_certificate(LAMP_IP, &config);
+    assert_eq!(lamp.login("l", None), 0x87);
+    assert_eq!(rig.denial().1, Denial::CertificateRevoked);
+
+    let mut lamp_account = account("lamp", LAMP);
+    lamp_account.certificates = vec![serial];
+    rig.handle.set_directory(directory([lamp_account.clone()]));
+    let mut lamp = rig.with_certificate(LAMP_IP, &config);
+    assert_eq!(lamp.login("l", None), 0);
+    rig.until(|stats| stats.clients.len() == 1);
+    // It is bound to its device all the same.
+    let mut thief = rig.with_certificate(CAMERA_IP, &config);
+    assert_eq!(thief.login("l", None), 0x87);
+    // The name of another account does not make it that one's.
+    let (of_plug, _) = issued(&rig, "plug");
+    let mut plug = rig.with_certificate(LAMP_IP, &of_plug);
+    assert_eq!(plug.login("p", None), 0x87);
+    // Another CA of the same name.
+    let stranger = Authority::new("mqttguard client CA");
+    let forged = stranger.client(&rig, ALL, ("lamp", 1, YEARS));
+    // With TLS 1.3 the client believes that it is in until it reads.
+    if let Ok(mut stream) = tls(&forged, "router.lan", socket(LAMP_IP, rig.tls)) {
+        let _ = stream.write_all(&connect(true, "f", None));
+        let answer = stream.read(&mut [0; 4]);
+        assert!(!matches!(answer, Ok(1..)), "{answer:?}");
+    }
+
+    // Revoked: the one that is in is cut off at once.
+    lamp_account.certificates.clear();
+    rig.handle.set_directory(directory([lamp_account]));
+    rig.until(|stats| stats.clients.is_empty());
+    let mut lamp = rig.with_certificate(LAMP_IP, &config);
+    assert_eq!(lamp.login("l", None), 0x87);
 }

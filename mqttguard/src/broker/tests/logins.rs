@@ -272,6 +272,7 @@ fn a_full_login_queue_refuses_and_does_not_wait() {
             certificate: None,
             address: LAMP_IP.into(),
             listener: "tls".into(),
+            kind: crate::config::ListenerKind::Tls,
             directory: Arc::clone(&house),
             logins: Arc::default(),
             exchange: None,

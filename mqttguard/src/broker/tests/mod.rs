@@ -15,7 +15,7 @@ mod sys;
 mod tokens;
 mod websocket;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -110,6 +110,8 @@ fn account(username: &str, mac: Mac) -> Account {
         device: username.into(),
         hash: HASH.clone(),
         scram: SCRAM.clone(),
+        earlier: None,
+        certificates: Vec::new(),
         roaming: false,
         plaintext: false,
         profile_name: "default".into(),
@@ -127,7 +129,7 @@ fn directory(accounts: impl IntoIterator<Item = Account>) -> Arc<Directory> {
     let named = |account: Account| (account.username.to_string(), Arc::new(account));
     Arc::new(Directory {
         accounts: accounts.into_iter().map(named).collect(),
-        standings: HashMap::new(),
+        ..Directory::default()
     })
 }
 
@@ -156,7 +158,9 @@ fn listener(name: &str, kind: ListenerKind, address: Ipv4Addr, port: u16) -> Lis
 fn tls_of(pki: &Pki, listeners: &[Listener]) -> TlsByListener {
     let serve = |listener: &Listener| {
         let clients = listener.tls.clients.as_ref();
-        let clients = clients.map(ClientVerifier::load).transpose();
+        let clients =
+            clients.map(|clients| ClientVerifier::load(clients, Some(pki.client_ca_pem())));
+        let clients = clients.transpose();
         let clients = clients.map_err(|error| error.to_string())?.map(Arc::new);
         Ok(ListenerTls {
             config: pki

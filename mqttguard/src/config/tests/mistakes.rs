@@ -61,8 +61,8 @@ fn each_mistake_is_told_in_full() {
             "1: mqttguard 'first': name: found 'first', expected the only one, 'main'",
         ),
         (
-            "config listener 'tls'\n\toption client_certificate 'required'",
-            "2: listener 'tls': option client_certificate: found 'required', expected option client_ca beside it",
+            "config listener 'tls'\n\tlist client_crl '/etc/c.crl'",
+            "2: listener 'tls': option client_crl: found '/etc/c.crl', expected option client_ca beside it",
         ),
         (
             "config listener 'x'\n\toption kind 'plain'\n\toption record_size '1k'",

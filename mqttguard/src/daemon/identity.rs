@@ -1,0 +1,171 @@
+//! The methods by which a device gets, changes and loses what it proves itself with.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use super::clock::unix_ms;
+use super::methods::{Answer, Args, invalid, refused, text};
+use super::report;
+use super::wiring::Daemon;
+use crate::broker::login::{password, scram};
+use crate::registry::{Certificate, Registry, Verifiers};
+use crate::ubus::{MethodError, Status};
+
+impl Daemon {
+    pub(super) fn enrol_method(&mut self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        let (secret, verifiers) = new_password()?;
+        let (profile, username) = (text(args, "profile"), text(args, "username"));
+        let username = self
+            .registry
+            .enrol(unix_ms(), mac, profile, username, verifiers)
+            .map_err(refused)?;
+        Ok(report::credential(self, mac, &username, &secret))
+    }
+
+    pub(super) fn pair_method(&mut self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        if args.get("cancel").and_then(Value::as_bool) == Some(true) {
+            if !self.registry.cancel_pairing(mac) {
+                return Err(MethodError::new(
+                    Status::NotFound,
+                    format!("no pairing window is open for {mac}"),
+                ));
+            }
+            return Ok(json!({
+                "mac": mac.to_string(),
+                "name": report::name(self, mac),
+                "cancelled": true,
+            }));
+        }
+        let time = span(args, "for", Registry::PAIRING_TIMES)?.unwrap_or(Registry::PAIRING_TIME);
+        let profile = text(args, "profile");
+        let until_ms = self
+            .registry
+            .pair(unix_ms(), mac, profile, time)
+            .map_err(refused)?;
+        let device = self.registry.device(mac);
+        // One device has one IPv4 address; what hides others behind its own MAC has theirs too.
+        let shared = device.map(|device| {
+            let addresses = device.addresses.iter();
+            addresses.filter(|one| one.is_ipv4()).collect::<Vec<_>>()
+        });
+        let mut out = json!({
+            "mac": mac.to_string(),
+            "name": report::name(self, mac),
+            "until_ms": until_ms,
+            "for_s": time.as_secs(),
+            "profile": device.map(|device| self.registry.profile_name(device)),
+        });
+        if let (Some(shared), Some(object)) = (shared, out.as_object_mut())
+            && shared.len() > 1
+        {
+            object.insert("shared_by".to_owned(), json!(shared));
+        }
+        report::add_server(self, mac, &mut out);
+        Ok(out)
+    }
+
+    pub(super) fn rotate_method(&mut self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        let overlap = span(args, "overlap", Registry::OVERLAPS)?.unwrap_or(Registry::OVERLAP);
+        let (secret, verifiers) = new_password()?;
+        let (username, until_ms) = self
+            .registry
+            .rotate(unix_ms(), mac, verifiers, overlap)
+            .map_err(refused)?;
+        let mut out = report::credential(self, mac, &username, &secret);
+        if let Some(object) = out.as_object_mut() {
+            object.insert("old_until_ms".to_owned(), json!(until_ms));
+        }
+        Ok(out)
+    }
+
+    pub(super) fn certificate_method(&mut self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        let time = span(args, "for", Registry::CERTIFICATE_TIMES)?;
+        let time = time.unwrap_or(Registry::CERTIFICATE_TIME);
+        let failed = |why: &str| MethodError::new(Status::SystemError, why);
+        if let Err(error) = &self.broker {
+            return Err(failed(error));
+        }
+        let device = self.registry.device(mac);
+        let held = device.and_then(|device| device.credential.as_ref());
+        let username = match held {
+            Some(credential) => credential.username.clone(),
+            // It proves itself by its certificate alone: of its password nobody is told.
+            None => {
+                let (_, verifiers) = new_password()?;
+                self.registry
+                    .enrol(unix_ms(), mac, text(args, "profile"), None, verifiers)
+                    .map_err(refused)?
+            }
+        };
+        let issued = match &self.broker {
+            Ok(broker) => broker.issue(&username, time),
+            Err(error) => Err(error.clone()),
+        };
+        let issued = issued.map_err(|error| failed(&error))?;
+        let until = issued.until.duration_since(SystemTime::UNIX_EPOCH);
+        let until = until.unwrap_or_default().as_millis();
+        let until_ms = u64::try_from(until).unwrap_or(u64::MAX);
+        let certificate = Certificate {
+            serial: issued.serial.clone(),
+            issued_ms: unix_ms(),
+            until_ms,
+        };
+        self.registry.certified(mac, certificate).map_err(refused)?;
+        let mut out = json!({
+            "mac": mac.to_string(),
+            "name": report::name(self, mac),
+            "username": username,
+            "serial": issued.serial,
+            "until_ms": until_ms,
+            "certificate": issued.certificate,
+            "key": &*issued.key,
+        });
+        report::add_server(self, mac, &mut out);
+        Ok(out)
+    }
+
+    pub(super) fn revoke_method(&mut self, args: &Args) -> Answer {
+        let mac = self.wanted(args)?;
+        let username = self.registry.revoke(mac).map_err(refused)?;
+        Ok(json!({
+            "mac": mac.to_string(),
+            "name": report::name(self, mac),
+            "username": username,
+        }))
+    }
+}
+
+/// A password that nobody has, and what it is checked against.
+pub(super) fn new_password() -> Result<(zeroize::Zeroizing<String>, Verifiers), MethodError> {
+    let no_random = |error| MethodError::new(Status::SystemError, format!("{error}"));
+    let secret = password::issue().map_err(no_random)?;
+    let hash = password::Hash::new(secret.as_bytes(), password::ITERATIONS)
+        .map_err(no_random)?
+        .to_string();
+    let scram = scram::verifiers(&secret).map_err(no_random)?;
+    Ok((secret, Verifiers { hash, scram }))
+}
+
+/// A number of seconds within these bounds; None if there is none.
+pub(super) fn span(
+    args: &Args,
+    name: &str,
+    (shortest, longest): (Duration, Duration),
+) -> Result<Option<Duration>, MethodError> {
+    let Some(found) = args.get(name) else {
+        return Ok(None);
+    };
+    let time = found.as_u64().map(Duration::from_secs);
+    let time = time.filter(|time| (shortest..=longest).contains(time));
+    time.map(Some).ok_or_else(|| {
+        let (shortest, longest) = (shortest.as_secs(), longest.as_secs());
+        invalid(format!(
+            "{name}: found {found}, expected a number of seconds from {shortest} to {longest}"
+        ))
+    })
+}

@@ -1,0 +1,154 @@
+//! `docs/ubus.md`, made of the tables that serve the methods and name the notifications.
+
+use std::fmt::Write as _;
+
+use super::signatures::TABLE;
+use crate::events::NOTIFICATIONS;
+use crate::ubus::ArgType;
+
+const HEAD: &str = "\
+# The ubus object
+
+This page is made by `mqttguard check --reference-ubus` from the tables that the daemon itself goes by.
+
+`ubus -v list mqttguard` shows the methods with their arguments, `ubus call mqttguard METHOD '{...}'`
+calls one, `ubus subscribe mqttguard` (or `mqttguard events --follow`) shows what happens.
+
+- An answer to a call that failed has the status of libubus and, as data, `error`: one sentence that
+  says what was found and expected. An argument of the wrong type is INVALID_ARGUMENT in every method.
+- Times end in `_ms`: milliseconds since the Unix epoch. Fields without a value are left out.
+- What was decided is in force and on disk before the answer; if it could not be written, the answer
+  has a `warning`.
+- Passwords and keys are in the one answer that hands them out and nowhere else.
+- Only root may call it. Others need a file in `/usr/share/acl.d`.
+
+";
+
+/// The whole page.
+pub(crate) fn reference() -> String {
+    let mut page = HEAD.to_owned();
+    page.push_str("## Methods\n\n");
+    for method in TABLE {
+        let kinds = method.args.iter().map(|(name, kind, _)| {
+            let kind = kind_name(*kind);
+            format!("\"{name}\":\"{kind}\"")
+        });
+        let kinds = kinds.collect::<Vec<_>>().join(",");
+        // Writing to a string does not fail.
+        let _ = write!(
+            page,
+            "### {}\n\n{}\n\n    \"{}\":{{{kinds}}}\n\n",
+            method.name, method.about, method.name
+        );
+        if !method.args.is_empty() {
+            page.push_str("| argument | type | meaning |\n|---|---|---|\n");
+            for (name, kind, about) in method.args {
+                let _ = writeln!(page, "| `{name}` | {} | {about} |", kind_name(*kind));
+            }
+            page.push('\n');
+        }
+        let _ = writeln!(page, "Answers {}.\n", method.returns);
+        if !method.errors.is_empty() {
+            page.push_str("| fails with | when |\n|---|---|\n");
+            for (status, when) in method.errors {
+                let _ = writeln!(page, "| {status} | {when} |");
+            }
+            page.push('\n');
+        }
+        let argument = match method.example {
+            "" => String::new(),
+            example => format!(" '{example}'"),
+        };
+        let _ = writeln!(page, "    ubus call mqttguard {}{argument}\n", method.name);
+    }
+    page.push_str(
+        "## Notifications\n\nEach has `seq`, `time_ms`, `event`, `severity` (`info`, `notice`, \
+         `warning`), `message` (one sentence), `mac` and `name` where it is about a device, and what \
+         stands here.\n\n| name | when | fields |\n|---|---|---|\n",
+    );
+    for (name, when, fields) in NOTIFICATIONS {
+        let fields: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
+        let _ = writeln!(page, "| `{name}` | {when} | {} |", fields.join(", "));
+    }
+    page
+}
+
+/// As `ubus -v list` shows it.
+const fn kind_name(kind: ArgType) -> &'static str {
+    match kind {
+        ArgType::String => "String",
+        ArgType::Integer => "Integer",
+        ArgType::Boolean => "Boolean",
+        ArgType::Array => "Array",
+        ArgType::Table => "Table",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_page_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/ubus.md");
+        let there = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            there == reference(),
+            "run: cargo run -p mqttguard -- check --reference-ubus > docs/ubus.md"
+        );
+    }
+
+    /// The handlers are held against the table by their source: a method without one, or the
+    /// other way round, would be found by its first caller only.
+    #[test]
+    fn every_method_is_served_and_every_served_one_is_in_the_table() {
+        let source = include_str!("methods.rs");
+        let (_, rest) = source.split_once("match method {").unwrap();
+        let (arms, _) = rest.split_once("_ => Err").unwrap();
+        let served: BTreeSet<&str> = arms
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix('"')?.split_once("\" =>"))
+            .map(|(name, _)| name)
+            .collect();
+        let listed: BTreeSet<&str> = TABLE.iter().map(|method| method.name).collect();
+        assert_eq!(served, listed);
+    }
+
+    #[test]
+    fn every_example_fits_its_method() {
+        for method in TABLE {
+            let example = match method.example {
+                "" => "{}",
+                example => example,
+            };
+            let given: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(example).unwrap();
+            for (name, value) in given {
+                let arg = method.args.iter().find(|(arg, ..)| *arg == name);
+                let (_, kind, _) = arg.unwrap_or_else(|| panic!("{}: {name}", method.name));
+                let fits = match kind {
+                    ArgType::String => value.is_string(),
+                    ArgType::Integer => value.is_u64(),
+                    ArgType::Boolean => value.is_boolean(),
+                    ArgType::Array => value.is_array(),
+                    ArgType::Table => value.is_object(),
+                };
+                assert!(fits, "{}: {name}", method.name);
+            }
+        }
+    }
+
+    /// As above: each code of an event is in the list.
+    #[test]
+    fn every_notification_is_listed() {
+        let source = include_str!("../events/mod.rs");
+        let (_, rest) = source.split_once("pub const fn code(").unwrap();
+        let (body, _) = rest.split_once("pub fn severity(").unwrap();
+        let literals = body.split('"').skip(1).step_by(2);
+        let coded: BTreeSet<&str> = literals.filter(|text| !text.contains(' ')).collect();
+        let listed: BTreeSet<&str> = NOTIFICATIONS.iter().map(|(name, ..)| *name).collect();
+        assert_eq!(coded, listed);
+    }
+}
