@@ -293,6 +293,9 @@ fn status_does_not_call_reduced_protection_protected() {
         failing.contains("failing\n  nft is not installed\n"),
         "{failing}"
     );
+    assert!(failing.contains("br-lan     nothing\n"), "{failing}");
+    let monitored = shown("none", "standing", None);
+    assert!(monitored.contains("br-lan     counts\n"), "{monitored}");
 }
 
 #[test]
