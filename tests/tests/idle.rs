@@ -17,8 +17,8 @@ use mqttguard_tests::uplift::House;
 const WATCHED: Duration = Duration::from_secs(20);
 /// Processor time of a second that it may take, in thousandths.
 const MOST: u64 = 5;
-/// Memory that it may hold.
-const MOST_KIB: u64 = 16 * 1024;
+/// Memory of its own that it may hold: pages of the program file come and go as the kernel likes.
+const MOST_KIB: u64 = 8 * 1024;
 
 /// Processor time that the daemon's threads have used, and those of its children that have ended.
 fn used(guard: &Guard) -> Duration {
@@ -39,9 +39,10 @@ fn used(guard: &Guard) -> Duration {
     Duration::from_nanos(own) + Duration::from_millis(ticks * 10)
 }
 
-fn resident_kib(guard: &Guard) -> u64 {
+/// A line of its status, in KiB.
+fn memory(guard: &Guard, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", guard.id())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let line = status.lines().find(|line| line.starts_with(name));
     let number = line.unwrap().split_whitespace().nth(1).unwrap();
     number.parse().unwrap()
 }
@@ -52,12 +53,12 @@ fn assert_idle(what: &str, guard: &Guard) {
     let before = used(guard);
     sleep(WATCHED);
     let took = used(guard) - before;
-    let resident = resident_kib(guard);
+    let (own, resident) = (memory(guard, "RssAnon:"), memory(guard, "VmRSS:"));
     let share = took.as_secs_f64() / WATCHED.as_secs_f64() * 100.0;
-    println!("{what}: {share:.3} % of a processor, {resident} KiB");
+    println!("{what}: {share:.3} % of a processor, {own} of {resident} KiB its own");
     let most = WATCHED * u32::try_from(MOST).unwrap() / 1000;
     assert!(took < most, "{what}: {took:?} in {WATCHED:?}");
-    assert!(resident < MOST_KIB, "{what}: {resident} KiB");
+    assert!(own < MOST_KIB, "{what}: {own} KiB");
 }
 
 #[test]

@@ -120,8 +120,11 @@ fn nftables(nftables: &Value, style: Style) -> String {
         return String::new();
     }
     let state = text::field(nftables, "state");
-    let fails = state == "failing";
-    let colour = if fails { Colour::Red } else { Colour::Yellow };
+    let stands = state == "standing";
+    let colour = match state.as_str() {
+        "failing" => Colour::Red,
+        _ => Colour::Yellow,
+    };
     let state = style.paint(&state, Some(colour));
     let mut shown = format!("\nnftables in its place: {state}\n");
     if nftables.get("error").is_some_and(Value::is_string) {
@@ -132,7 +135,7 @@ fn nftables(nftables: &Value, style: Style) -> String {
         let what = match text::field(interface, "protection").as_str() {
             "reduced" => "drops the plaintext ports",
             "closed" => "forwards nothing",
-            _ if fails => "nothing",
+            _ if !stands => "nothing",
             _ => "counts",
         };
         table.row([text::field(interface, "interface").into(), what.into()]);

@@ -342,6 +342,8 @@ fn devices_and_their_counters_are_listed() {
         "{text}"
     );
     assert!(text.contains("messages_in       17\n"), "{text}");
+    let uplift = "02:c1:1e:17:00:01  vendor   1     2           3        400 B  5.0 kB\n";
+    assert!(text.contains(uplift), "{text}");
 
     let text = bus.prints(&["top", "--count", "1"]);
     assert!(
@@ -349,8 +351,6 @@ fn devices_and_their_counters_are_listed() {
         "{text}"
     );
     assert!(text.contains("plug  quarantined  0"), "{text}");
-    let uplift = "02:c1:1e:17:00:01  vendor   1     2           3        400 B  5.0 kB\n";
-    assert!(text.contains(uplift), "{text}");
 }
 
 /// Nothing that a device chose reaches the terminal as more than text, in any command.
