@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -75,6 +76,8 @@ pub enum Means {
     NoBpf,
     /// Neither BPF nor `nft`, as if that were not installed.
     NoBpfNoNft,
+    /// No BPF, and an `nft` that takes half a second for each thing.
+    NoBpfSlowNft,
 }
 
 /// The mqttguard daemon in the router's namespace.
@@ -254,11 +257,28 @@ fn protects(status: &Value) -> bool {
     })
 }
 
+/// Makes a directory with an `nft` that takes its time, and nothing else.
+fn slow_nft(data: &Path) -> Result<PathBuf> {
+    let dir = data.join("slow");
+    fs::create_dir_all(&dir)?;
+    let nft = tools::system("nft")?;
+    let sleep = tools::system("sleep")?;
+    let script = format!(
+        "#!/bin/sh\n{} 0.5\nexec {} \"$@\"\n",
+        sleep.display(),
+        nft.display()
+    );
+    let program = dir.join("nft");
+    fs::write(&program, script)?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+    Ok(dir)
+}
+
 fn launch(netns: &Netns, bus: &Bus, files: &GuardFiles, means: Means) -> Result<Process> {
     let daemon = tools::daemon()?;
     let mut command = match means {
         Means::All => Command::new(daemon),
-        Means::NoBpf | Means::NoBpfNoNft => {
+        Means::NoBpf | Means::NoBpfNoNft | Means::NoBpfSlowNft => {
             let mut command = Command::new(tools::system("setpriv")?);
             command.arg("--bounding-set=-bpf,-sys_admin").arg(daemon);
             command
@@ -266,6 +286,9 @@ fn launch(netns: &Netns, bus: &Bus, files: &GuardFiles, means: Means) -> Result<
     };
     if means == Means::NoBpfNoNft {
         command.env("PATH", files.data.join("nothing-here"));
+    }
+    if means == Means::NoBpfSlowNft {
+        command.env("PATH", slow_nft(&files.data)?);
     }
     command
         .arg("daemon")

@@ -14,8 +14,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::process::Command;
 
 use mqttguard::enforce::end_connections;
-use mqttguard_lab::{Device, Lab, Netns, until};
+use mqttguard_lab::{Device, Guard, Lab, Means, Netns, address, until};
 use mqttguard_tests::house::{PATIENCE, cloud, cloud6, guarded};
+use mqttguard_tests::uplift::{House, reload, wait_ready};
 use serde_json::json;
 
 /// Has the router track and translate what goes through it, as OpenWrt's firewall does.
@@ -52,6 +53,16 @@ fn talk(stream: &mut TcpStream) -> std::io::Result<()> {
     stream.read_exact(&mut [0; 12])
 }
 
+/// Waits until the guard knows a device by this address.
+fn wait_known(guard: &Guard, name: &str, address: IpAddr) {
+    let knows = || {
+        let device = guard.device(name).unwrap_or_default();
+        let known = device["addresses"].as_array();
+        known.is_some_and(|known| known.contains(&json!(address)))
+    };
+    assert!(until(5 * PATIENCE, knows), "{address}");
+}
+
 fn addresses(device: &Device) -> [IpAddr; 2] {
     [device.address().unwrap().into(), device.address6().into()]
 }
@@ -72,15 +83,8 @@ fn a_cut_off_devices_connections_end_and_no_others() {
     };
     let mut of_plug = connect(plug);
     let mut of_lamp = connect(lamp);
-    let knows = |address: IpAddr| {
-        let device = guard.device("plug").unwrap();
-        device["addresses"]
-            .as_array()
-            .unwrap()
-            .contains(&json!(address))
-    };
     for address in addresses(plug) {
-        assert!(until(5 * PATIENCE, || knows(address)), "{address}");
+        wait_known(&guard, "plug", address);
         assert!(tracked(router, address) > 0, "{address}");
     }
 
@@ -103,6 +107,65 @@ fn a_cut_off_devices_connections_end_and_no_others() {
     for stream in &mut of_lamp {
         talk(stream).unwrap();
     }
+}
+
+/// nftables takes its time, and the device sends all the while: a connection that ends too early
+/// comes back.
+#[test]
+fn where_nftables_stands_in_connections_end_once_it_cuts_the_device_off() {
+    let lab = Lab::new(&["plug"]).unwrap();
+    let router = lab.router.netns();
+    track(router);
+    let guard = lab.launch_guard(Means::NoBpfSlowNft, "", "").unwrap();
+    let is_reduced = |status: &serde_json::Value| status["protection"] == "reduced";
+    guard.wait_status("nftables", is_reduced).unwrap();
+    let plug = lab.device(0);
+    let address = plug.address().unwrap().into();
+    wait_known(&guard, "plug", address);
+    // As a socket whose peer does not listen sends on only when it is not connected.
+    let to = cloud(7000);
+    let socket = plug
+        .netns()
+        .run(|| Ok(UdpSocket::bind("0.0.0.0:0")?))
+        .unwrap();
+    let send = || {
+        let _ = socket.send_to(b"still here", to);
+    };
+    send();
+    assert!(until(PATIENCE, || tracked(router, address) > 0));
+    guard.ubus("block", &json!({ "device": "plug" })).unwrap();
+    let ended = || {
+        send();
+        tracked(router, address) == 0
+    };
+    assert!(until(5 * PATIENCE, ended));
+    // It stays so.
+    for _ in 0..20 {
+        send();
+        std::thread::sleep(PATIENCE / 20);
+    }
+    assert_eq!(tracked(router, address), 0);
+}
+
+#[test]
+fn what_stood_before_a_device_was_uplifted_ends() {
+    let house = House::new(&["plug"]);
+    let router = house.lab.router.netns();
+    track(router);
+    let exception = format!(
+        "config exception 'vendor'\n\toption destination '{}'\n",
+        address::CLOUD
+    );
+    let guard = house.lab.start_guard("", &exception).unwrap();
+    let plug = house.lab.device(0);
+    let from = plug.address().unwrap().into();
+    wait_known(&guard, "plug", from);
+    let mut stream = plug.connect(cloud(1883), PATIENCE).unwrap();
+    stream.write_all(b"in the clear").unwrap();
+    assert!(tracked(router, from) > 0);
+    reload(&guard, "", &house.section("vendor", &[0], ""));
+    wait_ready(&guard);
+    assert!(until(PATIENCE, || tracked(router, from) == 0));
 }
 
 #[test]

@@ -238,6 +238,8 @@ fn closed_with_nothing_to_close_by_is_said_loudly() {
         status.get("why").unwrap().to_string().contains(message),
         "{status}"
     );
+    let does = status.pointer("/nftables/interfaces/0/protection");
+    assert_eq!(does.unwrap(), "none", "{status}");
 }
 
 #[test]

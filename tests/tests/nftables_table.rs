@@ -187,3 +187,32 @@ fn a_keeper_replaces_restores_and_removes() {
         assert!(!is_back());
     });
 }
+
+#[test]
+fn a_keeper_that_is_to_keep_nothing_yet_sleeps() {
+    Namespace::new().run(|| {
+        let _keeper = Keeper::start().unwrap();
+        let cpu = || {
+            let threads = std::fs::read_dir("/proc/self/task").unwrap();
+            let of_keeper = |path: &std::path::PathBuf| {
+                std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name == "nft\n")
+            };
+            let path = threads
+                .map(|thread| thread.unwrap().path())
+                .find(of_keeper)
+                .unwrap();
+            let stat = std::fs::read_to_string(path.join("schedstat")).unwrap();
+            let nanos = stat.split(' ').next().unwrap().parse().unwrap();
+            Duration::from_nanos(nanos)
+        };
+        std::thread::sleep(Duration::from_millis(300));
+        let before = cpu();
+        // Somebody else's firewall.
+        nft("add table inet other").unwrap();
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(cpu() - before < Duration::from_millis(50));
+        // Longer than it takes to look again.
+        std::thread::sleep(Duration::from_secs(10));
+        assert!(cpu() - before < Duration::from_millis(50));
+    });
+}

@@ -120,6 +120,7 @@ fn nftables(nftables: &Value, style: Style) -> String {
         return String::new();
     }
     let state = text::field(nftables, "state");
+    let stands = state == "standing";
     let colour = match state.as_str() {
         "failing" => Colour::Red,
         _ => Colour::Yellow,
@@ -134,6 +135,7 @@ fn nftables(nftables: &Value, style: Style) -> String {
         let what = match text::field(interface, "protection").as_str() {
             "reduced" => "drops the plaintext ports",
             "closed" => "forwards nothing",
+            _ if !stands => "nothing",
             _ => "counts",
         };
         table.row([text::field(interface, "interface").into(), what.into()]);

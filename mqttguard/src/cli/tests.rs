@@ -301,6 +301,9 @@ fn status_does_not_call_reduced_protection_protected() {
         failing.contains("failing\n  nft is not installed\n"),
         "{failing}"
     );
+    assert!(failing.contains("br-lan     nothing\n"), "{failing}");
+    let monitored = shown("none", "standing", None);
+    assert!(monitored.contains("br-lan     counts\n"), "{monitored}");
 }
 
 #[test]
@@ -349,9 +352,6 @@ fn devices_and_their_counters_are_listed() {
         "{text}"
     );
     assert!(text.contains("messages_in       17\n"), "{text}");
-    let uplift = "02:c1:1e:17:00:01  vendor   1     2           3        400 B  5.0 kB\n";
-    assert!(text.contains(uplift), "{text}");
-
     let uplift = "02:c1:1e:17:00:01  vendor   1     2           3        400 B  5.0 kB\n";
     assert!(text.contains(uplift), "{text}");
 

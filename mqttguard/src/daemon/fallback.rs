@@ -117,6 +117,11 @@ impl Fallback {
         &self.uplift
     }
 
+    /// Whether nftables is not yet as it was last asked to be.
+    pub(super) fn is_pending(&self) -> bool {
+        self.state() == State::Pending
+    }
+
     /// Whether connections of those devices reach the proxy, or why not; None: not known yet.
     pub(super) fn uplift_stands(&self) -> Option<Result<(), String>> {
         let asked = self.wanted.as_ref().map(|wanted| &wanted.uplift);
@@ -135,9 +140,9 @@ impl Fallback {
             true => match enforce::routed(unguarded) {
                 Ok(devices) => self.ruleset(rules, devices),
                 Err(error) => {
-                    // The next look is a second away.
+                    // Better by the names that are known than not at all.
                     log::debug!("nftables: {error}");
-                    return;
+                    self.ruleset(rules, unguarded.to_vec())
                 }
             },
             false => Ruleset::default(),
@@ -280,13 +285,13 @@ impl Fallback {
             State::Standing => ("standing", None),
             State::Failing(error) => ("failing", Some(error)),
         };
-        let rules = self.wanted_level().name();
+        let level = self.level().name();
         json!({
             "on_error": if self.is_closed() { "closed" } else { "open" },
             "state": state,
             "error": error,
             "interfaces": self.devices().iter().map(|device| json!({
-                "interface": device, "protection": rules,
+                "interface": device, "protection": level,
             })).collect::<Vec<_>>(),
         })
     }

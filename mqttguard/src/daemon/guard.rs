@@ -42,6 +42,9 @@ pub(super) struct Guard {
     complaint: Option<String>,
     /// Ends the connections of devices that are cut off; None if its thread could not be started.
     connections: Option<Connections>,
+    /// Ends of connections that are to go as soon as nftables stands as it is to: before, the next
+    /// packet would bring them back.
+    ending: BTreeSet<IpAddr>,
     /// What stands in for the program where it does not stand.
     pub(super) fallback: Fallback,
 }
@@ -87,6 +90,7 @@ impl Guard {
             connections: Connections::start()
                 .inspect_err(|error| log::error!("conntrack: {error}"))
                 .ok(),
+            ending: BTreeSet::new(),
             fallback: Fallback::start(&settings.main),
         };
         guard.target = guard.find_target(settings);
@@ -271,16 +275,18 @@ impl Guard {
         };
         self.set_policy(mac, policy);
         let is_cut_off = policy.standing != Standing::Good && before != Some(policy.standing);
-        if is_cut_off
-            && self.rules.mode == Mode::Enforce
-            && let Some(connections) = &self.connections
-        {
-            // A device may claim any address. The router's own are an end of everybody's
-            // connections.
-            let is_its_own = |address: &&IpAddr| !self.addresses().contains(address);
-            let addresses = device.addresses.iter().filter(is_its_own);
-            connections.end(addresses.copied().collect());
+        if is_cut_off && self.rules.mode == Mode::Enforce {
+            self.end_connections(device);
         }
+    }
+
+    /// Has the router forget the device's connections when all that is to meet them stands; see
+    /// [`Guard::fall_back`].
+    pub(super) fn end_connections(&mut self, device: &Device) {
+        // A device may claim any address. The router's own are an end of everybody's connections.
+        let local = &self.rules.local_addresses;
+        let its_own = device.addresses.iter().filter(|one| !local.contains(one));
+        self.ending.extend(its_own);
     }
 
     fn set_policy(&mut self, mac: Mac, policy: &DevicePolicy) {
@@ -303,7 +309,8 @@ impl Guard {
     }
 
     /// Has nftables stand in where the program does not stand, and no longer where it does. To be
-    /// called after any change, and now and then: interfaces come and go.
+    /// called after any change, and now and then: interfaces come and go. Ends the connections
+    /// that are to end.
     pub(super) fn fall_back(&mut self) {
         let mut unguarded = match self.attachments() {
             Ok(attachments) => attachments
@@ -323,6 +330,12 @@ impl Guard {
             unguarded.retain(|device| device.len() < libc::IFNAMSIZ);
         }
         self.fallback.follow(&self.rules, &unguarded);
+        if !self.fallback.is_pending() {
+            let ending = std::mem::take(&mut self.ending);
+            if let Some(connections) = &self.connections {
+                connections.end(ending);
+            }
+        }
     }
 
     /// The devices that the program knows, a predecessor's among them, and how they stand there.

@@ -93,11 +93,18 @@ impl Daemon {
             }
             return;
         }
+        let served: BTreeSet<Mac> = old.iter().map(|device| device.mac).collect();
         let either = union(old, &wanted);
         let mut state = self.guard.redirect(either.clone());
         if state.is_err() {
             self.guard.set_uplift(false);
         }
+        // What stood before goes past the redirection, and, offloaded, past what drops it too.
+        let new = wanted.iter().filter(|device| !served.contains(&device.mac));
+        for device in new.filter_map(|device| self.registry.device(device.mac)) {
+            self.guard.end_connections(device);
+        }
+        self.guard.fall_back();
         self.settle();
         if either != wanted {
             state = self.guard.redirect(wanted);

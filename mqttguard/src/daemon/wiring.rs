@@ -444,6 +444,7 @@ impl Daemon {
             if self.guard.follow(&settings) {
                 self.fill_guard();
             }
+            self.guard.fall_back();
         }
         instruct(&mut self.guard, &self.registry, &effects);
         if !effects.policies.is_empty() && self.uplifting.is_wanted() {

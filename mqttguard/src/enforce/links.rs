@@ -1,5 +1,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::thread;
+use std::time::Duration;
 
 use mqttguard_common::Mac;
 use netlink_packet_core::Parseable;
@@ -15,6 +17,11 @@ use super::netlink::Channel;
 /// (linux/rtnetlink.h).
 const RTNLGRP_LINK: u32 = 1;
 const RTNLGRP_TC: u32 = 4;
+
+/// A list during which interfaces came or went is asked for again this often.
+const ATTEMPTS: usize = 5;
+/// How long to wait in between.
+const PAUSE: Duration = Duration::from_millis(5);
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
@@ -87,21 +94,37 @@ impl Links {
 
     /// All interfaces.
     pub(super) fn list(&mut self) -> io::Result<Vec<Link>> {
+        for _ in 1..ATTEMPTS {
+            match self.list_once() {
+                // One that was passed over would lose its guard.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => thread::sleep(PAUSE),
+                listed => return listed,
+            }
+        }
+        self.list_once()
+    }
+
+    fn list_once(&mut self) -> io::Result<Vec<Link>> {
         let mut links = Vec::new();
         self.requests
             .dump(RTM_GETLINK, &[0; IFINFOMSG], |kind, body| {
                 if kind == RTM_NEWLINK {
-                    let message = LinkMessageBuffer::new_checked(&body)
-                        .and_then(|buffer| LinkMessage::parse(&buffer))
-                        .map_err(|error| {
-                            io::Error::new(io::ErrorKind::InvalidData, error.to_string())
-                        })?;
-                    links.push(Link::from(message));
+                    links.extend(parse(body));
                 }
                 Ok(())
             })?;
         Ok(links)
     }
+}
+
+/// None for one that cannot be read: of a kind that somebody may have made up since, it is not to
+/// cost the others their guard.
+fn parse(body: &[u8]) -> Option<Link> {
+    LinkMessageBuffer::new_checked(&body)
+        .and_then(|buffer| LinkMessage::parse(&buffer))
+        .inspect_err(|error| log::debug!("an interface that cannot be read: {error}"))
+        .ok()
+        .map(Link::from)
 }
 
 impl From<LinkMessage> for Link {
@@ -227,6 +250,23 @@ mod tests {
                 ("usb0", "there is no such device")
             ]
         );
+    }
+
+    #[test]
+    fn no_bytes_make_the_parser_fail() {
+        let mut body = vec![0; IFINFOMSG];
+        body[4] = 3;
+        body.extend([8, 0, 3, 0, b'l', b'a', b'n', 0]);
+        let whole = parse(&body).unwrap();
+        assert_eq!((whole.index, whole.name.as_str()), (3, "lan"));
+        for end in 0..body.len() {
+            let _ = parse(&body[..end]);
+            for byte in [0, 1, 3, 0x7f, 0xff] {
+                let mut body = body.clone();
+                body[end] = byte;
+                let _ = parse(&body);
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,9 @@
 
 use std::io;
 
-use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkBuffer, NlasIterator};
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkBuffer, NlasIterator,
+};
 use netlink_sys::{Socket, SocketAddr};
 
 /// The kernel sends dumps in pieces of at most this many bytes.
@@ -32,6 +34,11 @@ impl Channel {
     }
 
     /// Asks for a whole table; `each` gets the type and the body of every entry, as they come.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses, or `each` does; `Interrupted` if the table changed while it was read,
+    /// so that entries may be missing.
     pub(super) fn dump(
         &mut self,
         kind: u16,
@@ -65,12 +72,15 @@ impl Channel {
     /// Reads until the kernel says that it is done. What answers an earlier request, one that
     /// was given up, is passed over.
     fn answers(&mut self, each: &mut dyn FnMut(u16, &[u8]) -> io::Result<()>) -> io::Result<()> {
+        let mut interrupted = false;
         loop {
             let length = self.socket.recv(&mut &mut self.buffer[..], 0)?;
             let mut rest = self.buffer.get(..length).unwrap_or_default();
             while let Ok(message) = NetlinkBuffer::new_checked(rest) {
                 if message.sequence_number() == self.sequence {
+                    interrupted |= message.flags() & NLM_F_DUMP_INTR != 0;
                     match message.message_type() {
+                        NLMSG_DONE if interrupted => return Err(io::ErrorKind::Interrupted.into()),
                         NLMSG_DONE => return Ok(()),
                         NLMSG_ERROR => return status(message.payload()),
                         kind => each(kind, message.payload())?,
@@ -102,4 +112,61 @@ pub(super) fn attributes(bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
         let (kind, length) = (attribute.kind(), usize::from(attribute.length()));
         Some((kind, attribute.into_inner().get(4..length)?))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::{FromRawFd, IntoRawFd};
+    use std::os::unix::net::UnixDatagram;
+
+    use super::*;
+
+    fn message(kind: u16, flags: u16, sequence: u32, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(HEADER + body.len()).unwrap();
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
+        bytes.extend(sequence.to_ne_bytes());
+        bytes.extend([0; 4]);
+        bytes.extend(body);
+        bytes
+    }
+
+    /// What a dump comes to that is answered so, and the bodies it gave.
+    fn dump(answers: &[Vec<u8>]) -> (io::Result<()>, Vec<Vec<u8>>) {
+        let (ours, kernel) = UnixDatagram::pair().unwrap();
+        for answer in answers {
+            kernel.send(answer).unwrap();
+        }
+        let mut channel = Channel {
+            // SAFETY: just opened, owned by nobody else.
+            socket: unsafe { Socket::from_raw_fd(ours.into_raw_fd()) },
+            buffer: vec![0; PIECE],
+            sequence: 0,
+        };
+        let mut bodies = Vec::new();
+        let result = channel.dump(7, &[0; 4], |_, body| {
+            bodies.push(body.to_vec());
+            Ok(())
+        });
+        (result, bodies)
+    }
+
+    #[test]
+    fn a_table_that_changed_while_it_was_read_is_known_as_such() {
+        let whole = [
+            [message(8, 2, 1, b"one."), message(8, 2, 9, b"old.")].concat(),
+            message(8, 2, 1, b"two."),
+            message(NLMSG_DONE, 2, 1, &[0; 4]),
+        ];
+        let (result, bodies) = dump(&whole);
+        result.unwrap();
+        assert_eq!(bodies, [b"one.", b"two."]);
+        for place in [1, 2] {
+            let mut changed = whole.clone();
+            changed[place][6] |= u8::try_from(NLM_F_DUMP_INTR).unwrap();
+            let error = dump(&changed).0.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+        }
+    }
 }

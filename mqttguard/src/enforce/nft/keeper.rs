@@ -181,7 +181,13 @@ fn run(shared: &Shared) {
                 table.set(shared, watch.as_mut());
                 next_look = Instant::now() + LOOK;
             }
-            (_, None) => {}
+            // What somebody changes is of no interest yet.
+            (_, None) => {
+                if let Some(watch) = watch.as_mut() {
+                    watch.changed();
+                }
+                next_look = now + LOOK;
+            }
         }
         if ends {
             return;

@@ -124,22 +124,29 @@ pub fn apply(ruleset: &Ruleset) -> Result<Applied, NftError> {
 }
 
 fn set(ruleset: &Ruleset) -> Result<(), NftError> {
+    let text = text::transaction(ruleset)?;
+    let is_needed = match ruleset.is_empty() {
+        true => is_there()?,
+        false => true,
+    };
+    if is_needed {
+        process::nft(&["-f", "-"], text.as_bytes())?;
+    }
     if ruleset.uplift.is_empty() {
         // Not in the transaction: without the module for bridges that would fail. Where there is
         // no such table it fails here, as it should.
         let _ = process::nft(&["delete", "table", "bridge", text::TABLE], &[]);
     }
-    if ruleset.is_empty() {
-        match list("inet") {
-            Ok(_) => {}
-            // There is no such table, or nothing that could hold one.
-            Err(NftError::Missing | NftError::Refused(_)) => return Ok(()),
-            Err(error) => return Err(error),
-        }
-    }
-    let text = text::transaction(ruleset)?;
-    process::nft(&["-f", "-"], text.as_bytes())?;
     Ok(())
+}
+
+fn is_there() -> Result<bool, NftError> {
+    match list("inet") {
+        Ok(_) => Ok(true),
+        // There is no such table, or nothing that could hold one.
+        Err(NftError::Missing | NftError::Refused(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 impl Applied {
