@@ -8,6 +8,7 @@
     clippy::indexing_slicing
 )]
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -20,9 +21,11 @@ use aya::maps::{Array, MapData, RingBuf};
 use aya::programs::tc::qdisc_add_clsact;
 use aya::programs::{TcAttachType, XdpMode};
 use mqttguard::config::{KernelLimits, Mode};
-use mqttguard::enforce::{DeviceCounters, Rules, Tables, object};
+use mqttguard::enforce::{DeviceCounters, Rules, Stations, Tables, object};
 use mqttguard::registry::{DevicePolicy, Standing};
-use mqttguard_common::{EventRecord, Flow, Mac, Reason};
+use mqttguard_common::{EventRecord, Flow, Mac, Reason, Station};
+
+use crate::frames::ROUTER;
 
 /// The two programs of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,13 @@ pub enum Verdict {
 /// The interface on which `BPF_PROG_TEST_RUN` has frames come in: the loopback device.
 pub const INTERFACE: u32 = 1;
 
+/// How frames of these tests are addressed to the router.
+pub const STATION: Station = Station {
+    ifindex: INTERFACE,
+    vlan: 0,
+    mac: ROUTER,
+};
+
 /// A loaded object with maps of its own.
 pub struct Kernel {
     object: Ebpf,
@@ -57,6 +67,7 @@ pub struct Kernel {
     pub tables: Tables,
     events: RingBuf<MapData>,
     streams: Array<MapData, Flow>,
+    stations: Stations,
 }
 
 /// Limits that no test meets by accident.
@@ -118,11 +129,14 @@ impl Kernel {
         tables.set_rules(rules).unwrap();
         let events = object.take_map("EVENTS").unwrap().try_into().unwrap();
         let streams = object.take_map("FLOWS").unwrap().try_into().unwrap();
+        let mut stations = Stations::take(&mut object).unwrap();
+        stations.set(&[STATION].into()).unwrap();
         Kernel {
             object,
             tables,
             events,
             streams,
+            stations,
         }
     }
 
@@ -334,6 +348,15 @@ impl Kernel {
             Hook::Tc => object::tc(&mut self.object).unwrap().info(),
         };
         info.unwrap().verified_instruction_count().unwrap_or(0)
+    }
+
+    /// What the router takes in; [`STATION`] if this is not called.
+    ///
+    /// # Panics
+    ///
+    /// If the map cannot be written.
+    pub fn set_stations(&mut self, stations: &BTreeSet<Station>) {
+        self.stations.set(stations).unwrap();
     }
 
     /// Makes the kernel forget every TCP stream.
