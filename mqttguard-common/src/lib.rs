@@ -10,16 +10,20 @@ mod device;
 mod event;
 mod flow;
 mod mac;
+mod places;
 mod reason;
 mod rules;
+mod station;
 
 pub use bucket::{Bucket, Charge, Level};
 pub use device::{Counters, Levels, MacKey, Policy, Stranger, Told, policy_flags};
 pub use event::{EventRecord, event_flags};
 pub use flow::{Flow, FlowKey, flow_flags};
 pub use mac::{Mac, ParseMacError};
+pub use places::Places;
 pub use reason::{Reason, UnknownReason};
 pub use rules::{ExceptionRule, Exceptions, PortWord, Rules, V4_PREFIX, address_key, rule_flags};
+pub use station::Station;
 
 /// Counts up whenever a type of this crate that lies in a map, or a map's size, changes. Maps
 /// are pinned under this number, since the kernel would hand a map of the old shape to a new
@@ -43,6 +47,9 @@ pub const SHARED: u32 = 16;
 
 /// The most addresses of the router itself.
 pub const MAX_LOCAL: u32 = 256;
+
+/// The most addresses, interfaces and VLANs by which the router takes frames in.
+pub const MAX_STATIONS: u32 = 1024;
 
 /// The most destination prefixes with exceptions.
 pub const MAX_PREFIXES: u32 = 256;
@@ -76,6 +83,7 @@ mod user {
     }
 
     plain!(
-        Counters, Exceptions, Flow, Level, Levels, MacKey, Policy, PortWord, Rules, Stranger, Told
+        Counters, Exceptions, Flow, Level, Levels, MacKey, Places, Policy, PortWord, Rules,
+        Station, Stranger, Told
     );
 }

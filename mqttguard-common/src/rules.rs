@@ -32,6 +32,8 @@ pub mod rule_flags {
     pub const DROP_MISMATCH: u32 = 32;
     /// The router stands ready to take connections over: [`super::policy_flags::UPLIFT`] holds.
     pub const UPLIFT: u32 = 64;
+    /// There are exceptions.
+    pub const EXCEPTIONS: u32 = 128;
 }
 
 /// Which of 64 consecutive TCP ports are special, a bit each; port p is bit p % 64 of word

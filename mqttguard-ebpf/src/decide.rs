@@ -1,6 +1,6 @@
 use aya_ebpf::maps::lpm_trie::Key;
 use mqttguard_common::{
-    FRAME_SLOTS, MAX_EXCEPTIONS, Mac, PortWord, Reason, Rules, event_flags, policy_flags,
+    FRAME_SLOTS, MAX_EXCEPTIONS, Mac, PortWord, Reason, Rules, Station, event_flags, policy_flags,
     rule_flags,
 };
 
@@ -9,7 +9,7 @@ use crate::bucket::admit;
 use crate::flow::{self, Place};
 use crate::frame::Frame;
 use crate::header::Ethernet;
-use crate::maps::{EXCEPTIONS, FRAMES, LOCAL, PORTS, PROCESSOR, RULES};
+use crate::maps::{EXCEPTIONS, FRAMES, LOCAL, PORTS, PROCESSOR, RULES, STATIONS};
 use crate::mqtt::is_connect;
 use crate::packet::{Address, Packet, Transport, mapped};
 use crate::processor::{self, Processor, forget, now_ns};
@@ -65,7 +65,8 @@ pub(crate) enum Verdict<'a> {
 /// 6. First fragments that hide their ports, or where a CONNECT would stand, are dropped, as are
 ///    later fragments of TCP that start so low that they could overwrite those; others pass.
 /// 7. What an uplifted device sends to a plaintext port beyond the router passes, while the
-///    rules say that the router takes it over.
+///    rules say that the router takes it over, in a frame that the router takes in: see
+///    [`Station`].
 /// 8. Plaintext MQTT, by TCP port or by a CONNECT, and MQTT-SN by UDP port: dropped unless the
 ///    router's own plaintext listener takes it or an exception lets it out. So are the pieces
 ///    of a TCP stream's first bytes that could be put together to a CONNECT; see
@@ -89,12 +90,13 @@ pub(crate) fn decide<'a>(frame: &Frame) -> Verdict<'a> {
 fn try_decide<'a>(frame: &Frame) -> Option<Verdict<'a>> {
     let rules = RULES.get(0)?;
     let own = PROCESSOR.get_ptr_mut(0)?;
+    let frame = &frame.forgotten(own);
     let ethernet = frame.at::<Ethernet>(0)?;
     let packet = Packet::parse(frame, ethernet, own);
     let frame = &frame.afresh();
     let signs = Signs::of(frame, &packet, own);
     let now_ns = now_ns(own);
-    let mut subject = Subject::of(frame, Mac(ethernet.source), rules, now_ns)?;
+    let mut subject = Subject::of(frame, Mac(ethernet.source), rules, now_ns, own)?;
     let group = ethernet.is_group();
     if packet.is(Transport::None) && !group && !packet.is_arp() {
         subject.count(frame, Reason::Pass as usize);
@@ -206,6 +208,13 @@ fn judge(
     let quarantined = policy.flags & policy_flags::QUARANTINED != 0;
     let mqtt = Mqtt::find(frame, packet, signs, rules, quarantined, own);
     processor::put(own, mqtt.0);
+    if mqtt.has(Mqtt::LISTED)
+        && policy.flags & policy_flags::UPLIFT != 0
+        && rules.flags & rule_flags::UPLIFT != 0
+        && is_taken_in(frame, packet)
+    {
+        processor::add(own, Mqtt::TAKEN);
+    }
     if Mismatch::is_possible(policy) {
         let mismatch = Mismatch::of(frame, packet, policy);
         if mismatch.reason().is_some() && !is_dhcp(frame, packet) {
@@ -253,15 +262,13 @@ fn judge(
         } else {
             Reason::PlaintextLocal
         }
-    } else if mqtt.has(Mqtt::LISTED)
-        && policy.flags & policy_flags::UPLIFT != 0
-        && rules.flags & rule_flags::UPLIFT != 0
-    {
+    } else if mqtt.has(Mqtt::TAKEN) {
         Reason::Uplifted
     } else if mqtt.has(Mqtt::PLAIN)
         || (mqtt.has(Mqtt::SN) && rules.flags & rule_flags::MQTT_SN != 0)
     {
-        if is_excepted(frame, packet, subject.mac) {
+        let excepts = rules.flags & rule_flags::EXCEPTIONS != 0;
+        if excepts && is_excepted(frame, packet, subject.mac) {
             Reason::Excepted
         } else if mqtt.has(Mqtt::SN) {
             Reason::MqttSn
@@ -311,6 +318,8 @@ impl Mqtt {
     const SHOWS: u64 = 256;
     /// Over a WebSocket.
     const WEBSOCKET: u64 = 512;
+    /// By its port, of a device whose plaintext the router takes over, in a frame that it takes in.
+    const TAKEN: u64 = 1024;
 
     #[inline(always)]
     fn has(self, any: u64) -> bool {
@@ -393,6 +402,22 @@ fn is_local(frame: &Frame, packet: &Packet) -> bool {
         Some(destination) => unsafe { LOCAL.get(destination).is_some() },
         None => false,
     }
+}
+
+/// Whether the frame is for the router to take in, if not the packet.
+#[inline(always)]
+fn is_taken_in(frame: &Frame, packet: &Packet) -> bool {
+    let (Some(ethernet), Some(vlan)) = (frame.at::<Ethernet>(0), frame.vlan(packet.network()))
+    else {
+        return false;
+    };
+    let station = Station {
+        ifindex: frame.ifindex,
+        vlan,
+        mac: ethernet.destination(),
+    };
+    // SAFETY: only its presence is asked for.
+    unsafe { STATIONS.get(station).is_some() }
 }
 
 /// Whether it is a DHCP client's word to the router or to whom it may concern.

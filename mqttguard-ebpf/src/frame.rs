@@ -4,6 +4,7 @@ use aya_ebpf::bindings::{__sk_buff, xdp_md};
 use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use aya_ebpf::programs::{TcContext, XdpContext};
 
+use crate::header::{ETH_VLAN, Ethernet, Tag};
 use crate::processor::{Processor, forget};
 use crate::websocket::SCANNED;
 
@@ -16,6 +17,11 @@ const LINEAR: u32 = 256;
 /// The most that one packet of an ordinary link takes, with two VLAN tags. XDP in generic mode
 /// sees merged packets without being told so; longer ones are taken for several.
 const FULL_FRAME: u32 = 1522;
+
+/// Where the network header starts in a frame without tags.
+const UNTAGGED: usize = size_of::<Ethernet>();
+/// The identifier of a VLAN in its tag (IEEE 802.1Q, 9.6).
+const VLAN: u16 = 0xfff;
 
 /// A frame on its way in, wherever it was caught.
 #[derive(Clone, Copy)]
@@ -64,6 +70,18 @@ impl Frame {
         Frame {
             start: start as usize,
             end: end as usize,
+            ..*self
+        }
+    }
+
+    /// The same, without a trace of how it was found out what it holds.
+    #[inline(always)]
+    pub(crate) fn forgotten(&self, own: *mut Processor) -> Self {
+        let known = u64::from(self.packets) | u64::from(self.is_partial) << 32;
+        let known = forget(own, known, 0x1_ffff_ffff);
+        Frame {
+            is_partial: known >> 32 != 0,
+            packets: known as u32,
             ..*self
         }
     }
@@ -149,6 +167,33 @@ impl Frame {
         // "before the end" for a single byte, which the verifier does not take for an answer.
         let [_, byte] = *self.at::<[u8; 2]>(offset - 1)?;
         Some(byte)
+    }
+
+    /// The IEEE 802.1Q VLAN of the frame's only tag, 0 of none; None if the network header, which
+    /// starts at `network`, stands behind anything else. Of tags, TC has the outer one not in the
+    /// frame but beside it.
+    #[inline(always)]
+    pub(crate) fn vlan(&self, network: usize) -> Option<u16> {
+        if let Context::Skb(skb) = self.context {
+            // SAFETY: the kernel hands a valid context to the program.
+            let (is_tagged, protocol, control) = unsafe {
+                (
+                    (&raw const (*skb).vlan_present).read_volatile(),
+                    (&raw const (*skb).vlan_proto).read_volatile(),
+                    (&raw const (*skb).vlan_tci).read_volatile(),
+                )
+            };
+            if is_tagged != 0 {
+                let is_only = network == UNTAGGED && protocol as u16 == ETH_VLAN.to_be();
+                return is_only.then_some(control as u16 & VLAN);
+            }
+        }
+        if network == UNTAGGED {
+            return Some(0);
+        }
+        let [protocol, control] = *self.at::<[u16; 2]>(UNTAGGED - size_of::<u16>())?;
+        let is_only = network == UNTAGGED + size_of::<Tag>() && protocol == ETH_VLAN.to_be();
+        is_only.then_some(u16::from_be(control) & VLAN)
     }
 
     /// How many bytes the frame has, wherever they lie.

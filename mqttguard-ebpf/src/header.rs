@@ -1,6 +1,8 @@
 //! Headers as they lie in a frame, in network order: bytes and 16-bit words, because frames are
 //! aligned to no more.
 
+use mqttguard_common::Mac;
+
 pub(crate) const ETH_IPV4: u16 = 0x0800;
 /// RFC 826.
 pub(crate) const ETH_ARP: u16 = 0x0806;
@@ -42,6 +44,13 @@ pub(crate) struct Ethernet {
 }
 
 impl Ethernet {
+    /// Where to.
+    #[inline(always)]
+    pub(crate) fn destination(&self) -> Mac {
+        // SAFETY: same size, any bits are valid.
+        unsafe { core::mem::transmute(self.destination) }
+    }
+
     /// To more than one host: broadcast or multicast (IEEE 802, 8.2: the lowest bit of the first
     /// byte).
     #[inline(always)]

@@ -2,7 +2,8 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use mqttguard_common::{
     Counters, EVENT_BYTES, Exceptions, FRAME_SLOTS, Flow, Level, Levels, MAX_DEVICES, MAX_LOCAL,
-    MAX_PREFIXES, MAX_STRANGERS, MacKey, Policy, PortWord, Rules, SHARED, Stranger, Told,
+    MAX_PREFIXES, MAX_STATIONS, MAX_STRANGERS, MacKey, Places, Policy, PortWord, Rules, SHARED,
+    Station, Stranger, Told,
 };
 
 use crate::packet::Address;
@@ -12,6 +13,10 @@ use crate::processor::Processor;
 /// writes here.
 #[map]
 pub(crate) static DEVICES: HashMap<MacKey, u32> = HashMap::with_max_entries(MAX_DEVICES, 0);
+
+/// The same once more, as far as there is room: an array is read without a call.
+#[map]
+pub(crate) static PLACES: Array<Places> = Array::with_max_entries(Places::COUNT, 0);
 
 /// What known devices may do.
 #[map]
@@ -54,6 +59,10 @@ pub(crate) static PORTS: Array<PortWord> = Array::with_max_entries(PortWord::COU
 /// The router's own addresses.
 #[map]
 pub(crate) static LOCAL: HashMap<Address, u8> = HashMap::with_max_entries(MAX_LOCAL, 0);
+
+/// How frames are addressed that the router takes in.
+#[map]
+pub(crate) static STATIONS: HashMap<Station, u8> = HashMap::with_max_entries(MAX_STATIONS, 0);
 
 /// Exceptions by destination prefix.
 #[map]

@@ -1,13 +1,16 @@
 use aya_ebpf::bindings::BPF_NOEXIST;
 use mqttguard_common::{
     Bucket, Counters, EVENT_GAP_NS, EventRecord, FRAME_SLOTS, Levels, Mac, MacKey, NEWCOMERS_PER_S,
-    Policy, Rules, SHARED, Stranger, Told,
+    Places, Policy, Rules, SHARED, Stranger, Told,
 };
 
 use crate::bucket::admit;
 use crate::frame::Frame;
-use crate::maps::{COUNTERS, DEVICES, EVENTS, LEVELS, NEWCOMERS, POLICIES, SPARE, STRANGERS, TOLD};
+use crate::maps::{
+    COUNTERS, DEVICES, EVENTS, LEVELS, NEWCOMERS, PLACES, POLICIES, SPARE, STRANGERS, TOLD,
+};
 use crate::packet::Packet;
+use crate::processor::{Processor, forget};
 
 /// How fast strangers get entries of their own, on one interface.
 const NEWCOMERS_LIMIT: Bucket = Bucket::per_second(NEWCOMERS_PER_S);
@@ -27,10 +30,24 @@ pub(crate) struct Subject<'a> {
 impl<'a> Subject<'a> {
     /// Looks the source MAC up. None cannot happen, but the verifier has to be told.
     #[inline(always)]
-    pub(crate) fn of(frame: &Frame, mac: Mac, rules: &'a Rules, now_ns: u64) -> Option<Self> {
+    pub(crate) fn of(
+        frame: &Frame,
+        mac: Mac,
+        rules: &'a Rules,
+        now_ns: u64,
+        own: *mut Processor,
+    ) -> Option<Self> {
         let key = MacKey::new(mac);
-        // SAFETY: read at once; a row that is given to another device meanwhile is as good.
-        if let Some(&row) = unsafe { DEVICES.get(key) } {
+        let word = Places::word(mac);
+        let places = PLACES.get(Places::index(word))?;
+        let mut row = places.find(word) as u32;
+        if row == 0 && places.more != 0 {
+            // SAFETY: read at once; a row that is given to another device meanwhile is as good.
+            row = unsafe { DEVICES.get(key) }.map_or(0, |row| row + 1);
+        }
+        let row = forget(own, u64::from(row), 0xffff) as u32;
+        if row != 0 {
+            let row = row - 1;
             // SAFETY: rows of arrays stay where they are. The kernel shares them with other
             // processors, whose concurrent updates may get lost, which limits and counters
             // tolerate.

@@ -8,6 +8,7 @@
     clippy::indexing_slicing
 )]
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -20,9 +21,11 @@ use aya::maps::{Array, MapData, RingBuf};
 use aya::programs::tc::qdisc_add_clsact;
 use aya::programs::{TcAttachType, XdpMode};
 use mqttguard::config::{KernelLimits, Mode};
-use mqttguard::enforce::{DeviceCounters, Rules, Tables, object};
+use mqttguard::enforce::{DeviceCounters, Rules, Stations, Tables, object};
 use mqttguard::registry::{DevicePolicy, Standing};
-use mqttguard_common::{EventRecord, Flow, Mac, Reason};
+use mqttguard_common::{EventRecord, Flow, Mac, Reason, Station};
+
+use crate::frames::ROUTER;
 
 /// The two programs of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,13 @@ pub enum Verdict {
 /// The interface on which `BPF_PROG_TEST_RUN` has frames come in: the loopback device.
 pub const INTERFACE: u32 = 1;
 
+/// How frames of these tests are addressed to the router.
+pub const STATION: Station = Station {
+    ifindex: INTERFACE,
+    vlan: 0,
+    mac: ROUTER,
+};
+
 /// A loaded object with maps of its own.
 pub struct Kernel {
     object: Ebpf,
@@ -57,6 +67,7 @@ pub struct Kernel {
     pub tables: Tables,
     events: RingBuf<MapData>,
     streams: Array<MapData, Flow>,
+    stations: Stations,
 }
 
 /// Limits that no test meets by accident.
@@ -118,11 +129,14 @@ impl Kernel {
         tables.set_rules(rules).unwrap();
         let events = object.take_map("EVENTS").unwrap().try_into().unwrap();
         let streams = object.take_map("FLOWS").unwrap().try_into().unwrap();
+        let mut stations = Stations::take(&mut object).unwrap();
+        stations.set(&[STATION].into()).unwrap();
         Kernel {
             object,
             tables,
             events,
             streams,
+            stations,
         }
     }
 
@@ -200,7 +214,8 @@ impl Kernel {
     }
 
     /// Floods one program from a thread on each of `cpus` processors at once. Returns how long
-    /// it was from the first frame to the last.
+    /// it was from the first frame to the last, at least and at most: other work may come between
+    /// a frame and the look at the clock.
     ///
     /// # Panics
     ///
@@ -211,7 +226,7 @@ impl Kernel {
         frame: &[u8],
         cpus: usize,
         time: Duration,
-    ) -> Duration {
+    ) -> (Duration, Duration) {
         let program = self.program(hook);
         let barrier = std::sync::Barrier::new(cpus);
         std::thread::scope(|scope| {
@@ -221,12 +236,18 @@ impl Kernel {
                     scope.spawn(move || {
                         pin_to(cpu);
                         barrier.wait();
-                        let start = Instant::now();
-                        while start.elapsed() < time {
+                        let batch = || {
+                            let before = Instant::now();
                             test_run(program, frame, &mut [], 2_000, &mut [])
                                 .expect("BPF_PROG_TEST_RUN");
+                            (before, Instant::now())
+                        };
+                        let first = batch();
+                        let mut last = first;
+                        while first.0.elapsed() < time {
+                            last = batch();
                         }
-                        (start, Instant::now())
+                        (first, last)
                     })
                 })
                 .collect();
@@ -234,9 +255,16 @@ impl Kernel {
                 .into_iter()
                 .map(|thread| thread.join().unwrap())
                 .collect();
-            let first = times.iter().map(|(start, _)| *start).min().unwrap();
-            let last = times.iter().map(|(_, end)| *end).max().unwrap();
-            last - first
+            let first = |edge: fn(&(Instant, Instant)) -> Instant| {
+                times.iter().map(|(first, _)| edge(first)).min().unwrap()
+            };
+            let last = |edge: fn(&(Instant, Instant)) -> Instant| {
+                times.iter().map(|(_, last)| edge(last)).max().unwrap()
+            };
+            (
+                last(|run| run.0).saturating_duration_since(first(|run| run.1)),
+                last(|run| run.1) - first(|run| run.0),
+            )
         })
     }
 
@@ -336,6 +364,15 @@ impl Kernel {
         info.unwrap().verified_instruction_count().unwrap_or(0)
     }
 
+    /// What the router takes in; [`STATION`] if this is not called.
+    ///
+    /// # Panics
+    ///
+    /// If the map cannot be written.
+    pub fn set_stations(&mut self, stations: &BTreeSet<Station>) {
+        self.stations.set(stations).unwrap();
+    }
+
     /// Makes the kernel forget every TCP stream.
     ///
     /// # Panics
@@ -345,6 +382,22 @@ impl Kernel {
         for slot in 0..Flow::SLOTS {
             if self.streams.get(&slot, 0).unwrap().since != 0 {
                 self.streams.set(slot, Flow::default(), 0).unwrap();
+            }
+        }
+    }
+
+    /// Makes every stream that the kernel remembers older by so many units of
+    /// [`Flow::TICK_BITS`].
+    ///
+    /// # Panics
+    ///
+    /// If the map cannot be read or written.
+    pub fn age_streams(&mut self, units: u32) {
+        for slot in 0..Flow::SLOTS {
+            let mut flow = self.streams.get(&slot, 0).unwrap();
+            if flow.since != 0 {
+                flow.since = flow.since.wrapping_sub(units);
+                self.streams.set(slot, flow, 0).unwrap();
             }
         }
     }

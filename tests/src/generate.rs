@@ -1,15 +1,15 @@
 //! Frames and policies made up at random, most of them close to something that matters: a
 //! frame that is random all over is not even IP.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use mqttguard::config::{Exception, KernelLimits, Mode};
 use mqttguard::enforce::Rules;
 use mqttguard::registry::{DevicePolicy, Standing};
-use mqttguard_common::Mac;
+use mqttguard_common::{Mac, Station};
 
-use crate::bpf::INTERFACE;
+use crate::bpf::{INTERFACE, STATION};
 use crate::frames::{CLIENT_HELLO, ROUTER, connect};
 use crate::model::Model;
 use crate::random::Random;
@@ -157,9 +157,33 @@ impl Generator {
             })
             .collect();
         self.streams.clear();
+        let mut stations: BTreeSet<Station> = [STATION].into();
+        stations.insert(Station {
+            vlan: 10,
+            ..STATION
+        });
+        if random.once_in(4) {
+            // Another interface, another VLAN, another address.
+            stations = [
+                Station {
+                    ifindex: 7,
+                    ..STATION
+                },
+                Station {
+                    vlan: 0x70a,
+                    ..STATION
+                },
+                Station {
+                    mac: Mac([2, 0, 0, 0, 0, 0x99]),
+                    ..STATION
+                },
+            ]
+            .into();
+        }
         Model {
             rules,
             devices,
+            stations,
             streams: BTreeMap::new(),
         }
     }
@@ -344,7 +368,8 @@ impl Generator {
                 _ => 0x8100,
             };
             frame.extend(kind.to_be_bytes());
-            frame.extend(random.bytes(2));
+            let control = [random.byte(), random.byte()];
+            frame.extend(random.one_of(&[control, [0, 0], [0x20, 10], [0x20, 10], [0, 11]]));
         }
         let family = random.below(20);
         let to = self.address(family < 10);

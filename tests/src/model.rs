@@ -5,13 +5,13 @@
 //! Rates are not part of it: a frame is judged as if no limit were ever reached. Nor is time:
 //! what is remembered of a stream counts as fresh.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use mqttguard::config::Mode;
 use mqttguard::enforce::Rules;
 use mqttguard::registry::{DevicePolicy, Standing};
-use mqttguard_common::{FlowKey, Mac, Reason};
+use mqttguard_common::{FlowKey, Mac, Reason, Station};
 
 use crate::bpf::{INTERFACE, Verdict};
 use crate::reset;
@@ -42,6 +42,8 @@ pub struct Model {
     pub rules: Rules,
     /// What each may do; all others are strangers in good standing.
     pub devices: BTreeMap<Mac, DevicePolicy>,
+    /// How frames are addressed that the router takes in.
+    pub stations: BTreeSet<Station>,
     /// What is remembered of streams, by slot.
     pub streams: BTreeMap<u32, Stream>,
 }
@@ -188,7 +190,9 @@ impl Model {
         let policy = self.devices.get(&mac);
         let standing = policy.map_or(Standing::Good, |policy| policy.standing);
         let may_use_listener = policy.is_some_and(|policy| policy.plaintext);
-        let is_uplifted = self.rules.uplift && policy.is_some_and(|policy| policy.uplift);
+        let is_uplifted = self.rules.uplift
+            && policy.is_some_and(|policy| policy.uplift)
+            && station(frame).is_some_and(|station| self.stations.contains(&station));
         if standing == Standing::Blocked && !self.is_dhcp(&packet) {
             return (Reason::Blocked, None);
         }
@@ -386,6 +390,21 @@ impl Model {
 /// The source MAC of a frame.
 pub fn source_mac(frame: &[u8]) -> Mac {
     Mac(frame[6..12].try_into().unwrap())
+}
+
+/// How a frame is addressed, if it has no more than one VLAN tag, one of IEEE 802.1Q, and is in no
+/// PPPoE session.
+fn station(frame: &[u8]) -> Option<Station> {
+    let (kind, vlan) = match word(frame, 12)? {
+        0x8100 => (word(frame, 16)?, word(frame, 14)? & 0x0fff),
+        kind => (kind, 0),
+    };
+    let is_ip = matches!(kind, 0x0800 | 0x86dd);
+    is_ip.then_some(Station {
+        ifindex: INTERFACE,
+        vlan,
+        mac: Mac(frame[..6].try_into().unwrap()),
+    })
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u16> {

@@ -12,8 +12,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use mqttguard::config::{Exception, KernelLimits, Mode};
 use mqttguard::enforce::Rules;
 use mqttguard::registry::{DevicePolicy, Standing};
-use mqttguard_common::{Mac, Reason, event_flags};
-use mqttguard_tests::bpf::{GOOD, HOOKS, Hook, INTERFACE, Kernel, Verdict, WIDE, rules};
+use mqttguard_common::{Mac, Reason, Station, event_flags};
+use mqttguard_tests::bpf::{GOOD, HOOKS, Hook, INTERFACE, Kernel, STATION, Verdict, WIDE, rules};
 use mqttguard_tests::frames::{ACK, Frame, SYN, connect};
 
 const DEVICE: Mac = Mac([0x02, 0xc1, 0x1e, 0, 0, 1]);
@@ -342,6 +342,61 @@ fn what_is_not_taken_over_does_not_pass() {
     kernel.expect(&plain, Reason::Uplifted);
     kernel.tables.set_rules(&rules()).unwrap();
     kernel.expect(&plain, Reason::PlaintextPort);
+}
+
+/// The redirection is a matter of routing: what the router would bridge, or hand to a session or a
+/// VLAN that it has no part in, would go on in the clear.
+#[test]
+fn only_what_the_router_takes_in_is_taken_over() {
+    let mut kernel = kernel(&uplifting(), uplifted());
+    let mut plain = Frame::tcp(DEVICE, cloud(), 1883, ACK, &connect("MQTT", 4, 10));
+    let untagged = plain.bytes();
+    let reason = |kernel: &mut Kernel, frame: &[u8], expected: Reason| {
+        for hook in HOOKS {
+            let before = kernel.frames(DEVICE, expected);
+            let verdict = kernel.run(hook, frame);
+            assert_eq!(verdict == Verdict::Pass, expected == Reason::Uplifted);
+            assert_eq!(kernel.frames(DEVICE, expected) - before, 1, "{hook:?}");
+        }
+    };
+    reason(&mut kernel, &untagged, Reason::Uplifted);
+
+    // To a neighbour on the bridge, to a group.
+    for destination in [[2, 0, 0, 0, 0, 0x99], [0xff; 6], [1, 0, 0x5e, 0, 0, 1]] {
+        let mut bridged = untagged.clone();
+        bridged[..6].copy_from_slice(&destination);
+        reason(&mut kernel, &bridged, Reason::PlaintextPort);
+    }
+    // In a PPPoE session.
+    let mut dialled = untagged.clone();
+    let length = (untagged.len() - 12) as u16;
+    let [high, low] = length.to_be_bytes();
+    dialled.splice(12..14, [0x88, 0x64, 0x11, 0, 0, 7, high, low, 0, 0x21]);
+    reason(&mut kernel, &dialled, Reason::PlaintextPort);
+    // In a VLAN (42) that the router has no part in, and then in one that it has.
+    let in_vlan = |plain: &mut Frame, tags: &[u16]| {
+        plain.tags = tags.to_vec();
+        plain.bytes()
+    };
+    let tagged = in_vlan(&mut plain, &[0x8100]);
+    reason(&mut kernel, &tagged, Reason::PlaintextPort);
+    let vlan = Station {
+        vlan: 42,
+        ..STATION
+    };
+    kernel.set_stations(&[STATION, vlan].into());
+    reason(&mut kernel, &tagged, Reason::Uplifted);
+    for tags in [&[0x88a8][..], &[0x8100, 0x8100], &[0x88a8, 0x8100]] {
+        let other = in_vlan(&mut plain, tags);
+        reason(&mut kernel, &other, Reason::PlaintextPort);
+    }
+    // On another interface.
+    let elsewhere = Station {
+        ifindex: INTERFACE + 1,
+        ..STATION
+    };
+    kernel.set_stations(&[elsewhere].into());
+    reason(&mut kernel, &untagged, Reason::PlaintextPort);
 }
 
 #[test]

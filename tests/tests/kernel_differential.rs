@@ -115,6 +115,7 @@ impl Run {
     }
 
     fn tell_devices(&mut self) {
+        self.kernel.set_stations(&self.model.stations);
         for (&mac, policy) in &self.model.devices {
             self.kernel.tables.set_device(mac, policy).unwrap();
         }

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use mqttguard::config::KernelLimits;
 use mqttguard::enforce::Rules;
-use mqttguard::registry::DevicePolicy;
-use mqttguard_common::{MAX_STRANGERS, Mac, Reason, event_flags};
+use mqttguard::registry::{DevicePolicy, Standing};
+use mqttguard_common::{MAX_STRANGERS, Mac, Places, Reason, event_flags};
 use mqttguard_tests::bpf::{GOOD, HOOKS, Hook, Kernel, Verdict, WIDE, rules};
 use mqttguard_tests::frames::{ACK, Frame, SYN};
 
@@ -305,20 +305,20 @@ fn limits_hold_on_several_processors() {
         };
         kernel.tables.set_device(DEVICE, &limited(limits)).unwrap();
         let time = Duration::from_millis(2_500);
-        let took = kernel.run_everywhere(Hook::Xdp, &frame, cpus, time);
-        let seconds = 1.0 + took.as_secs_f64();
+        let (least, most) = kernel.run_everywhere(Hook::Xdp, &frame, cpus, time);
         let passed = kernel.frames(DEVICE, Reason::Pass) as f64;
         let dropped = kernel.frames(DEVICE, Reason::FloodPackets);
-        let expected = f64::from(rate) * seconds;
+        let [least, most] = [least, most].map(|time| f64::from(rate) * (1.0 + time.as_secs_f64()));
         println!(
-            "{rate}/s on {cpus} processors: {passed} passed of {expected:.0}, {dropped} dropped"
+            "{rate}/s on {cpus} processors: {passed} passed of {least:.0} to {most:.0}, \
+             {dropped} dropped"
         );
         // A frame for each processor may meet the last room there is.
-        let slack = expected * 0.05 + cpus as f64;
+        let slack = most * 0.05 + cpus as f64;
         assert!(dropped > 1_000, "no flood: {dropped}");
         assert!(
-            (passed - expected).abs() <= slack,
-            "{passed} passed, expected {expected}"
+            passed >= least - slack && passed <= most + slack,
+            "{passed} passed, expected {least} to {most}"
         );
     }
 }
@@ -334,6 +334,58 @@ fn a_device_can_leave_and_its_row_is_given_away_clean() {
     kernel.tables.set_device(STRANGER, &GOOD).unwrap();
     assert_eq!(kernel.tables.known().collect::<Vec<_>>(), [STRANGER]);
     assert_eq!(kernel.frames(STRANGER, Reason::Pass), 0);
+}
+
+/// More devices than have a place where they belong: each is held to its own policy, before and after
+/// others leave.
+#[test]
+fn every_device_is_found_whether_it_has_a_place_or_not() {
+    let mut kernel = Kernel::load(&rules());
+    // Of those that belong together, only the first have a place there.
+    let home = Places::index(Places::word(DEVICE));
+    let macs: Vec<Mac> = (0..u32::MAX)
+        .map(|number| {
+            let [a, b, c, d] = number.to_be_bytes();
+            Mac([2, 7, a, b, c, d])
+        })
+        .filter(|mac| Places::index(Places::word(*mac)) == home)
+        .take(Places::PLACES + 4)
+        .collect();
+    let policy = |index: usize| DevicePolicy {
+        standing: match index % 2 {
+            0 => Standing::Blocked,
+            _ => Standing::Good,
+        },
+        ..GOOD
+    };
+    let check = |kernel: &mut Kernel, gone: &[usize]| {
+        for (index, &mac) in macs.iter().enumerate() {
+            let frame = Frame::tcp(mac, cloud(), 443, ACK, &[]).bytes();
+            // A stranger may do what a good device may.
+            let reason = match index % 2 {
+                0 if !gone.contains(&index) => Reason::Blocked,
+                _ => Reason::Pass,
+            };
+            kernel.expect(&frame, reason);
+            assert_eq!(
+                kernel.tables.known().any(|known| known == mac),
+                !gone.contains(&index)
+            );
+        }
+    };
+    for (index, &mac) in macs.iter().enumerate() {
+        kernel.tables.set_device(mac, &policy(index)).unwrap();
+    }
+    check(&mut kernel, &[]);
+    kernel.tables.remove_device(macs[0]).unwrap();
+    kernel.tables.remove_device(macs[5]).unwrap();
+    check(&mut kernel, &[0, 5]);
+    kernel.tables.set_device(macs[0], &policy(0)).unwrap();
+    check(&mut kernel, &[5]);
+    for mac in &macs {
+        kernel.tables.remove_device(*mac).unwrap();
+    }
+    check(&mut kernel, &[0, 1, 2, 3, 4, 5, 6]);
 }
 
 #[test]

@@ -300,22 +300,48 @@ fn a_syn_beyond_the_limit_leaves_no_trace() {
     let mut stream = Stream::open(&mut kernel, (Hook::Xdp, clouds()[0]));
     let tight = mqttguard::registry::DevicePolicy {
         limits: mqttguard::config::KernelLimits {
-            connections_per_s: 1,
+            packets_per_s: 2,
             ..GOOD.limits
         },
         ..GOOD
     };
     stream.kernel.tables.set_device(DEVICE, &tight).unwrap();
-    // Another stream takes what there is for a second.
-    let other = Frame::tcp(DEVICE, clouds()[1], 80, SYN, &[]).bytes();
-    stream.kernel.run(Hook::Xdp, &other);
+    // A merged packet takes what there is for half an hour.
+    let other = Frame::tcp(DEVICE, clouds()[1], 80, ACK, &[0x17; 64]).bytes();
+    assert_eq!(stream.kernel.run_merged(&other, 3_600), Verdict::Pass);
     for number in 0..10 {
-        stream.send(SYN, number, &[], Reason::FloodConnections);
+        stream.send(SYN, number, &[], Reason::FloodPackets);
     }
+    let free = mqttguard::registry::DevicePolicy {
+        limits: mqttguard::config::KernelLimits {
+            packets_per_s: 0,
+            ..GOOD.limits
+        },
+        ..GOOD
+    };
+    stream.kernel.tables.set_device(DEVICE, &free).unwrap();
     // The start is still known, and known for sure.
     stream.bytes(0, b"hello", Reason::Pass);
     stream.bytes(5, &[0x10], Reason::Pass);
     assert_eq!(Flow::SLOTS as usize * size_of::<Flow>(), 128 * 1024);
+}
+
+/// A start that may be made up is not known for sure, unless what was remembered there before is
+/// so old that nobody waits for it any more.
+#[test]
+fn a_slot_that_was_not_used_for_long_is_as_good_as_new() {
+    everywhere(|kernel, at| {
+        for (age, reason) in [
+            (Flow::STALE - 60, Reason::PlaintextSplit),
+            (Flow::STALE + 1, Reason::Pass),
+        ] {
+            let mut stream = Stream::open(kernel, at);
+            stream.kernel.age_streams(age);
+            let again = SYN_NUMBER.wrapping_add(5_000);
+            stream.syn(again);
+            stream.bytes(6_000, &[0x10], reason);
+        }
+    });
 }
 
 /// Linux at both ends: a client that writes single bytes, and a server that would read them.

@@ -11,6 +11,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use super::bpffs::Pins;
 use super::links::Links;
 use super::ports::Ports;
+use super::stations::{self, Stations};
 use super::tables::take;
 use super::watch::{Command, Watch};
 use super::{Attachment, DeviceCounters, EnforceError, Report, Rules, Tables, Target, object};
@@ -72,11 +73,17 @@ impl Enforcer {
         let events = take(&mut object, "EVENTS")?;
         let frames = take(&mut object, "FRAMES")?;
 
+        let mut stations = Stations::take(&mut object)?;
+
         let mut links = Links::open().map_err(EnforceError::Netlink)?;
         let list = links.list().map_err(EnforceError::Netlink)?;
         let note = outdated_layout(&pins, inherits);
         let mut ports = Ports::new(object, frames, pins.clone(), target.clone(), note)?;
         ports.reconcile(&list, &mut report);
+        // The interfaces are looked at again soon.
+        if let Err(error) = stations.set(&stations::stations(&ports.indices(), &list)) {
+            log::error!("kernel program: {error}");
+        }
         pins.remove_other_versions();
 
         let attachments = Arc::new(Mutex::new(ports.attachments()));
@@ -86,6 +93,7 @@ impl Enforcer {
         let (commands, inbox) = sync_channel(4);
         let watch = Watch {
             ports,
+            stations,
             links,
             events,
             inbox,

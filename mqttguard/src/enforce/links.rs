@@ -6,7 +6,8 @@ use std::time::Duration;
 use mqttguard_common::Mac;
 use netlink_packet_core::Parseable;
 use netlink_packet_route::link::{
-    InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, LinkMessageBuffer, LinkXdp,
+    InfoData, InfoKind, InfoVlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    LinkMessageBuffer, LinkXdp, VlanProtocol,
 };
 use netlink_sys::Socket;
 use netlink_sys::protocols::NETLINK_ROUTE;
@@ -38,6 +39,8 @@ pub(super) struct Link {
     pub(super) is_bridge: bool,
     /// The device that it is a VLAN of.
     pub(super) vlan_of: Option<u32>,
+    /// Its number as a VLAN of IEEE 802.1Q.
+    pub(super) vlan: Option<u16>,
     /// Up, and with a carrier.
     pub(super) is_running: bool,
     pub(super) mac: Option<Mac>,
@@ -135,6 +138,7 @@ impl From<LinkMessage> for Link {
             master: None,
             is_bridge: false,
             vlan_of: None,
+            vlan: None,
             is_running: message
                 .header
                 .flags
@@ -171,6 +175,7 @@ impl From<LinkMessage> for Link {
                     is_vlan = infos
                         .iter()
                         .any(|info| matches!(info, LinkInfo::Kind(InfoKind::Vlan)));
+                    link.vlan = infos.iter().find_map(vlan_number);
                 }
                 _ => {}
             }
@@ -179,6 +184,23 @@ impl From<LinkMessage> for Link {
         link.vlan_of = lower.filter(|_| is_vlan);
         link
     }
+}
+
+/// The number of a VLAN, if it is one of IEEE 802.1Q and not of 802.1ad.
+fn vlan_number(info: &LinkInfo) -> Option<u16> {
+    let LinkInfo::Data(InfoData::Vlan(attributes)) = info else {
+        return None;
+    };
+    let is_other = attributes.iter().any(|attribute| {
+        matches!(attribute, InfoVlan::Protocol(protocol) if *protocol != VlanProtocol::Ieee8021Q)
+    });
+    attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            InfoVlan::Id(number) => Some(*number),
+            _ => None,
+        })
+        .filter(|_| !is_other)
 }
 
 /// The interfaces that stand for these devices: themselves, or their ports if they are bridges.
@@ -221,6 +243,7 @@ mod tests {
             master,
             is_bridge,
             vlan_of: None,
+            vlan: None,
             is_running: true,
             mac: None,
             rx_packets: 0,

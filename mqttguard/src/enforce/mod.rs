@@ -14,10 +14,12 @@ mod netlink;
 pub mod nft;
 /// The object that holds the kernel programs, and how it is loaded.
 pub mod object;
+mod places;
 mod ports;
 mod predecessor;
 mod probe;
 mod routed;
+mod stations;
 mod tables;
 mod tap;
 mod tcx;
@@ -29,6 +31,7 @@ pub use enforcer::Enforcer;
 pub use error::EnforceError;
 pub use predecessor::{standing, take_off};
 pub use routed::routed;
+pub use stations::Stations;
 pub use tables::Tables;
 
 use std::net::IpAddr;

@@ -24,8 +24,9 @@ pub const XDP: &str = "mqttguard_xdp";
 pub const TC: &str = "mqttguard_tc";
 
 /// Every map of the object; what a predecessor has to leave for a successor.
-const MAPS: [&str; 16] = [
+const MAPS: [&str; 18] = [
     "DEVICES",
+    "PLACES",
     "POLICIES",
     "LEVELS",
     "COUNTERS",
@@ -35,6 +36,7 @@ const MAPS: [&str; 16] = [
     "RULES",
     "PORTS",
     "LOCAL",
+    "STATIONS",
     "EXCEPTIONS",
     "EVENTS",
     "FRAMES",

@@ -262,6 +262,11 @@ impl Ports {
         });
     }
 
+    /// The indices of the interfaces that are to be guarded.
+    pub(super) fn indices(&self) -> Vec<u32> {
+        self.ports.keys().copied().collect()
+    }
+
     /// Asks the kernel whether the program still is where it was attached, and attaches it again
     /// where somebody took it off. A better hook is taken when whoever held it has left.
     pub(super) fn check(&mut self, links: &[Link], report: &mut dyn FnMut(Report)) {

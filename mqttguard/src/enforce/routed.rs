@@ -53,6 +53,7 @@ mod tests {
             master,
             is_bridge: false,
             vlan_of,
+            vlan: None,
             is_running: true,
             mac: None,
             rx_packets: 0,

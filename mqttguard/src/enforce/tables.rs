@@ -10,6 +10,7 @@ use mqttguard_common::{
 };
 
 use super::exceptions::{self, Prefix};
+use super::places::ShortCuts;
 use super::{DeviceCounters, EnforceError, Rules};
 use crate::config::{KernelLimits, Mode};
 use crate::registry::{DevicePolicy, Standing};
@@ -18,6 +19,7 @@ use crate::registry::{DevicePolicy, Standing};
 /// counters out of them.
 pub struct Tables {
     devices: HashMap<MapData, MacKey, u32>,
+    short_cuts: ShortCuts,
     policies: Array<MapData, Policy>,
     levels: Array<MapData, Levels>,
     counters: PerCpuArray<MapData, Counters>,
@@ -40,13 +42,14 @@ impl Tables {
     /// A map is missing or cannot be read.
     pub fn take(object: &mut Ebpf) -> Result<Self, EnforceError> {
         let devices: HashMap<_, MacKey, u32> = take(object, "DEVICES")?;
-        let rows = devices
+        let rows: BTreeMap<Mac, u32> = devices
             .iter()
             .map(|row| row.map(|(key, row)| (key.mac, row)))
             .collect::<Result<_, _>>()
             .map_err(on("DEVICES"))?;
         Ok(Tables {
             devices,
+            short_cuts: ShortCuts::take(object, &rows)?,
             policies: take(object, "POLICIES")?,
             levels: take(object, "LEVELS")?,
             counters: take(object, "COUNTERS")?,
@@ -93,6 +96,7 @@ impl Tables {
             (rule_flags::REJECT, rules.reject),
             (rule_flags::DROP_MISMATCH, rules.drop_mismatch),
             (rule_flags::UPLIFT, rules.uplift),
+            (rule_flags::EXCEPTIONS, !rules.exceptions.is_empty()),
         ] {
             flags |= if set { flag } else { 0 };
         }
@@ -203,6 +207,7 @@ impl Tables {
             .set(row, on_first_cpu(stranger.counters)?, 0)
             .map_err(on("COUNTERS"))?;
         self.devices.insert(key, row, 0).map_err(on("DEVICES"))?;
+        self.short_cuts.add(mac, row)?;
         self.rows.insert(mac, row);
         absent_is_fine(self.strangers.remove(&key)).map_err(on("STRANGERS"))
     }
@@ -213,7 +218,12 @@ impl Tables {
     ///
     /// The map cannot be written.
     pub fn remove_device(&mut self, mac: Mac) -> Result<(), EnforceError> {
+        let Some(&row) = self.rows.get(&mac) else {
+            return Ok(());
+        };
         absent_is_fine(self.devices.remove(&MacKey::new(mac))).map_err(on("DEVICES"))?;
+        // The row is free only when nothing leads to it any more.
+        self.short_cuts.remove(mac, row)?;
         self.rows.remove(&mac);
         Ok(())
     }
@@ -340,7 +350,7 @@ fn on_first_cpu(counters: Counters) -> Result<PerCpuValues<Counters>, EnforceErr
     PerCpuValues::try_from(values).map_err(failed)
 }
 
-fn absent_is_fine(result: Result<(), MapError>) -> Result<(), MapError> {
+pub(super) fn absent_is_fine(result: Result<(), MapError>) -> Result<(), MapError> {
     match result {
         Err(MapError::KeyNotFound) => Ok(()),
         Err(MapError::SyscallError(error))
@@ -352,7 +362,7 @@ fn absent_is_fine(result: Result<(), MapError>) -> Result<(), MapError> {
     }
 }
 
-fn on(map: &'static str) -> impl Fn(MapError) -> EnforceError {
+pub(super) fn on(map: &'static str) -> impl Fn(MapError) -> EnforceError {
     move |error| EnforceError::Map { map, error }
 }
 

@@ -10,6 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::links::Links;
 use super::ports::Ports;
+use super::stations::{Stations, stations};
 use super::{Attachment, FrameEvent, Report, Target};
 
 /// Time between two looks at interfaces while what the program sees there is on trial, and before
@@ -33,6 +34,7 @@ pub(super) enum Command {
 /// The enforcement thread: follows the interfaces and reads the events.
 pub(super) struct Watch {
     pub(super) ports: Ports,
+    pub(super) stations: Stations,
     pub(super) links: Links,
     pub(super) events: RingBuf<MapData>,
     pub(super) inbox: Receiver<Command>,
@@ -86,6 +88,10 @@ impl Watch {
         };
         if reconcile {
             self.ports.reconcile(&list, &mut *self.report);
+        }
+        let stations = stations(&self.ports.indices(), &list);
+        if let Err(error) = self.stations.set(&stations) {
+            log::error!("kernel program: {error}");
         }
         self.ports.check(&list, &mut *self.report);
         self.ports.prove(&list, &mut *self.report);
