@@ -287,3 +287,38 @@ fn a_full_login_queue_refuses_and_does_not_wait() {
     assert!(busy > 0 && busy < 60, "{busy}");
     drop(release);
 }
+
+#[test]
+fn what_a_device_presents_in_its_window_lets_it_in_once_the_registry_has_it() {
+    let mut open = (*directory([])).clone();
+    open.pairings.insert(LAMP, Arc::new(account("", LAMP)));
+    let rig = Rig::with(Arc::new(open), bounds(10_000));
+    let mut other = rig.tls_client(CAMERA_IP, true);
+    assert_eq!(other.login("c", Some(("tasmota", "long enough"))), 0x86);
+    let mut anonymous = rig.tls_client(LAMP_IP, true);
+    assert_eq!(anonymous.login("c", None), 0x86);
+    std::thread::scope(|scope| {
+        let (ca, to) = (rig.pki.ca_pem(), rig.tls);
+        let login = scope.spawn(move || {
+            let config = tls_config(ca, rustls::ALL_VERSIONS);
+            let stream = tls(&config, "router.lan", socket(LAMP_IP, to)).unwrap();
+            Client::new(stream, true).login("c", Some(("tasmota", "long enough")))
+        });
+        let presented = rig.event(|event| match &event.kind {
+            BrokerEventKind::Paired {
+                username,
+                verifiers,
+                weak: false,
+            } => Some((username.to_string(), verifiers.clone())),
+            _ => None,
+        });
+        assert_eq!(presented.0, "tasmota");
+        let mut paired = account("tasmota", LAMP);
+        paired.hash = presented.1.hash;
+        paired.scram = presented.1.scram;
+        rig.handle.set_directory(directory([paired]));
+        assert_eq!(login.join().unwrap(), 0);
+    });
+    let mut again = rig.tls_client(LAMP_IP, true);
+    assert_eq!(again.login("c", Some(("tasmota", "long enough"))), 0);
+}
