@@ -9,6 +9,7 @@ mod ebpf;
 mod fuzz;
 mod package;
 mod root;
+mod screenshots;
 mod setup;
 mod test;
 mod vendors;
@@ -42,6 +43,8 @@ enum Chore {
     Package(package::Args),
     /// Build the kernel program's objects, which are committed
     Ebpf(ebpf::Args),
+    /// Take the pictures of the LuCI pages in docs/images
+    Screenshots(screenshots::Args),
     /// Install what the other chores need, but for rumqttd, which is bench's
     Setup(setup::Args),
     /// Write the table of vendors anew, which is committed
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Chore::Broker(args) => broker::run(&args),
         Chore::Package(args) => package::run(&args),
         Chore::Ebpf(args) => ebpf::run(&args),
+        Chore::Screenshots(args) => screenshots::run(&args),
         Chore::Setup(args) => setup::run(&args),
         Chore::Vendors(args) => vendors::run(&args),
     };

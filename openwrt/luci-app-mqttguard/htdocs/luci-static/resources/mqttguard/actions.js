@@ -53,8 +53,10 @@ function show(title, children) {
 	return before;
 }
 
+/* LuCI only hides a dialog; a password is not left in the page. */
 function close(before) {
 	ui.hideModal();
+	document.querySelectorAll('.modal.mqttguard').forEach((dialog) => dom.content(dialog, null));
 	if (before && before.isConnected)
 		before.focus();
 }
