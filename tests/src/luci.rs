@@ -185,7 +185,10 @@ impl Site {
             "png" => "image/png",
             _ => return None,
         };
-        let body = self.roots.iter().find_map(|root| fs::read(root.join(file)).ok())?;
+        let body = self
+            .roots
+            .iter()
+            .find_map(|root| fs::read(root.join(file)).ok())?;
         Some(Answer::good(kind, body))
     }
 
@@ -209,10 +212,11 @@ impl Site {
             "nodespec": {},
             "sessionid": if has("guest") { GUEST } else { OWNER },
         });
-        let menu = self.menu.iter().filter(|(_, entry)| {
-            entry.pointer("/action/type").and_then(Value::as_str) == Some("view")
-        });
+        let mut menu: Vec<_> = self.menu.iter().collect();
+        menu.retain(|(_, entry)| entry.pointer("/action/type") == Some(&json!("view")));
+        menu.sort_by_key(|(_, entry)| entry.get("order").and_then(Value::as_u64));
         let menu: String = menu
+            .iter()
             .map(|(path, entry)| {
                 let title = entry.get("title").and_then(Value::as_str).unwrap_or(path);
                 format!("<li><a href=\"/cgi-bin/luci/{path}\">{title}</a></li>")
@@ -241,7 +245,12 @@ impl Site {
     fn call(&self, request: &Value) -> Value {
         let id = request.get("id").unwrap_or(&Value::Null);
         let result = |result: Value| json!({ "jsonrpc": "2.0", "id": id, "result": result });
-        let text = |at| request.pointer(at).and_then(Value::as_str).unwrap_or_default();
+        let text = |at| {
+            request
+                .pointer(at)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
         if text("/method") == "list" {
             return result(json!({}));
         }
@@ -249,7 +258,9 @@ impl Site {
         match (object, method) {
             ("mqttguard", _) => {}
             // What the status page of LuCI asks for to find its parts.
-            ("file", "list") => return result(json!([0, { "entries": self.widgets() }])),
+            ("file", "list") => {
+                return result(json!([0, { "entries": self.list(text("/params/3/path")) }]));
+            }
             ("session", "access") => return result(json!([0, { "access": true }])),
             // What LuCI's own runtime asks about the rest of the router is not here.
             _ => return result(json!([0, {}])),
@@ -287,10 +298,11 @@ impl Site {
         })
     }
 
-    /// The parts of LuCI's status page that the package has.
-    fn widgets(&self) -> Vec<Value> {
-        let directory = self.roots.first().map(|root| root.join("resources/view/status/include"));
-        let entries = directory.and_then(|directory| fs::read_dir(directory).ok());
+    /// The package's files in a directory of the router.
+    fn list(&self, path: &str) -> Vec<Value> {
+        let below = path.strip_prefix("/www/luci-static/");
+        let directory = self.roots.first().zip(below);
+        let entries = directory.and_then(|(root, below)| fs::read_dir(root.join(below)).ok());
         let names = entries.into_iter().flatten().flatten();
         names
             .map(|entry| json!({ "type": "file", "name": entry.file_name().to_string_lossy() }))

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use mqttguard_lab::traffic::plaintext_connect;
-use mqttguard_lab::{Credential, tools, until};
+use mqttguard_lab::{Credential, ODD_MQTT_PORT, PLAIN_MQTT_PORT, tools, until};
 use mqttguard_tests::house::{PATIENCE, cloud, enrol, guarded_with};
 use mqttguard_tests::luci::Luci;
 use serde_json::Value;
@@ -23,9 +23,9 @@ fn the_owner_sees_understands_and_acts() {
     let (lamp, plug, camera) = (lab.device(0), lab.device(1), lab.device(2));
     let credential = enrol(&guard, "lamp");
     let client = lamp.client(&credential);
-    let _session = client.subscribe("lamp/#", 1).unwrap();
+    let _session = client.subscribe("lamp/#", 100).unwrap();
     assert!(client.publish("lamp/state", "on", 1).unwrap().succeeded());
-    for port in [1883, 2883] {
+    for port in [PLAIN_MQTT_PORT, ODD_MQTT_PORT] {
         plaintext_connect(plug, cloud(port), PATIENCE).unwrap_err();
     }
     let hostile = Credential {

@@ -184,6 +184,12 @@ pub(crate) const BROWSER: &[Need] = &[
     Need::Client(clients::BROWSER),
 ];
 
+/// What collects texts for translators.
+pub(crate) const TRANSLATIONS: &[Need] = &[Need::Program {
+    name: "xgettext",
+    package: "gettext",
+}];
+
 /// What the checks of the source need beside that.
 pub(crate) const CHECKS: &[Need] = &[
     Need::Program {
@@ -305,6 +311,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             HOUSE,
             CLIENTS,
             BROWSER,
+            TRANSLATIONS,
             CHECKS,
             EBPF,
             FUZZ,

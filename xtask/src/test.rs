@@ -45,12 +45,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::ensure(
-        &[
-            setup::HOUSE,
-            setup::CLIENTS,
-            setup::BROWSER,
-            setup::CHECKS,
-        ],
+        &[setup::HOUSE, setup::CLIENTS, setup::BROWSER, setup::CHECKS],
         args.no_install,
     )?;
     let mut checks = Checks::default();
@@ -234,6 +229,12 @@ impl Checks {
             itself.arg("--no-install");
         }
         self.run("kernel objects", &mut itself)?;
+        let mut texts = Command::new(std::env::current_exe()?);
+        texts.args(["translations", "--check"]);
+        if no_install {
+            texts.arg("--no-install");
+        }
+        self.run("translations", &mut texts)?;
         self.dependencies()
     }
 

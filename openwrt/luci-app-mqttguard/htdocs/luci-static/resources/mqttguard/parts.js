@@ -23,14 +23,16 @@ function svg(tag, attributes, children) {
 	return node;
 }
 
-/* A counter's growth from sample to sample, as a line. */
+/* A counter's growth from sample to sample, as a line; '' while there are too few. */
 function growth(history, name) {
 	const steps = history.slice(1).map((sample, at) =>
 		Math.max(0, sample[name] - history[at][name]));
-	const top = Math.max(1, ...steps), width = Math.max(1, steps.length - 1);
+	if (steps.length < 2)
+		return '';
+	const top = Math.max(1, ...steps), width = steps.length - 1;
 	const points = steps.map((step, at) => `${100 * at / width},${23 - 22 * step / top}`);
 	return svg('svg', { viewBox: '0 0 100 24', preserveAspectRatio: 'none', 'aria-hidden': 'true' },
-		steps.length > 1 ? [ svg('polyline', { points: points.join(' ') }) ] : []);
+		[ svg('polyline', { points: points.join(' ') }) ]);
 }
 
 return baseclass.extend({

@@ -11,7 +11,10 @@
 const ASKED = 200;
 const SHOWN = 15;
 /* What happens all the time in a healthy house. */
-const QUIET = [ 'connected', 'disconnected', 'listening', 'source-changed', 'journal', 'uplift' ];
+const QUIET = [
+	'connected', 'disconnected', 'listening', 'source-changed', 'journal', 'uplift', 'enforcement',
+	'config-loaded', 'enrolled', 'bound'
+];
 /* Where the browser keeps what the owner wants to stay blocked. */
 const KEPT = 'mqttguard.kept';
 
