@@ -1,6 +1,7 @@
 //! `cargo xtask screenshots`: pictures of the LuCI pages, taken by the test of them.
 
 use anyhow::Result;
+use mqttguard_lab::tools;
 
 use crate::setup::{self, must, workspace};
 use crate::test;
@@ -14,7 +15,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::ensure(&[setup::HOUSE, setup::BROWSER], args.no_install)?;
-    must(&mut test::build_daemon())?;
+    if std::env::var_os(tools::DAEMON_VARIABLE).is_none() {
+        must(&mut test::build_daemon())?;
+    }
     let directory = workspace().join("docs/images");
     std::fs::create_dir_all(&directory)?;
     must(&mut test::pictures(&directory)?)?;
