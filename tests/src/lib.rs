@@ -16,6 +16,7 @@ pub mod conformance;
 pub mod frames;
 pub mod generate;
 pub mod house;
+pub mod luci;
 pub mod model;
 pub mod mqtt;
 pub mod net;

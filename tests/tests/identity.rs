@@ -15,8 +15,9 @@ fn pair(guard: &Guard, device: &str, username: &str, password: &str) -> Credenti
         .ubus("pair", &json!({ "device": device, "for": 60 }))
         .unwrap();
     let mut told = answer.clone();
-    told["username"] = json!(username);
-    told["password"] = json!(password);
+    let fields = told.as_object_mut().unwrap();
+    fields.insert("username".to_owned(), json!(username));
+    fields.insert("password".to_owned(), json!(password));
     Credential::from_enrolment(&told).unwrap()
 }
 

@@ -1,4 +1,4 @@
-//! MQTT clients that others have written, for the tests: each at one version, by its lock file,
+//! MQTT clients that others have written, and what drives a browser, for the tests: each at one version, by its lock file,
 //! below the target directory.
 
 use std::fs;
@@ -35,14 +35,14 @@ pub(crate) const PYTHON: Client = Client {
 pub(crate) const MQTT_JS: Client = Client {
     name: "mqttjs",
     files: &["package.json", "package-lock.json"],
-    install: |directory| {
-        for file in MQTT_JS.files {
-            fs::copy(source(file), directory.join(file))?;
-        }
-        let mut npm = Command::new("npm");
-        npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
-        must(npm.current_dir(directory))
-    },
+    install: |directory| install_npm(&MQTT_JS, directory),
+};
+
+/// What drives the browser in which the LuCI views are tested.
+pub(crate) const BROWSER: Client = Client {
+    name: "browser",
+    files: &["browser/package.json", "browser/package-lock.json"],
+    install: |directory| install_npm(&BROWSER, directory),
 };
 
 /// rumqttc, in a program of its own, so that nothing else is built with an async runtime.
@@ -97,6 +97,18 @@ impl Client {
         }
         Ok(wanted)
     }
+}
+
+/// Installs what a client's `package-lock.json` names into `directory`.
+fn install_npm(client: &Client, directory: &Path) -> Result<()> {
+    for file in client.files {
+        let file = source(file);
+        let name = file.file_name().context("a file without a name")?;
+        fs::copy(&file, directory.join(name))?;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
+    must(npm.current_dir(directory))
 }
 
 fn source(file: &str) -> PathBuf {

@@ -10,8 +10,10 @@ mod fuzz;
 mod kernels;
 mod package;
 mod root;
+mod screenshots;
 mod setup;
 mod test;
+mod translations;
 mod vendors;
 mod zig;
 
@@ -45,6 +47,10 @@ enum Chore {
     Ebpf(ebpf::Args),
     /// Run the kernel program on kernels of many versions, under emulation
     Kernels(kernels::Args),
+    /// Take the pictures of the LuCI pages in docs/images
+    Screenshots(screenshots::Args),
+    /// Collect the texts of the LuCI pages for translators, which is committed
+    Translations(translations::Args),
     /// Install what the other chores need, but for rumqttd, which is bench's
     Setup(setup::Args),
     /// Write the table of vendors anew, which is committed
@@ -61,6 +67,8 @@ fn main() -> ExitCode {
         Chore::Package(args) => package::run(&args),
         Chore::Ebpf(args) => ebpf::run(&args),
         Chore::Kernels(args) => kernels::run(&args),
+        Chore::Screenshots(args) => screenshots::run(&args),
+        Chore::Translations(args) => translations::run(&args),
         Chore::Setup(args) => setup::run(&args),
         Chore::Vendors(args) => vendors::run(&args),
     };

@@ -168,6 +168,29 @@ pub(crate) const CLIENTS: &[Need] = &[
     Need::Client(clients::RUMQTTC),
 ];
 
+/// The browser in which the LuCI views are tested, and what drives it.
+pub(crate) const BROWSER: &[Need] = &[
+    Need::Program {
+        name: "chromium",
+        package: "chromium",
+    },
+    Need::Program {
+        name: "node",
+        package: "nodejs",
+    },
+    Need::Program {
+        name: "npm",
+        package: "npm",
+    },
+    Need::Client(clients::BROWSER),
+];
+
+/// What collects texts for translators.
+pub(crate) const TRANSLATIONS: &[Need] = &[Need::Program {
+    name: "xgettext",
+    package: "gettext",
+}];
+
 /// What the checks of the source need beside that.
 pub(crate) const CHECKS: &[Need] = &[
     Need::Program {
@@ -288,6 +311,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         &[
             HOUSE,
             CLIENTS,
+            BROWSER,
+            TRANSLATIONS,
             CHECKS,
             EBPF,
             FUZZ,
@@ -403,7 +428,7 @@ impl<'a> Missing<'a> {
             let names: Vec<&str> = self.clients.iter().map(|client| client.name).collect();
             let list = names.join(" ");
             lines.push(format!(
-                "  MQTT clients below target/tools (pip, npm, cargo): {list}"
+                "  clients below target/tools (pip, npm, cargo): {list}"
             ));
         }
         if self.zig {

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check, as continuous integration runs it.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,11 @@ const TEST_DIRECTORIES: [&str; 2] = ["lab/tests", "tests/tests"];
 /// Those that need neither root nor a broker or the machine for themselves.
 const LOOPBACK: [&str; 4] = ["bridge", "clients", "conformance", "durable"];
 
+/// Names the directory for pictures of the LuCI views, in the test of them.
+const PICTURES_VARIABLE: &str = "MQTTGUARD_PICTURES";
+/// Names a checkout of LuCI to test the views on.
+const LUCI_VARIABLE: &str = "MQTTGUARD_LUCI";
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Fail if anything is missing, instead of installing it
@@ -39,7 +45,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     setup::ensure(
-        &[setup::HOUSE, setup::CLIENTS, setup::CHECKS],
+        &[setup::HOUSE, setup::CLIENTS, setup::BROWSER, setup::CHECKS],
         args.no_install,
     )?;
     let mut checks = Checks::default();
@@ -137,6 +143,15 @@ fn in_houses(filter: Option<&str>) -> Result<Command> {
     Ok(test)
 }
 
+/// The test of the LuCI views, which takes pictures of them into `directory`.
+pub(crate) fn pictures(directory: &Path) -> Result<Command> {
+    let mut test = end_to_end()?;
+    test.args(["--test", "luci"]);
+    test.env(PICTURES_VARIABLE, directory);
+    run_as_root(&mut test)?;
+    Ok(test)
+}
+
 /// Has the test programs run as root; cargo stays the user's.
 fn run_as_root(test: &mut Command) -> Result<()> {
     if !is_root() {
@@ -147,7 +162,9 @@ fn run_as_root(test: &mut Command) -> Result<()> {
             host()?.to_uppercase().replace('-', "_")
         );
         let (daemon, broker) = (tools::DAEMON_VARIABLE, tools::OPEN_BROKER_VARIABLE);
-        let keep = format!("--preserve-env={daemon},{broker},PATH,CARGO");
+        let keep = format!(
+            "--preserve-env={daemon},{broker},{PICTURES_VARIABLE},{LUCI_VARIABLE},PATH,CARGO"
+        );
         test.env(variable, format!("{} {keep} --", sudo.display()));
     }
     Ok(())
@@ -220,6 +237,12 @@ impl Checks {
             itself.arg("--no-install");
         }
         self.run("kernel objects", &mut itself)?;
+        let mut texts = Command::new(std::env::current_exe()?);
+        texts.args(["translations", "--check"]);
+        if no_install {
+            texts.arg("--no-install");
+        }
+        self.run("translations", &mut texts)?;
         self.dependencies()
     }
 

@@ -1,0 +1,62 @@
+'use strict';
+'require baseclass';
+'require rpc';
+
+/* The methods of the ubus object `mqttguard`. Each gives a promise, which is rejected with the
+ * daemon's own words where it refuses: they come as `{ "error": "…" }` beside the ubus status. */
+
+/* Of the numbers that ubus answers with, what a person can do something about. */
+const STATUS_NOT_FOUND = 4;
+const STATUS_NO_DATA = 5;
+
+function failure(message, stopped) {
+	const error = new Error(message);
+	error.stopped = !!stopped;
+	return error;
+}
+
+function stopped() {
+	return failure(_('mqttguard is not running. Start it under System, Startup.'), true);
+}
+
+function unwrap(answer) {
+	if (answer === STATUS_NOT_FOUND || answer === STATUS_NO_DATA)
+		throw stopped();
+	if (!L.isObject(answer))
+		throw failure(_('mqttguard did not answer (ubus status %s).').format(answer));
+	if (typeof(answer.error) == 'string')
+		throw failure(answer.error);
+	return answer;
+}
+
+function unreachable(error) {
+	/* uhttpd answers so where the object is not on the bus. */
+	if (/-32000|object not found/i.test(error.message))
+		throw stopped();
+	if (/-32002|access denied/i.test(error.message))
+		throw failure(_('You may look, but not change anything here.'));
+	throw error;
+}
+
+function method(name, params) {
+	const call = rpc.declare({ object: 'mqttguard', method: name, params: params });
+	return (...args) => call(...args).catch(unreachable).then(unwrap);
+}
+
+return baseclass.extend({
+	/* Protected or not, why, and how each part is. */
+	status: method('status'),
+	/* `{ devices: [...] }` */
+	devices: method('devices'),
+	/* One device with its last events; by MAC address. */
+	device: method('device', [ 'device' ]),
+	/* `{ events: [...] }`, the oldest first. */
+	events: method('events', [ 'limit', 'since' ]),
+	/* Gives a credential: the only time that the password is told. */
+	enrol: method('enrol', [ 'device', 'profile', 'username' ]),
+	block: method('block', [ 'device', 'why' ]),
+	unblock: method('unblock', [ 'device' ]),
+	/* Lets a device's unencrypted MQTT out, for a number of seconds. */
+	allow: method('allow', [ 'device', 'destination', 'port', 'for' ]),
+	disallow: method('disallow', [ 'device', 'destination', 'port' ])
+});

@@ -1,0 +1,361 @@
+//! A server for the views of luci-app-mqttguard: what uhttpd, rpcd and LuCI's dispatcher do for
+//! them, on loopback, with the daemon behind it on its bus.
+//!
+//! The views are served as they are installed. What they run on is the stand-in in `tests/luci`, or
+//! LuCI's own runtime where [`LUCI_VARIABLE`] names a checkout of it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use mqttguard::ubus::{CallError, call};
+use serde_json::{Map, Value, json};
+
+/// Names a checkout of LuCI, to run the views on that instead of the stand-in.
+pub const LUCI_VARIABLE: &str = "MQTTGUARD_LUCI";
+
+/// The session of the owner, who has all rights of the package's ACL.
+pub const OWNER: &str = "00000000000000000000000000000001";
+/// The session of somebody who has the rights to read alone.
+pub const GUEST: &str = "00000000000000000000000000000002";
+
+/// How long a call on the bus may take.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How long a browser may take over a request.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Longest body of a request, in bytes.
+const BODY: usize = 64 * 1024;
+
+/// The server. It ends when dropped.
+#[derive(Debug)]
+pub struct Luci {
+    address: SocketAddr,
+    ends: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Luci {
+    /// Serves the views of the object that is on the bus at `socket`.
+    pub fn start(socket: &Path) -> Result<Self> {
+        let site = Arc::new(Site::new(socket)?);
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let (address, ends) = (listener.local_addr()?, Arc::new(AtomicBool::new(false)));
+        let ending = Arc::clone(&ends);
+        let thread = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if ending.load(Ordering::Relaxed) {
+                    return;
+                }
+                let site = Arc::clone(&site);
+                if let Ok(stream) = stream {
+                    // A browser that goes away in the middle is its own affair.
+                    thread::spawn(move || site.serve(stream));
+                }
+            }
+        });
+        Ok(Self {
+            address,
+            ends,
+            thread: Some(thread),
+        })
+    }
+
+    /// Where the pages of LuCI begin.
+    pub fn url(&self) -> String {
+        format!("http://{}/cgi-bin/luci", self.address)
+    }
+}
+
+impl Drop for Luci {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Relaxed);
+        // Wakes the thread up.
+        let _ = TcpStream::connect(self.address);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What is served.
+struct Site {
+    socket: PathBuf,
+    /// Directories that hold `luci-static`, the first that has a file wins.
+    roots: Vec<PathBuf>,
+    page: String,
+    /// `menu.d` and `acl.d` of the package.
+    menu: Map<String, Value>,
+    acl: Value,
+}
+
+struct Request {
+    path: String,
+    query: String,
+    body: Vec<u8>,
+}
+
+struct Answer {
+    status: &'static str,
+    kind: &'static str,
+    body: Vec<u8>,
+}
+
+impl Site {
+    fn new(socket: &Path) -> Result<Self> {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let package = tests.join("../openwrt/luci-app-mqttguard");
+        let share = package.join("root/usr/share");
+        let read = |path: PathBuf| -> Result<Value> {
+            let text = fs::read(&path).with_context(|| path.display().to_string())?;
+            serde_json::from_slice(&text).with_context(|| path.display().to_string())
+        };
+        let menu = read(share.join("luci/menu.d/luci-app-mqttguard.json"))?;
+        let acl = read(share.join("rpcd/acl.d/luci-app-mqttguard.json"))?;
+        let mut roots = vec![package.join("htdocs/luci-static")];
+        match std::env::var_os(LUCI_VARIABLE).map(PathBuf::from) {
+            None => roots.push(tests.join("luci")),
+            Some(luci) => {
+                for part in [
+                    "modules/luci-base",
+                    "modules/luci-mod-status",
+                    "themes/luci-theme-bootstrap",
+                ] {
+                    let root = luci.join(part).join("htdocs/luci-static");
+                    ensure!(root.is_dir(), "{LUCI_VARIABLE}: no {}", root.display());
+                    roots.push(root);
+                }
+            }
+        }
+        Ok(Self {
+            socket: socket.to_owned(),
+            roots,
+            page: fs::read_to_string(tests.join("luci/page.html"))?,
+            menu: menu.as_object().context("menu.d: no object")?.clone(),
+            acl: acl
+                .get("luci-app-mqttguard")
+                .context("acl.d: no group luci-app-mqttguard")?
+                .clone(),
+        })
+    }
+
+    fn serve(&self, stream: TcpStream) -> Result<()> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut reader = BufReader::new(stream.try_clone()?);
+        let request = Request::read(&mut reader)?;
+        let answer = self.answer(&request);
+        let mut stream = stream;
+        write!(
+            stream,
+            "HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n\
+             Cache-Control: no-store\r\nConnection: close\r\n\r\n",
+            answer.status,
+            answer.kind,
+            answer.body.len()
+        )?;
+        Ok(stream.write_all(&answer.body)?)
+    }
+
+    fn answer(&self, request: &Request) -> Answer {
+        let path = request.path.as_str();
+        if path.trim_end_matches('/') == "/ubus" {
+            return self.ubus(&request.body);
+        }
+        if let Some(page) = path.strip_prefix("/cgi-bin/luci/") {
+            return self.page(page, &request.query).unwrap_or_else(missing);
+        }
+        let file = path.strip_prefix("/luci-static/");
+        file.and_then(|file| self.file(file))
+            .unwrap_or_else(missing)
+    }
+
+    fn file(&self, file: &str) -> Option<Answer> {
+        if file.split('/').any(|part| part == "..") {
+            return None;
+        }
+        let kind = match file.rsplit_once('.')?.1 {
+            "js" => "text/javascript",
+            "css" => "text/css",
+            "svg" => "image/svg+xml",
+            "png" => "image/png",
+            _ => return None,
+        };
+        let body = self
+            .roots
+            .iter()
+            .find_map(|root| fs::read(root.join(file)).ok())?;
+        Some(Answer::good(kind, body))
+    }
+
+    /// The page of a node of the menu; `?dark` is in the dark theme, `?guest` is without rights to
+    /// change anything.
+    fn page(&self, node: &str, query: &str) -> Option<Answer> {
+        let view = match node {
+            "admin/status/overview" => "status/index",
+            node => self.menu.get(node)?.pointer("/action/path")?.as_str()?,
+        };
+        let has = |flag| query.split('&').any(|part| part == flag);
+        let env = json!({
+            "resource": "/luci-static/resources",
+            "media": "/luci-static/bootstrap",
+            "scriptname": "/cgi-bin/luci",
+            "documentroot": "/www",
+            "ubuspath": "/ubus/",
+            "pollinterval": 5,
+            "requestpath": node.split('/').collect::<Vec<_>>(),
+            "dispatchpath": node.split('/').collect::<Vec<_>>(),
+            "nodespec": {},
+            "sessionid": if has("guest") { GUEST } else { OWNER },
+        });
+        let mut menu: Vec<_> = self.menu.iter().collect();
+        menu.retain(|(_, entry)| entry.pointer("/action/type") == Some(&json!("view")));
+        menu.sort_by_key(|(_, entry)| entry.get("order").and_then(Value::as_u64));
+        let menu: String = menu
+            .iter()
+            .map(|(path, entry)| {
+                let title = entry.get("title").and_then(Value::as_str).unwrap_or(path);
+                format!("<li><a href=\"/cgi-bin/luci/{path}\">{title}</a></li>")
+            })
+            .collect();
+        let html = self
+            .page
+            .replace("{{dark}}", if has("dark") { "true" } else { "false" })
+            .replace("{{page}}", &node.replace('/', "-"))
+            .replace("{{menu}}", &menu)
+            .replace("{{env}}", &env.to_string())
+            .replace("{{view}}", view);
+        Some(Answer::good("text/html; charset=utf-8", html.into_bytes()))
+    }
+
+    /// JSON-RPC as uhttpd-mod-ubus has it: one call or a list of them.
+    fn ubus(&self, body: &[u8]) -> Answer {
+        let replies = match serde_json::from_slice::<Value>(body) {
+            Ok(Value::Array(calls)) => calls.iter().map(|call| self.call(call)).collect(),
+            Ok(call) => self.call(&call),
+            Err(_) => failure(&Value::Null, -32700, "Parse error"),
+        };
+        Answer::good("application/json", replies.to_string().into_bytes())
+    }
+
+    fn call(&self, request: &Value) -> Value {
+        let id = request.get("id").unwrap_or(&Value::Null);
+        let result = |result: Value| json!({ "jsonrpc": "2.0", "id": id, "result": result });
+        let text = |at| {
+            request
+                .pointer(at)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        if text("/method") == "list" {
+            return result(json!({}));
+        }
+        let (session, object, method) = (text("/params/0"), text("/params/1"), text("/params/2"));
+        match (object, method) {
+            ("mqttguard", _) => {}
+            // What the status page of LuCI asks for to find its parts.
+            ("file", "list") => {
+                return result(json!([0, { "entries": self.list(text("/params/3/path")) }]));
+            }
+            ("session", "access") => return result(json!([0, { "access": true }])),
+            // What LuCI's own runtime asks about the rest of the router is not here.
+            _ => return result(json!([0, {}])),
+        }
+        if !self.may(session, object, method) {
+            return failure(id, -32002, "Access denied");
+        }
+        let mut arguments = request
+            .pointer("/params/3")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
+        arguments.insert("ubus_rpc_session".to_owned(), json!(session));
+        match call(&self.socket, object, method, arguments.into(), DEADLINE) {
+            Ok(answer) => result(json!([0, answer])),
+            Err(CallError::NoObject(_)) => failure(id, -32000, "Object not found"),
+            Err(CallError::Refused { status, message }) => {
+                result(json!([status.code(), { "error": message }]))
+            }
+            Err(error) => failure(id, -32603, &error.to_string()),
+        }
+    }
+
+    /// Whether the package's ACL lets the session call the method.
+    fn may(&self, session: &str, object: &str, method: &str) -> bool {
+        let groups: &[&str] = match session {
+            OWNER => &["read", "write"],
+            GUEST => &["read"],
+            _ => &[],
+        };
+        groups.iter().any(|group| {
+            let methods = self.acl.pointer(&format!("/{group}/ubus/{object}"));
+            let methods = methods.and_then(Value::as_array);
+            methods.is_some_and(|methods| methods.iter().any(|one| one == method))
+        })
+    }
+
+    /// The package's files in a directory of the router.
+    fn list(&self, path: &str) -> Vec<Value> {
+        let below = path.strip_prefix("/www/luci-static/");
+        let directory = self.roots.first().zip(below);
+        let entries = directory.and_then(|(root, below)| fs::read_dir(root.join(below)).ok());
+        let names = entries.into_iter().flatten().flatten();
+        names
+            .map(|entry| json!({ "type": "file", "name": entry.file_name().to_string_lossy() }))
+            .collect()
+    }
+}
+
+impl Request {
+    fn read(reader: &mut impl BufRead) -> Result<Self> {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let target = line.split(' ').nth(1).context("no request line")?;
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (path, query) = (path.to_owned(), query.to_owned());
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line)? == 0 {
+                bail!("a head without an end");
+            }
+            match line.trim_end().split_once(':') {
+                None => break,
+                Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                    length = value.trim().parse()?;
+                }
+                Some(_) => {}
+            }
+        }
+        ensure!(length <= BODY, "a body of {length} bytes");
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        Ok(Self { path, query, body })
+    }
+}
+
+impl Answer {
+    fn good(kind: &'static str, body: Vec<u8>) -> Self {
+        Self {
+            status: "200 OK",
+            kind,
+            body,
+        }
+    }
+}
+
+fn missing() -> Answer {
+    Answer {
+        status: "404 Not Found",
+        kind: "text/plain",
+        body: b"not here\n".to_vec(),
+    }
+}
+
+fn failure(id: &Value, code: i32, message: &str) -> Value {
+    json!({ "jsonrpc": "2.0", "id": id, "error": { "code": code, "message": message } })
+}
