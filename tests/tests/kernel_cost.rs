@@ -60,11 +60,18 @@ fn cost_of_a_frame() {
     let mut arp = Frame::tcp(mac(1), cloud, 443, ACK, &[]).bytes();
     arp[12..14].copy_from_slice(&[0x08, 0x06]);
     let tls = |last| Frame::tcp(mac(last), cloud, 443, ACK, &[0x17; 64]).bytes();
+    // All of it has to be read for the name of a WebSocket's protocol.
+    let mut request = b"GET / HTTP/1.1\r\nCookie: ".to_vec();
+    request.resize(1_448, b'c');
     for (what, frame) in [
         ("not IP", arp),
         ("pass, no limits", tls(1)),
         ("pass, all limits", tls(2)),
         ("pass or flood, stranger", tls(4)),
+        (
+            "pass, longest request",
+            Frame::tcp(mac(2), cloud, 80, ACK, &request).bytes(),
+        ),
         (
             "drop, port 1883",
             Frame::tcp(mac(2), cloud, 1883, SYN, &[]).bytes(),
