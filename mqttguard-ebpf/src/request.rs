@@ -1,8 +1,7 @@
 //! HTTP requests byte by byte, for the WebSocket protocols that they ask for.
 //!
 //! A machine of a few dozen states, as a table: one step a byte and nothing to branch on, so that
-//! the verifier has one path to follow, and a request can be put down in the middle and taken up
-//! again where the next segment starts.
+//! the verifier has one path to follow.
 //!
 //! What it knows is a GET request (RFC 9112, 3) with a `Sec-WebSocket-Protocol` (RFC 6455, 4.1)
 //! that lists one of [`PROTOCOLS`], in any case, whatever else it lists and however many such

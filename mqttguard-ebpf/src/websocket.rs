@@ -1,12 +1,12 @@
-//! MQTT over a WebSocket that is not encrypted, by either of two signs.
+//! MQTT over a WebSocket that is not encrypted, by either of two signs at the beginning of a
+//! segment.
 //!
-//! One is the request that opens it and asks for MQTT; see [`request`](crate::request). It is
-//! followed over segments as long as they come in order, and in the state of its stream if that
-//! is known; what is behind the first [`SCANNED`] bytes of a segment is not read. The other is a
-//! frame with a CONNECT in it, wherever a segment starts with one, should the request have gone
-//! unnoticed.
+//! One is the request that opens it and asks for MQTT; see [`request`](crate::request). The other
+//! is a frame with a CONNECT in it, should the request have gone unnoticed: it asked for nothing,
+//! or came in pieces.
 //!
-//! Nothing is dropped on doubt: what either sign takes is seen, or the segment passes.
+//! Nothing is dropped on doubt, since most of what looks like it is web pages. Nothing is
+//! remembered either: a sign in pieces is not seen.
 
 use crate::frame::Frame;
 use crate::mqtt::{HEAD, begins_connect};
@@ -30,15 +30,15 @@ const MASKED: u8 = 0x80;
 const TWO_MORE: u8 = 126;
 const EIGHT_MORE: u8 = 127;
 
-/// What the first bytes of a segment show, a bit each.
+/// What the beginning of a segment shows of a WebSocket.
 #[derive(Clone, Copy)]
 pub(crate) struct Signs(u64);
 
 impl Signs {
-    /// That it carries MQTT.
+    /// It carries MQTT.
     const MQTT: u64 = 1;
 
-    /// Looks for them.
+    /// Looks for it.
     #[inline(always)]
     pub(crate) fn of(frame: &Frame, packet: &Packet, own: *mut Processor) -> Self {
         // Of its own: what the verifier learns of it here is nothing to it later.

@@ -290,9 +290,9 @@ struct Server {
 }
 
 impl Server {
-    fn start(namespace: &Namespace) -> Self {
+    fn start(namespace: &Namespace, port: &str) -> Self {
         let mut node = node("websocket_server.js");
-        node.args(["198.51.100.1", "8080"]).stdout(Stdio::piped());
+        node.args(["198.51.100.1", port]).stdout(Stdio::piped());
         let mut child = namespace.run(move || node.spawn().unwrap());
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (tell, lines) = channel();
@@ -365,17 +365,17 @@ fn real_clients() {
         kernel.attach_tc("mqgw1");
         kernel
     });
-    let server = Server::start(&guarded);
+    let server = Server::start(&guarded, "8080");
     let run = |mut command: Command| device.run(move || command.status().unwrap().success());
-    let paho = || {
+    let paho = |port: &str| {
         let mut python = Command::new(installed("python/bin/python"));
         python.arg(client("websocket_paho.py"));
-        python.args(["198.51.100.1", "8080"]);
+        python.args(["198.51.100.1", port]);
         python
     };
-    let mqtt_js = || {
+    let mqtt_js = |port: &str| {
         let mut node = node("websocket_mqttjs.js");
-        node.arg("ws://198.51.100.1:8080");
+        node.arg(format!("ws://198.51.100.1:{port}"));
         node
     };
     let websocket = |protocol: &str, bytes: &[u8]| {
@@ -386,7 +386,7 @@ fn real_clients() {
     };
 
     // Neither gets as far as to open one.
-    for mqtt in [paho(), mqtt_js()] {
+    for mqtt in [paho("8080"), mqtt_js("8080")] {
         let before = kernel.frames(DEVICE, Reason::PlaintextWebSocket);
         run(mqtt);
         assert_eq!(server.told(), [""; 0]);
@@ -424,13 +424,15 @@ fn real_clients() {
     }
     assert!(kernel.frames(DEVICE, Reason::PlaintextWebSocket) > before);
 
-    // All of this is the guard's doing.
+    // All of this is the guard's doing. On another port: what was dropped before is sent again.
+    drop(server);
+    let server = Server::start(&guarded, "8081");
     let off = Rules {
         websocket: false,
         ..rules()
     };
     kernel.tables.set_rules(&off).unwrap();
-    for mqtt in [paho(), mqtt_js()] {
+    for mqtt in [paho("8081"), mqtt_js("8081")] {
         run(mqtt);
         let told = server.told();
         assert_eq!(told[0], "websocket mqtt");
