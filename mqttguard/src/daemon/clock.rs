@@ -9,7 +9,8 @@ pub(super) fn unix_ms() -> UnixMs {
         .map_or(0, millis)
 }
 
-fn millis(span: Duration) -> u64 {
+/// Milliseconds, as times are told.
+pub(super) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -1,0 +1,187 @@
+use std::collections::BTreeMap;
+
+use mqttguard_common::{Mac, Reason};
+use serde_json::{Value, json};
+
+use crate::broker::{ClientStatus, protocol};
+use crate::config::Bindings;
+use crate::daemon::clock::{millis, unix_ms};
+use crate::daemon::wiring::Daemon;
+use crate::enforce::DeviceCounters;
+use crate::naming::Firmware;
+use crate::registry::{Credential, Device, State};
+use crate::uplift::UpliftStats;
+
+use super::{exceptions, is_dropped, is_reported, name, sums, uplift_device};
+
+/// Events shown with a device.
+const DEVICE_EVENTS: usize = 20;
+
+/// `devices`: all of them.
+pub(in crate::daemon) fn devices(daemon: &Daemon) -> Value {
+    let view = View::of(daemon);
+    json!({ "devices": daemon.registry.devices().map(|device| view.device(device)).collect::<Vec<_>>() })
+}
+
+/// `device`: one, with its last events. None if it is not in the registry.
+pub(in crate::daemon) fn device(daemon: &Daemon, mac: Mac) -> Option<Value> {
+    let mut out = View::of(daemon).device(daemon.registry.device(mac)?);
+    let events = daemon.events.read(0, DEVICE_EVENTS, Some(mac));
+    if let Some(object) = out.as_object_mut() {
+        object.insert(
+            "events".to_owned(),
+            events
+                .into_iter()
+                .map(crate::events::Event::to_json)
+                .collect(),
+        );
+    }
+    Some(out)
+}
+
+/// What a device's row is made of beside the registry.
+struct View<'a> {
+    daemon: &'a Daemon,
+    counters: BTreeMap<Mac, DeviceCounters>,
+    clients: Vec<ClientStatus>,
+    uplift: UpliftStats,
+}
+
+impl<'a> View<'a> {
+    fn of(daemon: &'a Daemon) -> View<'a> {
+        let stats = daemon
+            .broker
+            .as_ref()
+            .ok()
+            .and_then(|broker| broker.handle.stats());
+        let clients = stats.map(|stats| stats.clients).unwrap_or_default();
+        View {
+            daemon,
+            counters: daemon.guard.counters().into_iter().collect(),
+            clients,
+            uplift: daemon.uplifting.stats(),
+        }
+    }
+
+    fn device(&self, device: &Device) -> Value {
+        let counters = self.counters.get(&device.mac).copied().unwrap_or_default();
+        let dropped_frames: u64 = Reason::ALL
+            .into_iter()
+            .zip(counters.frames)
+            .filter(|(reason, _)| is_dropped(self.daemon, *reason))
+            .map(|(_, frames)| frames)
+            .sum();
+        let all_frames: u64 = counters.frames.iter().sum();
+        let state = device.state();
+        let why = match state {
+            State::Blocked => Some(
+                device
+                    .blocked
+                    .as_deref()
+                    .unwrap_or("blocked in the configuration"),
+            ),
+            State::Quarantined => device
+                .quarantine
+                .as_ref()
+                .map(|quarantine| quarantine.why.as_str()),
+            State::New | State::Enrolled | State::Gone => None,
+        };
+        let until = device
+            .quarantine
+            .as_ref()
+            .filter(|_| state == State::Quarantined);
+        let username = device
+            .credential
+            .as_ref()
+            .map(|credential| credential.username.as_str());
+        let connected = self
+            .clients
+            .iter()
+            .filter(|client| Some(&*client.username) == username);
+        let firmware = device.probable_firmware();
+        let mut out = json!({
+            "mac": device.mac.to_string(),
+            "name": device.name,
+            "hostname": device.hostname,
+            "addresses": device.addresses,
+            "interface": device.interface,
+            "vendor": self.daemon.makers.maker(device.mac).as_deref(),
+            "firmware": firmware.map(Firmware::name),
+            "suggested_profile": firmware.map(Firmware::profile),
+            "state": state.name(),
+            "why": why,
+            "until_ms": until.map(|quarantine| quarantine.until_ms),
+            "profile": self.daemon.registry.profile_name(device),
+            "username": username,
+            "connected": connected.map(|client| json!({
+                "client_id": &*client.client_id,
+                "address": client.address,
+                "protocol": protocol(client.protocol),
+                "since_ms": unix_ms().saturating_sub(millis(client.connected_for)),
+            })).collect::<Vec<_>>(),
+            "first_seen_ms": device.first_seen_ms,
+            "last_seen_ms": device.last_seen_ms,
+            "frames": { "passed": all_frames - dropped_frames, "dropped": dropped_frames },
+            "dropped": sums([&counters], |reason| is_dropped(self.daemon, reason)),
+            "reported": sums([&counters], |reason| is_reported(self.daemon, reason)),
+            "bound": self.bound(device),
+            "exceptions": exceptions(self.daemon, |mac| mac == Some(device.mac)),
+            "logins": { "failed": device.failed_logins },
+            "pairing": pairings(self.daemon, |mac| mac == device.mac).pop(),
+            "credential": device.credential.as_ref().map(held),
+            "uplift": self.uplift.devices.get(&device.mac).map(uplift_device),
+        });
+        if let Some(object) = out.as_object_mut() {
+            object.retain(|_, value| !value.is_null());
+        }
+        out
+    }
+
+    /// Where the device is to send from; None if anywhere.
+    fn bound(&self, device: &Device) -> Option<Value> {
+        let registry = &self.daemon.registry;
+        if self.daemon.configuration.settings.main.bindings == Bindings::Off {
+            return None;
+        }
+        let (interface, missing) = registry.place(device).unzip();
+        let address = registry.policy(device).address;
+        (interface.is_some() || address.is_some()).then(
+            || json!({ "interface": interface, "missing": missing.flatten(), "address": address }),
+        )
+    }
+}
+
+/// The pairing windows that are open for these devices, and what is left of them.
+pub(super) fn pairings(daemon: &Daemon, wanted: impl Fn(Mac) -> bool) -> Vec<Value> {
+    let now = unix_ms();
+    let open = daemon.registry.pairings().iter();
+    let open = open.filter(|pairing| wanted(pairing.mac));
+    open.map(|pairing| {
+        json!({
+            "mac": pairing.mac.to_string(),
+            "name": name(daemon, pairing.mac),
+            "until_ms": pairing.until_ms,
+            "left_s": pairing.until_ms.saturating_sub(now).div_ceil(1000),
+        })
+    })
+    .collect()
+}
+
+/// What a device proves itself with, as far as that is to be shown.
+fn held(credential: &Credential) -> Value {
+    let mut out = json!({
+        "issued_ms": credential.issued_ms,
+        "weak": credential.weak,
+        "scram": !credential.scram.is_empty(),
+        "old_until_ms": credential.earlier.as_ref().map(|earlier| earlier.until_ms),
+        "certificates": credential.certificates.iter().map(|one| json!({
+            "serial": one.serial,
+            "issued_ms": one.issued_ms,
+            "until_ms": one.until_ms,
+        })).collect::<Vec<_>>(),
+    });
+    if let Some(object) = out.as_object_mut() {
+        object.retain(|_, value| !value.is_null());
+    }
+    out
+}
