@@ -38,11 +38,13 @@ fn sessions_and_retained_messages_outlive_kills_and_stops() {
     back(&lab, &mut guard);
     let event = guard.wait_event("journal", None).unwrap();
     assert!(event.to_string().contains("restored"), "{event}");
-    assert!(client().publish("lamp/1", "one", 1).unwrap().succeeded());
+    let sent = client().publish("lamp/1", "one", 1).unwrap();
+    assert!(sent.succeeded(), "{sent:?}");
     // As an update of the package does.
     guard.stop().unwrap();
     back(&lab, &mut guard);
-    assert!(client().publish("lamp/2", "two", 1).unwrap().succeeded());
+    let sent = client().publish("lamp/2", "two", 1).unwrap();
+    assert!(sent.succeeded(), "{sent:?}");
     guard.kill().unwrap();
     back(&lab, &mut guard);
     let found = session()
@@ -124,7 +126,8 @@ fn a_registry_that_cannot_be_read_costs_nobody_a_session() {
     let credential = enrol(&guard, "lamp");
     let client = || lab.device(0).client(&credential);
     drop(client().lasting("reader").subscribe("lamp/#", 1).unwrap());
-    assert!(client().publish("lamp/1", "one", 1).unwrap().succeeded());
+    let sent = client().publish("lamp/1", "one", 1).unwrap();
+    assert!(sent.succeeded(), "{sent:?}");
     guard.kill().unwrap();
     let file = guard.files().data.join("registry.json");
     let stored = std::fs::read(&file).unwrap();
