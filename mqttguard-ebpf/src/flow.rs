@@ -49,7 +49,14 @@ pub(crate) fn place(frame: &Frame, packet: &Packet, own: *mut Processor) -> Plac
     let back = (word >> BACK_SHIFT & 0x1_ffff) as usize;
     let shown = word & SHOWN != 0;
     let at = payload + back;
-    let begins = match if at > HEADERS { None } else { frame.byte(at) } {
+    let (at, first) = if at > HEADERS {
+        (at, None)
+    } else {
+        // Within what the mask says, whichever of the sum and its parts was compared.
+        let at = forget(own, at as u64, 0x7fff) as usize;
+        (at, frame.byte(at))
+    };
+    let begins = match first {
         Some(CONNECT) => {
             let begins =
                 is_beginning(frame, at, end, own) || (back > 0 && is_connect(frame, at, end));

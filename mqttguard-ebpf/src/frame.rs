@@ -1,3 +1,4 @@
+use core::arch::asm;
 use core::mem::align_of;
 
 use aya_ebpf::bindings::{__sk_buff, xdp_md};
@@ -29,9 +30,10 @@ pub(crate) struct Frame {
     context: Context,
     start: usize,
     end: usize,
-    /// The socket buffer, of which only the beginning may lie between `start` and `end`, and how
-    /// much it holds.
-    buffer: Option<(*mut __sk_buff, u32)>,
+    /// How many bytes it has, of which only the first may lie between `start` and `end`. Kept for
+    /// every frame, not only with a socket buffer: the compiler reads what only one of two ways
+    /// sets before it asks which it was, and 5.15 refuses to read what was not written.
+    length: u32,
     /// Whether the frame goes on where the program cannot see it.
     pub(crate) is_partial: bool,
     /// Length on the wire from the Ethernet header on.
@@ -99,7 +101,7 @@ impl Frame {
             context: Context::Xdp(context.ctx),
             start,
             end,
-            buffer: None,
+            length: bytes,
             is_partial: false,
             bytes,
             packets,
@@ -136,7 +138,7 @@ impl Frame {
             context: Context::Skb(skb),
             start: context.data(),
             end: context.data_end(),
-            buffer: Some((skb, len)),
+            length: len,
             is_partial: ((context.data_end() - context.data()) as u32) < len,
             bytes: if wire_len > len { wire_len } else { len },
             packets,
@@ -160,13 +162,15 @@ impl Frame {
         Some(unsafe { &*(start as *const T) })
     }
 
-    /// The byte at `offset`, which is not the first of the frame.
+    /// The byte at `offset`.
     #[inline(always)]
     pub(crate) fn byte(&self, offset: usize) -> Option<u8> {
-        // Read together with the one before: the compiler turns "not beyond the end" into
-        // "before the end" for a single byte, which the verifier does not take for an answer.
-        let [_, byte] = *self.at::<[u8; 2]>(offset - 1)?;
-        Some(byte)
+        let start = opaque(self.start + offset);
+        if opaque(start + 1) > self.end {
+            return None;
+        }
+        // SAFETY: in bounds as just checked.
+        Some(unsafe { *(start as *const u8) })
     }
 
     /// The IEEE 802.1Q VLAN of the frame's only tag, 0 of none; None if the network header, which
@@ -199,10 +203,7 @@ impl Frame {
     /// How many bytes the frame has, wherever they lie.
     #[inline(always)]
     pub(crate) fn length(&self) -> usize {
-        match self.buffer {
-            Some((_, length)) => length as usize,
-            None => self.end - self.start,
-        }
+        self.length as usize
     }
 
     /// The first [`SCANNED`] of the `length` bytes from `offset` on, which are at least one and
@@ -214,8 +215,8 @@ impl Frame {
         length: usize,
         own: *mut Processor,
     ) -> Option<Bytes<'_>> {
-        let Some((buffer, _)) = self.buffer else {
-            return Some(Bytes::Frame(self, offset));
+        let Context::Skb(buffer) = self.context else {
+            return Some(Bytes::Frame(*self, offset));
         };
         // The verifier has to see that it is neither none nor too many.
         let more = forget(own, length as u64 - 1, 0x1_ffff).min(SCANNED as u64 - 1) as u32;
@@ -238,6 +239,15 @@ impl Frame {
     }
 }
 
+/// The same address, of which the compiler knows nothing: it turns "not beyond the end" into
+/// "before the end" for a single byte, which old verifiers do not take for an answer.
+#[inline(always)]
+fn opaque(mut address: usize) -> usize {
+    // SAFETY: a comment.
+    unsafe { asm!("/* {} */", inout(reg) address, options(pure, nomem, nostack)) };
+    address
+}
+
 /// Room for a copy: for every index that the verifier takes for possible.
 pub(crate) const ROOM: usize = 0x7ff + 16;
 
@@ -245,7 +255,7 @@ pub(crate) const ROOM: usize = 0x7ff + 16;
 #[derive(Clone, Copy)]
 pub(crate) enum Bytes<'a> {
     /// Where they are, from this offset on.
-    Frame(&'a Frame, usize),
+    Frame(Frame, usize),
     /// In a copy, from this index on.
     Copy(&'a [u8; ROOM], usize),
 }
@@ -267,9 +277,9 @@ impl<'a> Bytes<'a> {
     /// The first `N` of them from `index` on, which together are no more than [`SCANNED`], or no
     /// more than 16 behind [`from`](Self::from).
     #[inline(always)]
-    pub(crate) fn block<const N: usize>(&self, index: usize) -> Option<&'a [u8; N]> {
+    pub(crate) fn block<const N: usize>(&self, index: usize) -> Option<&[u8; N]> {
         match *self {
-            Bytes::Frame(frame, start) => frame.at(start + index),
+            Bytes::Frame(ref frame, start) => frame.at(start + index),
             // SAFETY: within `ROOM`, as promised.
             Bytes::Copy(bytes, start) => {
                 Some(unsafe { &*bytes.as_ptr().add(start + index).cast::<[u8; N]>() })

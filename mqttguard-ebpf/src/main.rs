@@ -37,6 +37,7 @@ use crate::frame::Frame;
 
 /// XDP: frames as the driver receives them.
 #[xdp]
+#[inline(always)]
 pub(crate) fn mqttguard_xdp(context: XdpContext) -> u32 {
     match decide(&Frame::of_xdp(&context)) {
         Verdict::Pass => XDP_PASS,
@@ -48,6 +49,7 @@ pub(crate) fn mqttguard_xdp(context: XdpContext) -> u32 {
 /// TC ingress: frames as socket buffers. Passing is "unspecified", so that filters of others on
 /// the same hook have their say too.
 #[classifier]
+#[inline(always)]
 pub(crate) fn mqttguard_tc(context: TcContext) -> i32 {
     match decide(&Frame::of_skb(&context)) {
         Verdict::Pass => TC_ACT_UNSPEC,
