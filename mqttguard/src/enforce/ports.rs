@@ -262,6 +262,13 @@ impl Ports {
         });
     }
 
+    /// Ends a look: the next has a list of interfaces that knows of what was attached in this one.
+    pub(super) fn settle(&mut self) {
+        for port in self.ports.values_mut() {
+            port.is_fresh = false;
+        }
+    }
+
     /// The indices of the interfaces that are to be guarded.
     pub(super) fn indices(&self) -> Vec<u32> {
         self.ports.keys().copied().collect()
@@ -275,7 +282,7 @@ impl Ports {
             let Some(port) = self.ports.get_mut(&link.index) else {
                 continue;
             };
-            if std::mem::take(&mut port.is_fresh) {
+            if port.is_fresh {
                 continue;
             }
             let Some(kind) = port.kind else {

@@ -95,6 +95,7 @@ impl Watch {
         }
         self.ports.check(&list, &mut *self.report);
         self.ports.prove(&list, &mut *self.report);
+        self.ports.settle();
         *self
             .attachments
             .lock()
