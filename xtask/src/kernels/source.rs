@@ -19,7 +19,8 @@ use crate::setup::must;
 const DEBIAN: [&str; 2] = ["bookworm", "sid"];
 const DEBIAN_SECURITY: [&str; 2] = ["bullseye-security", "bookworm-security"];
 const UBUNTU: [&str; 2] = ["jammy-updates", "noble-updates"];
-const UBUNTU_ARCHIVE: &str = "http://archive.ubuntu.com/ubuntu";
+/// Names a mirror of Ubuntu's archive. Packages are checked by Ubuntu's keys, wherever they are from.
+const UBUNTU_VARIABLE: &str = "MQTTGUARD_UBUNTU";
 const DEBIAN_KEYS: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// Beyond `tinyconfig`.
@@ -128,10 +129,13 @@ impl Apt {
         let keys = home.join("keys");
         apt.unpack("ubuntu-keyring", &keys)?;
         let keys = keys.join("usr/share/keyrings/ubuntu-archive-keyring.gpg");
+        let mirror = std::env::var(UBUNTU_VARIABLE).with_context(|| {
+            format!("{UBUNTU_VARIABLE}: expected the address of a mirror of Ubuntu's archive")
+        })?;
         let mut ubuntu = String::new();
         for suite in UBUNTU {
             let keys = keys.display();
-            ubuntu += &format!("deb [signed-by={keys}] {UBUNTU_ARCHIVE} {suite} main\n");
+            ubuntu += &format!("deb [signed-by={keys}] {mirror} {suite} main\n");
         }
         fs::write(home.join("sources/ubuntu.list"), ubuntu)?;
         must(apt.command("apt-get").args(["--quiet", "update"]))?;
