@@ -111,6 +111,7 @@ fn json_files_are_json() {
         "CAP_BPF",
         "CAP_NET_ADMIN",
         "CAP_NET_BIND_SERVICE",
+        "CAP_NET_RAW",
         "CAP_PERFMON",
     ];
     for set in [
