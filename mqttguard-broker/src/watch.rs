@@ -316,7 +316,7 @@ impl Watching {
                 .into_iter()
                 .map(|(_, name, entry)| (name, entry))
                 .collect();
-            found.sort_by(|(a, _), (b, _)| a.cmp(b));
+            found.sort_by_key(|(name, _)| *name);
         }
         let sight = |(name, entry): (&Arc<str>, &Entry)| Sight {
             topic: name.clone(),
