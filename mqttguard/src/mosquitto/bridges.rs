@@ -164,7 +164,8 @@ pub(super) fn propose(block: &Block, draft: &mut Draft) {
         );
     }
     let by_any = |names: [&str; 2]| names.into_iter().find_map(of);
-    let wanted = word(&block.head.value);
+    // Its password has a file of this name: no two may share it.
+    let wanted = free(&word(&block.head.value), |name| draft.has("bridge", name));
     let username = by_any(["remote_username", "username"]);
     if let Some(username) = username {
         base.option("username", &username.value);

@@ -1,6 +1,8 @@
 //! What of a configuration of mosquitto there is here. Proposed, never written: each line of it says
 //! where it comes from, and what has no equivalent is named with its place and why.
 
+use std::path::PathBuf;
+
 use super::bridges::{self, Block, shell};
 use super::conf::{Conf, Directive, Place};
 use super::quoted;
@@ -13,7 +15,8 @@ use crate::config;
 pub(super) struct Draft {
     sections: Vec<Section>,
     commands: Vec<String>,
-    notes: Vec<String>,
+    /// Each with the file and line that it is about, by which they are sorted in the end.
+    notes: Vec<((PathBuf, u32), String)>,
 }
 
 /// A configuration for `/etc/config/mqttguard`, and what else there is to do.
@@ -171,7 +174,9 @@ const OF_LISTENER: &[&str] = &[
 /// What is to be proposed for a configuration.
 pub fn propose(conf: &Conf) -> Proposal {
     let mut draft = Draft::default();
-    draft.notes.extend(conf.unread.iter().cloned());
+    for what in &conf.unread {
+        draft.remark(what);
+    }
     let (general, listeners, blocks) = sort(conf, &mut draft);
     accounts(&general, &mut draft);
     main(&general, &mut draft);
@@ -182,7 +187,7 @@ pub fn propose(conf: &Conf) -> Proposal {
     if !listens {
         let what = "mosquitto listens for programs on this router only; mqttguard listens on the LAN \
                     too, with TLS on port 8883";
-        draft.notes.push(what.to_owned());
+        draft.remark(what);
     }
     for one in &listeners {
         listener(one, &mut draft);
@@ -524,8 +529,14 @@ fn client_certificates(listener: &Listener, section: &mut Section, draft: &mut D
 impl Draft {
     /// Something that needs a thought.
     pub(super) fn note(&mut self, place: &Place, name: &str, why: &str) {
-        self.notes
-            .push(format!("{}: {}: {why}", place.shown(), quoted(name)));
+        let at = (place.file.clone(), place.line);
+        let note = format!("{}: {}: {why}", place.shown(), quoted(name));
+        self.notes.push((at, note));
+    }
+
+    /// The same, of no line.
+    fn remark(&mut self, what: &str) {
+        self.notes.push((Default::default(), what.to_owned()));
     }
 
     pub(super) fn unknown(&mut self, directive: &Directive) {
@@ -557,12 +568,13 @@ impl Draft {
         }
     }
 
-    fn finish(self) -> Proposal {
+    fn finish(mut self) -> Proposal {
+        self.notes.sort_by(|a, b| a.0.cmp(&b.0));
         let sections = self.sections.iter().map(Section::text);
         Proposal {
             uci: sections.collect::<Vec<_>>().join("\n"),
             commands: self.commands,
-            notes: self.notes,
+            notes: self.notes.into_iter().map(|(_, note)| note).collect(),
         }
     }
 }

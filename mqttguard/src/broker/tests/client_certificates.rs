@@ -121,7 +121,7 @@ impl Rig {
         )
     }
 
-    fn denial(&self) -> (Option<String>, Denial) {
+    pub(super) fn denial(&self) -> (Option<String>, Denial) {
         self.event(|event| match &event.kind {
             BrokerEventKind::LoginRefused { username, why } => Some((username.clone(), *why)),
             _ => None,
