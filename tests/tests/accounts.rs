@@ -335,7 +335,7 @@ fn what_is_exported_a_real_mosquitto_takes_and_so_does_this() {
 
     let lines = format!("password_file {}\nacl_file {}\n", files[0], files[1]);
     let mosquitto = Mosquitto::start(dir.path(), &lines);
-    let mut reader = mosquitto
+    let reader = mosquitto
         .client("mosquitto_sub", dir.path(), &plug.username, &plug.password)
         .args(["-t", "#", "-v", "-C", "1", "-W", "10"])
         .spawn()

@@ -64,10 +64,13 @@ def data_of(body):
     rest = list(body)
     length = number(lambda: rest.pop(0))
     found = bytes(rest[:length])
-    at = found.index(b"\x16" if found.startswith(b"\x16") else b"\x16", 0)
-    # The method is before or behind it; its text holds no such byte.
-    size = int.from_bytes(found[at + 1 : at + 3], "big")
-    return found[at + 3 : at + 3 + size]
+    while found:
+        name, size = found[0], int.from_bytes(found[1:3], "big")
+        assert name in (0x15, 0x16), name
+        if name == 0x16:
+            return found[3 : 3 + size]
+        found = found[3 + size :]
+    sys.exit("no Authentication Data")
 
 
 def mac(key, message):
