@@ -69,7 +69,8 @@ fn set_up(guard: &Guard, username: &str, password: &str) -> Credential {
 
 fn waiting(guard: &Guard) -> Vec<Value> {
     let status = guard.ubus("status", &json!({})).unwrap();
-    status["import"].as_array().unwrap().clone()
+    let waiting = status.get("import").and_then(Value::as_array);
+    waiting.unwrap().clone()
 }
 
 /// Whether this login gets as far as publishing.

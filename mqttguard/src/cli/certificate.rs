@@ -14,7 +14,7 @@ use super::args::Args;
 use super::output::Output;
 use super::{Command, Failure, remote, text};
 use crate::calendar;
-use crate::mosquitto;
+use crate::files;
 use crate::pki::RsaRequest;
 
 pub(super) static COMMAND: Command = Command {
@@ -121,7 +121,7 @@ fn key(args: &Args) -> Result<Key, Failure> {
             "found --csr and --key-type, expected one of them: a request brings its key".into(),
         )),
         (Some(file), None) => {
-            let (request, _) = mosquitto::read(Path::new(&file)).map_err(Failure::Refused)?;
+            let (request, _) = files::read(Path::new(&file)).map_err(Failure::Refused)?;
             Ok(Key::Device(request))
         }
         (None, None | Some("ecdsa")) => Ok(Key::Daemon),

@@ -11,9 +11,10 @@ use super::output::Output;
 use super::table::Table;
 use super::{Command, Failure, pair, remote, text};
 use crate::calendar;
+use crate::files::read;
 use crate::mosquitto::passwords::{self, Account};
 use crate::mosquitto::profiles::{self, Lists, Proposal};
-use crate::mosquitto::{Mistake, acl, read};
+use crate::mosquitto::{Mistake, acl};
 use crate::registry::Registry;
 
 pub(super) static COMMAND: Command = Command {
@@ -30,6 +31,11 @@ pub(super) static COMMAND: Command = Command {
 
 fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
     if let Some(username) = args.text("forget")? {
+        if args.text("passwords")?.is_some() {
+            return Err(Failure::Usage(
+                "found --forget and --passwords, expected one of them".into(),
+            ));
+        }
         return forget(args, &username, output);
     }
     let Some(file) = args.text("passwords")? else {

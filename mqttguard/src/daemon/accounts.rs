@@ -190,3 +190,24 @@ fn optional<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<Option<&'a
         Some(_) => Err(format!("{name}: found no text, expected some")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_identifier_decides_is_named_and_not_granted() {
+        let profile = Profile {
+            publish: vec!["%d/#".into(), "up/%c".into(), "100%%c".into()],
+            subscribe: vec!["up/%c".into(), "%u/%c/x".into()],
+            deny: vec!["no/%c".into()],
+            limits: "default".into(),
+        };
+        let (depends, stands) = by_client(profile);
+        assert_eq!(depends, ["up/%c", "%u/%c/x"]);
+        assert_eq!(stands.publish, ["%d/#", "100%%c"]);
+        assert!(stands.subscribe.is_empty());
+        // Denials are left to become wider, never narrower.
+        assert_eq!(stands.deny, ["no/%c"]);
+    }
+}

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{quoted, read, without_mark};
+use super::{quoted, without_mark};
+use crate::files::read;
 
 /// Files that one configuration may include. mosquitto knows no such limit.
 const FILES_MAX: usize = 64;
@@ -50,6 +51,8 @@ pub struct Conf {
     pub directives: Vec<Directive>,
     /// What could not be read, with its place.
     pub unread: Vec<String>,
+    /// Files that were included.
+    included: usize,
 }
 
 /// Reads a file and what it includes.
@@ -60,10 +63,9 @@ pub struct Conf {
 pub fn load(path: &Path) -> Result<Conf, String> {
     let (text, _) = read(path)?;
     let mut conf = Conf::default();
-    let mut included = 0;
     for directive in directives(path, &text) {
         if directive.name == "include_dir" {
-            conf.include(&directive, &mut included);
+            conf.include(&directive);
         } else {
             conf.directives.push(directive);
         }
@@ -72,7 +74,8 @@ pub fn load(path: &Path) -> Result<Conf, String> {
 }
 
 impl Conf {
-    fn include(&mut self, directive: &Directive, included: &mut usize) {
+    /// Reads the files of an `include_dir`.
+    pub(super) fn include(&mut self, directive: &Directive) {
         let mut files = match conf_files(Path::new(&directive.value)) {
             Ok(files) => files,
             Err(why) => {
@@ -82,8 +85,8 @@ impl Conf {
         };
         files.sort();
         for file in files {
-            *included = included.saturating_add(1);
-            if *included > FILES_MAX {
+            self.included = self.included.saturating_add(1);
+            if self.included > FILES_MAX {
                 let place = directive.place.shown();
                 let why = format!("{place}: include_dir: more than {FILES_MAX} files");
                 return self.unread.push(why);

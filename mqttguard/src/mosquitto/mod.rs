@@ -19,15 +19,8 @@ mod section;
 pub mod uci;
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
 
 use crate::text::printable;
-
-/// Largest file that is read, in bytes.
-const FILE_MAX: u64 = 1 << 20;
 
 /// A mistake in a file: what was found there and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,38 +35,6 @@ impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {}", self.line, self.what)
     }
-}
-
-/// A file's text, and whether others than its owner may read it.
-///
-/// # Errors
-///
-/// Why it cannot be read: missing, no regular file, larger than 1 MiB, not UTF-8.
-pub fn read(path: &Path) -> Result<(String, bool), String> {
-    let shown = path.display();
-    let failed = |error: io::Error| format!("{shown}: {error}");
-    // A pipe would be waited for without end, before there is anything to be told of it.
-    if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(format!("{shown}: found no regular file, expected one"));
-    }
-    let file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.take(FILE_MAX.saturating_add(1))
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > FILE_MAX) {
-        return Err(format!(
-            "{shown}: found more than 1 MiB, expected at most that"
-        ));
-    }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let before = error.as_bytes().get(..valid).unwrap_or_default();
-        let line = before.split(|byte| *byte == b'\n').count();
-        format!("{shown}: line {line}: found bytes that are not UTF-8, expected text")
-    })?;
-    Ok((text, metadata.mode() & 0o077 != 0))
 }
 
 /// Lines with their numbers, without line ends (of Windows either) and without comments, which

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::conf::{Conf, Directive, Place};
-use super::{quoted, read};
+use super::quoted;
 use crate::config::{RawOption, RawSection, raw_sections};
+use crate::files::read;
 
 /// The UCI package.
 const PACKAGE: &str = "mosquitto";
@@ -244,8 +245,11 @@ impl At<'_> {
                 }
             };
             // UCI has 1 and 0 where mosquitto has true and false; other values go by unchanged.
-            conf.directives
-                .push(self.directive(option, name, option.value.clone()));
+            let directive = self.directive(option, name, option.value.clone());
+            match name {
+                "include_dir" => conf.include(&directive),
+                _ => conf.directives.push(directive),
+            }
         }
     }
 
