@@ -1,7 +1,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -167,6 +167,13 @@ impl Guard {
     /// Calls a method of its ubus object.
     pub fn ubus(&self, method: &str, arguments: &Value) -> Result<Value> {
         self.bus.call("mqttguard", method, arguments)
+    }
+
+    /// Runs the command line against the daemon, on the router.
+    pub fn run(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = Command::new(tools::daemon()?);
+        command.arg("--socket").arg(self.bus.socket());
+        self.netns.output(command.args(arguments))
     }
 
     /// One device as the daemon knows it, by MAC, name or address.

@@ -30,6 +30,8 @@ pub mod daemon;
 pub mod discovery;
 pub mod enforce;
 pub mod events;
+pub mod files;
+pub mod mosquitto;
 pub mod naming;
 pub mod outlet;
 pub mod pki;

@@ -16,7 +16,10 @@ mod devices;
 mod disallow;
 mod enrol;
 mod events;
+mod export;
+mod import;
 mod learn;
+mod migrate;
 mod output;
 mod pair;
 mod profiles;
@@ -69,6 +72,9 @@ static COMMANDS: &[&Command] = &[
     &rotate::COMMAND,
     &revoke::COMMAND,
     &certificate::COMMAND,
+    &import::COMMAND,
+    &export::COMMAND,
+    &migrate::COMMAND,
     &profiles::COMMAND,
     &block::COMMAND,
     &unblock::COMMAND,

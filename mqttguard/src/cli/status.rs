@@ -67,6 +67,14 @@ pub(super) fn show(status: &Value, now_ms: u64, style: Style) -> String {
         shown.push_str(&format!("Frames let through and told of: {reported}\n"));
     }
     shown.push_str(&exceptions(status, now_ms, style));
+    let waiting = text::items(status, "import").iter();
+    let waiting: Vec<String> = waiting.map(|one| text::field(one, "username")).collect();
+    if !waiting.is_empty() {
+        let waiting = waiting.join(", ");
+        shown.push_str(&format!(
+            "Imported accounts that wait for their devices: {waiting}\n"
+        ));
+    }
     let config = part("config");
     let (file, loaded) = (
         text::field(config, "file"),

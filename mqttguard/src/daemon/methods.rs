@@ -43,6 +43,8 @@ impl Daemon {
             "pair" => self.pair_method(&args),
             "rotate" => self.rotate_method(&args),
             "certificate" => self.certificate_method(&args),
+            "import" => self.import_method(&args),
+            "export" => Ok(self.export_method()),
             "revoke" => self.revoke_method(&args),
             "quarantine" => self.quarantine_method(&args),
             "release" => self.release_method(&args),
@@ -301,13 +303,17 @@ pub(super) fn refused(why: Refused) -> MethodError {
         Refused::Full(_)
         | Refused::TooManyAllowances(_)
         | Refused::TooManyPairings(_)
+        | Refused::TooManyClaims(_)
         | Refused::NoRoomForAllowance => Status::NoMemory,
         Refused::NoCredential(_) => Status::NotFound,
         // Not for want of rights: the command line would advise to become root.
         Refused::BlockedByConfig(_) | Refused::Blocked(_) => Status::NotSupported,
-        Refused::NoSuchProfile { .. } | Refused::BadUsername(_) | Refused::UsernameTaken { .. } => {
-            Status::InvalidArgument
-        }
+        Refused::NoSuchProfile { .. }
+        | Refused::BadUsername(_)
+        | Refused::UsernameTaken { .. }
+        | Refused::UsernameTwice(_)
+        | Refused::HasCredential { .. }
+        | Refused::TwoAccounts(_) => Status::InvalidArgument,
     };
     MethodError::new(status, why.to_string())
 }

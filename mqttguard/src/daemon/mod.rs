@@ -3,6 +3,7 @@
 //! One thread owns the registry and all decisions. The parts run on threads of their own and put
 //! what they have to say into its one bounded inbox; it answers by calling their handles.
 
+mod accounts;
 mod clock;
 mod configuration;
 mod fallback;

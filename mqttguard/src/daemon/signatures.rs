@@ -57,7 +57,8 @@ pub(crate) const TABLE: &[Method] = &[
         args: &[],
         returns: "`protected`, `protection`, `why`, `mode`, and an object or list each for `kernel`, \
             `nftables`, `broker`, `uplift`, `discovery`, `devices` (how many in each state), `dropped`, \
-            `reported`, `exceptions`, `pairing` (windows that are open, with `left_s`), `config`",
+            `reported`, `exceptions`, `pairing` (windows that are open, with `left_s`), `import` (accounts \
+            that wait for their devices), `config`",
         errors: &[],
         example: "",
     },
@@ -194,8 +195,8 @@ pub(crate) const TABLE: &[Method] = &[
     },
     Method {
         name: "certificate",
-        about: "Makes a client certificate and its key (ECDSA P-256) for a device, and shows them once. \
-            A device without a credential is enrolled; its password is told nobody. At most 4 are good \
+        about: "Makes a client certificate for a device, and a key (ECDSA P-256) unless `csr` has one, and \
+            shows them once. A device without a credential is enrolled; its password is told nobody. At most 4 are good \
             for a device: one more revokes the oldest. Listeners with `client_certificate` take them.",
         args: &[
             DEVICE,
@@ -205,9 +206,15 @@ pub(crate) const TABLE: &[Method] = &[
                 ArgType::Integer,
                 "seconds, 86400 to 315360000; absent: 71280000 (825 days)",
             ),
+            (
+                "csr",
+                ArgType::String,
+                "a request (PKCS #10) in PEM, signed with its own key: ECDSA P-256 or P-384, Ed25519, or \
+                 RSA of 2048 to 4096 bits. Only the key is taken from it",
+            ),
         ],
-        returns: "`mac`, `name`, `username` (its common name), `serial`, `until_ms`, `certificate` and \
-            `key` in PEM, and where the broker is: `server`, `address`, `port`, `ca_file`",
+        returns: "`mac`, `name`, `username` (its common name), `serial`, `until_ms`, `certificate` and, \
+            without `csr`, `key` in PEM, and where the broker is: `server`, `address`, `port`, `ca_file`",
         errors: &[
             UNKNOWN,
             AMBIGUOUS,
@@ -215,11 +222,61 @@ pub(crate) const TABLE: &[Method] = &[
             BAD_TIME,
             FULL,
             (
+                "INVALID_ARGUMENT",
+                "`csr` is none, its signature is wrong, or its key is of another kind",
+            ),
+            (
                 "SYSTEM_ERROR",
                 "the broker is not running, or the system fails",
             ),
         ],
         example: r#"{"device":"kitchen-plug"}"#,
+    },
+    Method {
+        name: "import",
+        about: "Takes accounts of mosquitto in. They wait for their devices: whichever device shows an \
+            account's password first, or the one that is named for it, has it as its credential from \
+            then on, as if paired. All or none; without `apply` nothing changes.",
+        args: &[
+            (
+                "accounts",
+                ArgType::Array,
+                "tables of `username`, `hash` (`$7$` or `$6$`, as mosquitto_passwd writes it) and, as \
+                 far as wanted, `device` (the only one that may have it) and `profile`; at most 256 \
+                 can wait",
+            ),
+            (
+                "for",
+                ArgType::Integer,
+                "seconds, 60 to 2592000; absent: 604800 (7 days)",
+            ),
+            ("apply", ArgType::Boolean, "true: does it"),
+            (
+                "forget",
+                ArgType::String,
+                "instead: user name of an account that is to wait no longer",
+            ),
+        ],
+        returns: "`ok`, `applied`, `errors` (one line a mistake, in `accounts` or with what there is \
+            already), `accounts` (`username`, `kind` of hash, `profile`, `mac`, `name`), `for_s`; once \
+            applied `until_ms`, `server`, `port`, `ca_file`; or `forgotten`",
+        errors: &[
+            ("INVALID_ARGUMENT", "`accounts` is empty"),
+            BAD_TIME,
+            ("NOT_FOUND", "`forget`, and no such account waits"),
+        ],
+        example: r#"{"accounts":[{"username":"plug","hash":"$7$101$..."}],"for":86400}"#,
+    },
+    Method {
+        name: "export",
+        about: "All credentials, as mosquitto can take them: what their passwords are checked against, and \
+            their topics with the variables of the profile replaced. Not to be given to anybody.",
+        args: &[],
+        returns: "`accounts`: a list of `username`, `hash` (while a rotation is under way that of the old \
+            password), `rotating`, `mac`, `name`, `profile`, `publish`, `subscribe`, `deny`, and \
+            `left_out` (patterns that depend on the client identifier)",
+        errors: &[],
+        example: "",
     },
     Method {
         name: "revoke",

@@ -352,11 +352,14 @@ impl Daemon {
                     username,
                     verifiers,
                     weak,
+                    claim,
                 },
             ) => {
-                let verifiers = verifiers.clone();
-                self.registry
-                    .paired(unix_ms(), mac, username, verifiers, *weak);
+                let (now, verifiers) = (unix_ms(), verifiers.clone());
+                match *claim {
+                    None => self.registry.paired(now, mac, username, verifiers, *weak),
+                    Some(serial) => self.registry.claimed(now, mac, serial, verifiers, *weak),
+                }
             }
             _ => {}
         }

@@ -59,6 +59,11 @@ pub enum EventKind {
         /// What happened to it.
         change: PairingChange,
     },
+    /// Accounts that were brought from elsewhere wait for their devices, or cease to.
+    Import {
+        /// What happened.
+        change: ImportChange,
+    },
     /// A device's credential was given a new password; the old one still works.
     Rotated {
         /// The user name.
@@ -309,6 +314,28 @@ pub enum PairingChange {
     Expired,
 }
 
+/// What happened to accounts that wait for their devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImportChange {
+    /// They wait from now on.
+    Opened {
+        /// How many.
+        count: usize,
+        /// Until when, in milliseconds since the Unix epoch.
+        until_ms: u64,
+    },
+    /// The owner took one back.
+    Cancelled {
+        /// Its user name.
+        username: String,
+    },
+    /// No device has shown their passwords in time.
+    Expired {
+        /// Their user names.
+        usernames: Vec<String>,
+    },
+}
+
 /// Why the old password of a rotation does not work any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RotationEnd {
@@ -366,6 +393,11 @@ impl EventKind {
                 PairingChange::Done { .. } => "paired",
                 PairingChange::Cancelled => "pairing-cancelled",
                 PairingChange::Expired => "pairing-expired",
+            },
+            EventKind::Import { change } => match change {
+                ImportChange::Opened { .. } => "imported",
+                ImportChange::Cancelled { .. } => "import-cancelled",
+                ImportChange::Expired { .. } => "import-expired",
             },
             EventKind::Rotated { .. } => "rotated",
             EventKind::RotationEnded { .. } => "rotation-ended",
@@ -425,6 +457,9 @@ impl EventKind {
             | EventKind::Pairing {
                 change: PairingChange::Done { weak: true, .. },
             }
+            | EventKind::Import {
+                change: ImportChange::Expired { .. },
+            }
             | EventKind::RotationEnded {
                 how: RotationEnd::Expired,
                 ..
@@ -456,6 +491,7 @@ impl EventKind {
             | EventKind::StateChanged { .. }
             | EventKind::Enrolled { .. }
             | EventKind::Pairing { .. }
+            | EventKind::Import { .. }
             | EventKind::Rotated { .. }
             | EventKind::RotationEnded { .. }
             | EventKind::Revoked { .. }

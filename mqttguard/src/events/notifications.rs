@@ -37,6 +37,21 @@ pub const NOTIFICATIONS: &[(&str, &str, &[&str])] = &[
         &[],
     ),
     (
+        "imported",
+        "accounts of another broker wait for their devices",
+        &["count", "until_ms"],
+    ),
+    (
+        "import-cancelled",
+        "the owner took an account back that waited",
+        &["username"],
+    ),
+    (
+        "import-expired",
+        "no device has claimed these accounts in time",
+        &["usernames"],
+    ),
+    (
         "rotated",
         "a credential has a new password, and the old one works on",
         &["username", "until_ms"],

@@ -5,6 +5,7 @@
 //! owner is gathered as [`Effects`].
 
 mod bindings;
+mod claims;
 mod device;
 mod directory;
 mod effects;
@@ -24,8 +25,9 @@ use std::sync::Arc;
 
 use mqttguard_common::Mac;
 
+pub use claims::{Claim, Import};
 pub use device::{Certificate, Credential, Device, Quarantine, Sources, State, Verifiers};
-pub use directory::{Account, Directory};
+pub use directory::{Account, Directory, Waiting};
 pub use effects::{Effects, Save};
 pub use exceptions::Allowance;
 pub use learning::{Learning, Proposal, Wish};
@@ -59,6 +61,10 @@ pub struct Registry {
     allowances: Vec<Allowance>,
     /// Windows that are open; at most [`Registry::MAX_PAIRINGS`].
     pairings: Vec<Pairing>,
+    /// Accounts that wait for their devices; at most [`Registry::MAX_CLAIMS`].
+    claims: Vec<Claim>,
+    /// The serial number of the latest of them.
+    last_claim: u64,
     /// Ends of the configuration's exceptions that have passed.
     passed: BTreeSet<UnixMs>,
     /// The interfaces that devices are bound to by the configuration.
@@ -83,10 +89,18 @@ impl Registry {
             full: false,
             allowances: stored.allowances,
             pairings: stored.pairings,
+            last_claim: stored
+                .claims
+                .iter()
+                .map(|one| one.serial)
+                .max()
+                .unwrap_or(0),
+            claims: stored.claims,
             passed: stored.passed,
             places: BTreeMap::new(),
         };
         registry.expire_pairings(now);
+        registry.expire_claims(now);
         for pairing in registry.pairings.clone() {
             registry.device_wanted(pairing.mac, now);
         }
@@ -190,8 +204,10 @@ impl Registry {
         let word = self.settings.devices.get(&device.mac);
         DevicePolicy {
             standing: standing(device),
-            plaintext: (device.credential.is_some() || self.pairing(device.mac).is_some())
-                && word.is_some_and(|word| word.plaintext),
+            plaintext: word.is_some_and(|word| word.plaintext)
+                && (device.credential.is_some()
+                    || self.pairing(device.mac).is_some()
+                    || self.may_claim(device)),
             uplift: self.settings.uplift(device.mac).is_some(),
             interface: self.bound_interface(device),
             address: self.bound_address(device),
@@ -225,7 +241,35 @@ impl Registry {
             let account = self.account(device, None, profile_name, &mut shared);
             directory.pairings.insert(pairing.mac, Arc::new(account));
         }
+        self.add_claims(&mut directory);
         directory
+    }
+
+    /// The accounts that wait, for the broker.
+    fn add_claims(&self, directory: &mut Directory) {
+        for claim in &self.claims {
+            // Of whom it will be is not known yet: until then it grants what nobody gets to use.
+            let nobody = Device::new(claim.mac.unwrap_or(Mac([0; 6])), 0);
+            let main = &self.settings.main;
+            let account = Account {
+                username: claim.username.as_str().into(),
+                ..self.account(&nobody, None, &main.profile, &mut Shared::default())
+            };
+            let waiting = Waiting {
+                mac: claim.mac,
+                hash: claim.hash.clone(),
+                serial: claim.serial,
+                account: Arc::new(account),
+            };
+            directory.claims.insert(claim.username.clone(), waiting);
+        }
+        if !self.claims.is_empty() {
+            let words = self.settings.devices.iter();
+            let islanders = words
+                .filter(|(_, word)| word.plaintext)
+                .map(|(mac, _)| *mac);
+            directory.islanders = islanders.collect();
+        }
     }
 
     /// The account of a device; without a credential, all of it but what that is of.

@@ -4,9 +4,10 @@
 
 pub(super) mod auth;
 mod checker;
-mod grants;
+pub(crate) mod grants;
 mod http;
 pub(super) mod http_auth;
+pub mod imported;
 pub mod password;
 #[cfg(test)]
 mod profiles;
