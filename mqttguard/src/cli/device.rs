@@ -40,7 +40,8 @@ fn firmware(device: &Value) -> String {
 
 /// What it says of itself over DHCP.
 fn dhcp(device: &Value) -> String {
-    let [class, system, url] = ["vendor_class", "system", "mud_url"].map(|name| text::field(device, name));
+    let [class, system, url] =
+        ["vendor_class", "system", "mud_url"].map(|name| text::field(device, name));
     let class = match system.as_str() {
         "-" => class,
         system => format!("{class}: {system}"),

@@ -170,7 +170,9 @@ fn check(
     );
     match path {
         Ok(_) => Ok(Signature::Valid { signer }),
-        Err(webpki::Error::CertExpired { .. }) => Err("the signer's certificate has expired".into()),
+        Err(webpki::Error::CertExpired { .. }) => {
+            Err("the signer's certificate has expired".into())
+        }
         Err(webpki::Error::CertNotValidYet { .. }) => {
             Err("the signer's certificate is not valid yet: does this router know the time?".into())
         }
@@ -346,5 +348,3 @@ impl Signer<'_> {
         Ok(())
     }
 }
-
-

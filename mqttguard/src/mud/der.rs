@@ -74,7 +74,6 @@ impl<'a> Reader<'a> {
         })
     }
 
-
     /// The next element if it has this tag; else nothing is read.
     pub(super) fn take(&mut self, tag: u8) -> Option<Element<'a>> {
         let mut ahead = *self;
@@ -107,7 +106,11 @@ mod tests {
         assert_eq!(read(&[4, 0x81, 1, 7]), None, "one byte is enough for 1");
         assert_eq!(read(&[4, 0x80, 0, 0]), None, "an indefinite length is BER");
         assert_eq!(read(&[4, 0x82, 0, 0x80]), None, "a leading zero");
-        assert_eq!(read(&[4, 0x84, 0xff, 0xff, 0xff, 0xff]), None, "beyond the end");
+        assert_eq!(
+            read(&[4, 0x84, 0xff, 0xff, 0xff, 0xff]),
+            None,
+            "beyond the end"
+        );
         assert_eq!(read(&[0x1f, 0x81, 1, 0]), None, "a long tag");
         let long = [&[4, 0x81, 0x80][..], &[0; 0x80]].concat();
         assert_eq!(read(&long), Some(0x80));

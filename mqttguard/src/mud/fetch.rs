@@ -122,7 +122,10 @@ fn get(
     let anywhere = wish.by_hand && (&home.host, home.port) == (&url.host, url.port);
     let addresses = addresses(url, |address| anywhere || is_outside(address, &wish.own))?;
     http::get(url, accept, &addresses, tls, deadline, most).map_err(|error| {
-        let told = match error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+        let told = match error
+            .get_ref()
+            .is_some_and(|inner| inner.is::<rustls::Error>())
+        {
             true => link::words(&error, &url.host, &wish.ca.display().to_string()),
             false => http::words(&error),
         };

@@ -106,7 +106,10 @@ pub fn is_tls_only(description: &Description, plaintext: &[u16]) -> bool {
             && matches!(entry.peer, Peer::Any | Peer::Name(_) | Peer::Network(_))
     };
     description.entries.iter().any(speaks_tls)
-        && !description.entries.iter().any(|entry| may_be_plaintext(entry, plaintext))
+        && !description
+            .entries
+            .iter()
+            .any(|entry| may_be_plaintext(entry, plaintext))
 }
 
 /// Whether what an entry lets the device do may be MQTT in the clear.
@@ -138,12 +141,16 @@ fn judge(entry: &Entry, plaintext: &[u16]) -> Result<Hole, String> {
     if !may_be_plaintext(entry, plaintext) {
         return match entry.ports {
             Ports::Range(MQTTS, MQTTS) => no("nothing to do: MQTT over TLS is let through anyway"),
-            _ => no("nothing to do: it is no MQTT in the clear, and all else is up to the firewall"),
+            _ => {
+                no("nothing to do: it is no MQTT in the clear, and all else is up to the firewall")
+            }
         };
     }
     let to = match &entry.peer {
         Peer::Name(name) => Destination::Name(name.clone()),
-        Peer::Network(net) if is_outside(net.network(), &[]) && is_outside(net.broadcast(), &[]) => {
+        Peer::Network(net)
+            if is_outside(net.network(), &[]) && is_outside(net.broadcast(), &[]) =>
+        {
             Destination::Network(*net)
         }
         Peer::Network(_) => return no("not taken over: it is not on the internet"),
@@ -219,5 +226,3 @@ fn words(entry: &Entry) -> String {
         (false, false) => format!("is not sent by {peer}: {protocol}{ports}"),
     }
 }
-
-

@@ -92,7 +92,10 @@ impl<'a> At<'a> {
         }
     }
 
-    pub(super) fn list(&self, most: usize) -> Result<impl Iterator<Item = At<'a>> + use<'a>, String> {
+    pub(super) fn list(
+        &self,
+        most: usize,
+    ) -> Result<impl Iterator<Item = At<'a>> + use<'a>, String> {
         let place = self.place;
         match self.value {
             Value::Array(items) if items.len() <= most => {

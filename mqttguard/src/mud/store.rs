@@ -73,8 +73,7 @@ pub fn load(dir: &Path) -> Result<BTreeMap<Mac, Accepted>, String> {
     if text.len() as u64 > MAX_BYTES {
         return Err(told(format!("found more than {MAX_BYTES} bytes")));
     }
-    let stored: Stored =
-        serde_json::from_slice(&text).map_err(|error| told(error.to_string()))?;
+    let stored: Stored = serde_json::from_slice(&text).map_err(|error| told(error.to_string()))?;
     if stored.version != VERSION {
         let found = stored.version;
         return Err(told(format!("version: found {found}, expected {VERSION}")));
@@ -88,7 +87,9 @@ pub fn load(dir: &Path) -> Result<BTreeMap<Mac, Accepted>, String> {
         return Err(told("found more than there is room for".to_owned()));
     }
     let devices = stored.devices.into_iter().map(|(mac, accepted)| {
-        let mac = mac.parse().map_err(|error| told(format!("found '{mac}', {error}")))?;
+        let mac = mac
+            .parse()
+            .map_err(|error| told(format!("found '{mac}', {error}")))?;
         Ok((mac, accepted))
     });
     devices.collect()

@@ -67,7 +67,14 @@ pub(crate) fn get(
         url.authority(),
     );
     let addresses = addresses.iter().copied();
-    ask(url, addresses, request.as_bytes(), Some(tls), deadline, most)
+    ask(
+        url,
+        addresses,
+        request.as_bytes(),
+        Some(tls),
+        deadline,
+        most,
+    )
 }
 
 /// What went wrong.
@@ -158,10 +165,7 @@ impl Write for Timed {
     }
 }
 
-fn connect(
-    addresses: impl Iterator<Item = SocketAddr>,
-    deadline: Instant,
-) -> io::Result<Timed> {
+fn connect(addresses: impl Iterator<Item = SocketAddr>, deadline: Instant) -> io::Result<Timed> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for address in addresses {
         match TcpStream::connect_timeout(&address, left(deadline)?) {
@@ -302,7 +306,10 @@ mod tests {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n",
         ] {
-            assert!(body(answer.as_bytes(), true, MAX_ANSWER).is_err(), "{answer}");
+            assert!(
+                body(answer.as_bytes(), true, MAX_ANSWER).is_err(),
+                "{answer}"
+            );
         }
     }
 }

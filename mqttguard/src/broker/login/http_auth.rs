@@ -18,7 +18,6 @@ use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-
 use super::password::NoRandom;
 use super::verdict::{By, Job, Proof, Proven, Verdict};
 use crate::broker::event::Denial;

@@ -47,7 +47,9 @@ impl Daemon {
         let (url, accept, forget) = (text(args, "url"), truth("accept"), truth("forget"));
         if forget {
             if accept || url.is_some() {
-                return Err(invalid("forget: expected alone, without url and accept".to_owned()));
+                return Err(invalid(
+                    "forget: expected alone, without url and accept".to_owned(),
+                ));
             }
             return self.forget_method(mac).map(Step::Done);
         }
@@ -56,8 +58,7 @@ impl Daemon {
             sha256: text(args, "sha256").map(str::to_owned),
         });
         if let Some(url) = url {
-            let is_url = url.len() <= URL_BYTES
-                && config::url(url).is_some_and(|url| url.is_tls);
+            let is_url = url.len() <= URL_BYTES && config::url(url).is_some_and(|url| url.is_tls);
             return match is_url {
                 true => Ok(Step::Fetch(mac, url.to_owned(), true, word)),
                 false => Err(invalid(format!(
@@ -72,7 +73,10 @@ impl Daemon {
         }
         let accepted = self.descriptions.accepted(mac);
         let by_hand = accepted.filter(|one| one.by_hand);
-        let announced = self.registry.device(mac).and_then(|device| device.mud_url.clone());
+        let announced = self
+            .registry
+            .device(mac)
+            .and_then(|device| device.mud_url.clone());
         match (by_hand, announced, accepted) {
             (Some(one), _, _) => Ok(Step::Fetch(mac, one.url.clone(), true, None)),
             (None, Some(url), _) => Ok(Step::Fetch(mac, url, false, None)),
@@ -103,9 +107,8 @@ impl Daemon {
             .filter(|mac| mac.is_device())
             .ok_or_else(|| invalid("mac: expected the MAC address of a device".to_owned()))?;
         let vendor_class = text(args, "vendor_class").and_then(printable);
-        let mud_url = text(args, "mud_url").filter(|url| {
-            url.len() <= URL_BYTES && config::url(url).is_some_and(|url| url.is_tls)
-        });
+        let mud_url = text(args, "mud_url")
+            .filter(|url| url.len() <= URL_BYTES && config::url(url).is_some_and(|url| url.is_tls));
         let mud_url = mud_url.map(str::to_owned);
         self.registry
             .described(unix_ms(), mac, vendor_class, mud_url);

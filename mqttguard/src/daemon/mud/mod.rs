@@ -40,7 +40,7 @@ const KEEP_ADDRESS: Duration = Duration::from_secs(3600);
 /// Addresses of one name that are let out to at once.
 const MAX_ADDRESSES: usize = 8;
 /// The first of these after a start, so that the router has its name server and its clock.
-const AFTER_START: Duration = Duration::from_secs(60);
+const AFTER_START: Duration = Duration::from_secs(15);
 
 /// What the owner has accepted, and what is under way.
 pub(in crate::daemon) struct Descriptions {
@@ -221,10 +221,14 @@ impl Descriptions {
         }
         for one in accepted.values_mut() {
             // Whatever the ports are: a file has few names that matter.
-            let names = one.description.entries.iter().filter_map(|entry| match &entry.peer {
-                Peer::Name(name) => Some(name),
-                _ => None,
-            });
+            let names = one
+                .description
+                .entries
+                .iter()
+                .filter_map(|entry| match &entry.peer {
+                    Peer::Name(name) => Some(name),
+                    _ => None,
+                });
             let known = names.filter_map(|name| {
                 let found = self.addresses.get(name)?;
                 Some((name.clone(), found.keys().copied().collect()))

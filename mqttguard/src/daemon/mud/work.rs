@@ -243,12 +243,7 @@ impl Daemon {
         self.tell_device(Some(mac), EventKind::Mud(change));
     }
 
-    fn answer(
-        &mut self,
-        mac: Mac,
-        found: Result<Fetched, String>,
-        word: Option<Word>,
-    ) -> Answer {
+    fn answer(&mut self, mac: Mac, found: Result<Fetched, String>, word: Option<Word>) -> Answer {
         let fetched = found.map_err(|why| MethodError::new(Status::SystemError, why))?;
         self.descriptions.show(mac, fetched);
         if let Some(word) = word {
@@ -267,7 +262,10 @@ impl Daemon {
         if let Some(wanted) = &word.sha256
             && !wanted.eq_ignore_ascii_case(&shown.sha256)
         {
-            let what = format!("sha256: found '{wanted}', the file that was fetched is {}", shown.sha256);
+            let what = format!(
+                "sha256: found '{wanted}', the file that was fetched is {}",
+                shown.sha256
+            );
             return refuse(Status::InvalidArgument, what);
         }
         match &shown.signature {

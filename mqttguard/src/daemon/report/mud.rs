@@ -16,8 +16,20 @@ pub(in crate::daemon) fn mud(daemon: &Daemon, mac: Mac) -> Answer {
     let accepted = daemon.descriptions.accepted(mac);
     let shown = daemon.descriptions.shown(mac);
     let (url, by_hand, sha256, description, signature) = match (shown, accepted) {
-        (Some(one), _) => (&one.url, one.by_hand, &one.sha256, &one.description, &one.signature),
-        (None, Some(one)) => (&one.url, one.by_hand, &one.sha256, &one.description, &one.signature),
+        (Some(one), _) => (
+            &one.url,
+            one.by_hand,
+            &one.sha256,
+            &one.description,
+            &one.signature,
+        ),
+        (None, Some(one)) => (
+            &one.url,
+            one.by_hand,
+            &one.sha256,
+            &one.description,
+            &one.signature,
+        ),
         (None, None) => {
             let what = format!("nothing was fetched for {mac}, and nothing is accepted");
             return Err(MethodError::new(Status::NotFound, what));
