@@ -80,7 +80,7 @@ fn openssl(dir: &Path, arguments: &[&str]) {
 impl Maker {
     /// Makes an authority (`ca`), a certificate of it for the web server, and signers: `signer` and
     /// `expired` of it, `stranger` of another authority, `reader` whose certificate is not for
-    /// signatures, `ed25519`, and `rsa`.
+    /// signatures, `web` whose is for web servers, `p384`, and `rsa`.
     pub fn new(dir: &Path) -> Maker {
         fs::create_dir_all(dir.join("www")).expect("a directory");
         let maker = Maker {
@@ -114,8 +114,20 @@ impl Maker {
         for (name, ca, extension, days, key) in [
             ("server", "ca", server.as_str(), "3650", ec),
             ("signer", "ca", signing, "3650", ec),
-            ("rsa", "ca", signing, "3650", &["rsa:2048"]),
-            ("ed25519", "ca", signing, "3650", &["ed25519"]),
+            (
+                "rsa",
+                "ca",
+                "keyUsage=digitalSignature\nsubjectKeyIdentifier=hash",
+                "3650",
+                &["rsa:2048"],
+            ),
+            (
+                "p384",
+                "ca",
+                signing,
+                "3650",
+                &["ec", "-pkeyopt", "ec_paramgen_curve:P-384"],
+            ),
             ("expired", "ca", signing, "-1", ec),
             ("stranger", "other-ca", signing, "3650", ec),
             (
@@ -185,26 +197,32 @@ impl Maker {
         self.sign(name, signer);
     }
 
-    /// Signs `NAME.json` as it is, as RFC 8520 section 13.1 has it.
+    /// Signs `NAME.json` as it is, as RFC 8520 section 13.1 has it; `rsa` and `p384` each in a way of
+    /// their own.
     pub fn sign(&self, name: &str, signer: &str) {
-        openssl(
-            &self.dir,
-            &[
-                "cms",
-                "-sign",
-                "-binary",
-                "-in",
-                &format!("www/{name}.json"),
-                "-signer",
-                &format!("{signer}.crt"),
-                "-inkey",
-                &format!("{signer}.key"),
-                "-outform",
-                "DER",
-                "-out",
-                &format!("www/{name}.p7s"),
-            ],
-        );
+        let (file, signature) = (format!("www/{name}.json"), format!("www/{name}.p7s"));
+        let (certificate, key) = (format!("{signer}.crt"), format!("{signer}.key"));
+        let mut arguments = vec![
+            "cms",
+            "-sign",
+            "-binary",
+            "-in",
+            &file,
+            "-signer",
+            &certificate,
+            "-inkey",
+            &key,
+            "-outform",
+            "DER",
+            "-out",
+            &signature,
+        ];
+        arguments.extend(match signer {
+            "rsa" => &["-keyid", "-md", "sha512"][..],
+            "p384" => &["-noattr", "-md", "sha384"],
+            _ => &[],
+        });
+        openssl(&self.dir, &arguments);
     }
 
     /// Starts the web server in the cloud.

@@ -378,3 +378,6 @@ fn line(at: &At<'_>, most: usize) -> Result<String, String> {
 fn optional_line(mud: &Object<'_>, name: &'static str) -> Result<Option<String>, String> {
     mud.find(name).map(|at| line(&at, TEXT)).transpose()
 }
+
+#[cfg(test)]
+mod tests;

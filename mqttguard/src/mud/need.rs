@@ -99,15 +99,14 @@ pub fn holes(description: &Description, plaintext: &[u16]) -> Vec<Hole> {
 /// Whether it says that the device speaks MQTT over TLS to the internet, and says nothing of MQTT in
 /// the clear.
 pub fn is_tls_only(description: &Description, plaintext: &[u16]) -> bool {
-    let speaks_tls = |entry: &Entry| {
-        entry.from_device
-            && entry.accepts
-            && entry.ports == Ports::Range(MQTTS, MQTTS)
-            && matches!(entry.peer, Peer::Any | Peer::Name(_) | Peer::Network(_))
+    let leaves =
+        |entry: &&Entry| matches!(entry.peer, Peer::Any | Peer::Name(_) | Peer::Network(_));
+    let entries: Vec<&Entry> = description.entries.iter().filter(leaves).collect();
+    let speaks_tls = |entry: &&Entry| {
+        entry.from_device && entry.accepts && entry.ports == Ports::Range(MQTTS, MQTTS)
     };
-    description.entries.iter().any(speaks_tls)
-        && !description
-            .entries
+    entries.iter().any(speaks_tls)
+        && !entries
             .iter()
             .any(|entry| may_be_plaintext(entry, plaintext))
 }
@@ -226,3 +225,6 @@ fn words(entry: &Entry) -> String {
         (false, false) => format!("is not sent by {peer}: {protocol}{ports}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

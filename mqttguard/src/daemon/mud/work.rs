@@ -1,6 +1,6 @@
 //! Fetching, looking up, accepting.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -194,8 +194,19 @@ impl Daemon {
         if changed.is_empty() {
             return;
         }
-        let wait = Instant::now() + SAVE_DELAY;
-        self.descriptions.save_at.get_or_insert(wait);
+        // A name without any address after a restart would be closed until it is looked up again.
+        let stored = self.descriptions.accepted.values();
+        let stored: BTreeSet<&String> = stored.flat_map(|one| one.addresses.keys()).collect();
+        match changed.iter().all(|name| stored.contains(name)) {
+            true => {
+                let wait = Instant::now() + SAVE_DELAY;
+                self.descriptions.save_at.get_or_insert(wait);
+            }
+            false => {
+                self.descriptions.save_at = Some(Instant::now());
+                self.save_descriptions();
+            }
+        }
         self.apply_descriptions();
         for (mac, hole, nets) in self.descriptions.exceptions(&plaintext) {
             if let Destination::Name(host) = hole.to
