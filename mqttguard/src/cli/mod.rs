@@ -20,6 +20,7 @@ mod export;
 mod import;
 mod learn;
 mod migrate;
+mod mud;
 mod output;
 mod pair;
 mod profiles;
@@ -29,6 +30,7 @@ mod reload;
 mod remote;
 mod revoke;
 mod rotate;
+mod sighting;
 mod snippet;
 mod stats;
 mod status;
@@ -75,6 +77,7 @@ static COMMANDS: &[&Command] = &[
     &import::COMMAND,
     &export::COMMAND,
     &migrate::COMMAND,
+    &mud::COMMAND,
     &profiles::COMMAND,
     &block::COMMAND,
     &unblock::COMMAND,
@@ -87,6 +90,7 @@ static COMMANDS: &[&Command] = &[
     &top::COMMAND,
     &reload::COMMAND,
     &check::COMMAND,
+    &sighting::COMMAND,
     &daemon::COMMAND,
 ];
 

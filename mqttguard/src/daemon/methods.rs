@@ -33,6 +33,11 @@ impl Daemon {
             args,
             reply,
         } = call;
+        // What it asks for may have to be fetched first.
+        if method == "mud" {
+            self.mud_called(&args, reply);
+            return;
+        }
         let answer = match method {
             "status" => Ok(report::status(self)),
             "devices" => Ok(report::devices(self)),
@@ -54,6 +59,7 @@ impl Daemon {
             "unblock" => self.unblock_method(&args),
             "allow" => self.allow_method(&args),
             "disallow" => self.disallow_method(&args),
+            "sighting" => self.sighting_method(&args),
             "stats" => Ok(report::stats(self)),
             "events" => Ok(self.events_method(&args)),
             "reload" => {

@@ -40,7 +40,7 @@ pub use rotation::Earlier;
 pub use store::Contents;
 pub use strikes::UnixMs;
 
-use crate::config::{self, Settings};
+use crate::config::{self, Exception, Settings};
 use crate::events::EventKind;
 use crate::text::slug;
 use bindings::{Leases, Place};
@@ -59,6 +59,8 @@ pub struct Registry {
     strangers: (UnixMs, u32),
     full: bool,
     allowances: Vec<Allowance>,
+    /// What the owner has accepted of what makers say; see [`Registry::set_described`].
+    described: Vec<Exception>,
     /// Windows that are open; at most [`Registry::MAX_PAIRINGS`].
     pairings: Vec<Pairing>,
     /// Accounts that wait for their devices; at most [`Registry::MAX_CLAIMS`].
@@ -88,6 +90,7 @@ impl Registry {
             strangers: (0, 0),
             full: false,
             allowances: stored.allowances,
+            described: Vec::new(),
             pairings: stored.pairings,
             last_claim: stored
                 .claims
@@ -110,7 +113,7 @@ impl Registry {
         registry
     }
 
-    /// Puts another configuration in force.
+    /// Puts another configuration in force. [`Registry::set_described`] is to be called behind it.
     pub fn set_settings(&mut self, settings: Arc<Settings>, now: UnixMs) {
         self.settings = settings.clone();
         let before: Vec<(Mac, State)> = self

@@ -5,7 +5,6 @@
 pub(super) mod auth;
 mod checker;
 pub(crate) mod grants;
-mod http;
 pub(super) mod http_auth;
 pub mod imported;
 pub mod password;
