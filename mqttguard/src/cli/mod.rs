@@ -16,9 +16,13 @@ mod devices;
 mod disallow;
 mod enrol;
 mod events;
+mod export;
 mod history;
+mod import;
 mod learn;
 mod live;
+mod migrate;
+mod mud;
 mod output;
 mod pair;
 mod profiles;
@@ -28,6 +32,7 @@ mod reload;
 mod remote;
 mod revoke;
 mod rotate;
+mod sighting;
 mod snippet;
 mod stats;
 mod status;
@@ -71,6 +76,10 @@ static COMMANDS: &[&Command] = &[
     &rotate::COMMAND,
     &revoke::COMMAND,
     &certificate::COMMAND,
+    &import::COMMAND,
+    &export::COMMAND,
+    &migrate::COMMAND,
+    &mud::COMMAND,
     &profiles::COMMAND,
     &block::COMMAND,
     &unblock::COMMAND,
@@ -85,6 +94,7 @@ static COMMANDS: &[&Command] = &[
     &top::COMMAND,
     &reload::COMMAND,
     &check::COMMAND,
+    &sighting::COMMAND,
     &daemon::COMMAND,
 ];
 

@@ -3,6 +3,7 @@
 //! One thread owns the registry and all decisions. The parts run on threads of their own and put
 //! what they have to say into its one bounded inbox; it answers by calling their handles.
 
+mod accounts;
 mod clock;
 mod configuration;
 mod fallback;
@@ -15,6 +16,7 @@ mod listener_tls;
 mod live;
 mod logger;
 mod methods;
+mod mud;
 mod reference;
 mod repeats;
 mod report;
@@ -61,6 +63,7 @@ enum Input {
     Broker(BrokerEvent),
     Live(Box<live::LiveReply>),
     Uplift(UpliftEvent),
+    Mud(mud::MudAnswer),
     Call(ubus::Call),
     Signal(i32),
 }
@@ -120,6 +123,7 @@ fn serve(mut daemon: Daemon, inbox: &Receiver<Input>) -> ExitCode {
             Input::Broker(event) => daemon.brokered(event),
             Input::Live(answer) => Daemon::lived(*answer),
             Input::Uplift(event) => daemon.uplifted(event),
+            Input::Mud(answer) => daemon.described(answer),
             Input::Call(call) => daemon.called(call),
             Input::Signal(SIGHUP) => {
                 daemon.reload();
