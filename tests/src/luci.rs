@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use mqttguard::ubus::{CallError, call};
+use mqttguard_lab::tools;
 use serde_json::{Map, Value, json};
 
 /// Names a checkout of LuCI, to run the views on that instead of the stand-in.
@@ -24,6 +26,9 @@ pub const LUCI_VARIABLE: &str = "MQTTGUARD_LUCI";
 pub const OWNER: &str = "00000000000000000000000000000001";
 /// The session of somebody who has the rights to read alone.
 pub const GUEST: &str = "00000000000000000000000000000002";
+
+/// Names a directory for pictures of the pages.
+const PICTURES_VARIABLE: &str = "MQTTGUARD_PICTURES";
 
 /// How long a call on the bus may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -70,6 +75,20 @@ impl Luci {
     pub fn url(&self) -> String {
         format!("http://{}/cgi-bin/luci", self.address)
     }
+}
+
+/// Runs these modules of `tests/luci/checks` in a browser, in this order, and says on stdout how each
+/// check went. An error, if any of them failed.
+pub fn check(luci: &Luci, modules: &[&str]) -> Result<()> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/luci/check.mjs");
+    let status = Command::new(tools::system("node")?)
+        .args([script, &luci.url()])
+        .arg(tools::tools_dir()?.join("browser"))
+        .arg(std::env::var_os(PICTURES_VARIABLE).unwrap_or_default())
+        .args(modules)
+        .status()?;
+    ensure!(status.success(), "{modules:?}: {status}");
+    Ok(())
 }
 
 impl Drop for Luci {
