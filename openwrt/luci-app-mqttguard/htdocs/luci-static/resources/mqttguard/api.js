@@ -71,7 +71,7 @@ return baseclass.extend({
 	/* What to set on an enrolled device, without its password. */
 	snippet: method('snippet', [ 'device', 'firmware' ]),
 	/* Has a device told by the router where its broker is. */
-	push: method('push', [ 'device', 'firmware', 'user', 'password', 'dry_run' ]),
+	push: method('push', [ 'device', 'firmware', 'user', 'password', 'profile', 'dry_run' ]),
 	/* Takes what the device presents within a number of seconds for its credential. */
 	pair: method('pair', [ 'device', 'profile', 'for' ]),
 	cancelPairing: (device) => cancel(device, true),

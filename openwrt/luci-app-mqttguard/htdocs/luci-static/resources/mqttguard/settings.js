@@ -110,7 +110,8 @@ function add(element, section, about, option) {
 	const args = [ control(section, option), option.name, title, help ];
 	const added = about.tabs
 		? element.taboption(tabOf(about.tabs, option.name), ...args) : element.option(...args);
-	added.modalonly = about.columns && !about.columns.includes(option.name);
+	/* False would keep it out of the dialog. */
+	added.modalonly = about.columns && !about.columns.includes(option.name) ? true : null;
 	if (option.value.type == 'bool')
 		added.default = kinds.isYes(option.default) ? '1' : '0';
 	if (option.required)
