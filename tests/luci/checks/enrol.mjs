@@ -40,6 +40,15 @@ export const checks = {
 		await t.accessible('credential');
 		await t.picture('luci-enrol');
 
+		await t.button('Copy: User name').click();
+		await status(t, 'Copied.').waitFor();
+		assert.equal(await t.page.evaluate(() => navigator.clipboard.readText().catch(() => null)) || username, username);
+
+		// What nobody has taken yet is not replaced by a slip.
+		await t.button('Make a password').click();
+		await t.page.getByRole('alert').getByText('Nobody has copied what is shown below yet.', { exact: false }).waitFor();
+		assert.equal(await t.page.locator('.mqttguard-secret').nth(1).textContent(), password);
+
 		// Another firmware's settings have the password too.
 		await t.page.getByLabel('Ready to copy, for').selectOption('openbeken');
 		await t.page.getByRole('heading', { name: /OpenBeken/ }).first().waitFor();

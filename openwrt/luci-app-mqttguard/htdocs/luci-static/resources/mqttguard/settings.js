@@ -143,19 +143,20 @@ function build(map, section, mistakes) {
 		element.anonymous = !section.named;
 		element.nodescriptions = true;
 		element.addbtntitle = about.add ? about.add() : _('Add');
-		element.modaltitle = (id) => title + ': ' + called(section, id);
+		/* This one is HTML, the other an attribute. */
+		element.modaltitle = (id) => title + ': ' + markup.text(called(id));
 		if (!section.named)
-			element.sectiontitle = (id) => called(section, id);
+			element.sectiontitle = called;
 	}
 	(about.tabs || []).forEach(([ name, tab ]) => element.tab(name, tab()));
 	ordered(section, about).forEach((option) => add(element, section, about, option));
 	return element;
 }
 
-/* What a section is called: its name, or that of what it is about. LuCI takes it for HTML. */
-function called(section, id) {
+/* What a section is called: its name, or that of what it is about. */
+function called(id) {
 	const values = uci.get(CONFIG, id) || {};
-	return markup.text(!values['.anonymous'] ? id : values.name || values.mac || values.destination || _('new'));
+	return !values['.anonymous'] ? id : values.name || values.mac || values.destination || _('new');
 }
 
 return baseclass.extend({

@@ -260,6 +260,13 @@ return view.extend({
 	/* Does what was chosen, and shows what comes of it. */
 	begin() {
 		const device = this.device(), profile = this.nodes.profile.value;
+		if (credential.isUntaken() && !this.sure) {
+			this.sure = true;
+			dom.content(this.nodes.trouble, [ parts.failure(new Error(
+				_('Nobody has copied what is shown below yet. Press again to go on without it.'))) ]);
+			return Promise.resolve();
+		}
+		this.sure = false;
 		this.busy = true;
 		this.update();
 		this.leave();
