@@ -116,6 +116,8 @@ export const checks = {
 
 	async 'what is wrong is said while it is typed, and not saved'(t) {
 		await t.open(SETTINGS);
+		// LuCI leaves the refusal that it has shown to the console too.
+		t.expected.push(/contains an invalid input value/);
 		const time = t.page.getByLabel('Length of a quarantine');
 		await time.fill('10');
 		await time.press('Tab');

@@ -220,6 +220,10 @@ impl Site {
         if path.trim_end_matches('/') == "/ubus" {
             return self.ubus(&request.body);
         }
+        // What LuCI runs to find out from where the browser comes: nobody knows.
+        if path == "/cgi-bin/cgi-exec" {
+            return Answer::good("application/json", b"{}".to_vec());
+        }
         if let Some(step) = path.strip_prefix("/cgi-bin/luci/admin/uci/") {
             return self.apply(step).unwrap_or_else(missing);
         }

@@ -72,6 +72,16 @@ const Flag = (section, option) => form.Flag.extend({
 		return value == null || !kinds.accepts(option, value) ? null : kinds.isYes(value) ? '1' : '0';
 	},
 
+	/* LuCI's label is for an id that its checkbox does not have. */
+	render(...args) {
+		return this.super('render', args).then((node) => {
+			const box = node.querySelector('input[type=checkbox]');
+			if (box)
+				box.setAttribute('aria-label', titles.option(section.kind, option.name) || option.name);
+			return node;
+		});
+	},
+
 	/* What the file says already stays as it is written there. */
 	write(id, value) {
 		if (this.cfgvalue(id) !== value)
