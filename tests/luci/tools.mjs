@@ -68,7 +68,10 @@ export function tools(page, url, pictures) {
 				.reduce((sum, value, at) => sum + value * [ 0.2126, 0.7152, 0.0722 ][at], 0);
 			const behind = (node) => {
 				for (; node; node = node.parentElement) {
-					const colour = getComputedStyle(node).backgroundColor, alpha = channels(colour)[3];
+					const { backgroundColor: colour, backgroundImage: image } = getComputedStyle(node);
+				const alpha = channels(colour)[3], gradient = /^linear-gradient\((rgb[^)]*\))/.exec(image);
+				if (gradient)
+					return gradient[1];
 					if (alpha === undefined || alpha > 0.5)
 						return colour;
 				}

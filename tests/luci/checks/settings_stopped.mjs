@@ -20,4 +20,5 @@ export const checks = {
 	}
 };
 
-export const pages = async () => [ [ ENROL, 'enrol-stopped' ], [ SETTINGS, 'settings-stopped' ] ];
+/* Nobody needs pictures of them. */
+export const pages = async () => [ [ ENROL, 'enrol-stopped', true ], [ SETTINGS, 'settings-stopped', true ] ];
