@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 const HOSTILE: &str = "<img src=x onerror=\"window.hostile = 1\">";
 
 /// What devices do while the owner looks: one that `stays` subscribes to `filter`, another is refused.
-fn connect<'a>(
-    devices: &[&'a Device],
+fn connect(
+    devices: &[&Device],
     guard: &Guard,
     order: &Value,
     stays: &mut Vec<Subscription>,
