@@ -51,6 +51,8 @@ impl Daemon {
             "import" => self.import_method(&args),
             "export" => Ok(self.export_method()),
             "revoke" => self.revoke_method(&args),
+            "ca" => self.ca_method(),
+            "renew" => self.renew_method(),
             "quarantine" => self.quarantine_method(&args),
             "release" => self.release_method(&args),
             "profiles" => Ok(report::profiles(self)),

@@ -46,6 +46,11 @@ const NO_PROFILE: (&str, &str) = ("INVALID_ARGUMENT", "there is no such profile"
 const NO_CREDENTIAL: (&str, &str) = ("NOT_FOUND", "the device has no credential");
 const BAD_TIME: (&str, &str) = ("INVALID_ARGUMENT", "the time is out of range");
 
+const NO_BROKER: (&str, &str) = (
+    "SYSTEM_ERROR",
+    "the broker is not running, or the system fails",
+);
+
 const CREDENTIAL: &str = "`mac`, `name`, `username`, `password` (shown this once), `profile`, and where \
     the broker is: `server`, `address`, `port`, `ca_file`";
 
@@ -233,10 +238,7 @@ pub(crate) const TABLE: &[Method] = &[
                 "INVALID_ARGUMENT",
                 "`csr` is none, its signature is wrong, or its key is of another kind",
             ),
-            (
-                "SYSTEM_ERROR",
-                "the broker is not running, or the system fails",
-            ),
+            NO_BROKER,
         ],
         example: r#"{"device":"kitchen-plug"}"#,
     },
@@ -284,6 +286,27 @@ pub(crate) const TABLE: &[Method] = &[
             password), `rotating`, `mac`, `name`, `profile`, `publish`, `subscribe`, `deny`, and \
             `left_out` (patterns that depend on the client identifier)",
         errors: &[],
+        example: "",
+    },
+    Method {
+        name: "ca",
+        about: "The router's own certificates: what clients are given to trust, and the fingerprints \
+            to compare with.",
+        args: &[],
+        returns: "`ca` and `client_ca` (of those that `certificate` makes), each with `pem`, `sha256`, \
+            `sha1`, `until_ms`; `leaves`: a list of what the broker serves with, each with `key` \
+            (`ecdsa-p256` or `rsa-2048`), `sha256`, `sha1`, `until_ms`; `names` that they carry",
+        errors: &[NO_BROKER],
+        example: "",
+    },
+    Method {
+        name: "renew",
+        about: "Makes the broker's certificates anew, with the keys that they have: what is pinned by \
+            its key still holds, a fingerprint of the certificate does not. Happens by itself when \
+            the router's names or addresses change, and in their last year.",
+        args: &[],
+        returns: "as `ca`",
+        errors: &[NO_BROKER],
         example: "",
     },
     Method {

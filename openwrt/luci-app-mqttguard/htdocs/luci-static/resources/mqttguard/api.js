@@ -43,6 +43,8 @@ function method(name, params) {
 	return (...args) => call(...args).catch(unreachable).then(unwrap);
 }
 
+const cancel = method('pair', [ 'device', 'cancel' ]);
+
 return baseclass.extend({
 	/* Protected or not, why, and how each part is. */
 	status: method('status'),
@@ -63,6 +65,22 @@ return baseclass.extend({
 	/* Lets a device's unencrypted MQTT out, for a number of seconds. */
 	allow: method('allow', [ 'device', 'destination', 'port', 'for' ]),
 	disallow: method('disallow', [ 'device', 'destination', 'port' ]),
+	/* `{ profiles: [...] }` of the configuration in force. */
+	profiles: method('profiles'),
+	/* What is wrong with the configuration file: `{ ok, errors }`. */
+	check: method('check'),
+	/* The router's certificates, and the broker's made anew. */
+	ca: method('ca'),
+	renew: method('renew'),
+	/* What to set on an enrolled device, without its password. */
+	snippet: method('snippet', [ 'device', 'firmware' ]),
+	/* Has a device told by the router where its broker is. */
+	push: method('push', [ 'device', 'firmware', 'user', 'password', 'profile', 'dry_run' ]),
+	/* Takes what the device presents within a number of seconds for its credential. */
+	pair: method('pair', [ 'device', 'profile', 'for' ]),
+	cancelPairing: (device) => cancel(device, true),
+	/* Makes a client certificate: the only time that its key is told. */
+	certificate: method('certificate', [ 'device', 'profile' ]),
 	/* What the maker says that the device needs (RFC 8520): fetches and shows it; with `accept`, puts
 	 * what was shown last (by its `sha256`) in force; with `forget`, takes that back. */
 	mud: method('mud', [ 'device', 'url', 'accept', 'unverified', 'sha256', 'forget' ])
