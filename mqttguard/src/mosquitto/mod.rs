@@ -12,6 +12,8 @@
 pub mod acl;
 mod bridges;
 pub mod conf;
+#[cfg(test)]
+mod differential;
 pub mod passwords;
 pub mod profiles;
 pub mod proposal;
