@@ -35,13 +35,13 @@ pub struct Proposal {
 const NOTHING: &[(&str, &str)] = &[
     (
         "allow_duplicate_messages",
-        "a message comes once, whatever subscriptions overlap, in MQTT 3",
+        "overlapping subscriptions get one copy",
     ),
     (
         "allow_zero_length_clientid",
         "as the protocol has it, always",
     ),
-    ("auto_id_prefix", "identifiers are made of random letters"),
+    ("auto_id_prefix", "the broker makes them up by itself"),
     (
         "autosave_interval",
         "see 'option persist': what is acknowledged is on the disk",
@@ -97,7 +97,7 @@ const NOTHING: &[(&str, &str)] = &[
     ),
     (
         "memory_limit",
-        "the broker bounds itself by what memory there is",
+        "the broker's memory is bounded, see 'What is bounded' in configuration.md",
     ),
     (
         "mount_point",
@@ -113,7 +113,7 @@ const NOTHING: &[(&str, &str)] = &[
     ),
     (
         "retain_available",
-        "retained messages are there, bounded by 'limits'",
+        "see retained_messages of 'limits' sections, 0 for none",
     ),
     ("set_tcp_nodelay", "nothing to set"),
     (

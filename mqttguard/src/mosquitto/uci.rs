@@ -236,9 +236,9 @@ impl At<'_> {
             }
             let known = table.iter().find(|(name, _)| *name == option.name);
             let name = match known {
-                Some((name, "")) => name,
-                Some((_, name)) => name,
-                None if option.name.starts_with("auth_opt_") => "auth_opt_",
+                Some((name, "")) => *name,
+                Some((_, name)) => *name,
+                None if option.name.starts_with("auth_opt_") => &option.name,
                 None => {
                     let place = self.directive(option, "", String::new()).place.shown();
                     let name = quoted(&option.name);
