@@ -425,3 +425,45 @@ fn a_configuration_that_mosquitto_runs_by_becomes_one_that_check_passes() {
     assert!(!proposal.contains("not for the eyes"));
     drop(mosquitto);
 }
+
+#[test]
+fn a_device_without_tls_comes_for_its_account_over_the_island() {
+    let lab = Lab::new(&["plug", "lamp"]).unwrap();
+    let sections = format!(
+        "config listener 'plain'\n\toption kind 'plain'\nconfig device 'plug'\n\toption mac '{}'\n\
+         \toption plaintext '1'\n",
+        lab.device(0).mac_text()
+    );
+    let guard = lab.start_guard("", &sections).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let passwords = dir.path().join("passwd");
+    password_file(
+        &passwords,
+        &[
+            ("plug", "plug secret", "sha512"),
+            ("lamp", "lamp-secret", "sha512"),
+        ],
+    );
+    let gets_in = |device: usize, username: &str, password: &str| {
+        let client = lab
+            .device(device)
+            .plain_client(mqttguard_lab::address::ROUTER, 1883);
+        let client = client.login(username, password).limit(PATIENCE * 2);
+        let outcome = client.publish(&format!("{username}/x"), "1", 1);
+        outcome.is_ok_and(|outcome| outcome.succeeded())
+    };
+    // The kernel program lets nobody there whom nothing waits for.
+    assert!(!gets_in(0, "plug", "plug secret"));
+    assert!(guard.dropped("plug", "plaintext-local").unwrap() > 0);
+    let file = passwords.to_str().unwrap();
+    prints(
+        &guard,
+        &["import", "--passwords", file, "--apply", "--for", "1h"],
+    );
+    assert!(!gets_in(1, "lamp", "lamp-secret"));
+    assert!(gets_in(0, "plug", "plug secret"));
+    let told = prints(&guard, &["import", "--forget", "lamp"]);
+    assert!(told.contains("lamp waits no longer"), "{told}");
+    assert!(waiting(&guard).is_empty());
+    guard.wait_event("import-cancelled", None).unwrap();
+}

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::args::Args;
 use super::output::Output;
@@ -60,6 +60,17 @@ fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
     let entries: Vec<Entry> = accounts.iter().map(entry).collect();
     if let Some(path) = &acl {
         written(path, &acl::write(&entries))?;
+    }
+    if args.json() {
+        // What is secret is in the file.
+        let known = accounts.iter().cloned().map(|mut account| {
+            if let Some(fields) = account.as_object_mut() {
+                fields.remove("hash");
+            }
+            account
+        });
+        output.json(&json!({ "accounts": known.collect::<Vec<_>>() }))?;
+        return Ok(ExitCode::SUCCESS);
     }
     for file in passwords.iter().chain(&acl) {
         output.line(&format!("{}: {} accounts", file.display(), accounts.len()))?;

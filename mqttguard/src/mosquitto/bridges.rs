@@ -170,12 +170,13 @@ pub(super) fn propose(block: &Block, draft: &mut Draft) {
     if let Some(username) = username {
         base.option("username", &username.value);
     }
+    let mut keep = None;
     if let Some(password) = by_any(["remote_password", "password"]) {
         match username {
             Some(_) => {
                 let file = format!("{PASSWORD_DIR}/{wanted}.password");
                 base.option("password_file", &file);
-                draft.command(&keep_password(&password.place, &file));
+                keep = Some(keep_password(&password.place, &file));
             }
             None => draft.note(
                 &password.place,
@@ -205,6 +206,9 @@ pub(super) fn propose(block: &Block, draft: &mut Draft) {
     }
     let client_id = by_any(["remote_clientid", "clientid"]);
     topics(block, base, &wanted, client_id, draft);
+    if let Some(command) = keep.filter(|_| draft.has("bridge", &wanted)) {
+        draft.command(&command);
+    }
 }
 
 /// Names that are looked at.

@@ -4,7 +4,8 @@
 //! - `profiles`: what an ACL file grants, as `profile` sections.
 //! - `conf`, `uci`: `mosquitto.conf` with what it includes, and OpenWrt's `/etc/config/mosquitto`,
 //!   which is made into one.
-//! - `proposal`: what of such a configuration there is here, by which option; `bridges` likewise.
+//! - `proposal`: what of such a configuration there is here, by which option; `listeners` and `bridges`
+//!   likewise.
 //! - `section`: UCI text.
 //!
 //! All of it is text in, text out; nothing here knows the daemon.
@@ -12,6 +13,9 @@
 pub mod acl;
 mod bridges;
 pub mod conf;
+#[cfg(test)]
+mod differential;
+mod listeners;
 pub mod passwords;
 pub mod profiles;
 pub mod proposal;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use super::bridges::{self, Block, shell};
 use super::conf::{Conf, Directive, Place};
+use super::listeners::{self, Listener, OF_LISTENER, is_loopback};
 use super::quoted;
-use super::section::{Section, free};
+use super::section::Section;
 use super::uci::truth;
 use crate::config;
 
@@ -34,13 +35,13 @@ pub struct Proposal {
 const NOTHING: &[(&str, &str)] = &[
     (
         "allow_duplicate_messages",
-        "a message comes once, whatever subscriptions overlap, in MQTT 3",
+        "overlapping subscriptions get one copy",
     ),
     (
         "allow_zero_length_clientid",
         "as the protocol has it, always",
     ),
-    ("auto_id_prefix", "identifiers are made of random letters"),
+    ("auto_id_prefix", "the broker makes them up by itself"),
     (
         "autosave_interval",
         "see 'option persist': what is acknowledged is on the disk",
@@ -96,7 +97,7 @@ const NOTHING: &[(&str, &str)] = &[
     ),
     (
         "memory_limit",
-        "the broker bounds itself by what memory there is",
+        "the broker's memory is bounded, see 'What is bounded' in configuration.md",
     ),
     (
         "mount_point",
@@ -112,7 +113,7 @@ const NOTHING: &[(&str, &str)] = &[
     ),
     (
         "retain_available",
-        "retained messages are there, bounded by 'limits'",
+        "see retained_messages of 'limits' sections, 0 for none",
     ),
     ("set_tcp_nodelay", "nothing to set"),
     (
@@ -151,46 +152,24 @@ const LIMITS: &[(&str, &str, u64, u64)] = &[
     ("max_packet_size", "packet_size", 512, 16 << 20),
 ];
 
-/// A listener and what stands below it.
-struct Listener {
-    place: Place,
-    port: String,
-    address: Option<String>,
-    body: Vec<Directive>,
-}
-
-/// Names that belong to the listener above them.
-const OF_LISTENER: &[&str] = &[
-    "protocol",
-    "max_connections",
-    "cafile",
-    "certfile",
-    "keyfile",
-    "crlfile",
-    "require_certificate",
-    "use_identity_as_username",
-];
-
 /// What is to be proposed for a configuration.
 pub fn propose(conf: &Conf) -> Proposal {
     let mut draft = Draft::default();
     for what in &conf.unread {
         draft.remark(what);
     }
-    let (general, listeners, blocks) = sort(conf, &mut draft);
+    let (general, found, blocks) = sort(conf, &mut draft);
     accounts(&general, &mut draft);
     main(&general, &mut draft);
     limits(&general, &mut draft);
-    let listens = listeners
-        .iter()
-        .any(|one| !is_loopback(one.address.as_deref()));
+    let listens = found.iter().any(|one| !is_loopback(one.address.as_deref()));
     if !listens {
         let what = "mosquitto listens for programs on this router only; mqttguard listens on the LAN \
                     too, with TLS on port 8883";
         draft.remark(what);
     }
-    for one in &listeners {
-        listener(one, &mut draft);
+    for one in &found {
+        listeners::propose(one, &mut draft);
     }
     for block in &blocks {
         bridges::propose(block, &mut draft);
@@ -422,108 +401,6 @@ fn days(text: &str) -> Option<String> {
         _ => return None,
     };
     (days <= 365).then(|| format!("{days}d"))
-}
-
-fn is_loopback(address: Option<&str>) -> bool {
-    let parsed = |address: &str| address.parse::<std::net::IpAddr>();
-    address.is_some_and(|address| {
-        address == "localhost" || parsed(address).is_ok_and(|address| address.is_loopback())
-    })
-}
-
-/// What corresponds to a listener.
-fn listener(listener: &Listener, draft: &mut Draft) {
-    let of = |name: &str| listener.body.iter().rfind(|one| one.name == name);
-    let place = &listener.place;
-    if listener.port == "0" {
-        return draft.note(place, "listener", "there are no listeners on Unix sockets");
-    }
-    if is_loopback(listener.address.as_deref()) {
-        return draft.note(
-            place,
-            "listener",
-            "it is for programs on this router, which have no MAC address that an account could be \
-             bound to; a 'bridge' or an account with 'option roaming' may do instead",
-        );
-    }
-    let is_websocket = of("protocol").is_some_and(|one| one.value == "websockets");
-    let certificate = of("certfile");
-    let (kind, wanted) = match (is_websocket, certificate) {
-        (true, _) => ("wss", "wss"),
-        (false, Some(_)) => ("tls", "tls"),
-        (false, None) => ("plain", "plain"),
-    };
-    // `tls` is there already: the first one changes it.
-    let name = free(wanted, |name| draft.has("listener", name));
-    let mut section = Section::new("listener", &name);
-    section.comment(&format!(
-        "{}: port {}",
-        place.shown(),
-        quoted(&listener.port)
-    ));
-    section.option("kind", kind);
-    section.option("port", &listener.port);
-    match &listener.address {
-        Some(address) if address.parse::<std::net::IpAddr>().is_ok() => {
-            section.list("address", address)
-        }
-        Some(address) => {
-            let why = format!("'{}' is no address; it listens on all", quoted(address));
-            draft.note(place, "listener", &why);
-        }
-        None => {}
-    }
-    if let Some(count) = of("max_connections").filter(|one| !one.value.starts_with('-')) {
-        section.option("connections", &count.value);
-    }
-    match (kind, certificate) {
-        ("plain", _) => section.comment(
-            "Without TLS: only devices whose 'device' section has option plaintext '1' are let in",
-        ),
-        (_, Some(certificate)) => draft.note(
-            &certificate.place,
-            "certfile",
-            "the broker's certificate is of this router's own CA: devices are to be given \
-             /etc/mqttguard/ca.crt in place of the CA that they have, or the new fingerprint",
-        ),
-        (_, None) => draft.note(
-            place,
-            "protocol",
-            "WebSocket is over TLS here: pages connect to wss://",
-        ),
-    }
-    client_certificates(listener, &mut section, draft);
-    draft.add(section, place);
-}
-
-fn client_certificates(listener: &Listener, section: &mut Section, draft: &mut Draft) {
-    let of = |name: &str| listener.body.iter().rfind(|one| one.name == name);
-    let is_true = |name: &str| of(name).is_some_and(|one| truth(&one.value) == Some(true));
-    // mosquitto asks for certificates only then.
-    if !is_true("require_certificate") || of("certfile").is_none() {
-        return;
-    }
-    section.option("client_certificate", "required");
-    if let Some(ca) = of("cafile") {
-        section.option("client_ca", &ca.value);
-    }
-    if let Some(list) = of("crlfile") {
-        section.list("client_crl", &list.value);
-    }
-    let required = of("require_certificate").map(|one| &one.place);
-    let why = match is_true("use_identity_as_username") {
-        true => {
-            "each common name has to be the user name of an enrolled device: 'mqttguard enrol DEVICE \
-             --username NAME', or 'mqttguard certificate DEVICE' for a new one"
-        }
-        false => {
-            "a certificate is enough to log in here, as the account that its common name is; which \
-             has to be an enrolled device's"
-        }
-    };
-    if let Some(place) = required {
-        draft.note(place, "require_certificate", why);
-    }
 }
 
 impl Draft {

@@ -143,7 +143,8 @@ fn parse(path: &Path, text: &str) -> Uci {
         *count = count.saturating_add(1);
         if section.kind == "owrt" {
             let used = section.options.iter().rfind(|one| one.name == "use_uci");
-            is_used |= used.is_some_and(|one| truth(&one.value) == Some(true));
+            // The script compares numbers: no other word will do.
+            is_used |= used.is_some_and(|one| one.value == "1");
         }
         addressed.push((section, address));
     }
@@ -216,8 +217,11 @@ impl At<'_> {
                     .push(self.directive(port, "listener", value));
             }
             "bridge" => {
+                // It counts the list: a topic by `option` is none to it.
+                let topics = section.options.iter();
+                let mut topics = topics.filter(|one| one.name == "topic" && one.list);
                 let (Some(name), Some(_), Some(_)) =
-                    (find("connection"), find("address"), find("topic"))
+                    (find("connection"), find("address"), topics.next())
                 else {
                     return self.left_out(section, "it lacks connection, address or topic", conf);
                 };
@@ -232,9 +236,9 @@ impl At<'_> {
             }
             let known = table.iter().find(|(name, _)| *name == option.name);
             let name = match known {
-                Some((name, "")) => name,
-                Some((_, name)) => name,
-                None if option.name.starts_with("auth_opt_") => "auth_opt_",
+                Some((name, "")) => *name,
+                Some((_, name)) => *name,
+                None if option.name.starts_with("auth_opt_") => &option.name,
                 None => {
                     let place = self.directive(option, "", String::new()).place.shown();
                     let name = quoted(&option.name);

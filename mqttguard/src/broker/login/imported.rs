@@ -81,7 +81,7 @@ impl FromStr for Imported {
 
     fn from_str(text: &str) -> Result<Imported, ImportedError> {
         if text.starts_with("$7$") {
-            return Ok(Imported::Pbkdf2(text.parse()?));
+            return text.parse().map(Imported::Pbkdf2).map_err(pbkdf2);
         }
         let Some(rest) = text.strip_prefix("$6$") else {
             return Err(other_kind(text));
@@ -96,8 +96,17 @@ impl FromStr for Imported {
     }
 }
 
-/// `$2y$...`, `$argon2id$...`, `{SSHA512}...`: the marks that name a kind of hash, which are no
-/// part of a password.
+/// Of a text that is no hash at all, not even a part is to be shown.
+fn pbkdf2(why: HashError) -> ImportedError {
+    match why {
+        HashError::Iterations(found) if !found.bytes().all(|byte| byte.is_ascii_digit()) => {
+            HashError::Format.into()
+        }
+        why => why.into(),
+    }
+}
+
+/// `$2y$...`, `$argon2id$...`: the marks that name a kind of hash, which are no part of a password.
 fn other_kind(text: &str) -> ImportedError {
     let kinds = ["$2a$", "$2b$", "$2y$", "$1$", "$5$", "$argon2", "$scrypt$"];
     match kinds.iter().find(|kind| text.starts_with(**kind)) {
@@ -156,7 +165,9 @@ mod tests {
         ] {
             assert_eq!(error(&damaged), ImportedError::Salted, "{damaged}");
         }
-        assert!(!error("$7$open$sesame$x").to_string().contains("sesame"));
+        assert_eq!(error("$7$open$sesame$x"), HashError::Format.into());
+        let many = format!("$7$900000$c2FsdA==${key}");
+        assert!(error(&many).to_string().contains("900000"));
         assert!(matches!(error("$7$1$x$y"), ImportedError::Pbkdf2(_)));
     }
 }

@@ -241,3 +241,59 @@ fn whatever_stands_in_the_file_the_proposal_is_valid() {
     assert!(settings.listeners.len() >= 15);
     assert!(proposal.notes.len() >= 20, "{}", proposal.notes.len());
 }
+
+#[test]
+fn what_openwrt_starts_mosquitto_by_is_proposed_for_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let more = dir.path().join("conf.d");
+    std::fs::create_dir(&more).unwrap();
+    std::fs::write(more.join("a.conf"), "max_inflight_messages 30\n").unwrap();
+    let file = dir.path().join("mosquitto");
+    let text = format!(
+        "config owrt owrt\n\toption use_uci 1\n\
+         config mosquitto mosquitto\n\toption password_file '/etc/mosquitto/passwd'\n\
+         \toption max_queued_messages 50\n\toption include_dir '{}'\n\
+         config listener\n\toption port 8883\n\toption certfile /etc/s.crt\n\toption keyfile /etc/s.key\n\
+         \toption auth_opt_x 1\n\toption wild 1\n\
+         config bridge\n\toption connection cloud\n\toption address mqtt.example.org:8883\n\
+         \tlist topic 'tele/# out 1'\n\toption username house\n\toption password 'not to be shown'\n\
+         \toption cafile /etc/ssl/cert.pem\n\
+         config bridge\n\toption connection single\n\toption address x\n\toption topic 'a/#'\n",
+        more.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let uci = uci::load(&file).unwrap();
+    assert!(uci.is_used);
+    let (proposal, settings) = checked(&uci.conf);
+    let [bridge] = settings.bridges.as_slice() else {
+        panic!("{:?}", settings.bridges)
+    };
+    assert_eq!(
+        (&*bridge.name, bridge.username.as_deref()),
+        ("cloud", Some("house"))
+    );
+    assert_eq!(settings.default_limits.broker.queue_messages, 50);
+    assert_eq!(settings.default_limits.broker.in_flight, 30);
+    let told = proposal.notes.join("\n");
+    for expected in [
+        "auth_opt_x",
+        "wild",
+        "lacks connection, address or topic",
+        "certfile",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    let [import, password] = proposal.commands.as_slice() else {
+        panic!("{:?}", proposal.commands)
+    };
+    assert_eq!(
+        import,
+        "mqttguard import --passwords '/etc/mosquitto/passwd'"
+    );
+    let expected = format!(
+        "uci -c '{}' -q get 'mosquitto.@bridge[0].password'",
+        dir.path().display()
+    );
+    assert!(password.contains(&expected), "{password}");
+    assert!(!format!("{proposal:?}").contains("not to be shown"));
+}
