@@ -128,7 +128,7 @@ impl Maker {
                 "3650",
                 &["ec", "-pkeyopt", "ec_paramgen_curve:P-384"],
             ),
-            ("expired", "ca", signing, "-1", ec),
+            ("expired", "ca", signing, "3650", ec),
             ("stranger", "other-ca", signing, "3650", ec),
             (
                 "reader",
@@ -176,7 +176,42 @@ impl Maker {
                 ],
             );
         }
+        maker.expire("expired");
         maker
+    }
+
+    /// Makes the certificate of this signer anew, one that ended long ago.
+    fn expire(&self, name: &str) {
+        let config = "[ca]\ndefault_ca=d\n[d]\ndatabase=index\nnew_certs_dir=.\nserial=serial\n\
+                      default_md=sha256\npolicy=p\n[p]\norganizationName=optional\n\
+                      commonName=supplied\n";
+        for (file, text) in [("ca.cnf", config), ("index", ""), ("serial", "7777\n")] {
+            fs::write(self.path(file), text).expect("a file");
+        }
+        let [request, extensions, certificate] =
+            ["csr", "ext", "crt"].map(|end| format!("{name}.{end}"));
+        let arguments = [
+            "ca",
+            "-batch",
+            "-notext",
+            "-config",
+            "ca.cnf",
+            "-cert",
+            "ca.crt",
+            "-keyfile",
+            "ca.key",
+            "-in",
+            &request,
+            "-extfile",
+            &extensions,
+            "-out",
+            &certificate,
+            "-startdate",
+            "20200101000000Z",
+            "-enddate",
+            "20210101000000Z",
+        ];
+        openssl(&self.dir, &arguments);
     }
 
     /// A file of the maker's.

@@ -55,7 +55,7 @@ pub(super) fn show(reply: &Value) -> String {
         return format!("What {url} says of {name} is not in force any more.\n");
     }
     let mut shown = format!("{name}, as described at {url}:\n");
-    let whom = match url.is_empty() || text::truth(reply, "by_hand") {
+    let whom = match text::truth(reply, "by_hand") {
         true => "the address is your own word",
         false => "the address is the device's own word",
     };
@@ -135,4 +135,56 @@ fn consequence(reply: &Value) -> String {
         _ => "What you accepted before is another file, and stays in force.\n",
     };
     format!("{other}If you accept it, {effect}.\n{how}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_says_who_vouches_for_it_and_what_follows() {
+        let mut reply = json!({
+            "mac": "02:c1:1e:17:00:01",
+            "name": "lamp",
+            "url": "https://maker.example/lamp.json",
+            "by_hand": false,
+            "systeminfo": "The \u{1b}[2Jlamp",
+            "is_supported": false,
+            "signature": { "state": "valid", "signer": "O=Acme" },
+            "acceptable": "yes",
+            "accepted": false,
+            "needs": [
+                { "says": "sends to mqtt.maker.example: TCP port 1883", "taken": true, "why": "may leave" },
+                { "says": "sends to anybody: UDP", "taken": false, "why": "not taken over" },
+            ],
+            "exceptions": [{ "to": "mqtt.maker.example", "port": 1883 }],
+        });
+        let shown = show(&reply);
+        for line in [
+            "  (the address is the device's own word)",
+            "  is: The \\u{1b}[2Jlamp",
+            "  Its maker does not look after it any more: it gets no updates.",
+            "  signature: valid, by O=Acme",
+            "+ sends to mqtt.maker.example: TCP port 1883",
+            "  sends to anybody: UDP",
+            "If you accept it, unencrypted MQTT is let out to mqtt.maker.example port 1883.",
+            "To accept it: mqttguard mud 02:c1:1e:17:00:01 --accept",
+        ] {
+            assert!(shown.lines().any(|found| found == line), "{line}\n{shown}");
+        }
+        reply["signature"] = json!({ "state": "invalid", "why": "it is of another file" });
+        reply["acceptable"] = json!("no");
+        let shown = show(&reply);
+        assert!(shown.contains("signature: NOT VALID: it is of another file"));
+        assert!(shown.ends_with("It cannot be accepted.\n"), "{shown}");
+        reply["acceptable"] = json!("unverified");
+        assert!(show(&reply).contains("--accept --unverified"));
+        reply["accepted"] = json!(true);
+        assert!(show(&reply).contains("Accepted since 1970-01-01"));
+        let forgotten = json!({ "name": "lamp", "url": "https://x/", "forgotten": true });
+        assert_eq!(
+            show(&forgotten),
+            "What https://x/ says of lamp is not in force any more.\n"
+        );
+    }
 }

@@ -33,11 +33,6 @@ impl Daemon {
             args,
             reply,
         } = call;
-        // What it asks for may have to be fetched first.
-        if method == "mud" {
-            self.mud_called(&args, reply);
-            return;
-        }
         let answer = match method {
             "status" => Ok(report::status(self)),
             "devices" => Ok(report::devices(self)),
@@ -61,6 +56,8 @@ impl Daemon {
             "unblock" => self.unblock_method(&args),
             "allow" => self.allow_method(&args),
             "disallow" => self.disallow_method(&args),
+            // What it asks for may have to be fetched first: it answers by itself.
+            "mud" => return self.mud_called(&args, reply),
             "sighting" => self.sighting_method(&args),
             "stats" => Ok(report::stats(self)),
             "live" => return self.live_method(&args, reply),

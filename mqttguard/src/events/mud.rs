@@ -60,19 +60,6 @@ pub enum MudChange {
 }
 
 impl MudChange {
-    pub(super) const fn code(&self) -> &'static str {
-        match self {
-            MudChange::Announced { .. } => "mud-announced",
-            MudChange::Accepted { .. } => "mud-accepted",
-            MudChange::Forgotten { .. } => "mud-forgotten",
-            MudChange::Changed { .. } => "mud-changed",
-            MudChange::Failed { .. } => "mud-failed",
-            MudChange::Resolved { .. } => "mud-resolved",
-            MudChange::Crowded { .. } => "mud-crowded",
-            MudChange::Outside { .. } => "mud-outside",
-        }
-    }
-
     pub(super) const fn severity(&self) -> Severity {
         match self {
             MudChange::Accepted { .. }

@@ -171,6 +171,9 @@ fn check(
         Err(webpki::Error::CertExpired { .. }) => {
             Err("the signer's certificate has expired".into())
         }
+        Err(webpki::Error::InvalidCertValidity) => {
+            Err("the signer's certificate ends before it begins".into())
+        }
         Err(webpki::Error::CertNotValidYet { .. }) => {
             Err("the signer's certificate is not valid yet: does this router know the time?".into())
         }

@@ -31,13 +31,11 @@ impl Daemon {
             Ok(Step::Fetch(mac, url, by_hand, word)) => {
                 self.fetch_for(mac, url, by_hand, reply, word);
             }
-            done => {
+            Ok(Step::Done(value)) => {
                 self.settle();
-                reply.send(done.map(|step| match step {
-                    Step::Done(value) => value,
-                    Step::Fetch(..) => Value::Null,
-                }));
+                reply.send(Ok(value));
             }
+            Err(error) => reply.send(Err(error)),
         }
     }
 

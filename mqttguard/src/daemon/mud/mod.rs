@@ -32,8 +32,9 @@ pub(in crate::daemon) enum MudAnswer {
     Resolved(Found),
 }
 
-/// Files that wait for the owner's word.
+/// Files that wait for the owner's word, and how long: who looked at one yesterday looks again.
 const MAX_SHOWN: usize = 16;
+const SHOWN: Duration = Duration::from_secs(3600);
 /// How long an address outlasts its last being found: servers behind one name take turns, and a
 /// connection to the one before is not to be cut.
 const KEEP_ADDRESS: Duration = Duration::from_secs(3600);
@@ -45,8 +46,10 @@ const AFTER_START: Duration = Duration::from_secs(15);
 /// What the owner has accepted, and what is under way.
 pub(in crate::daemon) struct Descriptions {
     accepted: BTreeMap<Mac, Accepted>,
-    /// What was fetched and awaits the owner's word.
-    shown: BTreeMap<Mac, Fetched>,
+    /// What the owner has seen and may accept, and since when.
+    shown: BTreeMap<Mac, (Instant, Fetched)>,
+    /// Accepted files that are others by now: which, by their sums. The owner has not seen these.
+    changed: BTreeMap<Mac, String>,
     jobs: Vec<Job>,
     next_job: u64,
     /// When accepted files are to be fetched again.
@@ -113,6 +116,7 @@ impl Descriptions {
             addresses: addresses.collect(),
             accepted,
             shown: BTreeMap::new(),
+            changed: BTreeMap::new(),
             jobs: Vec::new(),
             next_job: 0,
             failed: BTreeSet::new(),
@@ -134,7 +138,12 @@ impl Descriptions {
 
     /// What was fetched for a device and awaits the owner's word.
     pub(in crate::daemon) fn shown(&self, mac: Mac) -> Option<&Fetched> {
-        self.shown.get(&mac)
+        self.shown.get(&mac).map(|(_, fetched)| fetched)
+    }
+
+    /// Whether the accepted file of a device is another by now.
+    pub(in crate::daemon) fn is_changed(&self, mac: Mac) -> bool {
+        self.changed.contains_key(&mac)
     }
 
     /// What accepted files let leave, by device, and what of each name is known.
@@ -215,21 +224,20 @@ impl Descriptions {
     }
 
     /// Writes what is accepted, with the addresses that are known now.
-    fn save(&mut self, dir: &Path, accepted: &mut BTreeMap<Mac, Accepted>) -> Result<(), String> {
+    fn save(&self, dir: &Path, accepted: &mut BTreeMap<Mac, Accepted>) -> Result<(), String> {
         if let Some(error) = &self.unreadable {
             return Err(error.clone());
         }
         for one in accepted.values_mut() {
-            // Whatever the ports are: a file has few names that matter.
-            let names = one
-                .description
-                .entries
-                .iter()
+            let entries = one.description.entries.iter();
+            let names: BTreeSet<&String> = entries
                 .filter_map(|entry| match &entry.peer {
                     Peer::Name(name) => Some(name),
                     _ => None,
-                });
-            let known = names.filter_map(|name| {
+                })
+                .collect();
+            // There are addresses of none but those that something is let out to.
+            let known = names.into_iter().filter_map(|name| {
                 let found = self.addresses.get(name)?;
                 Some((name.clone(), found.keys().copied().collect()))
             });
@@ -244,12 +252,21 @@ impl Descriptions {
         Some(self.jobs.swap_remove(index))
     }
 
-    /// Keeps what was fetched until the owner has decided.
+    /// Keeps what the owner sees until the word on it.
     fn show(&mut self, mac: Mac, fetched: Fetched) {
         if self.shown.len() >= MAX_SHOWN && !self.shown.contains_key(&mac) {
-            self.shown.pop_first();
+            let oldest = self.shown.iter().min_by_key(|(_, (at, _))| *at);
+            if let Some(oldest) = oldest.map(|(mac, _)| *mac) {
+                self.shown.remove(&oldest);
+            }
         }
-        self.shown.insert(mac, fetched);
+        self.shown.insert(mac, (Instant::now(), fetched));
+    }
+
+    /// Forgets what was shown too long ago.
+    fn expire(&mut self, now: Instant) {
+        self.shown
+            .retain(|_, (at, _)| now.saturating_duration_since(*at) < SHOWN);
     }
 }
 

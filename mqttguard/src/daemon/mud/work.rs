@@ -39,6 +39,7 @@ impl Daemon {
     /// Once a second.
     pub(in crate::daemon) fn follow_descriptions(&mut self) {
         let now = Instant::now();
+        self.descriptions.expire(now);
         let due = self.descriptions.due.iter();
         let due = due.filter(|(_, at)| **at <= now).map(|(mac, _)| *mac);
         let due: Vec<Mac> = due.collect();
@@ -53,7 +54,7 @@ impl Daemon {
                 log::error!("mud: {error}");
             }
         }
-        if now >= self.descriptions.look_up_at {
+        if now >= self.descriptions.look_up_at && !self.descriptions.is_looking_up {
             // What found no room may find some now.
             self.apply_descriptions();
             self.look_up();
@@ -91,13 +92,24 @@ impl Daemon {
 
     /// Looks the names of what is accepted up, if there are any.
     fn look_up(&mut self) {
+        if self.descriptions.is_looking_up {
+            // As soon as that is done: there may be more names by now.
+            self.descriptions.look_up_at = Instant::now();
+            return;
+        }
         self.descriptions.look_up_at = Instant::now() + LOOK_UP_EVERY;
         let plaintext = &self.configuration.settings.main.plaintext_ports;
         let names = self.descriptions.names(plaintext);
-        if names.is_empty() || self.descriptions.is_looking_up {
+        if names.is_empty() {
             return;
         }
-        let own = discovery::local_addresses().unwrap_or_default();
+        let own = match discovery::local_addresses() {
+            Ok(own) => own,
+            Err(error) => {
+                log::error!("mud: the router's addresses: {error}");
+                return;
+            }
+        };
         let out = outlet(&self.inbox, Input::Mud);
         let started = spawn(move || {
             // A daemon that is gone needs no answer.
@@ -236,11 +248,15 @@ impl Daemon {
                 self.descriptions.due.insert(mac, due);
                 self.descriptions.failed.remove(&mac);
                 self.descriptions.save_at.get_or_insert(now + SAVE_DELAY);
-                let known = self.descriptions.shown.get(&mac);
-                if same || known.is_some_and(|known| known.sha256 == fetched.sha256) {
+                if same {
+                    self.descriptions.changed.remove(&mac);
                     return;
                 }
-                self.descriptions.show(mac, fetched);
+                let sum = fetched.sha256;
+                let before = self.descriptions.changed.insert(mac, sum.clone());
+                if before == Some(sum) {
+                    return;
+                }
                 MudChange::Changed { url }
             }
             Err(why) => {
@@ -266,8 +282,8 @@ impl Daemon {
     /// Puts what was shown in force.
     pub(super) fn accept(&mut self, mac: Mac, word: &Word) -> Result<(), MethodError> {
         let refuse = |status, what: String| Err(MethodError::new(status, what));
-        let Some(shown) = self.descriptions.shown.get(&mac).cloned() else {
-            let what = "nothing was fetched that could be accepted: look at it first".to_owned();
+        let Some(shown) = self.descriptions.shown(mac).cloned() else {
+            let what = "nothing was shown in the last hour: look at it first".to_owned();
             return refuse(Status::NotFound, what);
         };
         if let Some(wanted) = &word.sha256
@@ -320,6 +336,9 @@ impl Daemon {
         accepted.insert(mac, one);
         self.put(accepted)?;
         self.descriptions.shown.remove(&mac);
+        self.descriptions.changed.remove(&mac);
+        self.descriptions.failed.remove(&mac);
+        self.descriptions.outside.remove(&mac);
         self.descriptions.due.insert(mac, due);
         let change = MudChange::Accepted { url, signer };
         self.tell_device(Some(mac), EventKind::Mud(change));
@@ -334,6 +353,7 @@ impl Daemon {
             return Ok(None);
         };
         self.put(accepted)?;
+        self.descriptions.changed.remove(&mac);
         self.descriptions.due.remove(&mac);
         self.descriptions.failed.remove(&mac);
         self.descriptions.outside.remove(&mac);

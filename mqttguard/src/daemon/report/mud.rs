@@ -70,17 +70,16 @@ pub(in crate::daemon) fn mud(daemon: &Daemon, mac: Mac) -> Answer {
     Ok(out)
 }
 
-/// What `device` shows: what is accepted, and whether something else awaits the owner's word.
+/// What `device` shows: what is accepted, and whether that is another file by now.
 pub(super) fn of_device(daemon: &Daemon, mac: Mac) -> Option<Value> {
     let accepted = daemon.descriptions.accepted(mac)?;
-    let shown = daemon.descriptions.shown(mac);
     let mut out = json!({
         "url": accepted.url,
         "by_hand": accepted.by_hand,
         "signature": signed(&accepted.signature),
         "accepted_ms": accepted.accepted_ms,
         "fetched_ms": accepted.fetched_ms,
-        "changed": shown.is_some_and(|one| one.sha256 != accepted.sha256),
+        "changed": daemon.descriptions.is_changed(mac),
     });
     if let Some(object) = out.as_object_mut() {
         object.extend(facts(&accepted.description));
@@ -90,18 +89,23 @@ pub(super) fn of_device(daemon: &Daemon, mac: Mac) -> Option<Value> {
 }
 
 /// What accepted files let leave, for these devices: one row a destination.
+/// What found no room in the kernel program does not hold.
 pub(super) fn exceptions(daemon: &Daemon, wanted: impl Fn(Mac) -> bool) -> Vec<Value> {
     let standing = daemon.registry.described_exceptions();
     let plaintext = &daemon.configuration.settings.main.plaintext_ports;
     let all = daemon.descriptions.exceptions(plaintext).into_iter();
     let all = all.filter(|(mac, ..)| wanted(*mac));
     all.flat_map(|(mac, hole, nets)| {
-        let row = move |destination: Option<String>, holds| {
+        // A name that has no address lets nothing out, and has no row.
+        let rows = nets.into_iter().map(move |net| {
+            let holds = standing
+                .iter()
+                .any(|one| one.mac == Some(mac) && one.destination == net);
             let mut out = json!({
                 "mud": hole.to.to_string(),
                 "mac": mac.to_string(),
                 "name": name(daemon, mac),
-                "destination": destination,
+                "destination": net.to_string(),
                 "port": hole.port,
                 "holds": holds,
             });
@@ -109,18 +113,8 @@ pub(super) fn exceptions(daemon: &Daemon, wanted: impl Fn(Mac) -> bool) -> Vec<V
                 object.retain(|_, value: &mut Value| !value.is_null());
             }
             out
-        };
-        // A name that has no address yet.
-        let Some(_) = nets.first() else {
-            return vec![row(None, false)];
-        };
-        let rows = nets.into_iter().map(|net| {
-            let holds = standing
-                .iter()
-                .any(|one| one.mac == Some(mac) && one.destination == net);
-            row(Some(net.to_string()), holds)
         });
-        rows.collect()
+        rows.collect::<Vec<_>>()
     })
     .collect()
 }
