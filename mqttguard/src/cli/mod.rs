@@ -17,6 +17,7 @@ mod disallow;
 mod enrol;
 mod events;
 mod learn;
+mod mud;
 mod output;
 mod pair;
 mod profiles;
@@ -26,6 +27,7 @@ mod reload;
 mod remote;
 mod revoke;
 mod rotate;
+mod sighting;
 mod snippet;
 mod stats;
 mod status;
@@ -69,6 +71,7 @@ static COMMANDS: &[&Command] = &[
     &rotate::COMMAND,
     &revoke::COMMAND,
     &certificate::COMMAND,
+    &mud::COMMAND,
     &profiles::COMMAND,
     &block::COMMAND,
     &unblock::COMMAND,
@@ -81,6 +84,7 @@ static COMMANDS: &[&Command] = &[
     &top::COMMAND,
     &reload::COMMAND,
     &check::COMMAND,
+    &sighting::COMMAND,
     &daemon::COMMAND,
 ];
 

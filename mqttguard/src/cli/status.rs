@@ -290,9 +290,11 @@ fn exceptions(status: &Value, now_ms: u64, style: Style) -> String {
     }
     let mut table = Table::new(["EXCEPTION", "DEVICE", "TO", "HOLDS"]);
     for exception in all {
-        let section = match text::field(exception, "section").as_str() {
-            "-" => "allowed".to_owned(),
-            section => section.to_owned(),
+        let [section, mud] = ["section", "mud"].map(|name| text::field(exception, name));
+        let section = match (section.as_str(), mud.as_str()) {
+            ("-", "-") => "allowed".to_owned(),
+            ("-", host) => format!("its maker: {host}"),
+            (section, _) => section.to_owned(),
         };
         let device = match (
             text::field(exception, "name"),

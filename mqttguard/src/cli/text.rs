@@ -130,6 +130,7 @@ pub(super) fn until(exception: &Value, now_ms: u64) -> String {
             let left = duration(end.saturating_sub(now_ms) / 1000);
             format!("another {left}, until {}", calendar::utc(end))
         }
+        (false, 0) => "not now: there is no room for it".to_owned(),
         (false, end) => format!("no more, since {}", calendar::utc(end)),
     }
 }

@@ -66,6 +66,11 @@ pub fn destination(text: &str) -> Result<IpNet, String> {
     read_as(&names::Prefix, text)
 }
 
+/// Reads a URL of HTTPS, or of HTTP to this router itself. None if it is none.
+pub(crate) fn url(text: &str) -> Option<Url> {
+    kinds::Kind::read(&names::HttpUrl, text)
+}
+
 /// Reads a time of at least `min` and at most `max`, with its unit behind it.
 ///
 /// # Errors

@@ -52,6 +52,9 @@ impl Daemon {
             "unblock" => self.unblock_method(&args),
             "allow" => self.allow_method(&args),
             "disallow" => self.disallow_method(&args),
+            // What it asks for may have to be fetched first: it answers by itself.
+            "mud" => return self.mud_called(&args, reply),
+            "sighting" => self.sighting_method(&args),
             "stats" => Ok(report::stats(self)),
             "events" => Ok(self.events_method(&args)),
             "reload" => {

@@ -12,6 +12,7 @@ use mqttguard_common::Mac;
 use super::clock::{ClockWatch, unix_ms};
 use super::configuration::Configuration;
 use super::guard::Guard;
+use super::mud::Descriptions;
 use super::repeats::Repeats;
 use super::serving::Broker;
 use super::signatures::METHODS;
@@ -37,6 +38,7 @@ pub(super) struct Daemon {
     /// The broker and its certificates, or why there is none.
     pub(super) broker: Result<Broker, String>,
     pub(super) uplifting: Uplifting,
+    pub(super) descriptions: Descriptions,
     pub(super) sources: BTreeMap<Source, (bool, String)>,
     /// Why the registry could not be written the last time, if so.
     pub(super) unsaved: Option<String>,
@@ -112,6 +114,9 @@ impl Daemon {
         };
         let mut registry = Registry::new(stored, settings.clone(), now);
 
+        // Before the kernel program is told what may leave.
+        let descriptions = Descriptions::load(&settings, &mut registry);
+
         let watch = NetworkWatch::start(ubus_socket.clone(), outlet(&inbox, Input::Networks))
             .map_err(|error| StartError::Thread("networks", error))?;
         let networks = match settings.main.networks.is_empty() {
@@ -156,6 +161,7 @@ impl Daemon {
             guard,
             broker,
             uplifting: Uplifting::default(),
+            descriptions,
             sources: BTreeMap::new(),
             unsaved: None,
             unreadable,
@@ -190,6 +196,7 @@ impl Daemon {
         if self.ticks.is_multiple_of(LOOK_AFTER_TICKS) {
             self.look_after();
         }
+        self.follow_descriptions();
         self.guard.fall_back();
         for kind in self.guard.fallback.news() {
             self.tell(None, None, kind);
@@ -403,6 +410,7 @@ impl Daemon {
         }
         let settings = self.configuration.settings.clone();
         self.registry.set_settings(settings.clone(), now);
+        self.apply_descriptions();
         self.follow_links();
         self.guard.except(self.registry.exceptions());
         // Before the kernel program hears of other ports.
@@ -506,6 +514,7 @@ impl Daemon {
         if self.save_due.is_some() {
             self.save();
         }
+        self.save_descriptions();
         drop(self.discovery);
         // Before what may take its time: the service manager kills who takes too long.
         self.guard.stop();

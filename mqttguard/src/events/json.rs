@@ -209,6 +209,11 @@ impl EventKind {
                 put("ready", json!(ready));
                 put("detail", json!(detail));
             }
+            EventKind::Mud(change) => {
+                for (name, value) in change.fields() {
+                    put(name, value);
+                }
+            }
             EventKind::Journal { well: _, detail } => put("detail", json!(detail)),
             EventKind::Listening {
                 listener,

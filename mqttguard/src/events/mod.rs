@@ -1,6 +1,7 @@
 //! One enum of everything worth telling. Log, ubus, command line and LuCI read this one stream.
 
 mod json;
+mod mud;
 mod notifications;
 mod ring;
 mod words;
@@ -10,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use mqttguard_common::{Mac, Reason};
 
+pub use mud::MudChange;
 pub use notifications::NOTIFICATIONS;
 pub use ring::EventLog;
 
@@ -261,6 +263,8 @@ pub enum EventKind {
         /// Why not.
         detail: String,
     },
+    /// What a device's maker says of it was announced, accepted, or is another.
+    Mud(MudChange),
     /// What the broker has acknowledged outlives a crash, or does not; or what it has restored.
     Journal {
         /// Whether all is well.
@@ -403,6 +407,16 @@ impl EventKind {
             } => "uplift-refused",
             EventKind::UpliftReady { ready: true, .. } => "uplift-ready",
             EventKind::UpliftReady { ready: false, .. } => "uplift-failed",
+            EventKind::Mud(change) => match change {
+                MudChange::Announced { .. } => "mud-announced",
+                MudChange::Accepted { .. } => "mud-accepted",
+                MudChange::Forgotten { .. } => "mud-forgotten",
+                MudChange::Changed { .. } => "mud-changed",
+                MudChange::Failed { .. } => "mud-failed",
+                MudChange::Resolved { .. } => "mud-resolved",
+                MudChange::Crowded { .. } => "mud-crowded",
+                MudChange::Outside { .. } => "mud-outside",
+            },
             EventKind::Journal { well: true, .. } => "journal",
             EventKind::Journal { well: false, .. } => "journal-trouble",
             EventKind::Listening { .. } => "listening",
@@ -412,6 +426,7 @@ impl EventKind {
     /// How much it should trouble the owner.
     pub fn severity(&self) -> Severity {
         match self {
+            EventKind::Mud(change) => change.severity(),
             EventKind::Frame { .. }
             | EventKind::LoginRefused { .. }
             | EventKind::TopicRefused { .. }

@@ -199,6 +199,7 @@ impl EventKind {
                 ready: false,
                 detail,
             } => format!("uplift is not ready, its devices' MQTT is dropped: {detail}"),
+            EventKind::Mud(change) => change.sentence(who),
             EventKind::Journal { well: _, detail } => detail.clone(),
             EventKind::Listening {
                 listener,

@@ -3,7 +3,9 @@
 
 mod firmware;
 pub mod snippet;
+mod system;
 mod vendors;
 
 pub use firmware::{Evidence, Firmware};
+pub use system::system;
 pub use vendors::{Makers, Vendors};

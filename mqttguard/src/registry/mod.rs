@@ -38,7 +38,7 @@ pub use rotation::Earlier;
 pub use store::Contents;
 pub use strikes::UnixMs;
 
-use crate::config::{self, Settings};
+use crate::config::{self, Exception, Settings};
 use crate::events::EventKind;
 use crate::text::slug;
 use bindings::{Leases, Place};
@@ -57,6 +57,8 @@ pub struct Registry {
     strangers: (UnixMs, u32),
     full: bool,
     allowances: Vec<Allowance>,
+    /// What the owner has accepted of what makers say; see [`Registry::set_described`].
+    described: Vec<Exception>,
     /// Windows that are open; at most [`Registry::MAX_PAIRINGS`].
     pairings: Vec<Pairing>,
     /// Ends of the configuration's exceptions that have passed.
@@ -82,6 +84,7 @@ impl Registry {
             strangers: (0, 0),
             full: false,
             allowances: stored.allowances,
+            described: Vec::new(),
             pairings: stored.pairings,
             passed: stored.passed,
             places: BTreeMap::new(),
@@ -96,7 +99,7 @@ impl Registry {
         registry
     }
 
-    /// Puts another configuration in force.
+    /// Puts another configuration in force. [`Registry::set_described`] is to be called behind it.
     pub fn set_settings(&mut self, settings: Arc<Settings>, now: UnixMs) {
         self.settings = settings.clone();
         let before: Vec<(Mac, State)> = self

@@ -92,6 +92,10 @@ struct StoredDevice {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hostname: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    vendor_class: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mud_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     credential: Option<Credential>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     blocked: Option<String>,
@@ -265,6 +269,8 @@ impl From<&Device> for StoredDevice {
             mac: device.mac.to_string(),
             name: device.name.clone(),
             hostname: device.hostname.clone(),
+            vendor_class: device.vendor_class.clone(),
+            mud_url: device.mud_url.clone(),
             credential: device.credential.clone(),
             blocked: device.blocked.clone(),
             quarantine: device.quarantine.clone(),
@@ -315,6 +321,8 @@ impl StoredDevice {
         Ok(Device {
             name: self.name,
             hostname: self.hostname,
+            vendor_class: self.vendor_class,
+            mud_url: self.mud_url,
             credential: self.credential,
             blocked: self.blocked,
             quarantine: self.quarantine,

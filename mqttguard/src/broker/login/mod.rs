@@ -5,7 +5,6 @@
 pub(super) mod auth;
 mod checker;
 mod grants;
-mod http;
 pub(super) mod http_auth;
 pub mod password;
 #[cfg(test)]

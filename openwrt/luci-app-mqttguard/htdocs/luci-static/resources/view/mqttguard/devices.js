@@ -245,6 +245,7 @@ return view.extend({
 				one.until_ms ? words.time(one.until_ms) : _('for good'),
 				one.section
 					? _('section %s of the configuration').format(one.section)
+					: one.mud ? _('%s, as its maker says (MUD)').format(one.mud)
 					: parts.button(_('Withdraw'), () => actions.disallow(one, this.refresh), {
 						style: 'negative', about: words.destination(one.destination, one.port),
 						key: 'withdraw ' + one.destination + ' ' + one.port

@@ -1,9 +1,9 @@
-//! One POST over HTTP/1.1 (RFC 9112), bounded in time and size: what an external check needs and no
-//! more. No redirects, no proxies, no reuse of connections.
+//! One request over HTTP/1.1 (RFC 9112), bounded in time and size: what is asked of servers elsewhere
+//! and no more. No redirects, no proxies, no reuse of connections.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::config::Url;
 
-/// Longest answer, head and body, in bytes.
+/// Longest answer to what is posted, head and body, in bytes.
 const MAX_ANSWER: usize = 32 * 1024;
 const MAX_HEADERS: usize = 64;
 /// Longest file of certificates. The Mozilla bundle has 230 kB.
@@ -26,30 +26,87 @@ const MAX_CA_FILE: u64 = 2 << 20;
 /// # Errors
 ///
 /// What went wrong, in words for the log.
-pub(in crate::broker) fn post(
+pub(crate) fn post(
     url: &Url,
     json: &[u8],
     tls: Option<&Arc<ClientConfig>>,
     deadline: Instant,
 ) -> Result<Vec<u8>, String> {
-    let stream = connect(url, deadline).map_err(|error| error.to_string())?;
-    let answer = match tls {
-        None => exchange(stream, url, json),
-        Some(config) => {
-            let name = ServerName::try_from(url.host.clone()).map_err(|error| error.to_string())?;
-            let connection = ClientConnection::new(Arc::clone(config), name)
-                .map_err(|error| error.to_string())?;
-            exchange(StreamOwned::new(connection, stream), url, json)
-        }
-    };
-    answer.map_err(|error| match error.kind() {
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Accept: application/json\r\nConnection: close\r\n\r\n",
+        url.path,
+        url.authority(),
+        json.len()
+    );
+    let mut request = Zeroizing::new(Vec::with_capacity(head.len().saturating_add(json.len())));
+    request.extend_from_slice(head.as_bytes());
+    request.extend_from_slice(json);
+    let addresses = (url.host.as_str(), url.port).to_socket_addrs();
+    let addresses = addresses.map_err(|error| error.to_string())?;
+    ask(url, addresses, &request, tls, deadline, MAX_ANSWER).map_err(|error| words(&error))
+}
+
+/// Gets what is at a URL of HTTPS: the body of the answer, which has to be a 200, of at most `most`
+/// bytes. Connects to none but these addresses: whoever has looked the name up has judged them.
+///
+/// # Errors
+///
+/// What went wrong; [`words`] says it.
+pub(crate) fn get(
+    url: &Url,
+    accept: &str,
+    addresses: &[SocketAddr],
+    tls: &Arc<ClientConfig>,
+    deadline: Instant,
+    most: usize,
+) -> io::Result<Vec<u8>> {
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n",
+        url.path,
+        url.authority(),
+    );
+    let addresses = addresses.iter().copied();
+    ask(
+        url,
+        addresses,
+        request.as_bytes(),
+        Some(tls),
+        deadline,
+        most,
+    )
+}
+
+/// What went wrong.
+pub(crate) fn words(error: &io::Error) -> String {
+    match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it did not answer in time".into(),
         _ => error.to_string(),
-    })
+    }
+}
+
+fn ask(
+    url: &Url,
+    addresses: impl Iterator<Item = SocketAddr>,
+    request: &[u8],
+    tls: Option<&Arc<ClientConfig>>,
+    deadline: Instant,
+    most: usize,
+) -> io::Result<Vec<u8>> {
+    let stream = connect(addresses, deadline)?;
+    match tls {
+        None => exchange(stream, request, most),
+        Some(config) => {
+            let name = ServerName::try_from(url.host.clone()).map_err(io::Error::other)?;
+            let connection =
+                ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+            exchange(StreamOwned::new(connection, stream), request, most)
+        }
+    }
 }
 
 /// Trusts the certificates of a PEM file, and nobody else.
-pub(in crate::broker) fn trust(file: &Path) -> Result<Arc<ClientConfig>, String> {
+pub(crate) fn trust(file: &Path) -> Result<Arc<ClientConfig>, String> {
     let said = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
     let mut pem = Vec::new();
     File::open(file)
@@ -108,9 +165,9 @@ impl Write for Timed {
     }
 }
 
-fn connect(url: &Url, deadline: Instant) -> io::Result<Timed> {
+fn connect(addresses: impl Iterator<Item = SocketAddr>, deadline: Instant) -> io::Result<Timed> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for address in (url.host.as_str(), url.port).to_socket_addrs()? {
+    for address in addresses {
         match TcpStream::connect_timeout(&address, left(deadline)?) {
             Ok(stream) => return Ok(Timed { stream, deadline }),
             Err(error) => last = error,
@@ -119,34 +176,22 @@ fn connect(url: &Url, deadline: Instant) -> io::Result<Timed> {
     Err(last)
 }
 
-fn exchange(mut stream: impl Read + Write, url: &Url, json: &[u8]) -> io::Result<Vec<u8>> {
-    let head = format!(
-        "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Accept: application/json\r\nConnection: close\r\n\r\n",
-        url.path,
-        url.authority(),
-        json.len()
-    );
-    let mut request = Zeroizing::new(Vec::with_capacity(head.len().saturating_add(json.len())));
-    request.extend_from_slice(head.as_bytes());
-    request.extend_from_slice(json);
-    stream.write_all(&request)?;
+fn exchange(mut stream: impl Read + Write, request: &[u8], most: usize) -> io::Result<Vec<u8>> {
+    stream.write_all(request)?;
     stream.flush()?;
     let mut answer = Vec::new();
     let mut room = [0; 2048];
     loop {
         let found = stream.read(&mut room)?;
         answer.extend_from_slice(room.get(..found).unwrap_or_default());
-        if let Some(body) = body(&answer, found == 0)? {
+        if let Some(body) = body(&answer, found == 0, most)? {
             return Ok(body);
         }
         if found == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        if answer.len() > MAX_ANSWER {
-            return Err(wrong(format_args!(
-                "an answer of more than {MAX_ANSWER} bytes"
-            )));
+        if answer.len() > most {
+            return Err(wrong(format_args!("an answer of more than {most} bytes")));
         }
     }
 }
@@ -156,7 +201,7 @@ fn wrong(what: impl std::fmt::Display) -> io::Error {
 }
 
 /// The body of an answer, once it is whole.
-fn body(answer: &[u8], ended: bool) -> io::Result<Option<Vec<u8>>> {
+fn body(answer: &[u8], ended: bool, most: usize) -> io::Result<Option<Vec<u8>>> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
     let head = match response.parse(answer) {
@@ -176,7 +221,7 @@ fn body(answer: &[u8], ended: bool) -> io::Result<Option<Vec<u8>>> {
     };
     if let Some(coding) = named("transfer-encoding") {
         return match coding.eq_ignore_ascii_case(b"chunked") {
-            true => chunks(rest),
+            true => chunks(rest, most),
             false => Err(wrong("a transfer coding other than chunked")),
         };
     }
@@ -186,13 +231,13 @@ fn body(answer: &[u8], ended: bool) -> io::Result<Option<Vec<u8>>> {
     let length = std::str::from_utf8(length).ok();
     let length: usize = length
         .and_then(|length| length.trim().parse().ok())
-        .filter(|length| *length <= MAX_ANSWER)
+        .filter(|length| *length <= most)
         .ok_or_else(|| wrong("a content length that is none, or too large"))?;
     Ok(rest.get(..length).map(<[u8]>::to_vec))
 }
 
 /// RFC 9112 section 7.1, without extensions and trailers of any meaning.
-fn chunks(mut rest: &[u8]) -> io::Result<Option<Vec<u8>>> {
+fn chunks(mut rest: &[u8], most: usize) -> io::Result<Option<Vec<u8>>> {
     let mut out = Vec::new();
     loop {
         let (head, length) = match httparse::parse_chunk_size(rest) {
@@ -205,7 +250,7 @@ fn chunks(mut rest: &[u8]) -> io::Result<Option<Vec<u8>>> {
         }
         let length = usize::try_from(length)
             .ok()
-            .filter(|length| *length <= MAX_ANSWER)
+            .filter(|length| *length <= most)
             .ok_or_else(|| wrong("a chunk that is too large"))?;
         let Some(chunk) = rest.get(head..head.saturating_add(length)) else {
             return Ok(None);
@@ -225,7 +270,7 @@ mod tests {
     use super::*;
 
     fn whole(answer: &str) -> Option<String> {
-        let found = body(answer.as_bytes(), true).ok()??;
+        let found = body(answer.as_bytes(), true, MAX_ANSWER).ok()??;
         Some(String::from_utf8(found).unwrap())
     }
 
@@ -242,7 +287,7 @@ mod tests {
             assert_eq!(whole(answer).as_deref(), Some(expected), "{answer}");
             // Cut anywhere, it is not whole; without a length only the end tells.
             for cut in 0..answer.len() - 4 {
-                let found = body(&answer.as_bytes()[..cut], false);
+                let found = body(&answer.as_bytes()[..cut], false, MAX_ANSWER);
                 assert!(matches!(found, Ok(None)), "{cut} of {answer}: {found:?}");
             }
         }
@@ -261,7 +306,10 @@ mod tests {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n",
         ] {
-            assert!(body(answer.as_bytes(), true).is_err(), "{answer}");
+            assert!(
+                body(answer.as_bytes(), true, MAX_ANSWER).is_err(),
+                "{answer}"
+            );
         }
     }
 }
