@@ -20,6 +20,7 @@ mod learn;
 mod output;
 mod pair;
 mod profiles;
+mod push;
 mod quarantine;
 mod release;
 mod reload;
@@ -64,6 +65,7 @@ static COMMANDS: &[&Command] = &[
     &device::COMMAND,
     &enrol::COMMAND,
     &snippet::COMMAND,
+    &push::COMMAND,
     &learn::COMMAND,
     &pair::COMMAND,
     &rotate::COMMAND,

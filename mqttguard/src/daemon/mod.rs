@@ -13,6 +13,7 @@ mod learning;
 mod listener_tls;
 mod logger;
 mod methods;
+mod pushing;
 mod reference;
 mod repeats;
 mod report;
@@ -58,6 +59,7 @@ enum Input {
     Enforcement(enforce::Report),
     Broker(BrokerEvent),
     Uplift(UpliftEvent),
+    Push(pushing::PushEvent),
     Call(ubus::Call),
     Signal(i32),
 }
@@ -116,6 +118,7 @@ fn serve(mut daemon: Daemon, inbox: &Receiver<Input>) -> ExitCode {
             Input::Enforcement(report) => daemon.enforced(report),
             Input::Broker(event) => daemon.brokered(event),
             Input::Uplift(event) => daemon.uplifted(event),
+            Input::Push(event) => daemon.pushed(event),
             Input::Call(call) => daemon.called(call),
             Input::Signal(SIGHUP) => {
                 daemon.reload();

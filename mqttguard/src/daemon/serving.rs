@@ -15,6 +15,7 @@ use crate::broker::{
 };
 use crate::config::{Bridge, Settings};
 use crate::discovery;
+use crate::naming;
 use crate::outlet::Outlet;
 use crate::pki::{IssuedCertificate, Names, Pki};
 use crate::registry::Directory;
@@ -103,6 +104,14 @@ impl Broker {
     pub(super) fn certificates(&self) -> Value {
         let (ecdsa, rsa) = self.pki.fingerprints();
         json!({ "ca": self.pki.ca_fingerprint(), "ecdsa": ecdsa, "rsa": rsa })
+    }
+
+    /// The keys that it serves with, as Tasmota knows them, RSA first.
+    pub(super) fn keys(&self) -> Vec<String> {
+        let keys = self.pki.public_keys();
+        keys.iter()
+            .filter_map(|key| naming::fingerprint(key))
+            .collect()
     }
 
     /// Makes a client certificate, and its key, for a user.

@@ -12,6 +12,7 @@ use mqttguard_common::Mac;
 use super::clock::{ClockWatch, unix_ms};
 use super::configuration::Configuration;
 use super::guard::Guard;
+use super::pushing::Pushes;
 use super::repeats::Repeats;
 use super::serving::Broker;
 use super::signatures::METHODS;
@@ -37,6 +38,7 @@ pub(super) struct Daemon {
     /// The broker and its certificates, or why there is none.
     pub(super) broker: Result<Broker, String>,
     pub(super) uplifting: Uplifting,
+    pub(super) pushes: Pushes,
     pub(super) sources: BTreeMap<Source, (bool, String)>,
     /// Why the registry could not be written the last time, if so.
     pub(super) unsaved: Option<String>,
@@ -156,6 +158,7 @@ impl Daemon {
             guard,
             broker,
             uplifting: Uplifting::default(),
+            pushes: Pushes::default(),
             sources: BTreeMap::new(),
             unsaved: None,
             unreadable,
