@@ -302,7 +302,7 @@ const PINS_KEY: &str = "Tasmota takes no CA: it knows the router by its keys, wh
 const NO_RSA_KEY: &str =
     "The router has no RSA key yet, and most builds know no other: ask again in a minute.";
 const OPENBEKEN_CA: &str = "Before that, the router's CA has to be in the device's file mqttguard.pem (web \
-    app, Filesystem): without it nothing is verified, and the connection fails.";
+    app, Filesystem): without it the connection fails.";
 
 fn openbeken(target: &Target<'_>, port: u16, tls: bool) -> String {
     let fields = settings::openbeken(target, port, tls);

@@ -8,7 +8,7 @@ use super::{Given, both, digest, given, way};
 use crate::naming::settings::{self, OPENBEKEN_CA_FILE, Setting, query};
 
 const FORM: &str = "/cfg_mqtt";
-/// What the handler of the form has room for, a zero included.
+/// What the handler of the form has room for, beside a zero.
 const MAX_VALUE: usize = 127;
 
 pub(super) fn push(
@@ -75,8 +75,8 @@ pub(super) fn push(
     Ok("it connects again within ten seconds".to_owned())
 }
 
-/// Writes the CA into the device's file system. Verified by its length: without the file OpenBeken
-/// would connect unverified, or without TLS.
+/// Writes the CA into the device's file system. Held against its length: with a file that is no
+/// certificate OpenBeken would go on without TLS.
 fn put_ca(session: &mut Session<'_>, user: &str) -> Result<(), String> {
     let order = session.order;
     let ca = &order.place.ca;

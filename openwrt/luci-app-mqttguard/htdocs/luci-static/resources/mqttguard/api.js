@@ -54,6 +54,8 @@ return baseclass.extend({
 	events: method('events', [ 'limit', 'since' ]),
 	/* Gives a credential: the only time that the password is told. */
 	enrol: method('enrol', [ 'device', 'profile', 'username' ]),
+	/* Sets the broker and a new login on a device, over its web interface; takes up to 19 s. */
+	push: method('push', [ 'device', 'firmware', 'user', 'password', 'profile', 'dry_run' ]),
 	block: method('block', [ 'device', 'why' ]),
 	unblock: method('unblock', [ 'device' ]),
 	/* Lets a device's unencrypted MQTT out, for a number of seconds. */
