@@ -162,7 +162,10 @@ fn read(answer: &[u8], ended: bool, most: usize) -> io::Result<Option<Response>>
         all.filter(move |header| header.name.eq_ignore_ascii_case(name))
             .map(|header| header.value)
     };
-    let body = if let Some(coding) = named("transfer-encoding").next() {
+    let body = if matches!(status, 204 | 304) {
+        // They have none (RFC 9112 section 6.3).
+        Some(Vec::new())
+    } else if let Some(coding) = named("transfer-encoding").next() {
         match coding.eq_ignore_ascii_case(b"chunked") {
             true => chunks(rest, most)?,
             false => return Err(wrong("a transfer coding other than chunked")),

@@ -18,7 +18,7 @@ use super::wiring::Daemon;
 use super::{Input, report, snippets};
 use crate::events::EventKind;
 use crate::push::{self, Given, Login, Order, Pushable, Report, Step};
-use crate::registry::{Device, Registry, State, UnixMs, Verifiers};
+use crate::registry::{Credential, Device, Registry, State, UnixMs, Verifiers};
 use crate::ubus::{MethodError, Reply, Status};
 use crate::{discovery, enforce};
 
@@ -47,10 +47,11 @@ pub(super) enum PushEvent {
 }
 
 /// A credential for a push.
-#[derive(Clone)]
 pub(super) struct Granted {
     username: String,
     hash: String,
+    /// The one that the device had.
+    before: Option<Credential>,
     /// When the password of before ends; None if there was none.
     old_until_ms: Option<UnixMs>,
 }
@@ -207,11 +208,11 @@ impl Daemon {
         let device = self.registry.device(mac);
         let device = device.filter(|device| device.name == name);
         let device = device.ok_or("it has another name by now: try again")?;
-        let has_one = device.credential.is_some();
+        let before = device.credential.clone();
         let hash = verifiers.hash.clone();
         let now = unix_ms();
         let registry = &mut self.registry;
-        let made = match has_one {
+        let made = match before.is_some() {
             true => registry
                 .rotate(now, mac, verifiers, Registry::OVERLAP)
                 .map(|(username, until_ms)| (username, Some(until_ms))),
@@ -223,6 +224,7 @@ impl Daemon {
         Ok(Granted {
             username,
             hash,
+            before,
             old_until_ms,
         })
     }
@@ -239,8 +241,7 @@ impl Daemon {
         if !report.delivered
             && let Some(granted) = granted.take()
         {
-            let is_first = granted.old_until_ms.is_none();
-            self.registry.take_back(mac, &granted.hash, is_first);
+            self.registry.take_back(mac, &granted.hash, granted.before);
         }
         if !order.dry_run {
             let kind = EventKind::Pushed {
