@@ -94,10 +94,7 @@ pub(crate) fn query(fields: &[(&str, &str)]) -> String {
 /// Shelly's calls: the CA, the settings.
 pub(crate) fn shelly(target: &Target<'_>, port: u16) -> [(&'static str, Value); 2] {
     [
-        (
-            "Shelly.PutUserCA",
-            json!({ "data": target.ca, "append": false }),
-        ),
+        (SHELLY_UPLOAD, json!({ "data": target.ca, "append": false })),
         (
             "MQTT.SetConfig",
             json!({ "config": {
@@ -113,6 +110,9 @@ pub(crate) fn shelly(target: &Target<'_>, port: u16) -> [(&'static str, Value); 
         ),
     ]
 }
+
+/// The call that brings Shelly a CA, as a whole or in pieces.
+pub(crate) const SHELLY_UPLOAD: &str = "Shelly.PutUserCA";
 
 /// The call that makes Shelly's settings take hold, where it asks for that.
 pub(crate) const SHELLY_RESTART: &str = "Shelly.Reboot";

@@ -142,7 +142,7 @@ impl<'a> Session<'a> {
         self.steps.push(step(ask));
         let answer = self.answer(ask);
         let what = ask.what;
-        let answer = answer.map_err(|why| format!("{what}: {why}"))?;
+        let answer = answer.map_err(|why| self.failed(what, why))?;
         self.set_status(answer.status);
         match answer.status {
             200 => {

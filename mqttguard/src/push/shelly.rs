@@ -18,11 +18,11 @@ pub(super) fn push(
     let before = look(session)?;
     let (port, _) = way(session.order, true)?;
     session.tls = Some(true);
+    put_ca(session)?;
     let given = given(session, credential)?;
     let order = session.order;
     let both = both(order, &given);
-    let [(upload, _), (configure, config)] = settings::shelly(&both.real, port);
-    put_ca(session, upload)?;
+    let [_, (configure, config)] = settings::shelly(&both.real, port);
     let mut ask = call("set the broker and the login", configure, &config);
     let adjusted = adjust(&config, &before);
     ask.body = Some(body(&adjusted));
@@ -77,7 +77,7 @@ fn adjust(params: &Value, before: &Value) -> Value {
     params
 }
 
-fn put_ca(session: &mut Session<'_>, method: &'static str) -> Result<(), String> {
+fn put_ca(session: &mut Session<'_>) -> Result<(), String> {
     let order = session.order;
     let what = "store the router's CA certificate";
     let ca = &order.place.ca;
@@ -85,7 +85,7 @@ fn put_ca(session: &mut Session<'_>, method: &'static str) -> Result<(), String>
     while !rest.is_empty() {
         let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE));
         let params = json!({ "data": piece, "append": rest.len() < ca.len() });
-        let mut ask = call(what, method, &params);
+        let mut ask = call(what, settings::SHELLY_UPLOAD, &params);
         ask.shown = Some(format!("the CA certificate, {} bytes", piece.len()));
         match order.dry_run {
             true => session.plan(&ask),
