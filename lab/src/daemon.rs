@@ -1,7 +1,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -29,6 +29,8 @@ pub struct GuardFiles {
     pub bpf: PathBuf,
     /// Its log.
     pub log: PathBuf,
+    /// Which name servers a daemon with [`Means::OwnNames`] asks, as in resolv.conf(5).
+    pub resolv_conf: PathBuf,
     leases: PathBuf,
 }
 
@@ -41,9 +43,11 @@ impl GuardFiles {
             run: dir.join("run"),
             bpf: home.bpf_dir(),
             log: home.dir().join("mqttguard.log"),
+            resolv_conf: dir.join("resolv.conf"),
             leases: leases.to_owned(),
         };
         fs::create_dir_all(dir.join("config"))?;
+        fs::write(&files.resolv_conf, "nameserver 127.0.0.1\n")?;
         Ok(files)
     }
 
@@ -76,6 +80,8 @@ pub enum Means {
     NoBpf,
     /// Neither BPF nor `nft`, as if that were not installed.
     NoBpfNoNft,
+    /// Everything, with the name servers of [`GuardFiles::resolv_conf`] in place of the machine's.
+    OwnNames,
     /// No BPF, and an `nft` that takes half a second for each thing.
     NoBpfSlowNft,
 }
@@ -167,6 +173,13 @@ impl Guard {
     /// Calls a method of its ubus object.
     pub fn ubus(&self, method: &str, arguments: &Value) -> Result<Value> {
         self.bus.call("mqttguard", method, arguments)
+    }
+
+    /// Runs the command line against the daemon, on the router.
+    pub fn run(&self, arguments: &[&str]) -> Result<Output> {
+        let mut command = Command::new(tools::daemon()?);
+        command.arg("--socket").arg(self.bus.socket());
+        self.netns.output(command.args(arguments))
     }
 
     /// One device as the daemon knows it, by MAC, name or address.
@@ -278,6 +291,15 @@ fn launch(netns: &Netns, bus: &Bus, files: &GuardFiles, means: Means) -> Result<
     let daemon = tools::daemon()?;
     let mut command = match means {
         Means::All => Command::new(daemon),
+        Means::OwnNames => {
+            let mut command = Command::new(tools::system("unshare")?);
+            command
+                .args(["--mount", "--propagation", "private", "sh", "-c"])
+                .arg("mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"")
+                .arg(&files.resolv_conf)
+                .arg(daemon);
+            command
+        }
         Means::NoBpf | Means::NoBpfNoNft | Means::NoBpfSlowNft => {
             let mut command = Command::new(tools::system("setpriv")?);
             command.arg("--bounding-set=-bpf,-sys_admin").arg(daemon);

@@ -57,7 +57,24 @@ impl Device {
 
     /// Asks for an address by DHCP, with the device's name as host name, and sets it.
     pub fn request_address(&mut self) -> Result<Ipv4Addr> {
-        let address = dhcp::request(&self.netns, &self.dir, &self.name)?;
+        self.request_address_saying(None, &[])
+    }
+
+    /// The same, and says more of itself: a vendor class, and options by number and bytes.
+    pub fn request_address_saying(
+        &mut self,
+        vendor_class: Option<&str>,
+        options: &[(u8, &[u8])],
+    ) -> Result<Ipv4Addr> {
+        let mut more = Vec::new();
+        if let Some(class) = vendor_class {
+            more.extend(["-V".to_owned(), class.to_owned()]);
+        }
+        for (number, bytes) in options {
+            let bytes: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            more.extend(["-x".to_owned(), format!("{number}:{bytes}")]);
+        }
+        let address = dhcp::request(&self.netns, &self.dir, &self.name, &more)?;
         self.address = Some(address);
         Ok(address)
     }

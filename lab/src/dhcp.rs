@@ -21,6 +21,7 @@ impl DhcpServer {
     pub(crate) fn start(netns: &Netns, dir: &Path, leases: &Path) -> Result<Self> {
         let pid_file = dir.join("dnsmasq.pid");
         let config = dir.join("dnsmasq.conf");
+        let script = write_hotplug(dir)?;
         let router = address::ROUTER;
         fs::write(
             &config,
@@ -29,7 +30,8 @@ impl DhcpServer {
                  port=0\nuser=root\ninterface=br-lan\nbind-dynamic\nno-ping\ndhcp-authoritative\n\
                  dhcp-range=192.168.77.100,192.168.77.199,255.255.255.0,12h\n\
                  dhcp-option=option:router,{router}\n\
-                 dhcp-leasefile={}\npid-file={}\n",
+                 dhcp-script={}\ndhcp-leasefile={}\npid-file={}\n",
+                script.display(),
                 leases.display(),
                 pid_file.display()
             ),
@@ -50,13 +52,20 @@ impl DhcpServer {
 }
 
 /// Gets an address for `eth0` of `netns` by DHCP, under the host name `hostname`.
-pub(crate) fn request(netns: &Netns, dir: &Path, hostname: &str) -> Result<Ipv4Addr> {
+/// `more` are further arguments of udhcpc.
+pub(crate) fn request(
+    netns: &Netns,
+    dir: &Path,
+    hostname: &str,
+    more: &[String],
+) -> Result<Ipv4Addr> {
     let script = write_script(dir)?;
     let lease = dir.join("address");
     let output = netns.output(
         Command::new(tools::system("udhcpc")?)
             .args(["-f", "-q", "-n", "-t", "10", "-T", "1", "-i", "eth0", "-x"])
             .arg(format!("hostname:{hostname}"))
+            .args(more)
             .arg("-s")
             .arg(&script)
             .env("LAB_LEASE", &lease),
@@ -73,18 +82,47 @@ pub(crate) fn request(netns: &Netns, dir: &Path, hostname: &str) -> Result<Ipv4A
         .with_context(|| format!("{text:?} from udhcpc is no address"))
 }
 
+/// Where the router's hotplug scripts for leases are, below the directory of the house.
+pub(crate) const HOTPLUG: &str = "hotplug.d/dhcp";
+
+/// What dnsmasq runs for each lease: as OpenWrt's dhcp-script.sh and hotplug-call do, it gives the
+/// event and dnsmasq's own variables to each hotplug script, sourced by BusyBox's shell.
+fn write_hotplug(dir: &Path) -> Result<PathBuf> {
+    let scripts = dir.join(HOTPLUG);
+    fs::create_dir_all(&scripts)?;
+    let (busybox, scripts) = (tools::system("busybox")?, scripts.display());
+    let script = format!(
+        "#!{} ash\n\
+         case \"$1\" in\n\
+         add) ACTION=add ;;\n\
+         del) ACTION=remove ;;\n\
+         old) ACTION=update ;;\n\
+         *) exit 0 ;;\n\
+         esac\n\
+         export ACTION MACADDR=\"$2\" IPADDR=\"$3\" HOSTNAME=\"$4\"\n\
+         for script in $(ls {scripts}/* 2>&-); do\n\
+         \t( [ -f $script ] && . $script )\n\
+         done\n",
+        busybox.display()
+    );
+    write_program(dir.join("dhcp-script.sh"), &script)
+}
+
+fn write_program(path: PathBuf, script: &str) -> Result<PathBuf> {
+    fs::write(&path, script)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    Ok(path)
+}
+
 /// What udhcpc runs when it has an address: sets it, and tells it.
 fn write_script(dir: &Path) -> Result<PathBuf> {
-    let path = dir.join("udhcpc.script");
-    fs::write(
-        &path,
+    write_program(
+        dir.join("udhcpc.script"),
         "#!/bin/sh\n\
          set -e\n\
          case \"$1\" in bound | renew) ;; *) exit 0 ;; esac\n\
          ip address replace \"$ip/$mask\" dev \"$interface\"\n\
          ip route replace default via \"$router\" dev \"$interface\"\n\
          echo \"$ip\" > \"$LAB_LEASE\"\n",
-    )?;
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
-    Ok(path)
+    )
 }

@@ -67,6 +67,7 @@ pub struct Client<'a> {
     port: u16,
     ca_file: Option<PathBuf>,
     login: Option<(String, String)>,
+    identity: Option<(PathBuf, PathBuf)>,
     version: &'static str,
     session: Option<String>,
     limit: Duration,
@@ -81,6 +82,7 @@ impl Device {
             port,
             ca_file: None,
             login: None,
+            identity: None,
             version: "311",
             session: None,
             limit: LIMIT,
@@ -150,6 +152,13 @@ impl Client<'_> {
     /// The same client with this user name and password, whatever it speaks over.
     pub fn login(mut self, username: &str, password: &str) -> Self {
         self.login = Some((username.to_owned(), password.to_owned()));
+        self
+    }
+
+    /// The same client without user name and password, but with this certificate and its key.
+    pub fn certificate(mut self, certificate: &Path, key: &Path) -> Self {
+        self.login = None;
+        self.identity = Some((certificate.to_owned(), key.to_owned()));
         self
     }
 
@@ -230,6 +239,10 @@ impl Client<'_> {
         }
         if let Some(ca_file) = &self.ca_file {
             command.arg("--cafile").arg(ca_file);
+        }
+        if let Some((certificate, key)) = &self.identity {
+            command.arg("--cert").arg(certificate);
+            command.arg("--key").arg(key);
         }
         command.env("XDG_CONFIG_HOME", self.write_login(program)?);
         Ok(command)

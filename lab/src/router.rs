@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use serde_json::Value;
 
-use crate::dhcp::DhcpServer;
+use crate::dhcp::{self, DhcpServer};
 use crate::home::Home;
 use crate::process::Process;
 use crate::ubus_client::Bus;
@@ -14,6 +14,7 @@ use crate::{Netns, address};
 pub struct Router {
     netns: Netns,
     leases: PathBuf,
+    hotplug: PathBuf,
     bus: Bus,
     _ubusd: Process,
     _dhcp: DhcpServer,
@@ -28,6 +29,7 @@ impl Router {
         Ok(Self {
             netns,
             leases,
+            hotplug: home.dir().join(dhcp::HOTPLUG),
             bus,
             _ubusd: ubusd,
             _dhcp: dhcp,
@@ -65,6 +67,11 @@ impl Router {
     /// dnsmasq's lease file.
     pub fn leases(&self) -> &Path {
         &self.leases
+    }
+
+    /// The directory of its hotplug scripts for leases: dnsmasq's events come to those in it.
+    pub fn hotplug(&self) -> &Path {
+        &self.hotplug
     }
 
     /// Calls `method` of the `mqttguard` object.

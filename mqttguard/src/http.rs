@@ -130,7 +130,7 @@ fn written(request: &Request<'_>) -> Zeroizing<Vec<u8>> {
         }
     };
     put(&[method, " ", target, " HTTP/1.1\r\nHost: ", authority]);
-    put(&["\r\nAccept: */*\r\nConnection: close\r\n"]);
+    put(&["\r\nConnection: close\r\n"]);
     for (name, value) in *headers {
         put(&[name, ": ", value, "\r\n"]);
     }
@@ -276,7 +276,7 @@ mod tests {
         let bytes = written(&request);
         assert_eq!(
             String::from_utf8_lossy(&bytes),
-            "POST /rpc/Shelly.Reboot HTTP/1.1\r\nHost: 192.168.1.7\r\nAccept: */*\r\n\
+            "POST /rpc/Shelly.Reboot HTTP/1.1\r\nHost: 192.168.1.7\r\n\
              Connection: close\r\nContent-Type: application/json\r\nX: y\r\nContent-Length: 2\r\n\r\n{}"
         );
         assert!(bytes.capacity() >= bytes.len());

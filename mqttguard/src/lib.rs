@@ -6,6 +6,7 @@
 //! - [`discovery`]: where devices are seen: ubus (dnsmasq, odhcpd), the lease file, the
 //!   neighbour table. Emits sightings, knows nothing else.
 //! - [`naming`]: what a device may be, by what it shows.
+//! - [`mud`]: what makers say that their devices need: fetched, verified, read.
 //! - [`registry`]: devices: identity, state, credential, profile. The heart.
 //! - [`broker`]: sockets and TLS around the sans-I/O core of `mqttguard-broker`, and
 //!   authentication against the registry's [`registry::Directory`].
@@ -32,7 +33,10 @@ pub mod daemon;
 pub mod discovery;
 pub mod enforce;
 pub mod events;
+pub mod files;
 mod http;
+pub mod mosquitto;
+pub mod mud;
 pub mod naming;
 pub mod outlet;
 pub mod pki;

@@ -20,6 +20,7 @@ pub mod house;
 pub mod luci;
 pub mod model;
 pub mod mqtt;
+pub mod mud;
 pub mod net;
 pub mod pcap;
 pub mod random;

@@ -7,7 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::setup::{self, workspace};
+use crate::command::workspace;
+use crate::setup;
 
 /// The package, from the root of the workspace.
 const PACKAGE: &str = "openwrt/luci-app-mqttguard";

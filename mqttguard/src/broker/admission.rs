@@ -29,12 +29,24 @@ const PAIRING_PATIENCE: Duration = Duration::from_secs(5);
 /// How often is looked whether the registry has it.
 const PAIRING_LOOK: Duration = Duration::from_millis(50);
 
-/// Whether the password is weak that the verdict is to make a credential of; None if it is to
-/// make none.
-fn pairing(verdict: &Verdict) -> Option<bool> {
+/// What the verdict is to make a credential of.
+#[derive(Clone, Copy)]
+struct Presented {
+    /// The password is weak.
+    weak: bool,
+    /// The account that waited for it. None: the device is in its pairing window.
+    claim: Option<u64>,
+}
+
+/// None if the verdict is to make no credential.
+fn presented(verdict: &Verdict) -> Option<Presented> {
     match &verdict.proof {
         Ok(Proof::Proven(proven)) => match proven.by {
-            By::Pairing { weak } => Some(weak),
+            By::Pairing { weak } => Some(Presented { weak, claim: None }),
+            By::Claim { serial, weak } if !proven.account.hash.is_empty() => Some(Presented {
+                weak,
+                claim: Some(serial),
+            }),
             _ => None,
         },
         _ => None,
@@ -188,8 +200,8 @@ impl Reactor {
                 continue;
             };
             conn.mac = verdict.mac;
-            if let Some(weak) = pairing(&verdict) {
-                self.begin_pairing(now, verdict, weak);
+            if let Some(presented) = presented(&verdict) {
+                self.begin_pairing(now, verdict, presented);
                 continue;
             }
             if verdict.proof.is_ok() && self.decided(&verdict).is_err() {
@@ -261,7 +273,7 @@ impl Reactor {
                     self.login_stats.accept(proven.by);
                     if let Some(conn) = self.conns.get_mut(id) {
                         let by_secret =
-                            matches!(proven.by, By::Password | By::Scram | By::Pairing { .. });
+                            !matches!(proven.by, By::Token | By::Certificate | By::Check);
                         conn.secret = by_secret.then(|| mark(proven.hash()));
                     }
                     self.hand_on(proven);
@@ -278,13 +290,13 @@ impl Reactor {
     }
 
     /// Hands what is to become a credential to the registry; the client's answer waits for it.
-    fn begin_pairing(&mut self, now: Time, verdict: Verdict, weak: bool) {
+    fn begin_pairing(&mut self, now: Time, verdict: Verdict, presented: Presented) {
         let Ok(Proof::Proven(proven)) = &verdict.proof else {
             return;
         };
         let account = &proven.account;
         self.events.tell(BrokerEvent {
-            mac: Some(account.mac),
+            mac: verdict.mac,
             address: Some(verdict.address),
             identity: None,
             client_id: None,
@@ -295,7 +307,8 @@ impl Reactor {
                     hash: account.hash.clone(),
                     scram: account.scram.clone(),
                 },
-                weak,
+                weak: presented.weak,
+                claim: presented.claim,
             },
         });
         if let Some(conn) = self.conns.get_mut(verdict.conn) {
@@ -307,7 +320,7 @@ impl Reactor {
     /// Whether the registry may still take what the client was paired with.
     fn awaits_pairing(&mut self, now: Time, verdict: &Verdict) -> bool {
         let conn = self.conns.get_mut(verdict.conn);
-        pairing(verdict).is_some() && conn.is_some_and(|conn| conn.pairing > Some(now))
+        presented(verdict).is_some() && conn.is_some_and(|conn| conn.pairing > Some(now))
     }
 
     /// Gives what a password has shown to who keeps it. If it is lost, the next login shows it too.

@@ -47,8 +47,8 @@ pub enum BrokerEventKind {
         /// Those of its password, and the hash that they go with.
         verifiers: Verifiers,
     },
-    /// A device in its pairing window has presented what is to be its credential. To be kept, not
-    /// told.
+    /// A device in its pairing window, or one that an account waited for, has presented what is to
+    /// be its credential. To be kept, not told.
     Paired {
         /// The user name, fit to be one.
         username: Arc<str>,
@@ -56,6 +56,9 @@ pub enum BrokerEventKind {
         verifiers: Verifiers,
         /// The password is short, or the user name.
         weak: bool,
+        /// The serial number of the account that waited for this password. None: the device is in
+        /// its pairing window.
+        claim: Option<u64>,
     },
     /// A client was let in by the newer of an account's two passwords. To be kept, not told.
     Used {
@@ -145,6 +148,9 @@ pub enum Denial {
     UnknownUser,
     /// It is another password.
     WrongPassword,
+    /// The device has a credential, and has shown the password of another account, which waits for
+    /// its device.
+    ClaimSecond,
     /// The device is to be paired and sent no user name or no password.
     PairingAnonymous,
     /// The device is to be paired and its user name is another device's.
@@ -227,6 +233,9 @@ impl Denial {
             Denial::NoCredentials => "no user name or no password",
             Denial::UnknownUser => "unknown user name",
             Denial::WrongPassword => "wrong password",
+            Denial::ClaimSecond => {
+                "the imported account waits for a device without a credential, and this one has one"
+            }
             Denial::PairingAnonymous => {
                 "it is to be paired, but sent no user name or no password; set both on the device"
             }

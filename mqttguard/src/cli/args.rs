@@ -12,6 +12,8 @@ use crate::ubus;
 
 /// Options with a value that every command takes.
 const VALUES: &[&str] = &["socket"];
+/// Commands and their options that may be given several times.
+const REPEATED: &[(&str, &str)] = &[("import", "device")];
 /// Options without one that every command takes.
 const FLAGS: &[&str] = &["json"];
 
@@ -26,7 +28,7 @@ pub(super) enum Parsed {
 #[derive(Debug, Default)]
 pub(super) struct Args {
     words: Vec<String>,
-    values: BTreeMap<&'static str, OsString>,
+    values: BTreeMap<&'static str, Vec<OsString>>,
     flags: Vec<&'static str>,
 }
 
@@ -51,9 +53,7 @@ impl Args {
                     let flags = COMMANDS.iter().map(|command| command.flags).chain([FLAGS]);
                     if let Some(name) = values.map(known).find_map(|found| found) {
                         let value = parser.value().map_err(usage)?;
-                        if parsed.values.insert(name, value).is_some() {
-                            return Err(Failure::Usage(format!("--{name} is given twice")));
-                        }
+                        parsed.values.entry(name).or_default().push(value);
                     } else if let Some(name) = flags.map(known).find_map(|found| found) {
                         parsed.flags.push(name);
                     } else {
@@ -89,6 +89,11 @@ impl Args {
                 return Err(Failure::Usage(format!("{name} has no option --{option}")));
             }
         }
+        for (option, values) in &self.values {
+            if values.len() > 1 && !REPEATED.contains(&(name, option)) {
+                return Err(Failure::Usage(format!("--{option} is given twice")));
+            }
+        }
         match self.words.get(command.words) {
             Some(word) => Err(Failure::Usage(format!("{name}: unexpected '{word}'"))),
             None if self.words.len() < command.words => Err(Failure::Usage(format!(
@@ -113,10 +118,18 @@ impl Args {
     }
 
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, Failure> {
-        self.values
-            .get(name)
-            .map(|value| value.string())
-            .transpose()
+        Ok(self.texts(name)?.into_iter().next())
+    }
+
+    /// Each value of an option that may be given several times.
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, Failure> {
+        let values = self.values.get(name).into_iter().flatten();
+        values.map(|value| value.string()).collect()
+    }
+
+    fn path(&self, name: &str) -> Option<&Path> {
+        let values = self.values.get(name);
+        values.and_then(|values| values.first()).map(Path::new)
     }
 
     pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Failure> {
@@ -132,15 +145,13 @@ impl Args {
     }
 
     pub(super) fn socket(&self) -> &Path {
-        self.values
-            .get("socket")
-            .map_or(Path::new(ubus::DEFAULT_SOCKET), Path::new)
+        let default = Path::new(ubus::DEFAULT_SOCKET);
+        self.path("socket").unwrap_or(default)
     }
 
     pub(super) fn config(&self) -> PathBuf {
-        self.values
-            .get("config")
-            .map_or(config::DEFAULT_PATH.into(), PathBuf::from)
+        let default = Path::new(config::DEFAULT_PATH);
+        self.path("config").unwrap_or(default).to_owned()
     }
 }
 

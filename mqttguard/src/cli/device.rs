@@ -38,6 +38,21 @@ fn firmware(device: &Value) -> String {
     }
 }
 
+/// What it says of itself over DHCP.
+fn dhcp(device: &Value) -> String {
+    let [class, system, url] =
+        ["vendor_class", "system", "mud_url"].map(|name| text::field(device, name));
+    let class = match system.as_str() {
+        "-" => class,
+        system => format!("{class}: {system}"),
+    };
+    match (class.as_str(), url.as_str()) {
+        (_, "-") => class,
+        ("-", url) => format!("described at {url}"),
+        (class, url) => format!("{class}; described at {url}"),
+    }
+}
+
 /// The interface and the address that a device is to send from.
 fn bound_to(bound: &Value) -> String {
     let [interface, missing, address] =
@@ -82,6 +97,7 @@ pub(super) fn show(device: &Value, now_ms: u64, style: Style) -> String {
         ("interface", field("interface")),
         ("made by", field("vendor")),
         ("runs, it seems", firmware(device)),
+        ("says over DHCP", dhcp(device)),
         ("state", state),
         ("profile", field("profile")),
         ("user name", field("username")),

@@ -22,12 +22,13 @@ fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
     let reply = remote::call(args, "enrol", remote::about_device(args, COMMAND.values)?)?;
     match args.json() {
         true => output.json(&reply)?,
-        false => output.write(&show(&reply))?,
+        false => output.write(&show(&reply, "is enrolled"))?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn show(reply: &Value) -> String {
+/// A new password and what to do with it; `what` has become of the device.
+pub(super) fn show(reply: &Value, what: &str) -> String {
     let field = |name| text::field(reply, name);
     let [name, mac, username, password] = ["name", "mac", "username", "password"].map(field);
     let [profile, server, address, port] = ["profile", "server", "address", "port"].map(field);
@@ -41,7 +42,7 @@ pub(super) fn show(reply: &Value) -> String {
     // reads its password from a file instead.
     format!(
         "\
-{name} ({mac}) is enrolled. The password is shown this once; enrolling again makes a new one.
+{name} ({mac}) {what}. The password is shown this once; 'rotate' makes a new one.
 
   server      {server} ({address})
   port        {port}, with TLS

@@ -16,7 +16,11 @@ mod devices;
 mod disallow;
 mod enrol;
 mod events;
+mod export;
+mod import;
 mod learn;
+mod migrate;
+mod mud;
 mod output;
 mod pair;
 mod profiles;
@@ -27,6 +31,7 @@ mod reload;
 mod remote;
 mod revoke;
 mod rotate;
+mod sighting;
 mod snippet;
 mod stats;
 mod status;
@@ -71,6 +76,10 @@ static COMMANDS: &[&Command] = &[
     &rotate::COMMAND,
     &revoke::COMMAND,
     &certificate::COMMAND,
+    &import::COMMAND,
+    &export::COMMAND,
+    &migrate::COMMAND,
+    &mud::COMMAND,
     &profiles::COMMAND,
     &block::COMMAND,
     &unblock::COMMAND,
@@ -83,6 +92,7 @@ static COMMANDS: &[&Command] = &[
     &top::COMMAND,
     &reload::COMMAND,
     &check::COMMAND,
+    &sighting::COMMAND,
     &daemon::COMMAND,
 ];
 

@@ -37,6 +37,6 @@ fn show(reply: &Value) -> String {
     let until = calendar::utc(text::number(reply, "old_until_ms"));
     format!(
         "{}\nThe old password works until the new one was used once, at the latest until {until}.\n",
-        enrol::show(reply)
+        enrol::show(reply, "has a new password")
     )
 }

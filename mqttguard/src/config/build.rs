@@ -94,6 +94,8 @@ fn main(place: &Place) -> Option<Main> {
         bpf_dir: BPF_DIR.one(raw)?,
         lease_file: LEASE_FILE.one(raw)?,
         vendor_file: VENDOR_FILE.one(raw)?,
+        mud_ca: MUD_CA.one(raw)?,
+        mud_signers: MUD_SIGNERS.one(raw),
         hostname: MAIN_HOSTNAME.one(raw)?,
     })
 }

@@ -32,6 +32,7 @@ use ipnet::IpNet;
 pub use mistake::ConfigError;
 pub use reference::reference;
 pub use settings::*;
+pub(crate) use uci::{RawOption, RawSection};
 
 /// Where OpenWrt keeps the configuration.
 pub const DEFAULT_PATH: &str = "/etc/config/mqttguard";
@@ -57,6 +58,15 @@ pub fn is_pattern(text: &str, dollar: bool) -> bool {
     .is_some()
 }
 
+/// The sections of another package's file, without a look at what they say, and its lines that are
+/// not UCI.
+pub(crate) fn raw_sections(package: &str, text: &str) -> (Vec<RawSection>, Vec<(u32, String)>) {
+    let (sections, errors) = uci::read(package, text);
+    let errors = errors.into_iter();
+    let told = errors.map(|error| (error.line, mistake::found(&error.found, error.expected)));
+    (sections, told.collect())
+}
+
 /// Reads a destination as `exception` sections have it: a prefix, or a single address.
 ///
 /// # Errors
@@ -64,6 +74,11 @@ pub fn is_pattern(text: &str, dollar: bool) -> bool {
 /// What was expected.
 pub fn destination(text: &str) -> Result<IpNet, String> {
     read_as(&names::Prefix, text)
+}
+
+/// Reads a URL of HTTPS, or of HTTP to this router itself. None if it is none.
+pub(crate) fn url(text: &str) -> Option<Url> {
+    kinds::Kind::read(&names::HttpUrl, text)
 }
 
 /// Reads a time of at least `min` and at most `max`, with its unit behind it.

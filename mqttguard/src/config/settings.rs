@@ -119,6 +119,10 @@ pub struct Main {
     pub lease_file: PathBuf,
     /// The table of makers; see [`crate::naming::Vendors`].
     pub vendor_file: PathBuf,
+    /// Who may vouch for the servers of MUD files, and for their signers.
+    pub mud_ca: PathBuf,
+    /// Who else may vouch for their signers.
+    pub mud_signers: Option<PathBuf>,
     /// The name under which devices reach the router; goes into its certificate, beside its
     /// addresses.
     pub hostname: String,

@@ -76,6 +76,8 @@ pub(super) static MAIN: Section = Section {
         &BPF_DIR,
         &LEASE_FILE,
         &VENDOR_FILE,
+        &MUD_CA,
+        &MUD_SIGNERS,
     ],
 };
 
@@ -161,6 +163,11 @@ options! {
         "The table of who makes which devices, by the first digits of their addresses: lines \
          `a4cf12 Espressif`, sorted. Without it no maker is shown. A change takes force with the next \
          start.";
+    MUD_CA: Path = one "mud_ca" Path, Absent::Is("/etc/ssl/certs/ca-certificates.crt"),
+        "Certificates, in PEM, of the authorities that servers of MUD files, and the signers of those, \
+         must have their certificates from (package `ca-bundle`).";
+    MUD_SIGNERS: Path = one "mud_signers" Path, Absent::Means("only those of `mud_ca`"),
+        "Certificates, in PEM, of further authorities for the signers of MUD files.";
 }
 
 pub(super) static LISTENER: Section = Section {

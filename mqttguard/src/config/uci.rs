@@ -12,23 +12,23 @@ use std::str::Chars;
 
 /// A `config` line and what stands below it, unchecked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RawSection {
-    pub(super) line: u32,
-    pub(super) kind: String,
+pub(crate) struct RawSection {
+    pub(crate) line: u32,
+    pub(crate) kind: String,
     /// None for an anonymous section.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// In the order of the file.
-    pub(super) options: Vec<RawOption>,
+    pub(crate) options: Vec<RawOption>,
 }
 
 /// An `option` or `list` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RawOption {
-    pub(super) line: u32,
-    pub(super) name: String,
-    pub(super) value: String,
+pub(crate) struct RawOption {
+    pub(crate) line: u32,
+    pub(crate) name: String,
+    pub(crate) value: String,
     /// Whether it was a `list` line.
-    pub(super) list: bool,
+    pub(crate) list: bool,
 }
 
 /// A line that is not UCI.

@@ -24,6 +24,7 @@ impl Daemon {
         let Some(count) = self.repeats.note(now, frame.mac, frame.reason, frame.count) else {
             return;
         };
+        self.compare_with_description(frame);
         self.tell_device(
             Some(frame.mac),
             EventKind::Frame {

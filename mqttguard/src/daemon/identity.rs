@@ -9,6 +9,7 @@ use super::methods::{Answer, Args, invalid, refused, text};
 use super::report;
 use super::wiring::Daemon;
 use crate::broker::login::{password, scram};
+use crate::pki::ProvenKey;
 use crate::registry::{Certificate, Registry, Verifiers};
 use crate::ubus::{MethodError, Status};
 
@@ -86,6 +87,8 @@ impl Daemon {
         let mac = self.wanted(args)?;
         let time = span(args, "for", Registry::CERTIFICATE_TIMES)?;
         let time = time.unwrap_or(Registry::CERTIFICATE_TIME);
+        let key = text(args, "csr").map(ProvenKey::from_request).transpose();
+        let key = key.map_err(|why| invalid(why.to_string()))?;
         let failed = |why: &str| MethodError::new(Status::SystemError, why);
         if let Err(error) = &self.broker {
             return Err(failed(error));
@@ -103,7 +106,7 @@ impl Daemon {
             }
         };
         let issued = match &self.broker {
-            Ok(broker) => broker.issue(&username, time),
+            Ok(broker) => broker.issue(&username, key.as_ref(), time),
             Err(error) => Err(error.clone()),
         };
         let issued = issued.map_err(|error| failed(&error))?;
@@ -123,8 +126,10 @@ impl Daemon {
             "serial": issued.serial,
             "until_ms": until_ms,
             "certificate": issued.certificate,
-            "key": &*issued.key,
         });
+        if let (Some(key), Some(out)) = (&issued.key, out.as_object_mut()) {
+            out.insert("key".to_owned(), json!(**key));
+        }
         report::add_server(self, mac, &mut out);
         Ok(out)
     }

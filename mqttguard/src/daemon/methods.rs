@@ -33,6 +33,11 @@ impl Daemon {
             args,
             reply,
         } = call;
+        // What it asks for may have to be fetched first.
+        if method == "mud" {
+            self.mud_called(&args, reply);
+            return;
+        }
         let answer = match method {
             "status" => Ok(report::status(self)),
             "devices" => Ok(report::devices(self)),
@@ -44,6 +49,8 @@ impl Daemon {
             "pair" => self.pair_method(&args),
             "rotate" => self.rotate_method(&args),
             "certificate" => self.certificate_method(&args),
+            "import" => self.import_method(&args),
+            "export" => Ok(self.export_method()),
             "revoke" => self.revoke_method(&args),
             "quarantine" => self.quarantine_method(&args),
             "release" => self.release_method(&args),
@@ -53,6 +60,7 @@ impl Daemon {
             "unblock" => self.unblock_method(&args),
             "allow" => self.allow_method(&args),
             "disallow" => self.disallow_method(&args),
+            "sighting" => self.sighting_method(&args),
             "stats" => Ok(report::stats(self)),
             "events" => Ok(self.events_method(&args)),
             "reload" => {
@@ -302,13 +310,17 @@ pub(super) fn refused(why: Refused) -> MethodError {
         Refused::Full(_)
         | Refused::TooManyAllowances(_)
         | Refused::TooManyPairings(_)
+        | Refused::TooManyClaims(_)
         | Refused::NoRoomForAllowance => Status::NoMemory,
         Refused::NoCredential(_) => Status::NotFound,
         // Not for want of rights: the command line would advise to become root.
         Refused::BlockedByConfig(_) | Refused::Blocked(_) => Status::NotSupported,
-        Refused::NoSuchProfile { .. } | Refused::BadUsername(_) | Refused::UsernameTaken { .. } => {
-            Status::InvalidArgument
-        }
+        Refused::NoSuchProfile { .. }
+        | Refused::BadUsername(_)
+        | Refused::UsernameTaken { .. }
+        | Refused::UsernameTwice(_)
+        | Refused::HasCredential { .. }
+        | Refused::TwoAccounts(_) => Status::InvalidArgument,
     };
     MethodError::new(status, why.to_string())
 }

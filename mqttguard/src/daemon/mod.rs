@@ -3,6 +3,7 @@
 //! One thread owns the registry and all decisions. The parts run on threads of their own and put
 //! what they have to say into its one bounded inbox; it answers by calling their handles.
 
+mod accounts;
 mod clock;
 mod configuration;
 mod fallback;
@@ -13,6 +14,7 @@ mod learning;
 mod listener_tls;
 mod logger;
 mod methods;
+mod mud;
 mod pushing;
 mod reference;
 mod repeats;
@@ -60,6 +62,7 @@ enum Input {
     Broker(BrokerEvent),
     Uplift(UpliftEvent),
     Push(pushing::PushEvent),
+    Mud(mud::MudAnswer),
     Call(ubus::Call),
     Signal(i32),
 }
@@ -119,6 +122,7 @@ fn serve(mut daemon: Daemon, inbox: &Receiver<Input>) -> ExitCode {
             Input::Broker(event) => daemon.brokered(event),
             Input::Uplift(event) => daemon.uplifted(event),
             Input::Push(event) => daemon.pushed(event),
+            Input::Mud(answer) => daemon.described(answer),
             Input::Call(call) => daemon.called(call),
             Input::Signal(SIGHUP) => {
                 daemon.reload();

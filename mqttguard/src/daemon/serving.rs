@@ -17,7 +17,7 @@ use crate::config::{Bridge, Settings};
 use crate::discovery;
 use crate::naming;
 use crate::outlet::Outlet;
-use crate::pki::{IssuedCertificate, Names, Pki};
+use crate::pki::{IssuedCertificate, Names, Pki, ProvenKey};
 use crate::registry::Directory;
 
 /// How often the certificate is looked after while nothing has changed: it has a last year.
@@ -114,13 +114,14 @@ impl Broker {
             .collect()
     }
 
-    /// Makes a client certificate, and its key, for a user.
+    /// Makes a client certificate for a user and this key, or a new one.
     pub(super) fn issue(
         &self,
         username: &str,
+        key: Option<&ProvenKey>,
         time: Duration,
     ) -> Result<IssuedCertificate, String> {
-        let issued = self.pki.issue(username, time);
+        let issued = self.pki.issue(username, key, time);
         issued.map_err(|error| error.to_string())
     }
 

@@ -57,7 +57,8 @@ pub(crate) const TABLE: &[Method] = &[
         args: &[],
         returns: "`protected`, `protection`, `why`, `mode`, and an object or list each for `kernel`, \
             `nftables`, `broker`, `uplift`, `discovery`, `devices` (how many in each state), `dropped`, \
-            `reported`, `exceptions`, `pairing` (windows that are open, with `left_s`), `config`",
+            `reported`, `exceptions`, `pairing` (windows that are open, with `left_s`), `import` (accounts \
+            that wait for their devices), `config`",
         errors: &[],
         example: "",
     },
@@ -74,7 +75,9 @@ pub(crate) const TABLE: &[Method] = &[
         about: "All that is known of one device.",
         args: &[DEVICE],
         returns: "`mac`, `name`, `hostname`, `addresses`, `interface`, `state`, `why`, `until_ms`, \
-            `profile`, `username`, `connected`, `first_seen_ms`, `last_seen_ms`, `frames`, `dropped`, \
+            `profile`, `vendor_class` (what it says over DHCP), `system` (what that means, if known), \
+            `mud_url` (what it announces), `mud` (what is accepted of it, see `mud`), \
+            `username`, `connected`, `first_seen_ms`, `last_seen_ms`, `frames`, `dropped`, \
             `reported`, `bound`, `exceptions`, `logins`, `uplift`; `pairing` (`until_ms`, `left_s`) \
             while a window is open; `credential` (`issued_ms`, `weak`, `scram`, `old_until_ms` while a \
             rotation is under way, `certificates`); its last `events`",
@@ -259,8 +262,8 @@ pub(crate) const TABLE: &[Method] = &[
     },
     Method {
         name: "certificate",
-        about: "Makes a client certificate and its key (ECDSA P-256) for a device, and shows them once. \
-            A device without a credential is enrolled; its password is told nobody. At most 4 are good \
+        about: "Makes a client certificate for a device, and a key (ECDSA P-256) unless `csr` has one, and \
+            shows them once. A device without a credential is enrolled; its password is told nobody. At most 4 are good \
             for a device: one more revokes the oldest. Listeners with `client_certificate` take them.",
         args: &[
             DEVICE,
@@ -270,9 +273,15 @@ pub(crate) const TABLE: &[Method] = &[
                 ArgType::Integer,
                 "seconds, 86400 to 315360000; absent: 71280000 (825 days)",
             ),
+            (
+                "csr",
+                ArgType::String,
+                "a request (PKCS #10) in PEM, signed with its own key: ECDSA P-256 or P-384, Ed25519, or \
+                 RSA of 2048 to 4096 bits. Only the key is taken from it",
+            ),
         ],
-        returns: "`mac`, `name`, `username` (its common name), `serial`, `until_ms`, `certificate` and \
-            `key` in PEM, and where the broker is: `server`, `address`, `port`, `ca_file`",
+        returns: "`mac`, `name`, `username` (its common name), `serial`, `until_ms`, `certificate` and, \
+            without `csr`, `key` in PEM, and where the broker is: `server`, `address`, `port`, `ca_file`",
         errors: &[
             UNKNOWN,
             AMBIGUOUS,
@@ -280,11 +289,61 @@ pub(crate) const TABLE: &[Method] = &[
             BAD_TIME,
             FULL,
             (
+                "INVALID_ARGUMENT",
+                "`csr` is none, its signature is wrong, or its key is of another kind",
+            ),
+            (
                 "SYSTEM_ERROR",
                 "the broker is not running, or the system fails",
             ),
         ],
         example: r#"{"device":"kitchen-plug"}"#,
+    },
+    Method {
+        name: "import",
+        about: "Takes accounts of mosquitto in. They wait for their devices: whichever device shows an \
+            account's password first, or the one that is named for it, has it as its credential from \
+            then on, as if paired. All or none; without `apply` nothing changes.",
+        args: &[
+            (
+                "accounts",
+                ArgType::Array,
+                "tables of `username`, `hash` (`$7$` or `$6$`, as mosquitto_passwd writes it) and, as \
+                 far as wanted, `device` (the only one that may have it) and `profile`; at most 256 \
+                 can wait",
+            ),
+            (
+                "for",
+                ArgType::Integer,
+                "seconds, 60 to 2592000; absent: 604800 (7 days)",
+            ),
+            ("apply", ArgType::Boolean, "true: does it"),
+            (
+                "forget",
+                ArgType::String,
+                "instead: user name of an account that is to wait no longer",
+            ),
+        ],
+        returns: "`ok`, `applied`, `errors` (one line a mistake, in `accounts` or with what there is \
+            already), `accounts` (`username`, `kind` of hash, `profile`, `mac`, `name`), `for_s`; once \
+            applied `until_ms`, `server`, `port`, `ca_file`; or `forgotten`",
+        errors: &[
+            ("INVALID_ARGUMENT", "`accounts` is empty"),
+            BAD_TIME,
+            ("NOT_FOUND", "`forget`, and no such account waits"),
+        ],
+        example: r#"{"accounts":[{"username":"plug","hash":"$7$101$..."}],"for":86400}"#,
+    },
+    Method {
+        name: "export",
+        about: "All credentials, as mosquitto can take them: what their passwords are checked against, and \
+            their topics with the variables of the profile replaced. Not to be given to anybody.",
+        args: &[],
+        returns: "`accounts`: a list of `username`, `hash` (while a rotation is under way that of the old \
+            password), `rotating`, `mac`, `name`, `profile`, `publish`, `subscribe`, `deny`, and \
+            `left_out` (patterns that depend on the client identifier)",
+        errors: &[],
+        example: "",
     },
     Method {
         name: "revoke",
@@ -392,6 +451,88 @@ pub(crate) const TABLE: &[Method] = &[
             ("NOT_FOUND", "there is no such allowance"),
         ],
         example: r#"{"device":"kitchen-plug"}"#,
+    },
+    Method {
+        name: "mud",
+        about: "Fetches what a device's maker says that it needs (RFC 8520), verifies who signed that, and \
+            shows it; with `accept`, puts in force what was shown last. Without `url`, it is at the URL \
+            that the device announces over DHCP.",
+        args: &[
+            DEVICE,
+            (
+                "url",
+                ArgType::String,
+                "where the MUD file is, https only, at most 255 bytes; may name a host of the house",
+            ),
+            (
+                "accept",
+                ArgType::Boolean,
+                "true: puts it in force; without `url`, what was shown last",
+            ),
+            (
+                "unverified",
+                ArgType::Boolean,
+                "with `accept`: even if it is not signed, or by one whom no trusted authority knows",
+            ),
+            (
+                "sha256",
+                ArgType::String,
+                "with `accept`: only if it is this very file",
+            ),
+            (
+                "forget",
+                ArgType::Boolean,
+                "true: takes back what was accepted instead",
+            ),
+        ],
+        returns: "`mac`, `name`, `url`, `by_hand` (the URL was), `sha256`, `signature` (`state`: `valid`, \
+            `unknown`, `absent` or `invalid`; `signer`, `why`), `acceptable` (`yes`, `unverified`, `no`), \
+            `accepted` (this very file is), `accepted_ms`, `accepted_sha256` (if another is), \
+            `systeminfo`, `mfg_name`, `model_name`, `last_update`, `is_supported`, `cache_validity_h`, \
+            `tls_only`, `needs` (a list of `says`, `taken`, `why`), `exceptions` (`to`, `port`); or \
+            `forgotten`",
+        errors: &[
+            UNKNOWN,
+            AMBIGUOUS,
+            (
+                "NOT_FOUND",
+                "it announces no URL and none was given; `accept`, and nothing was shown; `forget`, and \
+                 nothing is accepted",
+            ),
+            ("INVALID_ARGUMENT", "`url` or `sha256` does not fit"),
+            (
+                "NOT_SUPPORTED",
+                "the signature is not valid, or `unverified` is needed",
+            ),
+            ("NO_MEMORY", "64 files are accepted"),
+            (
+                "SYSTEM_ERROR",
+                "the file cannot be fetched or read, or 4 are being fetched; or it cannot be written \
+                 down that it is accepted",
+            ),
+        ],
+        example: r#"{"device":"kitchen-plug","url":"https://maker.example/plug.json"}"#,
+    },
+    Method {
+        name: "sighting",
+        about: "What a device told the DHCP server of itself: for the hotplug script of the package. What \
+            is no printable text, and no URL of HTTPS, is left out.",
+        args: &[
+            ("mac", ArgType::String, "the device's MAC address"),
+            (
+                "vendor_class",
+                ArgType::String,
+                "DHCP option 60, at most 255 bytes",
+            ),
+            (
+                "mud_url",
+                ArgType::String,
+                "DHCP option 161 (RFC 8520 section 10), at most 255 bytes",
+            ),
+        ],
+        returns: "nothing",
+        errors: &[("INVALID_ARGUMENT", "`mac` is no device's")],
+        example: r#"{"mac":"02:c1:1e:17:00:01","vendor_class":"udhcp 1.36.1"}"#,
     },
     Method {
         name: "profiles",

@@ -12,6 +12,7 @@ use mqttguard_common::Mac;
 use super::clock::{ClockWatch, unix_ms};
 use super::configuration::Configuration;
 use super::guard::Guard;
+use super::mud::Descriptions;
 use super::pushing::Pushes;
 use super::repeats::Repeats;
 use super::serving::Broker;
@@ -39,6 +40,7 @@ pub(super) struct Daemon {
     pub(super) broker: Result<Broker, String>,
     pub(super) uplifting: Uplifting,
     pub(super) pushes: Pushes,
+    pub(super) descriptions: Descriptions,
     pub(super) sources: BTreeMap<Source, (bool, String)>,
     /// Why the registry could not be written the last time, if so.
     pub(super) unsaved: Option<String>,
@@ -114,6 +116,9 @@ impl Daemon {
         };
         let mut registry = Registry::new(stored, settings.clone(), now);
 
+        // Before the kernel program is told what may leave.
+        let descriptions = Descriptions::load(&settings, &mut registry);
+
         let watch = NetworkWatch::start(ubus_socket.clone(), outlet(&inbox, Input::Networks))
             .map_err(|error| StartError::Thread("networks", error))?;
         let networks = match settings.main.networks.is_empty() {
@@ -159,6 +164,7 @@ impl Daemon {
             broker,
             uplifting: Uplifting::default(),
             pushes: Pushes::default(),
+            descriptions,
             sources: BTreeMap::new(),
             unsaved: None,
             unreadable,
@@ -193,6 +199,7 @@ impl Daemon {
         if self.ticks.is_multiple_of(LOOK_AFTER_TICKS) {
             self.look_after();
         }
+        self.follow_descriptions();
         self.guard.fall_back();
         for kind in self.guard.fallback.news() {
             self.tell(None, None, kind);
@@ -355,11 +362,14 @@ impl Daemon {
                     username,
                     verifiers,
                     weak,
+                    claim,
                 },
             ) => {
-                let verifiers = verifiers.clone();
-                self.registry
-                    .paired(unix_ms(), mac, username, verifiers, *weak);
+                let (now, verifiers) = (unix_ms(), verifiers.clone());
+                match *claim {
+                    None => self.registry.paired(now, mac, username, verifiers, *weak),
+                    Some(serial) => self.registry.claimed(now, mac, serial, verifiers, *weak),
+                }
             }
             _ => {}
         }
@@ -406,6 +416,7 @@ impl Daemon {
         }
         let settings = self.configuration.settings.clone();
         self.registry.set_settings(settings.clone(), now);
+        self.apply_descriptions();
         self.follow_links();
         self.guard.except(self.registry.exceptions());
         // Before the kernel program hears of other ports.
@@ -509,6 +520,7 @@ impl Daemon {
         if self.save_due.is_some() {
             self.save();
         }
+        self.save_descriptions();
         drop(self.discovery);
         // Before what may take its time: the service manager kills who takes too long.
         self.guard.stop();

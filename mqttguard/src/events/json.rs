@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Event, EventKind, Mismatch, PairingChange, RotationEnd};
+use super::{Event, EventKind, ImportChange, Mismatch, PairingChange, RotationEnd};
 
 impl Event {
     /// As ubus shows it: `seq`, `time_ms`, `mac`, `name`, `event`, `severity`, `message`, and the
@@ -50,6 +50,14 @@ impl EventKind {
                     put("weak", json!(weak));
                 }
                 PairingChange::Cancelled | PairingChange::Expired => {}
+            },
+            EventKind::Import { change } => match change {
+                ImportChange::Opened { count, until_ms } => {
+                    put("count", json!(count));
+                    put("until_ms", json!(until_ms));
+                }
+                ImportChange::Cancelled { username } => put("username", json!(username)),
+                ImportChange::Expired { usernames } => put("usernames", json!(usernames)),
             },
             EventKind::Rotated { username, until_ms } => {
                 put("username", json!(username));
@@ -217,6 +225,11 @@ impl EventKind {
             EventKind::UpliftReady { ready, detail } => {
                 put("ready", json!(ready));
                 put("detail", json!(detail));
+            }
+            EventKind::Mud(change) => {
+                for (name, value) in change.fields() {
+                    put(name, value);
+                }
             }
             EventKind::Journal { well: _, detail } => put("detail", json!(detail)),
             EventKind::Listening {

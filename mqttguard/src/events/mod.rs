@@ -1,6 +1,7 @@
 //! One enum of everything worth telling. Log, ubus, command line and LuCI read this one stream.
 
 mod json;
+mod mud;
 mod notifications;
 mod ring;
 mod words;
@@ -10,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use mqttguard_common::{Mac, Reason};
 
+pub use mud::MudChange;
 pub use notifications::NOTIFICATIONS;
 pub use ring::EventLog;
 
@@ -58,6 +60,11 @@ pub enum EventKind {
     Pairing {
         /// What happened to it.
         change: PairingChange,
+    },
+    /// Accounts that were brought from elsewhere wait for their devices, or cease to.
+    Import {
+        /// What happened.
+        change: ImportChange,
     },
     /// A device's credential was given a new password; the old one still works.
     Rotated {
@@ -270,6 +277,8 @@ pub enum EventKind {
         /// Why not.
         detail: String,
     },
+    /// What a device's maker says of it was announced, accepted, or is another.
+    Mud(MudChange),
     /// What the broker has acknowledged outlives a crash, or does not; or what it has restored.
     Journal {
         /// Whether all is well.
@@ -316,6 +325,28 @@ pub enum PairingChange {
     Cancelled,
     /// Its time is over.
     Expired,
+}
+
+/// What happened to accounts that wait for their devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImportChange {
+    /// They wait from now on.
+    Opened {
+        /// How many.
+        count: usize,
+        /// Until when, in milliseconds since the Unix epoch.
+        until_ms: u64,
+    },
+    /// The owner took one back.
+    Cancelled {
+        /// Its user name.
+        username: String,
+    },
+    /// No device has shown their passwords in time.
+    Expired {
+        /// Their user names.
+        usernames: Vec<String>,
+    },
 }
 
 /// Why the old password of a rotation does not work any more.
@@ -378,6 +409,11 @@ impl EventKind {
                 PairingChange::Cancelled => "pairing-cancelled",
                 PairingChange::Expired => "pairing-expired",
             },
+            EventKind::Import { change } => match change {
+                ImportChange::Opened { .. } => "imported",
+                ImportChange::Cancelled { .. } => "import-cancelled",
+                ImportChange::Expired { .. } => "import-expired",
+            },
             EventKind::Rotated { .. } => "rotated",
             EventKind::RotationEnded { .. } => "rotation-ended",
             EventKind::Revoked { .. } => "revoked",
@@ -418,6 +454,7 @@ impl EventKind {
             } => "uplift-refused",
             EventKind::UpliftReady { ready: true, .. } => "uplift-ready",
             EventKind::UpliftReady { ready: false, .. } => "uplift-failed",
+            EventKind::Mud(change) => change.code(),
             EventKind::Journal { well: true, .. } => "journal",
             EventKind::Journal { well: false, .. } => "journal-trouble",
             EventKind::Listening { .. } => "listening",
@@ -427,6 +464,7 @@ impl EventKind {
     /// How much it should trouble the owner.
     pub fn severity(&self) -> Severity {
         match self {
+            EventKind::Mud(change) => change.severity(),
             EventKind::Frame { .. }
             | EventKind::LoginRefused { .. }
             | EventKind::TopicRefused { .. }
@@ -439,6 +477,9 @@ impl EventKind {
             | EventKind::ConfigRefused { .. }
             | EventKind::Pairing {
                 change: PairingChange::Done { weak: true, .. },
+            }
+            | EventKind::Import {
+                change: ImportChange::Expired { .. },
             }
             | EventKind::RotationEnded {
                 how: RotationEnd::Expired,
@@ -474,6 +515,7 @@ impl EventKind {
             | EventKind::StateChanged { .. }
             | EventKind::Enrolled { .. }
             | EventKind::Pairing { .. }
+            | EventKind::Import { .. }
             | EventKind::Rotated { .. }
             | EventKind::RotationEnded { .. }
             | EventKind::Revoked { .. }

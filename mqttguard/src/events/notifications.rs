@@ -37,6 +37,21 @@ pub const NOTIFICATIONS: &[(&str, &str, &[&str])] = &[
         &[],
     ),
     (
+        "imported",
+        "accounts of another broker wait for their devices",
+        &["count", "until_ms"],
+    ),
+    (
+        "import-cancelled",
+        "the owner took an account back that waited",
+        &["username"],
+    ),
+    (
+        "import-expired",
+        "no device has claimed these accounts in time",
+        &["usernames"],
+    ),
+    (
         "rotated",
         "a credential has a new password, and the old one works on",
         &["username", "until_ms"],
@@ -209,6 +224,42 @@ pub const NOTIFICATIONS: &[(&str, &str, &[&str])] = &[
         "uplift-failed",
         "devices that are to be uplifted are cut off",
         &["ready", "detail"],
+    ),
+    (
+        "mud-announced",
+        "a device announces where its maker describes it (RFC 8520)",
+        &["url"],
+    ),
+    (
+        "mud-accepted",
+        "the owner accepted what a maker says of a device; `signer`: if that is proven",
+        &["url", "signer"],
+    ),
+    ("mud-forgotten", "the owner took that back", &["url"]),
+    (
+        "mud-changed",
+        "an accepted description is another by now; the accepted one stays in force",
+        &["url"],
+    ),
+    (
+        "mud-failed",
+        "an accepted description could not be fetched again; it stays in force",
+        &["url", "why"],
+    ),
+    (
+        "mud-resolved",
+        "a name to which a description lets unencrypted MQTT out has these addresses now",
+        &["host", "addresses"],
+    ),
+    (
+        "mud-crowded",
+        "the kernel program has no room for so many destinations of descriptions",
+        &["count"],
+    ),
+    (
+        "mud-outside",
+        "a device tried to send unencrypted MQTT, of which its accepted description says nothing",
+        &["url", "tls_only"],
     ),
     (
         "journal",

@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use mqttguard_common::Reason;
 
-use super::{Event, EventKind, ExceptionChange, Mismatch, PairingChange, RotationEnd};
+use super::{
+    Event, EventKind, ExceptionChange, ImportChange, Mismatch, PairingChange, RotationEnd,
+};
 use crate::calendar;
 
 impl EventKind {
@@ -32,6 +34,7 @@ impl EventKind {
                 format!("{who} has its own credential, user name '{username}'")
             }
             EventKind::Pairing { change } => pairing_sentence(who, change),
+            EventKind::Import { change } => import_sentence(change),
             EventKind::Rotated { username, until_ms } => format!(
                 "{who} has a new password for '{username}'; the old one works until it is used, \
                  at the latest until {}",
@@ -216,6 +219,7 @@ impl EventKind {
                 ready: false,
                 detail,
             } => format!("uplift is not ready, its devices' MQTT is dropped: {detail}"),
+            EventKind::Mud(change) => change.sentence(who),
             EventKind::Journal { well: _, detail } => detail.clone(),
             EventKind::Listening {
                 listener,
@@ -270,6 +274,32 @@ fn pairing_sentence(who: &str, change: &PairingChange) -> String {
                 "the pairing window of {who} has closed, and it presented nothing that would do"
             )
         }
+    }
+}
+
+fn import_sentence(change: &ImportChange) -> String {
+    match change {
+        ImportChange::Opened { count, until_ms } => format!(
+            "imported accounts wait for their devices until {}: {count}",
+            calendar::utc(*until_ms)
+        ),
+        ImportChange::Cancelled { username } => {
+            format!("the imported account '{username}' was taken back by the owner")
+        }
+        ImportChange::Expired { usernames } => format!(
+            "no device has claimed these imported accounts, they have ended: {}",
+            few(usernames)
+        ),
+    }
+}
+
+/// The first names of a list that may be long.
+fn few(names: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

@@ -5,8 +5,10 @@ mod firmware;
 mod pin;
 pub(crate) mod settings;
 pub mod snippet;
+mod system;
 mod vendors;
 
 pub use firmware::{Evidence, Firmware};
 pub use pin::fingerprint;
+pub use system::system;
 pub use vendors::{Makers, Vendors};

@@ -18,6 +18,7 @@ use rustls::{
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 
+use super::der::{OBJECT_IDENTIFIER, SEQUENCE, SET, element, expect};
 use super::{PkiError, crypto_provider, store};
 use crate::config::ClientCertificates;
 use crate::text::clip;
@@ -234,9 +235,6 @@ fn roots(path: &Path, text: &str) -> Result<Arc<RootCertStore>, PkiError> {
 /// The common name in a certificate's subject (RFC 5280 section 4.1.2.6). None if there is none,
 /// more than one, or one that is no text.
 pub fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
-    const SEQUENCE: u8 = 0x30;
-    const SET: u8 = 0x31;
-    const OBJECT_IDENTIFIER: u8 = 0x06;
     /// 2.5.4.3
     const COMMON_NAME: [u8; 3] = [0x55, 0x04, 0x03];
     const UTF8_STRING: u8 = 0x0c;
@@ -264,29 +262,6 @@ pub fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
         }
     }
     found.filter(|name| !name.is_empty())
-}
-
-/// The content of the DER element with this tag that `input` begins with, and what is behind it.
-fn expect(tag: u8, input: &[u8]) -> Option<(&[u8], &[u8])> {
-    element(input).and_then(|(found, content, rest)| (found == tag).then_some((content, rest)))
-}
-
-/// Tag and content of the first DER element, and what is behind it.
-fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&tag, rest) = input.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = match first {
-        0..=0x7f => (usize::from(first), rest),
-        0x81 => rest
-            .split_first()
-            .map(|(length, rest)| (usize::from(*length), rest))?,
-        0x82 => rest
-            .split_first_chunk()
-            .map(|(length, rest)| (usize::from(u16::from_be_bytes(*length)), rest))?,
-        _ => return None,
-    };
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((tag, content, rest))
 }
 
 #[cfg(test)]
@@ -328,21 +303,5 @@ mod tests {
             assert_eq!(name.as_deref(), expected, "{names:?}");
         }
         assert_eq!(common_name(&CertificateDer::from(vec![0x30, 0x84])), None);
-    }
-
-    #[test]
-    fn cut_and_overlong_elements_are_none() {
-        for bytes in [
-            &[][..],
-            &[0x30],
-            &[0x30, 1],
-            &[0x30, 0x80],
-            &[0x30, 0x81],
-            &[0x30, 0x82, 1],
-            &[0x30, 0x82, 0xff, 0xff, 0],
-            &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff],
-        ] {
-            assert_eq!(element(bytes), None, "{bytes:x?}");
-        }
     }
 }

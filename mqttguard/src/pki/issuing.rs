@@ -22,7 +22,7 @@ use super::authority::{
     FIRST_YEAR, KeyKind, belong_together, ca_params, common_name, create_key, open_key,
     serial_number, unix,
 };
-use super::{PkiError, store};
+use super::{PkiError, ProvenKey, store};
 
 const CA_NAME: &str = "mqttguard client CA";
 
@@ -32,12 +32,12 @@ pub(super) struct ClientAuthority {
     key: KeyPair,
 }
 
-/// A certificate that was just made, and the only copy of its key.
+/// A certificate that was just made, and the only copy of its key, if that was made too.
 pub struct IssuedCertificate {
     /// The certificate in PEM.
     pub certificate: String,
-    /// Its key in PKCS #8 PEM.
-    pub key: Zeroizing<String>,
+    /// Its key in PKCS #8 PEM; None if whoever asked for it has it.
+    pub key: Option<Zeroizing<String>>,
     /// Its serial number, in lower case hexadecimal.
     pub serial: String,
     /// When it expires.
@@ -79,10 +79,11 @@ impl ClientAuthority {
         &self.pem
     }
 
-    /// Makes a key and a certificate for it that names the user.
+    /// Makes a certificate that names the user, for this key or a new one.
     pub(super) fn issue(
         &self,
         username: &str,
+        key: Option<&ProvenKey>,
         now: SystemTime,
         time: Duration,
     ) -> Result<IssuedCertificate, PkiError> {
@@ -98,13 +99,19 @@ impl ClientAuthority {
         params.not_before = date_time_ymd(FIRST_YEAR, 1, 1);
         params.not_after = until.into();
         let failed = |error| PkiError::crypto("a client certificate", error);
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
         let issuer = Issuer::new(ca_params(CA_NAME)?, &self.key);
-        let certificate = params.signed_by(&key, &issuer).map_err(failed)?.pem();
+        let (certificate, key) = match key {
+            Some(key) => (params.signed_by(key, &issuer).map_err(failed)?, None),
+            None => {
+                let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
+                let certificate = params.signed_by(&key, &issuer).map_err(failed)?;
+                (certificate, Some(Zeroizing::new(key.serialize_pem())))
+            }
+        };
         let digits = serial.to_bytes().into_iter();
         Ok(IssuedCertificate {
-            certificate,
-            key: Zeroizing::new(key.serialize_pem()),
+            certificate: certificate.pem(),
+            key,
             serial: digits.map(|byte| format!("{byte:02x}")).collect(),
             until,
         })

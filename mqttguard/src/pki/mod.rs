@@ -27,7 +27,9 @@
 
 mod authority;
 mod clients;
+mod der;
 mod issuing;
+mod request;
 mod rsa_key;
 mod serve;
 mod store;
@@ -47,6 +49,8 @@ use rustls::server::ProducesTickets;
 
 pub use clients::{ClientVerifier, common_name};
 pub use issuing::IssuedCertificate;
+pub use request::{ProvenKey, RequestError};
+pub use rsa_key::RsaRequest;
 
 use authority::{Authority, KeyKind};
 use issuing::ClientAuthority;
@@ -230,13 +234,18 @@ impl Pki {
         self.clients.pem()
     }
 
-    /// Makes a client certificate, and its key, for a user.
+    /// Makes a client certificate for a user and this key, or a new one.
     ///
     /// # Errors
     ///
     /// When the library fails to.
-    pub fn issue(&self, username: &str, time: Duration) -> Result<IssuedCertificate, PkiError> {
-        self.clients.issue(username, SystemTime::now(), time)
+    pub fn issue(
+        &self,
+        username: &str,
+        key: Option<&ProvenKey>,
+        time: Duration,
+    ) -> Result<IssuedCertificate, PkiError> {
+        self.clients.issue(username, key, SystemTime::now(), time)
     }
 
     /// SHA-256 of the CA's certificate, as `AB:CD:..`.

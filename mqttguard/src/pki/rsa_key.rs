@@ -52,6 +52,34 @@ impl RsaKey {
     }
 }
 
+/// A new RSA key and a request for a certificate of it. On a small router it takes up to a minute.
+pub struct RsaRequest {
+    /// The key in PKCS #8 PEM.
+    pub key: Zeroizing<String>,
+    /// The request in PEM. It names nobody: that is for who signs it.
+    pub request: String,
+}
+
+impl RsaRequest {
+    /// Makes both, on this thread.
+    ///
+    /// # Errors
+    ///
+    /// When the system or the library fails.
+    pub fn make() -> Result<RsaRequest, PkiError> {
+        let failed = |error: rcgen::Error| PkiError::crypto("an RSA key", error);
+        let key = make().map_err(|error| PkiError::crypto("an RSA key", error))?;
+        let pair = KeyPair::from_pem(&key).map_err(failed)?;
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        let request = params.serialize_request(&pair).map_err(failed)?;
+        Ok(RsaRequest {
+            key,
+            request: request.pem().map_err(failed)?,
+        })
+    }
+}
+
 fn make() -> Made {
     let key = rsa::RsaPrivateKey::new(&mut OsRng, BITS).map_err(|error| error.to_string())?;
     let der = key.to_pkcs8_der().map_err(|error| error.to_string())?;

@@ -22,6 +22,10 @@ pub struct Device {
     pub name: String,
     /// What it calls itself over DHCP.
     pub hostname: Option<String>,
+    /// What it calls its kind over DHCP (option 60), for the owner to see.
+    pub vendor_class: Option<String>,
+    /// Where its maker describes it, as it says over DHCP (option 161, RFC 8520 section 10).
+    pub mud_url: Option<String>,
     /// Addresses it has now, the latest last; at most [`Device::MAX_ADDRESSES`].
     pub addresses: VecDeque<IpAddr>,
     /// The Linux device it is behind.
@@ -54,6 +58,8 @@ pub struct Device {
     pub learning: Option<Learning>,
     /// What it leases.
     pub(super) leases: Leases,
+    /// When a new [`Device::mud_url`] was told last.
+    pub(super) mud_told_ms: Option<UnixMs>,
     /// Login failures of the last minute.
     pub(super) guesses: Strikes,
     /// Seconds with flood drops of the last minute.
@@ -193,6 +199,8 @@ impl Device {
             mac,
             name: bare_name(mac),
             hostname: None,
+            vendor_class: None,
+            mud_url: None,
             addresses: VecDeque::new(),
             interface: None,
             credential: None,
@@ -209,6 +217,7 @@ impl Device {
             firmware_by_topic: false,
             learning: None,
             leases: Leases::default(),
+            mud_told_ms: None,
             guesses: Strikes::default(),
             floods: Strikes::default(),
         }

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use mqttguard_common::Mac;
@@ -17,8 +17,25 @@ pub struct Directory {
     /// Devices of which the next user name and password become the credential, by MAC: the
     /// account that it is then of, but for user name and hash.
     pub pairings: HashMap<Mac, Arc<Account>>,
+    /// Accounts that wait for their device, by user name.
+    pub claims: HashMap<String, Waiting>,
+    /// The devices that may use the plaintext listener, while accounts wait.
+    pub islanders: HashSet<Mac>,
     /// Whether any account has two passwords.
     pub has_rotations: bool,
+}
+
+/// An account that becomes the credential of whoever shows its password.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The only device that may; None: the first one.
+    pub mac: Option<Mac>,
+    /// As in [`super::Claim`].
+    pub hash: String,
+    /// As in [`super::Claim`].
+    pub serial: u64,
+    /// The account, but for its device and what the password is checked against.
+    pub account: Arc<Account>,
 }
 
 /// One credential and the device that holds it.

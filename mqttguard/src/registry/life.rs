@@ -41,6 +41,23 @@ pub enum Refused {
     /// The device has no credential.
     #[error("{0} has no credential; 'enrol' or 'pair' gives it one")]
     NoCredential(Mac),
+    /// An account is to wait for a device that has a credential.
+    #[error("{mac} has the credential '{username}' already; 'revoke' it first")]
+    HasCredential {
+        /// The device.
+        mac: Mac,
+        /// Its user name.
+        username: String,
+    },
+    /// Two accounts are to wait for one device.
+    #[error("{0} is named for two accounts, expected one: a device has one credential")]
+    TwoAccounts(Mac),
+    /// Two accounts have one user name.
+    #[error("username: found '{0}' twice")]
+    UsernameTwice(String),
+    /// There are too many accounts that wait.
+    #[error("no room for these accounts: at most {0} can wait for their devices")]
+    TooManyClaims(usize),
     /// There are too many pairing windows.
     #[error("no room for another pairing window: {0} are open; cancel one")]
     TooManyPairings(usize),
@@ -117,6 +134,7 @@ impl Registry {
             certificates: Vec::new(),
         });
         self.close_pairing(mac);
+        self.drop_claim(&username);
         let to = self.devices.get(&mac).map_or(from, super::Device::state);
         self.after_decision(mac);
         self.tell(
@@ -355,6 +373,7 @@ impl Registry {
         }
         self.move_allowances(before, after);
         self.move_pairings(before, after);
+        self.move_claims(before, after);
         self.move_rotations(before, after);
     }
 
@@ -385,6 +404,7 @@ impl Registry {
         self.settle_leases(now);
         self.expire(now, false);
         self.expire_pairings(now);
+        self.expire_claims(now);
         self.expire_rotations(now);
         for mac in over {
             self.end_quarantine(mac, "the quarantine is over");

@@ -5,6 +5,7 @@
 //! owner is gathered as [`Effects`].
 
 mod bindings;
+mod claims;
 mod device;
 mod directory;
 mod effects;
@@ -25,8 +26,9 @@ use std::sync::Arc;
 
 use mqttguard_common::Mac;
 
+pub use claims::{Claim, Import};
 pub use device::{Certificate, Credential, Device, Quarantine, Sources, State, Verifiers};
-pub use directory::{Account, Directory};
+pub use directory::{Account, Directory, Waiting};
 pub use effects::{Effects, Save};
 pub use exceptions::Allowance;
 pub use learning::{Learning, Proposal, Wish};
@@ -39,7 +41,7 @@ pub use rotation::Earlier;
 pub use store::Contents;
 pub use strikes::UnixMs;
 
-use crate::config::{self, Settings};
+use crate::config::{self, Exception, Settings};
 use crate::events::EventKind;
 use crate::text::slug;
 use bindings::{Leases, Place};
@@ -58,8 +60,14 @@ pub struct Registry {
     strangers: (UnixMs, u32),
     full: bool,
     allowances: Vec<Allowance>,
+    /// What the owner has accepted of what makers say; see [`Registry::set_described`].
+    described: Vec<Exception>,
     /// Windows that are open; at most [`Registry::MAX_PAIRINGS`].
     pairings: Vec<Pairing>,
+    /// Accounts that wait for their devices; at most [`Registry::MAX_CLAIMS`].
+    claims: Vec<Claim>,
+    /// The serial number of the latest of them.
+    last_claim: u64,
     /// Ends of the configuration's exceptions that have passed.
     passed: BTreeSet<UnixMs>,
     /// The interfaces that devices are bound to by the configuration.
@@ -83,11 +91,20 @@ impl Registry {
             strangers: (0, 0),
             full: false,
             allowances: stored.allowances,
+            described: Vec::new(),
             pairings: stored.pairings,
+            last_claim: stored
+                .claims
+                .iter()
+                .map(|one| one.serial)
+                .max()
+                .unwrap_or(0),
+            claims: stored.claims,
             passed: stored.passed,
             places: BTreeMap::new(),
         };
         registry.expire_pairings(now);
+        registry.expire_claims(now);
         for pairing in registry.pairings.clone() {
             registry.device_wanted(pairing.mac, now);
         }
@@ -97,7 +114,7 @@ impl Registry {
         registry
     }
 
-    /// Puts another configuration in force.
+    /// Puts another configuration in force. [`Registry::set_described`] is to be called behind it.
     pub fn set_settings(&mut self, settings: Arc<Settings>, now: UnixMs) {
         self.settings = settings.clone();
         let before: Vec<(Mac, State)> = self
@@ -191,8 +208,10 @@ impl Registry {
         let word = self.settings.devices.get(&device.mac);
         DevicePolicy {
             standing: standing(device),
-            plaintext: (device.credential.is_some() || self.pairing(device.mac).is_some())
-                && word.is_some_and(|word| word.plaintext),
+            plaintext: word.is_some_and(|word| word.plaintext)
+                && (device.credential.is_some()
+                    || self.pairing(device.mac).is_some()
+                    || self.may_claim(device)),
             uplift: self.settings.uplift(device.mac).is_some(),
             interface: self.bound_interface(device),
             address: self.bound_address(device),
@@ -226,7 +245,35 @@ impl Registry {
             let account = self.account(device, None, profile_name, &mut shared);
             directory.pairings.insert(pairing.mac, Arc::new(account));
         }
+        self.add_claims(&mut directory);
         directory
+    }
+
+    /// The accounts that wait, for the broker.
+    fn add_claims(&self, directory: &mut Directory) {
+        for claim in &self.claims {
+            // Of whom it will be is not known yet: until then it grants what nobody gets to use.
+            let nobody = Device::new(claim.mac.unwrap_or(Mac([0; 6])), 0);
+            let main = &self.settings.main;
+            let account = Account {
+                username: claim.username.as_str().into(),
+                ..self.account(&nobody, None, &main.profile, &mut Shared::default())
+            };
+            let waiting = Waiting {
+                mac: claim.mac,
+                hash: claim.hash.clone(),
+                serial: claim.serial,
+                account: Arc::new(account),
+            };
+            directory.claims.insert(claim.username.clone(), waiting);
+        }
+        if !self.claims.is_empty() {
+            let words = self.settings.devices.iter();
+            let islanders = words
+                .filter(|(_, word)| word.plaintext)
+                .map(|(mac, _)| *mac);
+            directory.islanders = islanders.collect();
+        }
     }
 
     /// The account of a device; without a credential, all of it but what that is of.

@@ -155,6 +155,19 @@ impl Registry {
         let Some(pairing) = self.close_pairing(mac) else {
             return;
         };
+        self.become_owner(now, mac, username, verifiers, pairing.profile, weak);
+    }
+
+    /// What the device has presented is its credential from now on.
+    pub(super) fn become_owner(
+        &mut self,
+        now: UnixMs,
+        mac: Mac,
+        username: &str,
+        verifiers: Verifiers,
+        profile: Option<String>,
+        weak: bool,
+    ) {
         let Some(device) = self.devices.get_mut(&mac) else {
             return;
         };
@@ -164,15 +177,14 @@ impl Registry {
             username: username.to_owned(),
             hash: verifiers.hash,
             scram: verifiers.scram,
-            profile: pairing
-                .profile
-                .or_else(|| earlier.and_then(|credential| credential.profile)),
+            profile: profile.or_else(|| earlier.and_then(|credential| credential.profile)),
             issued_ms: now,
             weak,
             earlier: None,
             certificates: Vec::new(),
         });
         let to = device.state();
+        self.drop_claim(username);
         self.after_decision(mac);
         let username = username.to_owned();
         self.tell_pairing(mac, PairingChange::Done { username, weak });

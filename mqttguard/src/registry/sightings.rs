@@ -6,13 +6,16 @@ use mqttguard_common::Mac;
 
 use super::{Registry, Save, UnixMs};
 use crate::discovery::{Sighting, Source};
-use crate::events::EventKind;
+use crate::events::{EventKind, MudChange};
 use crate::naming::{Evidence, Firmware};
 
 impl Registry {
     /// Strangers taken in a minute on the word of a frame alone: a flood with made-up source
     /// addresses must not turn the registry over.
     pub(super) const STRANGERS_PER_MINUTE: u32 = 32;
+
+    /// A device that announces another URL with every lease is told of once in this time.
+    const MUD_TOLD_EVERY_MS: u64 = 60 * 60 * 1000;
 
     /// A source of [`crate::discovery`] saw a device, or saw it leave.
     pub fn sighting(&mut self, now: UnixMs, sighting: &Sighting) {
@@ -111,6 +114,41 @@ impl Registry {
             && device.name != name
         {
             device.name = name;
+            self.effects.save(Save::Soon);
+        }
+    }
+
+    /// A device told more of itself over DHCP: its vendor class, the URL of its MUD file. What it
+    /// does not say this time stays.
+    pub fn described(
+        &mut self,
+        now: UnixMs,
+        mac: Mac,
+        vendor_class: Option<String>,
+        mud_url: Option<String>,
+    ) {
+        let Some(device) = self.device_or_new(mac, now) else {
+            return;
+        };
+        device.last_seen_ms = now;
+        // What changes with every lease is not written with every lease: flash wears.
+        let is_news = (vendor_class.is_some() && device.vendor_class.is_none())
+            || (mud_url.is_some() && device.mud_url.is_none());
+        if vendor_class.is_some() {
+            device.vendor_class = vendor_class;
+        }
+        let is_told = device
+            .mud_told_ms
+            .is_some_and(|told| now.abs_diff(told) < Self::MUD_TOLD_EVERY_MS);
+        let changed = mud_url.filter(|url| device.mud_url.as_ref() != Some(url));
+        if let Some(url) = changed {
+            device.mud_url = Some(url.clone());
+            if !is_told {
+                device.mud_told_ms = Some(now);
+                self.tell(mac, EventKind::Mud(MudChange::Announced { url }));
+            }
+        }
+        if is_news {
             self.effects.save(Save::Soon);
         }
     }

@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::naming::Firmware;
 
+use super::claims::StoredClaim;
 use super::pairing::StoredPairing;
-use super::{Allowance, Credential, Device, Pairing, Quarantine, Registry, UnixMs};
+use super::{Allowance, Claim, Credential, Device, Pairing, Quarantine, Registry, UnixMs};
 
 const FILE: &str = "registry.json";
 const OLD: &str = "registry.json.old";
@@ -57,6 +58,8 @@ pub struct Contents {
     pub passed: BTreeSet<UnixMs>,
     /// Pairing windows.
     pub pairings: Vec<Pairing>,
+    /// Accounts that wait for their devices.
+    pub claims: Vec<Claim>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,6 +73,8 @@ struct Stored {
     passed: BTreeSet<UnixMs>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pairings: Vec<StoredPairing>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    claims: Vec<StoredClaim>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -91,6 +96,10 @@ struct StoredDevice {
     name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hostname: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vendor_class: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mud_url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     credential: Option<Credential>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -179,6 +188,17 @@ fn read(path: &Path) -> Result<Option<Contents>, StoreError> {
         .map(StoredPairing::into_pairing)
         .collect::<Result<_, _>>()
         .map_err(damaged)?;
+    if stored.claims.len() > Registry::MAX_CLAIMS {
+        let (found, most) = (stored.claims.len(), Registry::MAX_CLAIMS);
+        return Err(damaged(format!(
+            "claims: found {found}, expected at most {most}"
+        )));
+    }
+    let claims = stored.claims.into_iter().zip(1..);
+    let claims = claims
+        .map(|(claim, serial)| claim.into_claim(serial))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(damaged)?;
     let (mut macs, mut users) = (BTreeSet::new(), BTreeSet::new());
     let mut devices = Vec::with_capacity(stored.devices.len());
     for stored in stored.devices {
@@ -201,6 +221,7 @@ fn read(path: &Path) -> Result<Option<Contents>, StoreError> {
         allowances,
         passed: stored.passed,
         pairings,
+        claims,
     }))
 }
 
@@ -220,6 +241,7 @@ pub fn save(dir: &Path, registry: &Registry) -> Result<(), StoreError> {
         allowances: registry.allowances().iter().map(Into::into).collect(),
         passed: registry.passed().clone(),
         pairings: registry.pairings().iter().map(Into::into).collect(),
+        claims: registry.claims().iter().map(Into::into).collect(),
     };
     let (file, new, old) = (dir.join(FILE), dir.join(TEMPORARY), dir.join(OLD));
     let io = |path: &Path| {
@@ -265,6 +287,8 @@ impl From<&Device> for StoredDevice {
             mac: device.mac.to_string(),
             name: device.name.clone(),
             hostname: device.hostname.clone(),
+            vendor_class: device.vendor_class.clone(),
+            mud_url: device.mud_url.clone(),
             credential: device.credential.clone(),
             blocked: device.blocked.clone(),
             quarantine: device.quarantine.clone(),
@@ -315,6 +339,8 @@ impl StoredDevice {
         Ok(Device {
             name: self.name,
             hostname: self.hostname,
+            vendor_class: self.vendor_class,
+            mud_url: self.mud_url,
             credential: self.credential,
             blocked: self.blocked,
             quarantine: self.quarantine,

@@ -1,4 +1,5 @@
 mod bindings;
+mod claims;
 mod disk;
 mod exceptions;
 mod identity;

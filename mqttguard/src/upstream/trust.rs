@@ -81,12 +81,15 @@ pub(crate) fn client_config(
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let unreadable = |error| format!("{}: {error}", path.display());
-    let pem = File::open(path)
-        .and_then(|file| take(file, PEM_MAX))
-        .map_err(unreadable)?;
+    let pem = read(path)?;
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     all.map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Reads a file with certificates.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let pem = File::open(path).and_then(|file| take(file, PEM_MAX));
+    pem.map_err(|error| format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use super::contents::Contents;
 use super::keys::Keys;
 use super::{Format, apk, feed, ipk};
-use crate::setup::workspace;
+use crate::command::workspace;
 
 const TIME: u64 = 1_700_000_000;
 /// Larger than what a blob with a length of two bytes holds, and no text.
@@ -30,9 +30,10 @@ fn daemon(directory: &Path) -> Contents {
 }
 
 /// What has to be on a router, and how.
-const FILES: [(&str, u32); 7] = [
+const FILES: [(&str, u32); 8] = [
     ("/etc/capabilities/mqttguard.json", 0o644),
     ("/etc/config/mqttguard", 0o600),
+    ("/etc/hotplug.d/dhcp/50-mqttguard", 0o644),
     ("/etc/init.d/mqttguard", 0o755),
     ("/etc/uci-defaults/90_mqttguard", 0o755),
     ("/lib/upgrade/keep.d/mqttguard", 0o644),

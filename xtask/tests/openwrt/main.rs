@@ -9,6 +9,7 @@
 )]
 
 mod defaults;
+mod hotplug;
 mod init;
 mod makefile;
 

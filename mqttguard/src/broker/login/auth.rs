@@ -45,6 +45,31 @@ pub(in crate::broker) fn admit(
     }
 }
 
+/// Whether the device can be given the account that waits under this user name, somebody having
+/// shown its password from there.
+pub(in crate::broker) fn claimable(
+    directory: &Directory,
+    username: &str,
+    mac: Option<Mac>,
+    listener: ListenerKind,
+) -> Result<(), Denial> {
+    standing(directory, mac)?;
+    let waiting = directory.claims.get(username).ok_or(Denial::Changed)?;
+    let mac = mac.ok_or(Denial::UnknownDevice)?;
+    if waiting.mac.is_some_and(|only| only != mac) {
+        return Err(Denial::OtherDevice);
+    }
+    if directory.accounts.values().any(|held| held.mac == mac) {
+        return Err(Denial::ClaimSecond);
+    }
+    match listener {
+        ListenerKind::Plain if !directory.islanders.contains(&mac) => {
+            Err(Denial::PlaintextNotAllowed)
+        }
+        ListenerKind::Plain | ListenerKind::Tls | ListenerKind::Wss => Ok(()),
+    }
+}
+
 /// Decides on a verdict by the directory of now, which may be a later one than the worker's.
 pub(in crate::broker) fn decide(
     directory: &Directory,
@@ -63,18 +88,32 @@ pub(in crate::broker) fn decide(
     let is_believed = match proven.by {
         By::Check => logins.http.is_some(),
         By::Token => logins.jwt.is_some(),
-        By::Password | By::Scram | By::Certificate | By::Pairing { .. } => true,
+        By::Password | By::Scram | By::Certificate | By::Pairing { .. } | By::Claim { .. } => true,
     };
     if !is_believed {
         return Err(Denial::Changed);
     }
     let account = match proven.by {
         By::Check => &proven.account,
-        By::Password | By::Scram | By::Token | By::Certificate | By::Pairing { .. } => directory
-            .accounts
-            .get(&*proven.account.username)
-            .filter(|account| account.has_hash(proven.hash()))
-            .ok_or(Denial::Changed)?,
+        By::Password
+        | By::Scram
+        | By::Token
+        | By::Certificate
+        | By::Pairing { .. }
+        | By::Claim { .. } => {
+            let username = &*proven.account.username;
+            let account = directory.accounts.get(username);
+            let account = account.filter(|account| account.has_hash(proven.hash()));
+            match (account, proven.by) {
+                (Some(account), _) => account,
+                // What speaks against it now, rather than that nobody has it yet.
+                (None, By::Claim { .. }) => {
+                    claimable(directory, username, verdict.mac, listener)?;
+                    return Err(Denial::Changed);
+                }
+                (None, _) => return Err(Denial::Changed),
+            }
+        }
     };
     admit(directory, account, verdict.mac, listener)?;
     Ok(Decision::Accept {
@@ -137,6 +176,7 @@ fn plain_refusal(denial: Denial) -> Refusal {
         | Denial::BadToken
         | Denial::CheckDenied
         | Denial::PairingAnonymous
+        | Denial::ClaimSecond
         | Denial::PairingNameTaken
         | Denial::PairingName
         | Denial::TokenExpired

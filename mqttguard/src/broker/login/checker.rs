@@ -12,8 +12,9 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use zeroize::Zeroizing;
 
-use super::auth::standing;
+use super::auth::{claimable, standing};
 use super::http_auth::{Asker, HttpLogin};
+use super::imported::Imported;
 use super::password::{self, Hash};
 use super::scram::{ClientFirst, Exchange, Failure, Mechanism, Verifier, verifiers};
 use super::token::{self, Tokens};
@@ -21,7 +22,7 @@ use super::verdict::{By, Job, Proof, Proven, Verdict};
 use crate::broker::Resolve;
 use crate::broker::event::Denial;
 use crate::config::ListenerKind;
-use crate::registry::{Account, Directory, Registry, is_username};
+use crate::registry::{Account, Directory, Registry, Waiting, is_username};
 
 /// Passwords remembered as good; devices that reconnect after an outage cost no PBKDF2 then.
 const REMEMBERED: usize = 1024;
@@ -191,6 +192,13 @@ impl Checker {
             return Err(Denial::WrongPassword.into());
         }
         let Some(account) = job.directory.accounts.get(username) else {
+            let waiting = job.directory.claims.get(username);
+            if let Some(waiting) = waiting.filter(|_| job.certificate.is_none()) {
+                return match (self.claim(job, waiting, password, mac), pairing) {
+                    (Err(Denial::WrongPassword), Some(_)) => Err(Denial::PairingNameTaken.into()),
+                    (checked, _) => Ok(Proof::Proven(checked?)),
+                };
+            }
             if let Some(pairing) = pairing {
                 return Ok(pair(job.kind, pairing, username, password)?);
             }
@@ -208,6 +216,40 @@ impl Checker {
             (Err(Denial::WrongPassword), Some(_)) => Err(Denial::PairingNameTaken.into()),
             (checked, _) => Ok(Proof::Proven(checked?)),
         }
+    }
+
+    /// Whether this is the password of an account that waits for its device. What it is to be
+    /// checked against from now on is only made if the device may have it.
+    fn claim(
+        &self,
+        job: &Job,
+        waiting: &Waiting,
+        password: &[u8],
+        mac: Option<Mac>,
+    ) -> Result<Proven, Denial> {
+        let imported: Imported = waiting.hash.parse().map_err(|_| Denial::DamagedHash)?;
+        let is_right = imported.verify(password);
+        let username = &waiting.account.username;
+        let fits = claimable(&job.directory, username, mac, job.kind);
+        if !is_right || fits.is_err() {
+            // Right or wrong, as much as for a name that nobody has.
+            self.waste(&job.directory, None, password);
+        }
+        if !is_right {
+            return Err(Denial::WrongPassword);
+        }
+        let (account, weak) = match fits {
+            Ok(()) => (
+                with_password(&waiting.account, username, password)?,
+                is_weak(username, password),
+            ),
+            Err(_) => (Account::clone(&waiting.account), false),
+        };
+        let serial = waiting.serial;
+        Ok(Proven {
+            by: By::Claim { serial, weak },
+            ..Proven::as_account(&Arc::new(account))
+        })
     }
 
     /// Whether this is a password of the account.
@@ -373,20 +415,29 @@ fn pair(
     if !is_username(username) {
         return Err(Denial::PairingName);
     }
-    let hash = Hash::new(password, password::ITERATIONS).map_err(|_| Denial::NoRandom)?;
-    let scram = std::str::from_utf8(password).map(verifiers);
-    let scram = scram.unwrap_or(Ok(Vec::new()));
-    let account = Account {
-        username: username.into(),
-        hash: hash.to_string(),
-        scram: scram.map_err(|_| Denial::NoRandom)?,
-        ..pairing.clone()
-    };
-    let weak = password.len() < Registry::STRONG_PASSWORD || password == username.as_bytes();
+    let account = with_password(pairing, username, password)?;
+    let weak = is_weak(username, password);
     Ok(Proof::Proven(Proven {
         by: By::Pairing { weak },
         ..Proven::as_account(&Arc::new(account))
     }))
+}
+
+/// The account with this user name, and with what this password is to be checked against.
+fn with_password(account: &Account, username: &str, password: &[u8]) -> Result<Account, Denial> {
+    let hash = Hash::new(password, password::ITERATIONS).map_err(|_| Denial::NoRandom)?;
+    let scram = std::str::from_utf8(password).map(verifiers);
+    let scram = scram.unwrap_or(Ok(Vec::new()));
+    Ok(Account {
+        username: username.into(),
+        hash: hash.to_string(),
+        scram: scram.map_err(|_| Denial::NoRandom)?,
+        ..account.clone()
+    })
+}
+
+fn is_weak(username: &str, password: &[u8]) -> bool {
+    password.len() < Registry::STRONG_PASSWORD || password == username.as_bytes()
 }
 
 /// The account of the user whom a certificate names, which proves as much as a password.

@@ -7,22 +7,22 @@ use crate::config::Profile;
 
 /// What the variables of a pattern stand for. All of it may be hostile text.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::broker) struct Names<'a> {
+pub(crate) struct Names<'a> {
     /// `%d`, the device's name.
-    pub(in crate::broker) device: &'a str,
+    pub(crate) device: &'a str,
     /// `%u`, the user name.
-    pub(in crate::broker) username: &'a str,
+    pub(crate) username: &'a str,
     /// `%c`, the client identifier.
-    pub(in crate::broker) client_id: &'a str,
+    pub(crate) client_id: &'a str,
     /// The device's MAC address: `%m` as `02C11E00000A`, `%n` its last six digits (`00000A`), `%x` and
     /// `%y` the same two in lower case.
-    pub(in crate::broker) mac: Mac,
+    pub(crate) mac: Mac,
 }
 
 /// Expands a profile for one client. A pattern whose names cannot stand in a topic, or that has
 /// an unknown `%`, grants nothing, and denies all that it could have meant: never is more granted
 /// than was meant.
-pub(in crate::broker) fn expand(profile: &Profile, names: Names<'_>) -> Grants {
+pub(crate) fn expand(profile: &Profile, names: Names<'_>) -> Grants {
     let all = |patterns: &[String]| {
         patterns
             .iter()

@@ -18,13 +18,13 @@ use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::http;
 use super::password::NoRandom;
 use super::verdict::{By, Job, Proof, Proven, Verdict};
 use crate::broker::event::Denial;
 use crate::broker::protocol;
 use crate::config::{self, HttpAuth, Profile};
 use crate::registry::Account;
+use crate::upstream::http;
 
 /// What the identities of users that only the external check knows begin with. No name in the
 /// registry has a `/`.

@@ -4,9 +4,9 @@
 
 pub(super) mod auth;
 mod checker;
-mod grants;
-mod http;
+pub(crate) mod grants;
 pub(super) mod http_auth;
+pub mod imported;
 pub mod password;
 #[cfg(test)]
 mod profiles;

@@ -23,7 +23,7 @@ pub const MAX_ITERATIONS: u32 = 500_000;
 pub const MAX_PASSWORD: usize = 1024;
 
 const SALT_LEN: usize = 12;
-const MAX_SALT_LEN: usize = 64;
+pub(super) const MAX_SALT_LEN: usize = 64;
 const KEY_LEN: usize = ring::digest::SHA512_OUTPUT_LEN;
 
 /// Crockford's base 32, small letters: no `i`, `l`, `o` or `u` to be misread from a screen.

@@ -83,6 +83,11 @@ pub(in crate::broker) enum By {
     Pairing {
         weak: bool,
     },
+    /// The password of an account that waits for its device, by its serial number.
+    Claim {
+        serial: u64,
+        weak: bool,
+    },
 }
 
 impl Proven {
@@ -127,7 +132,7 @@ pub struct LoginStats {
 impl LoginStats {
     pub(in crate::broker) fn accept(&mut self, by: By) {
         let count = match by {
-            By::Password | By::Pairing { .. } => &mut self.password,
+            By::Password | By::Pairing { .. } | By::Claim { .. } => &mut self.password,
             By::Scram => &mut self.scram,
             By::Token => &mut self.token,
             By::Certificate => &mut self.certificate,

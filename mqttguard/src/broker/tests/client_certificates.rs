@@ -121,7 +121,7 @@ impl Rig {
         )
     }
 
-    fn denial(&self) -> (Option<String>, Denial) {
+    pub(super) fn denial(&self) -> (Option<String>, Denial) {
         self.event(|event| match &event.kind {
             BrokerEventKind::LoginRefused { username, why } => Some((username.clone(), *why)),
             _ => None,
@@ -379,9 +379,9 @@ fn who_is_in_without_a_certificate_goes_when_they_are_required() {
 /// What `mqttguard certificate` hands out.
 fn issued(rig: &Rig, username: &str) -> (Arc<ClientConfig>, String) {
     let day = Duration::from_secs(86_400);
-    let issued = rig.pki.issue(username, day).unwrap();
+    let issued = rig.pki.issue(username, None, day).unwrap();
     let der = CertificateDer::from_pem_slice(issued.certificate.as_bytes()).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(issued.key.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(issued.key.unwrap().as_bytes()).unwrap();
     let config = tls_builder(rig.pki.ca_pem(), ALL, None)
         .with_client_auth_cert(vec![der], key)
         .unwrap();

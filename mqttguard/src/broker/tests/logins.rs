@@ -309,6 +309,7 @@ fn what_a_device_presents_in_its_window_lets_it_in_once_the_registry_has_it() {
                 username,
                 verifiers,
                 weak: false,
+                claim: None,
             } => Some((username.to_string(), verifiers.clone())),
             _ => None,
         });

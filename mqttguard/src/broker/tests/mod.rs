@@ -2,6 +2,7 @@
 //! byte. Peers are told apart by source address (127.0.0.0/8 is all ours).
 
 mod certificates;
+mod claims;
 mod client;
 mod client_certificates;
 mod costs;

@@ -8,10 +8,11 @@ use crate::config::Bindings;
 use crate::daemon::clock::{millis, unix_ms};
 use crate::daemon::wiring::Daemon;
 use crate::enforce::DeviceCounters;
-use crate::naming::Firmware;
+use crate::naming::{Firmware, system};
 use crate::registry::{Credential, Device, State};
 use crate::uplift::UpliftStats;
 
+use super::mud::of_device;
 use super::{exceptions, is_dropped, is_reported, name, sums, uplift_device};
 
 /// Events shown with a device.
@@ -106,6 +107,10 @@ impl<'a> View<'a> {
             "addresses": device.addresses,
             "interface": device.interface,
             "vendor": self.daemon.makers.maker(device.mac).as_deref(),
+            "vendor_class": device.vendor_class,
+            "system": device.vendor_class.as_deref().and_then(system),
+            "mud_url": device.mud_url,
+            "mud": of_device(self.daemon, device.mac),
             "firmware": firmware.map(Firmware::name),
             "suggested_profile": firmware.map(Firmware::profile),
             "state": state.name(),

@@ -2,6 +2,7 @@
 
 mod credential;
 mod device;
+mod mud;
 mod status;
 
 use ipnet::IpNet;
@@ -15,6 +16,7 @@ use crate::uplift::DeviceStats;
 
 pub(super) use credential::{add_server, credential};
 pub(super) use device::{device, devices};
+pub(super) use mud::mud;
 use status::broker;
 pub(super) use status::status;
 
@@ -47,8 +49,8 @@ pub(super) fn name(daemon: &Daemon, mac: Mac) -> Option<&str> {
         .map(|device| device.name.as_str())
 }
 
-/// The exceptions of the configuration, and those that the owner made for a time, that are for
-/// these devices; None is for all.
+/// The exceptions of the configuration, those that the owner made for a time, and those of accepted
+/// MUD files, that are for these devices; None is for all.
 fn exceptions(daemon: &Daemon, wanted: impl Fn(Option<Mac>) -> bool) -> Vec<Value> {
     let registry = &daemon.registry;
     let show = |section: Option<&str>, mac: Option<Mac>, to: Option<IpNet>, port, until, holds| {
@@ -80,8 +82,8 @@ fn exceptions(daemon: &Daemon, wanted: impl Fn(Option<Mac>) -> bool) -> Vec<Valu
         (mac, shown)
     });
     let all = configured.chain(allowed);
-    all.filter(|(mac, _)| wanted(*mac))
-        .map(|(_, shown)| shown)
+    let all = all.filter(|(mac, _)| wanted(*mac)).map(|(_, shown)| shown);
+    all.chain(mud::exceptions(daemon, |mac| wanted(Some(mac))))
         .collect()
 }
 

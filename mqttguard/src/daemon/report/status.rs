@@ -71,6 +71,7 @@ pub(in crate::daemon) fn status(daemon: &Daemon) -> Value {
         "reported": sums(counters.values(), |reason| is_reported(daemon, reason)),
         "exceptions": exceptions(daemon, |_| true),
         "pairing": pairings(daemon, |_| true),
+        "import": claims(daemon),
         "config": {
             "file": daemon.configuration.file(),
             "loaded_ms": daemon.configuration.loaded_ms,
@@ -78,6 +79,23 @@ pub(in crate::daemon) fn status(daemon: &Daemon) -> Value {
             "at_next_start": daemon.configuration.at_next_start,
         },
     })
+}
+
+/// The accounts that wait for their devices, and what is left of that.
+fn claims(daemon: &Daemon) -> Vec<Value> {
+    let now = unix_ms();
+    let claims = daemon.registry.claims().iter();
+    claims
+        .map(|claim| {
+            json!({
+                "username": claim.username,
+                "mac": claim.mac.map(|mac| mac.to_string()),
+                "profile": claim.profile,
+                "until_ms": claim.until_ms,
+                "left_s": claim.until_ms.saturating_sub(now).div_ceil(1000),
+            })
+        })
+        .collect()
 }
 
 fn kernel(daemon: &Daemon) -> Value {

@@ -60,5 +60,8 @@ return baseclass.extend({
 	unblock: method('unblock', [ 'device' ]),
 	/* Lets a device's unencrypted MQTT out, for a number of seconds. */
 	allow: method('allow', [ 'device', 'destination', 'port', 'for' ]),
-	disallow: method('disallow', [ 'device', 'destination', 'port' ])
+	disallow: method('disallow', [ 'device', 'destination', 'port' ]),
+	/* What the maker says that the device needs (RFC 8520): fetches and shows it; with `accept`, puts
+	 * what was shown last (by its `sha256`) in force; with `forget`, takes that back. */
+	mud: method('mud', [ 'device', 'url', 'accept', 'unverified', 'sha256', 'forget' ])
 });

@@ -1,0 +1,350 @@
+//! The signature of a MUD file (RFC 8520 section 13): a detached CMS signature (RFC 5652) in DER.
+//!
+//! It is read here, by hand: one signer, no attribute certificates, no countersignatures, and the
+//! algorithms that the TLS library has. What the signature and the chain of certificates are
+//! verified with is that library's own verifier.
+
+use ring::digest;
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
+use serde::{Deserialize, Serialize};
+use webpki::{EndEntityCert, KeyUsage};
+
+use super::certificate::{Certificate, subject};
+use super::der::{Element, INTEGER, OBJECT, OCTET_STRING, Reader, SEQUENCE, SET};
+
+/// What is known of who signed a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Signature {
+    /// Signed, by one whom a trusted authority vouches for.
+    Valid {
+        /// The subject of the signer's certificate.
+        signer: String,
+    },
+    /// Signed, by one whom nobody trusted vouches for.
+    Unknown {
+        /// The subject of the signer's certificate: its own word.
+        signer: String,
+        /// Why that is not to be relied on.
+        why: String,
+    },
+    /// The file names no signature.
+    Absent,
+    /// There is none, it is not of this file, or its signer's time is over.
+    Invalid {
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl Signature {
+    /// As ubus shows it: `valid`, `unknown`, `absent` or `invalid`.
+    pub fn state(&self) -> &'static str {
+        match self {
+            Signature::Valid { .. } => "valid",
+            Signature::Unknown { .. } => "unknown",
+            Signature::Absent => "absent",
+            Signature::Invalid { .. } => "invalid",
+        }
+    }
+
+    /// Who signed, as far as that is known.
+    pub fn signer(&self) -> Option<&str> {
+        match self {
+            Signature::Valid { signer } | Signature::Unknown { signer, .. } => Some(signer),
+            Signature::Absent | Signature::Invalid { .. } => None,
+        }
+    }
+
+    /// Why it is not valid.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Signature::Unknown { why, .. } | Signature::Invalid { why } => Some(why),
+            Signature::Absent => Some("the file names no signature (mud-signature)"),
+            Signature::Valid { .. } => None,
+        }
+    }
+}
+
+/// 1.2.840.113549.1.7.1 and .2
+const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1];
+const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2];
+/// 1.2.840.113549.1.9.3 and .4
+const CONTENT_TYPE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 3];
+const MESSAGE_DIGEST: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 4];
+/// 2.16.840.1.101.3.4.2.1 to .3
+const SHA256: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
+const SHA384: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 2];
+const SHA512: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 3];
+/// 1.2.840.113549.1.1.1, .11, .12, .13
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
+const RSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11];
+const RSA_SHA384: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 12];
+const RSA_SHA512: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 13];
+/// 1.2.840.10045.4.3.2 and .3
+const ECDSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+const ECDSA_SHA384: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3];
+/// 1.3.6.1.5.5.7.3.4, emailProtection: what S/MIME, and so `openssl cms -verify`, asks for if a
+/// certificate names purposes at all. One that is for web servers does not make its holder a signer.
+const SIGNING: KeyUsage = KeyUsage::required_if_present(&[0x2b, 6, 1, 5, 5, 7, 3, 4]);
+
+/// Certificates in a signature, and attributes of a signer.
+const MAX_CERTIFICATES: usize = 8;
+const MAX_ATTRIBUTES: usize = 16;
+/// `[0]`, constructed.
+const TAG_0: u8 = 0xa0;
+const TAG_1: u8 = 0xa1;
+/// `[0]`, primitive.
+const KEY_IDENTIFIER: u8 = 0x80;
+
+type Algorithms = Vec<&'static dyn SignatureVerificationAlgorithm>;
+
+/// What a signature says, before any of it is verified.
+struct Signed<'a> {
+    certificates: Vec<Element<'a>>,
+    signer: Signer<'a>,
+}
+
+struct Signer<'a> {
+    name: Name<'a>,
+    digest: &'static digest::Algorithm,
+    attributes: Option<Element<'a>>,
+    algorithms: Algorithms,
+    signature: &'a [u8],
+}
+
+/// How a signer's certificate is named (RFC 5652 section 5.3).
+enum Name<'a> {
+    IssuerAndSerial(&'a [u8], &'a [u8]),
+    Key(&'a [u8]),
+}
+
+/// Verifies a detached signature of `content`: the signature itself, then who made it.
+pub(super) fn verify(
+    content: &[u8],
+    signature: &[u8],
+    anchors: &[TrustAnchor<'_>],
+    now: UnixTime,
+) -> Signature {
+    check(content, signature, anchors, now).unwrap_or_else(|why| Signature::Invalid { why })
+}
+
+fn check(
+    content: &[u8],
+    signature: &[u8],
+    anchors: &[TrustAnchor<'_>],
+    now: UnixTime,
+) -> Result<Signature, String> {
+    let signed = read(signature)?;
+    let is_it = |der: &&Element<'_>| {
+        Certificate::read(der.whole).is_some_and(|found| signed.signer.name.is_of(&found))
+    };
+    let der = signed.certificates.iter().find(is_it);
+    let der = der.ok_or("the signer's certificate is not in the signature")?;
+    let own = CertificateDer::from(der.whole);
+    let certificate = EndEntityCert::try_from(&own)
+        .map_err(|error| format!("the signer's certificate is not one: {error}"))?;
+    signed.signer.verify(content, &certificate)?;
+
+    let signer = subject(certificate.subject());
+    // RFC 8520 section 13.2 wants it present, and set.
+    if !Certificate::read(der.whole).is_some_and(|found| found.may_sign()) {
+        let why = "its certificate is not for digital signatures (keyUsage)".to_owned();
+        return Ok(Signature::Unknown { signer, why });
+    }
+    let others = signed.certificates.iter();
+    let others = others.filter(|other| other.whole != der.whole);
+    let others: Vec<_> = others
+        .map(|other| CertificateDer::from(other.whole))
+        .collect();
+    let path = certificate.verify_for_usage(
+        webpki::ALL_VERIFICATION_ALGS,
+        anchors,
+        &others,
+        now,
+        SIGNING,
+        None,
+        None,
+    );
+    match path {
+        Ok(_) => Ok(Signature::Valid { signer }),
+        Err(webpki::Error::CertExpired { .. }) => {
+            Err("the signer's certificate has expired".into())
+        }
+        Err(webpki::Error::CertNotValidYet { .. }) => {
+            Err("the signer's certificate is not valid yet: does this router know the time?".into())
+        }
+        Err(webpki::Error::UnknownIssuer) => Ok(Signature::Unknown {
+            signer,
+            why: "its certificate is from no authority that this router trusts".into(),
+        }),
+        Err(error) => Ok(Signature::Unknown {
+            signer,
+            why: format!("its certificate does not prove who it is: {error}"),
+        }),
+    }
+}
+
+fn read(signature: &[u8]) -> Result<Signed<'_>, String> {
+    let damaged = || "the signature is no CMS in DER".to_owned();
+    let mut outer = Reader::new(signature);
+    let mut info = outer.take(SEQUENCE).ok_or_else(damaged)?.parts();
+    if !outer.is_empty() {
+        return Err("the signature has something behind its end".into());
+    }
+    let kind = info.take(OBJECT).ok_or_else(damaged)?;
+    if kind.content != SIGNED_DATA {
+        return Err("the signature is CMS of another kind than signed data".into());
+    }
+    let mut explicit = info.take(TAG_0).ok_or_else(damaged)?.parts();
+    let mut data = explicit.take(SEQUENCE).ok_or_else(damaged)?.parts();
+    data.take(INTEGER).ok_or_else(damaged)?;
+    data.take(SET).ok_or_else(damaged)?;
+    let mut content = data.take(SEQUENCE).ok_or_else(damaged)?.parts();
+    let kind = content.take(OBJECT).ok_or_else(damaged)?;
+    if kind.content != DATA || !content.is_empty() {
+        return Err("the signature is not a detached one of data".into());
+    }
+    let certificates = data.take(TAG_0).map(|found| found.parts());
+    let certificates = certificates.unwrap_or(Reader::new(&[]));
+    let certificates = certificates.all(MAX_CERTIFICATES).ok_or_else(|| {
+        format!("the signature's certificates are no DER, or more than {MAX_CERTIFICATES}")
+    })?;
+    // Revocation lists; the owner's word is what takes a file back.
+    data.take(TAG_1);
+    let mut signers = data.take(SET).ok_or_else(damaged)?.parts();
+    let signer = signers.take(SEQUENCE);
+    let signer = signer.ok_or("the signature has no signer")?;
+    if !signers.is_empty() {
+        return Err("the signature has several signers, expected one".into());
+    }
+    Ok(Signed {
+        certificates,
+        signer: read_signer(signer.parts())?,
+    })
+}
+
+fn read_signer(mut info: Reader<'_>) -> Result<Signer<'_>, String> {
+    let damaged = || "the signature's signer is no DER".to_owned();
+    info.take(INTEGER).ok_or_else(damaged)?;
+    let name = match info.take(SEQUENCE) {
+        Some(name) => {
+            let mut name = name.parts();
+            let issuer = name.take(SEQUENCE).ok_or_else(damaged)?;
+            let serial = name.take(INTEGER).ok_or_else(damaged)?;
+            Name::IssuerAndSerial(issuer.whole, serial.content)
+        }
+        None => Name::Key(info.take(KEY_IDENTIFIER).ok_or_else(damaged)?.content),
+    };
+    let digest = algorithm(&mut info).ok_or_else(damaged)?;
+    let digest = match digest {
+        SHA256 => &digest::SHA256,
+        SHA384 => &digest::SHA384,
+        SHA512 => &digest::SHA512,
+        _ => return Err("the signature's digest is none of SHA-256, SHA-384 and SHA-512".into()),
+    };
+    let attributes = info.take(TAG_0);
+    let algorithms = algorithm(&mut info).ok_or_else(damaged)?;
+    let algorithms = algorithms_of(algorithms, digest)
+        .ok_or("the signature's algorithm is none of RSA (PKCS #1) and ECDSA")?;
+    let signature = info.take(OCTET_STRING).ok_or_else(damaged)?.content;
+    Ok(Signer {
+        name,
+        digest,
+        attributes,
+        algorithms,
+        signature,
+    })
+}
+
+fn algorithm<'a>(info: &mut Reader<'a>) -> Option<&'a [u8]> {
+    Some(info.take(SEQUENCE)?.parts().take(OBJECT)?.content)
+}
+
+/// What may verify a signature of this algorithm; which of them does is up to the key.
+fn algorithms_of(oid: &[u8], digest: &'static digest::Algorithm) -> Option<Algorithms> {
+    use webpki::ring as known;
+    let of_digest = if *digest == digest::SHA256 {
+        RSA_SHA256
+    } else if *digest == digest::SHA384 {
+        RSA_SHA384
+    } else {
+        RSA_SHA512
+    };
+    let oid = if oid == RSA { of_digest } else { oid };
+    Some(match oid {
+        RSA_SHA256 => vec![known::RSA_PKCS1_2048_8192_SHA256],
+        RSA_SHA384 => vec![known::RSA_PKCS1_2048_8192_SHA384],
+        RSA_SHA512 => vec![known::RSA_PKCS1_2048_8192_SHA512],
+        ECDSA_SHA256 => vec![known::ECDSA_P256_SHA256, known::ECDSA_P384_SHA256],
+        ECDSA_SHA384 => vec![known::ECDSA_P256_SHA384, known::ECDSA_P384_SHA384],
+        _ => return None,
+    })
+}
+
+impl Name<'_> {
+    fn is_of(&self, certificate: &Certificate<'_>) -> bool {
+        match self {
+            Name::IssuerAndSerial(issuer, serial) => {
+                (*issuer, *serial) == (certificate.issuer, certificate.serial)
+            }
+            Name::Key(key) => certificate.key_identifier() == Some(*key),
+        }
+    }
+}
+
+impl Signer<'_> {
+    fn verify(&self, content: &[u8], certificate: &EndEntityCert<'_>) -> Result<(), String> {
+        let message = match self.attributes {
+            None => content.to_vec(),
+            Some(attributes) => {
+                self.attest(content, attributes.parts())?;
+                // They are signed as the SET that they are, not with the tag that they stand under
+                // (RFC 5652 section 5.4).
+                let mut message = attributes.whole.to_vec();
+                if let Some(tag) = message.first_mut() {
+                    *tag = SET;
+                }
+                message
+            }
+        };
+        let fits = |algorithm: &&dyn SignatureVerificationAlgorithm| {
+            certificate
+                .verify_signature(*algorithm, &message, self.signature)
+                .is_ok()
+        };
+        match self.algorithms.iter().any(fits) {
+            true => Ok(()),
+            false => Err("the signature was not made with the signer's key".into()),
+        }
+    }
+
+    /// That the signed attributes are about `content`.
+    fn attest(&self, content: &[u8], attributes: Reader<'_>) -> Result<(), String> {
+        let attributes = attributes.all(MAX_ATTRIBUTES);
+        let attributes = attributes.ok_or("the signed attributes are no DER, or too many")?;
+        let single = |wanted: &[u8]| {
+            let mut values = attributes.iter().filter_map(|attribute| {
+                let mut parts = attribute.parts();
+                let is_it = parts.take(OBJECT)?.content == wanted;
+                is_it.then(|| parts.take(SET)).flatten()
+            });
+            let mut value = values.next()?.parts();
+            let found = value.next()?;
+            (values.next().is_none() && value.is_empty()).then_some(found)
+        };
+        let kind = single(CONTENT_TYPE).ok_or("the signed attributes have no content type")?;
+        if (kind.tag, kind.content) != (OBJECT, DATA) {
+            return Err("the signed attributes are of another kind of content".into());
+        }
+        let found = single(MESSAGE_DIGEST).ok_or("the signed attributes have no digest")?;
+        let expected = digest::digest(self.digest, content);
+        if (found.tag, found.content) != (OCTET_STRING, expected.as_ref()) {
+            return Err("the signature is of another file".into());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

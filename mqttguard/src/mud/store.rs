@@ -1,0 +1,190 @@
+//! What the owner has accepted, on disk: `mud.json`, readable by root alone, replaced as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::net::IpAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use mqttguard_common::Mac;
+use serde::{Deserialize, Serialize};
+
+use super::cms::Signature;
+use super::file::{Description, MAX_ENTRIES};
+use super::names::ADDRESSES;
+use super::need::MAX_HOLES;
+use crate::registry::UnixMs;
+
+const FILE: &str = "mud.json";
+const TEMPORARY: &str = "mud.json.new";
+const VERSION: u32 = 1;
+/// Devices whose files are accepted.
+pub const MAX_ACCEPTED: usize = 64;
+/// Far above what they take.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// A file that the owner has accepted for a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accepted {
+    /// Where it is.
+    pub url: String,
+    /// The URL is the owner's word, and not the device's.
+    pub by_hand: bool,
+    /// Which file it was: SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// Who signed it, when it was accepted.
+    pub signature: Signature,
+    /// What it says.
+    pub description: Description,
+    /// When it was accepted.
+    pub accepted_ms: UnixMs,
+    /// When it was last found unchanged.
+    pub fetched_ms: UnixMs,
+    /// Addresses of the names in it, as they were found last.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub addresses: BTreeMap<String, BTreeSet<IpAddr>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    version: u32,
+    devices: BTreeMap<String, Accepted>,
+}
+
+/// What was stored; nothing if nothing ever was.
+///
+/// # Errors
+///
+/// When the file cannot be read or is damaged, in words.
+pub fn load(dir: &Path) -> Result<BTreeMap<Mac, Accepted>, String> {
+    let path = dir.join(FILE);
+    let told = |what: String| format!("{}: {what}", path.display());
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(told(error.to_string())),
+    };
+    let mut text = Vec::new();
+    let read = file.take(MAX_BYTES + 1).read_to_end(&mut text);
+    read.map_err(|error| told(error.to_string()))?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(told(format!("found more than {MAX_BYTES} bytes")));
+    }
+    let stored: Stored = serde_json::from_slice(&text).map_err(|error| told(error.to_string()))?;
+    if stored.version != VERSION {
+        let found = stored.version;
+        return Err(told(format!("version: found {found}, expected {VERSION}")));
+    }
+    let fits = |one: &Accepted| {
+        one.description.entries.len() <= MAX_ENTRIES
+            && one.addresses.len() <= MAX_HOLES
+            && one.addresses.values().all(|found| found.len() <= ADDRESSES)
+    };
+    if stored.devices.len() > MAX_ACCEPTED || !stored.devices.values().all(fits) {
+        return Err(told("found more than there is room for".to_owned()));
+    }
+    let devices = stored.devices.into_iter().map(|(mac, accepted)| {
+        let mac = mac
+            .parse()
+            .map_err(|error| told(format!("found '{mac}', {error}")))?;
+        Ok((mac, accepted))
+    });
+    devices.collect()
+}
+
+/// Replaces what is stored. When it returns, a power cut no longer loses it.
+///
+/// # Errors
+///
+/// When the directory cannot be written, in words; what was stored before is then still there.
+pub fn save(dir: &Path, accepted: &BTreeMap<Mac, Accepted>) -> Result<(), String> {
+    let new = dir.join(TEMPORARY);
+    write(dir, &new, accepted).map_err(|error| format!("{}: {error}", new.display()))
+}
+
+fn write(dir: &Path, new: &Path, accepted: &BTreeMap<Mac, Accepted>) -> io::Result<()> {
+    let devices = accepted.iter();
+    let stored = Stored {
+        version: VERSION,
+        devices: devices
+            .map(|(mac, accepted)| (mac.to_string(), accepted.clone()))
+            .collect(),
+    };
+    let text = serde_json::to_vec(&stored)?;
+    fs::create_dir_all(dir)?;
+    match fs::remove_file(new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(new)?;
+    file.write_all(&text)?;
+    file.sync_all()?;
+    fs::rename(new, dir.join(FILE))?;
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn accepted() -> Accepted {
+        let file = include_bytes!("testdata/lamp.json");
+        Accepted {
+            url: "https://maker.example/lamp.json".into(),
+            by_hand: false,
+            sha256: "00".repeat(32),
+            signature: Signature::Valid {
+                signer: "CN=Acme".into(),
+            },
+            description: super::super::file::read(file).unwrap(),
+            accepted_ms: 1,
+            fetched_ms: 2,
+            addresses: BTreeMap::from([(
+                "mqtt.maker.example".to_owned(),
+                BTreeSet::from(["203.0.113.10".parse().unwrap()]),
+            )]),
+        }
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded_and_root_s_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(load(dir.path()), Ok(BTreeMap::new()));
+        let mac = Mac([2, 0, 0, 0, 0, 1]);
+        let all = BTreeMap::from([(mac, accepted())]);
+        save(dir.path(), &all).unwrap();
+        assert_eq!(load(dir.path()), Ok(all.clone()));
+        let mode = fs::metadata(dir.path().join(FILE)).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+        // A half-written one of before is in nobody's way.
+        fs::write(dir.path().join(TEMPORARY), "half").unwrap();
+        save(dir.path(), &BTreeMap::new()).unwrap();
+        assert_eq!(load(dir.path()), Ok(BTreeMap::new()));
+    }
+
+    #[test]
+    fn a_damaged_file_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        for (text, words) in [
+            ("{", "EOF"),
+            (r#"{"version":2,"devices":{}}"#, "version: found 2"),
+            (r#"{"version":1,"devices":{},"more":1}"#, "unknown field"),
+        ] {
+            fs::write(dir.path().join(FILE), text).unwrap();
+            let error = load(dir.path()).unwrap_err();
+            assert!(error.contains(words) && error.contains(FILE), "{error}");
+        }
+        let many = (0..=MAX_ACCEPTED as u8).map(|last| (Mac([2, 0, 0, 0, 0, last]), accepted()));
+        save(dir.path(), &many.collect()).unwrap();
+        assert!(load(dir.path()).unwrap_err().contains("more than"));
+    }
+}
