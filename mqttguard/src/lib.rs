@@ -13,6 +13,8 @@
 //! - [`enforce`]: loads, attaches, pins and feeds the kernel program; reads its events.
 //! - `upstream`: connections to servers elsewhere, over TLS, for bridges and uplift.
 //! - [`uplift`]: takes devices' plaintext connections over and carries them on over TLS.
+//! - `http`: one bounded request over HTTP, for external checks and push.
+//! - `push`: settings onto devices, over their own web interfaces.
 //! - [`pki`]: the router's certificate authority and the broker's certificate.
 //! - [`ubus`]: the `mqttguard` object on the bus.
 //! - [`calendar`]: times as people write them.
@@ -34,11 +36,13 @@ pub mod enforce;
 pub mod events;
 pub mod files;
 pub mod history;
+mod http;
 pub mod mosquitto;
 pub mod mud;
 pub mod naming;
 pub mod outlet;
 pub mod pki;
+mod push;
 pub mod registry;
 pub mod text;
 pub mod ubus;

@@ -26,6 +26,7 @@ mod mud;
 mod output;
 mod pair;
 mod profiles;
+mod push;
 mod quarantine;
 mod release;
 mod reload;
@@ -71,6 +72,7 @@ static COMMANDS: &[&Command] = &[
     &device::COMMAND,
     &enrol::COMMAND,
     &snippet::COMMAND,
+    &push::COMMAND,
     &learn::COMMAND,
     &pair::COMMAND,
     &rotate::COMMAND,

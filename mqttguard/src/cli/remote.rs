@@ -14,7 +14,17 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Calls a method of the daemon.
 pub(super) fn call(args: &Args, method: &str, arguments: Value) -> Result<Value, Failure> {
-    ubus::call(args.socket(), ubus::OBJECT, method, arguments, TIMEOUT).map_err(explain)
+    call_within(TIMEOUT, args, method, arguments)
+}
+
+/// The same, where the daemon may take so long.
+pub(super) fn call_within(
+    time: Duration,
+    args: &Args,
+    method: &str,
+    arguments: Value,
+) -> Result<Value, Failure> {
+    ubus::call(args.socket(), ubus::OBJECT, method, arguments, time).map_err(explain)
 }
 
 /// The arguments of a method that is about one device: the device, and those of `options` that

@@ -39,6 +39,7 @@ impl Daemon {
             "device" => self.device_method(&args),
             "enrol" => self.enrol_method(&args),
             "snippet" => self.snippet_method(&args),
+            "push" => return self.push_method(&args, reply),
             "learn" => self.learn_method(&args),
             "pair" => self.pair_method(&args),
             "rotate" => self.rotate_method(&args),
@@ -234,7 +235,7 @@ impl Daemon {
     }
 
     /// An answer to a decision says so when the decision could not be written to disk.
-    fn with_warning(&self, mut answer: Value) -> Value {
+    pub(super) fn with_warning(&self, mut answer: Value) -> Value {
         if let (Some(error), Some(object)) = (&self.unsaved, answer.as_object_mut()) {
             let warning = format!("in force, but lost at the next restart: {error}");
             object.insert("warning".to_owned(), Value::String(warning));
@@ -261,7 +262,7 @@ pub(super) fn text<'a>(args: &'a Args, name: &str) -> Option<&'a str> {
 }
 
 /// A firmware; None if none is named.
-fn firmware(args: &Args) -> Result<Option<Firmware>, MethodError> {
+pub(super) fn firmware(args: &Args) -> Result<Option<Firmware>, MethodError> {
     let Some(name) = text(args, "firmware") else {
         return Ok(None);
     };

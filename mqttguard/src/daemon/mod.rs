@@ -17,6 +17,7 @@ mod live;
 mod logger;
 mod methods;
 mod mud;
+mod pushing;
 mod reference;
 mod repeats;
 mod report;
@@ -63,6 +64,7 @@ enum Input {
     Broker(BrokerEvent),
     Live(Box<live::LiveReply>),
     Uplift(UpliftEvent),
+    Push(pushing::PushEvent),
     Mud(mud::MudAnswer),
     Call(ubus::Call),
     Signal(i32),
@@ -123,6 +125,7 @@ fn serve(mut daemon: Daemon, inbox: &Receiver<Input>) -> ExitCode {
             Input::Broker(event) => daemon.brokered(event),
             Input::Live(answer) => Daemon::lived(*answer),
             Input::Uplift(event) => daemon.uplifted(event),
+            Input::Push(event) => daemon.pushed(event),
             Input::Mud(answer) => daemon.described(answer),
             Input::Call(call) => daemon.called(call),
             Input::Signal(SIGHUP) => {

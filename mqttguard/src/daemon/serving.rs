@@ -13,6 +13,7 @@ use crate::broker::{
 };
 use crate::config::{Bridge, Settings};
 use crate::discovery;
+use crate::naming;
 use crate::outlet::Outlet;
 use crate::pki::{IssuedCertificate, Names, Pki, ProvenKey, Shown};
 use crate::registry::Directory;
@@ -152,6 +153,14 @@ impl Broker {
     pub(super) fn reissue(&mut self) -> Result<(), String> {
         let reissued = self.pki.reissue(&self.certified.0);
         reissued.map_err(|error| error.to_string())
+    }
+
+    /// The keys that it serves with, as Tasmota knows them, RSA first.
+    pub(super) fn keys(&self) -> Vec<String> {
+        let keys = self.pki.public_keys();
+        keys.iter()
+            .filter_map(|key| naming::fingerprint(key))
+            .collect()
     }
 
     /// Makes a client certificate for a user and this key, or a new one.

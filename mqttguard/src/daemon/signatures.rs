@@ -142,6 +142,71 @@ pub(crate) const TABLE: &[Method] = &[
         example: r#"{"device":"kitchen-plug","firmware":"tasmota"}"#,
     },
     Method {
+        name: "push",
+        about: "Sets the broker and the login on a device over its own web interface (Tasmota, OpenBeken, \
+            Shelly of the second generation and later), by a credential that is made or rotated for it. \
+            Answers when it is done, within 19 s. What goes wrong before the new password was sent takes \
+            that back; afterwards the old one works on as after `rotate`.",
+        args: &[
+            (
+                "device",
+                ArgType::String,
+                "MAC address, name, user name or IP address; one of its addresses if it has several",
+            ),
+            (
+                "firmware",
+                ArgType::String,
+                "`tasmota`, `openbeken` or `shelly`; absent: the one it seems to run",
+            ),
+            (
+                "user",
+                ArgType::String,
+                "user name of the device's web interface; absent: `admin`",
+            ),
+            (
+                "password",
+                ArgType::String,
+                "password of the device's web interface, if it asks for one",
+            ),
+            (
+                "profile",
+                ArgType::String,
+                "name of a `profile` section, for a device without a credential; absent: the default",
+            ),
+            (
+                "dry_run",
+                ArgType::Boolean,
+                "true: only asks the device, and tells what would be sent",
+            ),
+        ],
+        returns: "`mac`, `name`, `firmware`, `address`, `dry_run`, `tls`, `username`, `old_until_ms` (when \
+            the password of before ends), `profile`, `suggested_profile`, `steps` (each `what`, `method`, \
+            `path`, `sent` with `***` for secrets, `status`, `ok`; without the last two it was not sent), \
+            `ok`, and `next` (what happens now) or `why` (it did not work)",
+        errors: &[
+            UNKNOWN,
+            (
+                "INVALID_ARGUMENT",
+                "several devices fit `device`, or the device has several addresses; there is no such \
+                 firmware or profile",
+            ),
+            (
+                "NOT_SUPPORTED",
+                "the firmware takes no push or is not known; no address of the device is known, or it is \
+                 in no guarded network; the device is blocked or in quarantine",
+            ),
+            (
+                "NO_MEMORY",
+                "a push to the device, or 4 to others, are under way",
+            ),
+            (
+                "SYSTEM_ERROR",
+                "the broker is not running, or the system fails",
+            ),
+        ],
+        example: r#"{"device":"kitchen-plug","firmware":"tasmota","dry_run":true}"#,
+    },
+    Method {
         name: "learn",
         about: "With `for`, notes what the device is refused from now on; without, proposes a profile of \
             what was noted.",

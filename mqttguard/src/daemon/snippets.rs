@@ -6,10 +6,36 @@ use std::io::Read as _;
 use mqttguard_common::Mac;
 use serde_json::{Value, json};
 
+use super::serving::Broker;
 use super::wiring::Daemon;
 use crate::config::ListenerKind;
 use crate::naming::Firmware;
-use crate::naming::snippet::{self, Target};
+use crate::naming::snippet::{self, Place};
+
+/// Where the device is to go.
+pub(super) fn place(daemon: &Daemon, mac: Mac) -> Place {
+    /// Far above what a certificate takes.
+    const CA_BYTES: u64 = 16 << 10;
+    let settings = &daemon.configuration.settings;
+    let ca_file = settings.main.data_dir.join("ca.crt");
+    let mut ca = String::new();
+    let read = File::open(&ca_file).and_then(|file| file.take(CA_BYTES).read_to_string(&mut ca));
+    if let Err(error) = read {
+        log::warn!("{}: {error}", ca_file.display());
+    }
+    let mut listeners = settings.listeners.iter();
+    let island = listeners.find(|listener| listener.kind == ListenerKind::Plain);
+    let word = settings.devices.get(&mac);
+    Place {
+        server: settings.main.hostname.clone(),
+        tls: settings.tls_listener().map(|listener| listener.port),
+        island: island.map(|listener| listener.port),
+        plaintext: word.is_some_and(|word| word.plaintext),
+        mac,
+        ca,
+        keys: daemon.broker.as_ref().map(Broker::keys).unwrap_or_default(),
+    }
+}
 
 /// What to set on the device, so that it comes to the broker. None if it has no credential.
 pub(super) fn report(
@@ -18,32 +44,11 @@ pub(super) fn report(
     firmware: Option<Firmware>,
     password: Option<&str>,
 ) -> Option<Value> {
-    /// Far above what a certificate takes.
-    const CA_BYTES: u64 = 16 << 10;
     let device = daemon.registry.device(mac)?;
-    let settings = &daemon.configuration.settings;
-    let ca_file = settings.main.data_dir.join("ca.crt");
-    let mut ca = String::new();
-    let read = File::open(&ca_file).and_then(|file| file.take(CA_BYTES).read_to_string(&mut ca));
-    if let Err(error) = read {
-        log::warn!("{}: {error}", ca_file.display());
-    }
-    let island = settings
-        .listeners
-        .iter()
-        .find(|listener| listener.kind == ListenerKind::Plain);
-    let word = settings.devices.get(&mac);
-    let target = Target {
-        name: &device.name,
-        server: &settings.main.hostname,
-        tls: settings.tls_listener().map(|listener| listener.port),
-        island: island.map(|listener| listener.port),
-        plaintext: word.is_some_and(|word| word.plaintext),
-        mac,
-        username: &device.credential.as_ref()?.username,
-        password: password.unwrap_or(snippet::PASSWORD),
-        ca: &ca,
-    };
+    let place = place(daemon, mac);
+    let username = &device.credential.as_ref()?.username;
+    let password = password.unwrap_or(snippet::PASSWORD);
+    let target = place.target(&device.name, username, password);
     let firmware = firmware.or_else(|| device.probable_firmware());
     let shown = snippet::snippets(firmware, &target)
         .into_iter()

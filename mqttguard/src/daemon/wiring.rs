@@ -14,6 +14,7 @@ use super::configuration::Configuration;
 use super::guard::Guard;
 use super::history::uptime;
 use super::mud::Descriptions;
+use super::pushing::Pushes;
 use super::repeats::Repeats;
 use super::serving::Broker;
 use super::signatures::METHODS;
@@ -40,6 +41,7 @@ pub(super) struct Daemon {
     /// The broker and its certificates, or why there is none.
     pub(super) broker: Result<Broker, String>,
     pub(super) uplifting: Uplifting,
+    pub(super) pushes: Pushes,
     pub(super) descriptions: Descriptions,
     pub(super) sources: BTreeMap<Source, (bool, String)>,
     /// Why the registry could not be written the last time, if so.
@@ -164,6 +166,7 @@ impl Daemon {
             guard,
             broker,
             uplifting: Uplifting::default(),
+            pushes: Pushes::default(),
             descriptions,
             sources: BTreeMap::new(),
             unsaved: None,

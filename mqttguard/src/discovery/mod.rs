@@ -19,7 +19,7 @@ use std::{io, thread};
 
 use mqttguard_common::Mac;
 
-pub use netlink::{Link, links, local_addresses, neighbour_mac};
+pub use netlink::{Link, link_of, links, local_addresses, neighbour_mac};
 pub use networks::{NetworkWatch, Networks};
 
 use crate::outlet::{Closed, Outlet};

@@ -280,6 +280,15 @@ fn neighbours_of(family: AddressFamily) -> io::Result<Vec<Neighbour>> {
     )
 }
 
+/// The index of the interface on whose link this address is; `None` if it is behind another router.
+///
+/// # Errors
+///
+/// When the kernel does not answer.
+pub fn link_of(addr: IpAddr) -> io::Result<Option<u32>> {
+    on_link(&mut Netlink::open()?, addr.to_canonical())
+}
+
 /// The MAC of the device on the same link that holds this address now, by the kernel's neighbour
 /// table; `None` if there is none. For the peer of an open TCP connection there is one, unless it
 /// comes through another router.

@@ -63,6 +63,15 @@ impl EventKind {
                 put("username", json!(username));
                 put("until_ms", json!(until_ms));
             }
+            EventKind::Pushed {
+                firmware,
+                address,
+                failure,
+            } => {
+                put("firmware", json!(firmware));
+                put("address", json!(address));
+                put("failure", json!(failure));
+            }
             EventKind::RotationEnded { username, how } => {
                 put("username", json!(username));
                 put("used", json!(*how == RotationEnd::Used));

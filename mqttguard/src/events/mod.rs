@@ -85,6 +85,15 @@ pub enum EventKind {
         /// The user name that it had.
         username: String,
     },
+    /// A device was sent its settings over its web interface.
+    Pushed {
+        /// Its firmware.
+        firmware: &'static str,
+        /// Where it was reached.
+        address: IpAddr,
+        /// Why it did not work; None: it did. May hold hostile text.
+        failure: Option<String>,
+    },
     /// A client certificate was made for a device.
     CertificateIssued {
         /// Its serial number, in hexadecimal.
@@ -347,6 +356,8 @@ pub enum RotationEnd {
     Used,
     /// Its time is over, and the new one was not used.
     Expired,
+    /// The new one was taken back, as it did not reach the device: the old one goes on.
+    TakenBack,
 }
 
 /// What happened to an exception.
@@ -406,6 +417,10 @@ impl EventKind {
             EventKind::Rotated { .. } => "rotated",
             EventKind::RotationEnded { .. } => "rotation-ended",
             EventKind::Revoked { .. } => "revoked",
+            EventKind::Pushed { failure: None, .. } => "pushed",
+            EventKind::Pushed {
+                failure: Some(_), ..
+            } => "push-failed",
             EventKind::CertificateIssued { .. } => "certificate-issued",
             EventKind::Frame { dropped: true, .. } => "frame-dropped",
             EventKind::Frame { dropped: false, .. } => "frame-would-drop",
@@ -479,6 +494,9 @@ impl EventKind {
                 how: RotationEnd::Expired,
                 ..
             }
+            | EventKind::Pushed {
+                failure: Some(_), ..
+            }
             | EventKind::Enforcement {
                 what: "lost" | "failed" | "blind",
                 ..
@@ -510,6 +528,7 @@ impl EventKind {
             | EventKind::Rotated { .. }
             | EventKind::RotationEnded { .. }
             | EventKind::Revoked { .. }
+            | EventKind::Pushed { failure: None, .. }
             | EventKind::CertificateIssued { .. }
             | EventKind::Exception { .. }
             | EventKind::Binding { missing: None, .. }

@@ -67,6 +67,16 @@ pub const NOTIFICATIONS: &[(&str, &str, &[&str])] = &[
         &["username"],
     ),
     (
+        "pushed",
+        "a device was sent its settings over its web interface",
+        &["firmware", "address", "failure"],
+    ),
+    (
+        "push-failed",
+        "that did not work, or not as a whole",
+        &["firmware", "address", "failure"],
+    ),
+    (
         "certificate-issued",
         "a client certificate was made for a device",
         &["serial", "until_ms"],

@@ -52,6 +52,23 @@ impl EventKind {
             } => format!(
                 "{who} has not used its new password, and the old one of '{username}' has ended"
             ),
+            EventKind::RotationEnded {
+                username,
+                how: RotationEnd::TakenBack,
+            } => format!(
+                "the new password of {who} did not reach it and was taken back; the old one of \
+                 '{username}' goes on"
+            ),
+            EventKind::Pushed {
+                firmware,
+                address,
+                failure: None,
+            } => format!("{who} was sent its settings ({firmware}, at {address})"),
+            EventKind::Pushed {
+                firmware,
+                address,
+                failure: Some(why),
+            } => format!("{who} was not given its settings ({firmware}, at {address}): {why}"),
             EventKind::Revoked { username } => {
                 format!("{who} has no credential any more; user name '{username}' is free")
             }

@@ -4,7 +4,7 @@
 use mqttguard_common::Mac;
 use serde_json::{Value, json};
 
-use super::Firmware;
+use super::{Firmware, settings};
 
 /// Stands for the password where it cannot be shown any more.
 pub const PASSWORD: &str = "THE-PASSWORD";
@@ -30,6 +30,45 @@ pub struct Target<'a> {
     pub password: &'a str,
     /// The router's CA certificate, in PEM; empty if it cannot be read.
     pub ca: &'a str,
+    /// The router's keys by [`super::fingerprint`], RSA first; those that it has.
+    pub keys: &'a [String],
+}
+
+/// Where a device is to go: a [`Target`] but for who it is.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The router's name, which its certificate is for.
+    pub server: String,
+    /// As in [`Target`].
+    pub tls: Option<u16>,
+    /// As in [`Target`].
+    pub island: Option<u16>,
+    /// As in [`Target`].
+    pub plaintext: bool,
+    /// The device's MAC address.
+    pub mac: Mac,
+    /// As in [`Target`].
+    pub ca: String,
+    /// As in [`Target`].
+    pub keys: Vec<String>,
+}
+
+impl Place {
+    /// With who the device is.
+    pub fn target<'a>(&'a self, name: &'a str, username: &'a str, password: &'a str) -> Target<'a> {
+        Target {
+            name,
+            server: &self.server,
+            tls: self.tls,
+            island: self.island,
+            plaintext: self.plaintext,
+            mac: self.mac,
+            username,
+            password,
+            ca: &self.ca,
+            keys: &self.keys,
+        }
+    }
 }
 
 /// One thing to do on the device.
@@ -44,7 +83,7 @@ pub struct Snippet {
 }
 
 /// What a firmware can do about TLS.
-enum Tls {
+pub(crate) enum Tls {
     /// All builds, with the router's CA.
     Ca,
     /// Builds of these kinds; the others need the island.
@@ -73,11 +112,7 @@ pub fn snippets(firmware: Option<Firmware>, target: &Target<'_>) -> Vec<Snippet>
         (_, None) => Some(Snippet {
             title: format!("{} without TLS", firmware.title()),
             text: String::new(),
-            notes: vec![
-                "It needs the island, the listener without TLS, and that is off: add to \
-                 /etc/config/mqttguard a section 'listener' with option kind 'plain'."
-                    .to_owned(),
-            ],
+            notes: vec![format!("It needs {NO_ISLAND}.")],
         }),
     };
     if let Some(mut snippet) = island {
@@ -86,11 +121,9 @@ pub fn snippets(firmware: Option<Firmware>, target: &Target<'_>) -> Vec<Snippet>
             snippet.notes.insert(0, note);
         }
         if !target.plaintext {
-            snippet.notes.push(format!(
-                "The device may not use the island yet: its section 'device' (option mac '{}') needs \
-                 option plaintext '1'.",
-                target.mac
-            ));
+            snippet
+                .notes
+                .push(format!("{}.", not_on_island(target.mac)));
         }
         snippet.notes.push(
             "On the island the password can be read by whoever listens in the LAN.".to_owned(),
@@ -100,7 +133,19 @@ pub fn snippets(firmware: Option<Firmware>, target: &Target<'_>) -> Vec<Snippet>
     out
 }
 
-fn tls(firmware: Firmware) -> Tls {
+/// What stands against plaintext for whoever has no TLS.
+pub(crate) const NO_ISLAND: &str = "the island, the listener without TLS, and that is off: add to \
+    /etc/config/mqttguard a section 'listener' with option kind 'plain'";
+
+/// What stands against plaintext for one device.
+pub(crate) fn not_on_island(mac: Mac) -> String {
+    format!(
+        "The device may not use the island yet: its section 'device' (option mac '{mac}') needs option \
+         plaintext '1'"
+    )
+}
+
+pub(crate) fn tls(firmware: Firmware) -> Tls {
     match firmware {
         Firmware::Tasmota => {
             Tls::Some("tasmota32 and zbbridge builds, not in those for the ESP8266")
@@ -124,8 +169,12 @@ fn write(firmware: Firmware, target: &Target<'_>, port: u16, tls: bool) -> Snipp
     let (title, text, notes) = match firmware {
         Firmware::Tasmota => (
             title("the console (or a command by HTTP)"),
-            tasmota(target, port, tls),
-            if tls { vec![LEARNS_KEY] } else { vec![] },
+            settings::backlog(&settings::tasmota(target, port, tls)),
+            match (tls, target.keys.len()) {
+                (false, _) => vec![],
+                (true, 2..) => vec![PINS_KEY],
+                (true, _) => vec![PINS_KEY, NO_RSA_KEY],
+            },
         ),
         Firmware::EspHome => (
             title("YAML of the node; passwords better stand in secrets.yaml"),
@@ -133,12 +182,12 @@ fn write(firmware: Firmware, target: &Target<'_>, port: u16, tls: bool) -> Snipp
             vec!["The node's name in ESPHome has to be the one here: it is in its topics."],
         ),
         Firmware::ShellyGen2 => (
-            title("three calls, each a POST to http://DEVICE/rpc"),
+            title("calls, each a POST to http://DEVICE/rpc"),
             shelly(target, port),
             vec!["With a password of its own the device asks for it (user admin, Digest)."],
         ),
         Firmware::OpenBeken => (
-            title("the command line of its web app"),
+            title("an address for the browser (or Config, Configure MQTT)"),
             openbeken(target, port, tls),
             if tls { vec![OPENBEKEN_CA] } else { vec![] },
         ),
@@ -248,52 +297,20 @@ fn write(firmware: Firmware, target: &Target<'_>, port: u16, tls: bool) -> Snipp
     }
 }
 
-const LEARNS_KEY: &str = "Tasmota takes no CA: with a fingerprint of zeros it learns the key of the first \
-    server that it meets, and insists on that from then on. The router keeps its key when it renews its \
-    certificate.";
-const OPENBEKEN_CA: &str = "The file ca.pem of the device has to hold the router's CA.";
-
-/// Commands in one line. A semicolon ends one, and nothing can escape it.
-fn tasmota(target: &Target<'_>, port: u16, tls: bool) -> String {
-    let mut commands = vec![
-        ("MqttHost", target.server.to_owned()),
-        ("MqttPort", port.to_string()),
-        ("MqttUser", target.username.to_owned()),
-        ("MqttPassword", target.password.to_owned()),
-        ("Topic", target.name.to_owned()),
-        ("SetOption103", u8::from(tls).to_string()),
-    ];
-    if tls {
-        commands.push(("SetOption132", "1".to_owned()));
-        commands.push(("MqttFingerprint1", ["00"; 20].join(" ")));
-    }
-    let command = |(name, value): &(&str, String)| format!("{name} {}", one_word(value));
-    let all: Vec<String> = commands.iter().map(command).collect();
-    format!("Backlog0 {}", all.join("; "))
-}
+const PINS_KEY: &str = "Tasmota takes no CA: it knows the router by its keys, which stay when its certificates \
+    are renewed. Fingerprints are as Tasmota 8.4 and later has them.";
+const NO_RSA_KEY: &str =
+    "The router has no RSA key yet, and most builds know no other: ask again in a minute.";
+const OPENBEKEN_CA: &str = "Before that, the router's CA has to be in the device's file mqttguard.pem (web \
+    app, Filesystem): without it the connection fails.";
 
 fn openbeken(target: &Target<'_>, port: u16, tls: bool) -> String {
-    let commands = [
-        ("MqttHost", target.server.to_owned()),
-        ("MqttPort", port.to_string()),
-        ("MqttClient", target.name.to_owned()),
-        ("MqttUser", target.username.to_owned()),
-        ("MqttPassword", target.password.to_owned()),
-    ];
-    let command = |(name, value): &(&str, String)| format!("{name} {}", one_word(value));
-    let mut all: Vec<String> = commands.iter().map(command).collect();
-    if tls {
-        all.push("mqtt_use_tls 1".to_owned());
-        all.push("mqtt_verify_tls_cert 1".to_owned());
-        all.push("mqtt_cert_file ca.pem".to_owned());
-    }
-    format!("backlog {}", all.join("; "))
-}
-
-/// The value without what would end a command.
-fn one_word(value: &str) -> String {
-    let ends = |c: char| c == ';' || c == '"' || c == '\\' || c.is_control();
-    value.replace(ends, "")
+    let fields = settings::openbeken(target, port, tls);
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    format!("http://DEVICE/cfg_mqtt_set?{}", settings::query(&fields))
 }
 
 fn esphome(target: &Target<'_>, port: u16, tls: bool) -> String {
@@ -321,21 +338,19 @@ fn esphome(target: &Target<'_>, port: u16, tls: bool) -> String {
 
 /// JSON-RPC, a call a line.
 fn shelly(target: &Target<'_>, port: u16) -> String {
-    let calls = [
-        json!({ "id": 1, "method": "Shelly.PutUserCA", "params": { "data": target.ca, "append": false } }),
-        json!({ "id": 2, "method": "MQTT.SetConfig", "params": { "config": {
-            "enable": true,
-            "server": format!("{}:{port}", target.server),
-            "user": target.username,
-            "pass": target.password,
-            "topic_prefix": target.name,
-            "ssl_ca": "user_ca.pem",
-            "status_ntf": true,
-            "rpc_ntf": true,
-        } } }),
-        json!({ "id": 3, "method": "Shelly.Reboot" }),
-    ];
-    calls.map(|call| format!("{call}\n")).concat()
+    let calls = settings::shelly(target, port);
+    let calls = calls
+        .iter()
+        .map(|(method, params)| json!({ "method": method, "params": params }));
+    let restart = json!({ "method": settings::SHELLY_RESTART });
+    let numbered = (1u32..).zip(calls.chain([restart]));
+    let line = |(number, mut call): (u32, Value)| {
+        if let Some(call) = call.as_object_mut() {
+            call.insert("id".to_owned(), number.into());
+        }
+        format!("{call}\n")
+    };
+    numbered.map(line).collect()
 }
 
 fn mosquitto(target: &Target<'_>, port: u16) -> Snippet {

@@ -287,6 +287,12 @@ impl Pki {
         self.leaves.shown()
     }
 
+    /// The public keys of the broker's certificates, RSA first if it is there: each a
+    /// `SubjectPublicKeyInfo` in DER (RFC 5280 section 4.1).
+    pub fn public_keys(&self) -> Vec<Vec<u8>> {
+        self.leaves.public_keys()
+    }
+
     /// SHA-256 of the broker's certificates, ECDSA and, if it is there, RSA.
     pub fn fingerprints(&self) -> (String, Option<String>) {
         self.leaves.fingerprints()

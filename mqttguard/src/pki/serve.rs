@@ -56,6 +56,12 @@ impl Leaves {
         (of(&pair.ecdsa), pair.rsa.as_deref().and_then(of))
     }
 
+    pub(super) fn public_keys(&self) -> Vec<Vec<u8>> {
+        let Pair { ecdsa, rsa } = self.pair();
+        let of = |key: Arc<CertifiedKey>| Some(key.key.public_key()?.to_vec());
+        rsa.into_iter().chain([ecdsa]).filter_map(of).collect()
+    }
+
     fn pair(&self) -> Pair {
         self.0
             .read()

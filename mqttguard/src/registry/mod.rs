@@ -20,6 +20,7 @@ mod rotation;
 mod sightings;
 pub mod store;
 mod strikes;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

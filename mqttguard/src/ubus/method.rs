@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use ubus::{BlobBuilder, BlobType};
@@ -141,7 +142,6 @@ impl MethodError {
 }
 
 /// A method call that waits for its answer.
-#[derive(Debug)]
 pub struct Call {
     /// The method, one of those given to [`super::serve`].
     pub method: &'static str,
@@ -149,6 +149,15 @@ pub struct Call {
     pub args: Map<String, Value>,
     /// Where the answer goes.
     pub reply: Reply,
+}
+
+/// Shows no arguments: passwords are among them.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Takes one answer. Dropped without one, the caller is told that the method failed.
@@ -159,11 +168,19 @@ pub struct Reply {
     pub(super) answered: bool,
 }
 
-/// An answer on its way back to the bus.
+/// What a method says of a call.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) token: u64,
-    pub(super) result: Result<Value, MethodError>,
+    pub(super) said: Said,
+}
+
+#[derive(Debug)]
+pub(super) enum Said {
+    /// The answer.
+    Result(Result<Value, MethodError>),
+    /// It comes within this time from now.
+    Later(Duration),
 }
 
 impl Reply {
@@ -173,12 +190,21 @@ impl Reply {
         self.put(result);
     }
 
+    /// The answer takes longer than a call may otherwise, but not longer than this. To be said once.
+    pub fn later(&self, time: Duration) {
+        self.say(Said::Later(time));
+    }
+
     fn put(&mut self, result: Result<Value, MethodError>) {
         self.answered = true;
-        // As many slots as calls can wait: only answers to calls that timed out can fill it.
+        self.say(Said::Result(result));
+    }
+
+    fn say(&self, said: Said) {
+        // Twice as many slots as calls can wait: only answers to calls that timed out can fill it.
         let _ = self.answers.try_send(Answer {
             token: self.token,
-            result,
+            said,
         });
         self.wake.wake();
     }

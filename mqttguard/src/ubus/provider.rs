@@ -13,14 +13,14 @@ use serde_json::{Map, Value};
 
 use super::Status;
 use super::connection::{Bus, BusError, Invoke, Message, Return};
-use super::method::{Answer, Call, MethodError, MethodSpec, Reply, signature};
+use super::method::{Answer, Call, MethodError, MethodSpec, Reply, Said, signature};
 use super::wake::{Backoff, Wake, wait};
 use crate::outlet::Outlet;
 
 /// The object's name on the bus.
 pub const OBJECT: &str = "mqttguard";
 
-/// How long a method may take. Callers give up later: `ubus call` after 30 s.
+/// How long a method may take that says nothing else. Callers give up later: `ubus call` after 30 s.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most calls that wait for an answer at once.
 const MAX_PENDING: usize = 64;
@@ -140,7 +140,7 @@ pub fn serve(
         dropped: AtomicUsize::new(0),
     });
     let (notifications, queued) = sync_channel(MAX_NOTIFICATIONS);
-    let (answers, answered) = sync_channel(MAX_PENDING);
+    let (answers, answered) = sync_channel(2 * MAX_PENDING);
     let mut provider = Provider {
         socket,
         methods,
@@ -294,8 +294,17 @@ impl Provider {
                 .iter()
                 .position(|pending| pending.token == answer.token);
             let Some(waiting) = waiting else { continue };
+            let result = match answer.said {
+                Said::Result(result) => result,
+                Said::Later(time) => {
+                    if let Some(pending) = self.pending.get_mut(waiting) {
+                        pending.until = Instant::now() + time;
+                    }
+                    continue;
+                }
+            };
             let pending = self.pending.swap_remove(waiting);
-            let data = match answer.result {
+            let data = match result {
                 Ok(Value::Object(data)) => data,
                 Ok(Value::Null) => Map::new(),
                 Ok(other) => Map::from_iter([("result".to_owned(), other)]),
@@ -336,7 +345,7 @@ impl Provider {
         let now = Instant::now();
         while let Some(late) = self.pending.iter().position(|pending| pending.until <= now) {
             let pending = self.pending.swap_remove(late);
-            let text = format!("{} gave no answer in {CALL_TIMEOUT:?}", pending.method);
+            let text = format!("{} gave no answer in time", pending.method);
             log::warn!("ubus: {text}");
             refuse(bus, pending.to, &MethodError::new(Status::Timeout, text))?;
         }

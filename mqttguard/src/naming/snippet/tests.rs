@@ -16,6 +16,7 @@ fn target() -> Target<'static> {
         username: "kettle",
         password: "s3cret",
         ca: CA,
+        keys: &[],
     }
 }
 
@@ -25,26 +26,45 @@ fn first(firmware: Firmware, target: &Target<'_>) -> Snippet {
 
 #[test]
 fn tasmota_takes_a_backlog() {
+    let keys = ["AA 01".to_owned(), "BB 02".to_owned()];
+    let known = Target {
+        keys: &keys,
+        ..target()
+    };
     assert_eq!(
-        first(Firmware::Tasmota, &target()).text,
-        "Backlog0 MqttHost openwrt.lan; MqttPort 8883; MqttUser kettle; MqttPassword s3cret; Topic kettle; \
-         SetOption103 1; SetOption132 1; MqttFingerprint1 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 \
-         00 00 00"
+        first(Firmware::Tasmota, &known).text,
+        "Backlog0 SetOption3 1; SetOption103 1; SetOption132 1; MqttFingerprint1 AA 01; MqttFingerprint2 BB \
+         02; MqttUser kettle; MqttPassword s3cret; Topic kettle; MqttPort 8883; MqttHost openwrt.lan"
     );
     let hostile = Target {
         name: "x; Reset 1",
         ..target()
     };
-    let text = first(Firmware::Tasmota, &hostile).text;
-    assert!(text.contains("Topic x Reset 1; SetOption103"), "{text}");
+    let snippet = first(Firmware::Tasmota, &hostile);
+    assert!(
+        snippet.text.contains("Topic x Reset 1; MqttPort"),
+        "{snippet:?}"
+    );
+    // A slot of zeros would take any key, for good if both are: an unknown key is nobody's.
+    assert_eq!(
+        snippet.text.matches("DA 39 A3 EE").count(),
+        2,
+        "{snippet:?}"
+    );
+    assert!(
+        snippet
+            .notes
+            .iter()
+            .any(|note| note.contains("no RSA key yet"))
+    );
 }
 
 #[test]
-fn openbeken_takes_a_backlog() {
+fn openbeken_takes_a_form() {
     assert_eq!(
         first(Firmware::OpenBeken, &target()).text,
-        "backlog MqttHost openwrt.lan; MqttPort 8883; MqttClient kettle; MqttUser kettle; MqttPassword \
-         s3cret; mqtt_use_tls 1; mqtt_verify_tls_cert 1; mqtt_cert_file ca.pem"
+        "http://DEVICE/cfg_mqtt_set?host=openwrt.lan&port=8883&client=kettle&user=kettle&password=s3cret\
+         &mqtt_use_tls=1&mqtt_verify_tls_cert=1&mqtt_cert_file=mqttguard.pem"
     );
 }
 
@@ -156,7 +176,7 @@ fn what_cannot_do_tls_is_told_of_the_island() {
     };
     let both = snippets(Some(Firmware::Tasmota), &allowed);
     assert_eq!(both.len(), 2);
-    assert!(both[1].text.contains("MqttPort 1883; ") && both[1].text.ends_with("SetOption103 0"));
+    assert!(both[1].text.contains("MqttPort 1883; ") && both[1].text.contains("SetOption103 0; "));
     assert!(
         !both[1]
             .notes

@@ -239,3 +239,36 @@ fn a_registry_of_before_loads() {
     let credential = contents.devices[0].credential.clone().expect("kept");
     assert!(!credential.weak && credential.earlier.is_none());
 }
+
+#[test]
+fn a_password_that_nobody_got_is_taken_back_without_a_trace() {
+    let mut registry = registry();
+    // The first of a device.
+    registry
+        .enrol(1, PLUG, None, None, verifiers("first"))
+        .unwrap();
+    registry.take_back(PLUG, "another", None);
+    assert!(registry.device(PLUG).unwrap().credential.is_some());
+    registry.take_back(PLUG, "first", None);
+    assert_eq!(registry.device(PLUG).unwrap().credential, None);
+
+    // One in the middle of a rotation goes on with that.
+    registry
+        .enrol(1, PLUG, None, None, verifiers("old"))
+        .unwrap();
+    registry
+        .rotate(1, PLUG, verifiers("new"), Registry::OVERLAP)
+        .unwrap();
+    let before = registry.device(PLUG).unwrap().credential.clone();
+    registry
+        .rotate(2, PLUG, verifiers("lost"), Registry::OVERLAP)
+        .unwrap();
+    let _ = registry.take_effects();
+    registry.take_back(PLUG, "lost", before.clone());
+    assert_eq!(registry.device(PLUG).unwrap().credential, before);
+    let effects = registry.take_effects();
+    assert!(effects.directory && effects.save == Save::Now);
+    // Only as long as it is the one.
+    registry.take_back(PLUG, "lost", None);
+    assert_eq!(registry.device(PLUG).unwrap().credential, before);
+}

@@ -60,6 +60,8 @@ return baseclass.extend({
 	events: method('events', [ 'limit', 'since' ]),
 	/* Gives a credential: the only time that the password is told. */
 	enrol: method('enrol', [ 'device', 'profile', 'username' ]),
+	/* Sets the broker and a new login on a device, over its web interface; takes up to 19 s. */
+	push: method('push', [ 'device', 'firmware', 'user', 'password', 'profile', 'dry_run' ]),
 	block: method('block', [ 'device', 'why' ]),
 	unblock: method('unblock', [ 'device' ]),
 	/* Lets a device's unencrypted MQTT out, for a number of seconds. */
@@ -74,8 +76,6 @@ return baseclass.extend({
 	renew: method('renew'),
 	/* What to set on an enrolled device, without its password. */
 	snippet: method('snippet', [ 'device', 'firmware' ]),
-	/* Has a device told by the router where its broker is. */
-	push: method('push', [ 'device', 'firmware', 'user', 'password', 'profile', 'dry_run' ]),
 	/* Takes what the device presents within a number of seconds for its credential. */
 	pair: method('pair', [ 'device', 'profile', 'for' ]),
 	cancelPairing: (device) => cancel(device, true),
