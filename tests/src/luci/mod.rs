@@ -4,13 +4,15 @@
 //! The views are served as they are installed. What they run on is the stand-in in `tests/luci`, or
 //! LuCI's own runtime where [`LUCI_VARIABLE`] names a checkout of it.
 
+mod uci;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -18,6 +20,8 @@ use anyhow::{Context, Result, bail, ensure};
 use mqttguard::ubus::{CallError, call};
 use mqttguard_lab::tools;
 use serde_json::{Map, Value, json};
+
+use self::uci::Uci;
 
 /// Names a checkout of LuCI, to run the views on that instead of the stand-in.
 pub const LUCI_VARIABLE: &str = "MQTTGUARD_LUCI";
@@ -34,6 +38,8 @@ const PICTURES_VARIABLE: &str = "MQTTGUARD_PICTURES";
 const DEADLINE: Duration = Duration::from_secs(10);
 /// How long a browser may take over a request.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// libubus's status for a call that the session's rights do not cover.
+const PERMISSION_DENIED: u32 = 6;
 /// Longest body of a request, in bytes.
 const BODY: usize = 64 * 1024;
 
@@ -46,9 +52,10 @@ pub struct Luci {
 }
 
 impl Luci {
-    /// Serves the views of the object that is on the bus at `socket`.
-    pub fn start(socket: &Path) -> Result<Self> {
-        let site = Arc::new(Site::new(socket)?);
+    /// Serves the views of the object that is on the bus at `socket`, and the configuration file
+    /// that it reads.
+    pub fn start(socket: &Path, config: &Path) -> Result<Self> {
+        let site = Arc::new(Site::new(socket, config)?);
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let (address, ends) = (listener.local_addr()?, Arc::new(AtomicBool::new(false)));
         let ending = Arc::clone(&ends);
@@ -105,6 +112,7 @@ impl Drop for Luci {
 /// What is served.
 struct Site {
     socket: PathBuf,
+    uci: Mutex<Uci>,
     /// Directories that hold `luci-static`, the first that has a file wins.
     roots: Vec<PathBuf>,
     page: String,
@@ -126,7 +134,7 @@ struct Answer {
 }
 
 impl Site {
-    fn new(socket: &Path) -> Result<Self> {
+    fn new(socket: &Path, config: &Path) -> Result<Self> {
         let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
         let package = tests.join("../openwrt/luci-app-mqttguard");
         let share = package.join("root/usr/share");
@@ -153,6 +161,7 @@ impl Site {
         }
         Ok(Self {
             socket: socket.to_owned(),
+            uci: Mutex::new(Uci::new(config)),
             roots,
             page: fs::read_to_string(tests.join("luci/page.html"))?,
             menu: menu.as_object().context("menu.d: no object")?.clone(),
@@ -184,6 +193,9 @@ impl Site {
         let path = request.path.as_str();
         if path.trim_end_matches('/') == "/ubus" {
             return self.ubus(&request.body);
+        }
+        if let Some(step) = path.strip_prefix("/cgi-bin/luci/admin/uci/") {
+            return self.apply(step).unwrap_or_else(missing);
         }
         if let Some(page) = path.strip_prefix("/cgi-bin/luci/") {
             return self.page(page, &request.query).unwrap_or_else(missing);
@@ -228,7 +240,12 @@ impl Site {
             "pollinterval": 5,
             "requestpath": node.split('/').collect::<Vec<_>>(),
             "dispatchpath": node.split('/').collect::<Vec<_>>(),
-            "nodespec": {},
+            "nodespec": { "satisfied": true, "readonly": has("guest") },
+            // How LuCI puts a configuration into force, in seconds.
+            "apply_rollback": 10,
+            "apply_holdoff": 0,
+            "apply_timeout": 5,
+            "apply_display": 0,
             "sessionid": if has("guest") { GUEST } else { OWNER },
         });
         let mut menu: Vec<_> = self.menu.iter().collect();
@@ -280,7 +297,19 @@ impl Site {
             ("file", "list") => {
                 return result(json!([0, { "entries": self.list(text("/params/3/path")) }]));
             }
-            ("session", "access") => return result(json!([0, { "access": true }])),
+            ("session", "access") => {
+                let may = match text("/params/3/scope") {
+                    "uci" => self.may_uci(session, text("/params/3/function")),
+                    _ => true,
+                };
+                return result(json!([0, { "access": may }]));
+            }
+            ("uci", _) => {
+                return match self.uci(session, method, request.pointer("/params/3")) {
+                    Ok(answer) => result(json!([0, answer])),
+                    Err(status) => result(json!([status])),
+                };
+            }
             // What LuCI's own runtime asks about the rest of the router is not here.
             _ => return result(json!([0, {}])),
         }
@@ -303,18 +332,70 @@ impl Site {
         }
     }
 
+    /// A method of the object `uci`, held to the package's ACL as rpcd does it.
+    fn uci(&self, session: &str, method: &str, arguments: Option<&Value>) -> Result<Value, u32> {
+        let function = match method {
+            "get" | "changes" => "read",
+            _ => "write",
+        };
+        if !self.may_uci(session, function) {
+            return Err(PERMISSION_DENIED);
+        }
+        match method {
+            "apply" => {
+                self.commit();
+                Ok(json!({}))
+            }
+            // There is nothing to roll back to: what is applied stays.
+            "confirm" => Ok(json!({})),
+            _ => self
+                .staged()
+                .call(method, arguments.unwrap_or(&Value::Null)),
+        }
+    }
+
+    /// What LuCI's dispatcher does for the buttons below a form.
+    fn apply(&self, step: &str) -> Option<Answer> {
+        match step {
+            "apply_rollback" | "apply_unchecked" => self.commit(),
+            "confirm" => {}
+            "revert" => self.staged().revert(),
+            _ => return None,
+        }
+        let token = json!({ "token": "" }).to_string();
+        Some(Answer::good("application/json", token.into_bytes()))
+    }
+
+    /// Writes the configuration and has the daemon read it, as the init script's reload trigger
+    /// does on a router.
+    fn commit(&self) {
+        let changed = self.staged().commit();
+        if changed.is_ok_and(|changed| changed) {
+            // A daemon that is not running reads the file when it starts.
+            let _ = call(&self.socket, "mqttguard", "reload", json!({}), DEADLINE);
+        }
+    }
+
+    fn staged(&self) -> std::sync::MutexGuard<'_, Uci> {
+        self.uci.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the package's ACL lets the session call the method.
     fn may(&self, session: &str, object: &str, method: &str) -> bool {
-        let groups: &[&str] = match session {
-            OWNER => &["read", "write"],
-            GUEST => &["read"],
-            _ => &[],
-        };
-        groups.iter().any(|group| {
-            let methods = self.acl.pointer(&format!("/{group}/ubus/{object}"));
-            let methods = methods.and_then(Value::as_array);
-            methods.is_some_and(|methods| methods.iter().any(|one| one == method))
-        })
+        groups(session)
+            .iter()
+            .any(|group| self.grants(&format!("/{group}/ubus/{object}"), method))
+    }
+
+    /// Whether the package's ACL lets the session `read` or `write` the configuration.
+    fn may_uci(&self, session: &str, function: &str) -> bool {
+        let package = self.staged().package();
+        groups(session).contains(&function) && self.grants(&format!("/{function}/uci"), &package)
+    }
+
+    fn grants(&self, place: &str, wanted: &str) -> bool {
+        let granted = self.acl.pointer(place).and_then(Value::as_array);
+        granted.is_some_and(|granted| granted.iter().any(|one| one == wanted))
     }
 
     /// The package's files in a directory of the router.
@@ -364,6 +445,15 @@ impl Answer {
             kind,
             body,
         }
+    }
+}
+
+/// The groups of the ACL that a session is in.
+fn groups(session: &str) -> &'static [&'static str] {
+    match session {
+        OWNER => &["read", "write"],
+        GUEST => &["read"],
+        _ => &[],
     }
 }
 
