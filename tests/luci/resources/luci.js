@@ -133,6 +133,12 @@ class LuCI {
 		return this.env.scriptname + '/' + path;
 	}
 
+	/* Whether the session may change what the page is about; null if that is not known. */
+	hasViewPermission() {
+		const { nodespec } = this.env;
+		return nodespec && nodespec.satisfied ? !nodespec.readonly : null;
+	}
+
 	isObject(value) {
 		return value != null && typeof(value) == 'object';
 	}
