@@ -306,6 +306,7 @@ impl Site {
             }
             ("uci", _) => {
                 return match self.uci(session, method, request.pointer("/params/3")) {
+                    Ok(Value::Null) => result(json!([0])),
                     Ok(answer) => result(json!([0, answer])),
                     Err(status) => result(json!([status])),
                 };
@@ -344,10 +345,10 @@ impl Site {
         match method {
             "apply" => {
                 self.commit();
-                Ok(json!({}))
+                Ok(Value::Null)
             }
             // There is nothing to roll back to: what is applied stays.
-            "confirm" => Ok(json!({})),
+            "confirm" => Ok(Value::Null),
             _ => self
                 .staged()
                 .call(method, arguments.unwrap_or(&Value::Null)),

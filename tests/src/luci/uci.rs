@@ -44,7 +44,7 @@ impl Uci {
         name.to_string_lossy().into_owned()
     }
 
-    /// Answers a method, or fails with a status of libubus.
+    /// Answers a method, with null where rpcd answers without data, or fails with a status of libubus.
     pub(super) fn call(&mut self, method: &str, arguments: &Value) -> Result<Value, u32> {
         let text = |name: &str| arguments.get(name).and_then(Value::as_str);
         if method == "changes" {
@@ -65,7 +65,7 @@ impl Uci {
             "order" => self.order(sections, arguments),
             "revert" => {
                 self.revert();
-                Ok(json!({}))
+                Ok(Value::Null)
             }
             _ => Err(NOT_FOUND),
         }
@@ -119,7 +119,7 @@ impl Uci {
         let section = find(&mut sections, arguments)?;
         self.put(section, arguments)?;
         self.staged = Some(sections);
-        Ok(json!({}))
+        Ok(Value::Null)
     }
 
     /// Puts the `values` of a call into a section.
@@ -157,7 +157,7 @@ impl Uci {
             self.changes.push(json!(["remove", name, option]));
         }
         self.staged = Some(sections);
-        Ok(json!({}))
+        Ok(Value::Null)
     }
 
     fn order(&mut self, mut sections: Vec<Section>, arguments: &Value) -> Result<Value, u32> {
@@ -168,7 +168,7 @@ impl Uci {
             at.unwrap_or(usize::MAX)
         });
         self.staged = Some(sections);
-        Ok(json!({}))
+        Ok(Value::Null)
     }
 }
 
