@@ -11,18 +11,23 @@ use crate::{config, daemon};
 
 pub(super) static COMMAND: Command = Command {
     name: "check",
-    usage: "[--config FILE] [--reference] [--reference-ubus]",
+    usage: "[--config FILE] [--reference] [--reference-luci] [--reference-ubus]",
     about: "List every mistake in the configuration; --reference prints what it may contain, \
-            --reference-ubus the methods of the ubus object.",
+            --reference-luci the same for the settings page, --reference-ubus the methods of the \
+            ubus object.",
     words: 0,
     values: &["config"],
-    flags: &["reference", "reference-ubus"],
+    flags: &["reference", "reference-luci", "reference-ubus"],
     run,
 };
 
 fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
     if args.flag("reference") {
         output.write(&config::reference())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.flag("reference-luci") {
+        output.write(&config::luci_options())?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.flag("reference-ubus") {
