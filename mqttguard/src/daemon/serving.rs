@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use mqttguard_common::Mac;
 use serde_json::{Map, Value, json};
 
 use super::listener_tls::Serving;
