@@ -25,11 +25,11 @@ export const checks = {
 		await t.page.getByRole('heading', { name: 'camera' }).waitFor();
 		await t.page.getByText(/Until /).waitFor();
 		await t.accessible('device');
-		await t.button('Release').click();
+		await t.button(/^Release$/).click();
 		await t.page.getByText('camera is free again.').waitFor();
-		await t.button('Block').waitFor();
+		await t.button(/^Block$/).waitFor();
 		await t.button('Undo: camera is free again.').click();
-		await t.button('Release').waitFor();
+		await t.button(/^Release$/).waitFor();
 		await t.page.goBack();
 		await t.page.getByText('5 devices').waitFor();
 	},
@@ -47,7 +47,7 @@ export const checks = {
 
 	async 'its topics are there as it publishes them'(t) {
 		await t.open(DEVICES + '#' + await t.macOf('lamp'));
-		await t.page.getByRole('treeitem').filter({ hasText: 'lamp/' }).first().waitFor();
+		await t.page.getByRole('treeitem').filter({ hasText: 'tick' }).first().waitFor();
 	},
 
 	async 'a topic that was refused is allowed, and no more than that'(t) {
@@ -125,20 +125,20 @@ export const checks = {
 
 	async 'a device is put into quarantine, and the daemon\'s own words say why it refuses'(t) {
 		await t.open(DEVICES + '#' + await t.macOf('visitor'));
-		await t.button('Quarantine').click();
+		await t.button(/^Quarantine$/).click();
 		await t.dialog.getByLabel('Why').fill('ü'.repeat(150));
 		await t.dialog.getByRole('button', { name: 'Put into quarantine' }).click();
 		await t.dialog.getByRole('alert').getByText('200', { exact: false }).waitFor();
 		await t.dialog.getByLabel('Why').fill('new here');
 		await t.dialog.getByRole('button', { name: 'Put into quarantine' }).click();
-		await t.button('Release').waitFor();
+		await t.button(/^Release$/).waitFor();
 		await t.button('Undo: visitor is in quarantine.').click();
-		await t.button('Quarantine').waitFor();
+		await t.button(/^Quarantine$/).waitFor();
 	},
 
 	async 'a device is blocked, and says so'(t) {
 		await t.open(DEVICES + '#' + await t.macOf('plug'));
-		await t.button('Block').click();
+		await t.button(/^Block$/).click();
 		await t.dialog.getByLabel('Why').fill('<b>smells</b>');
 		await t.dialog.getByRole('button', { name: 'Block', exact: true }).click();
 		await t.page.getByText('plug is blocked.').waitFor();

@@ -172,7 +172,7 @@ return baseclass.extend({
 			const about = device(event.mac);
 			const now = about && [ about.name, about.state, about.username, about.exceptions, kept().includes(matter(event)) ];
 			const today = new Date().toDateString();
-			return [ matter(event), [ event, now, today ], () =>
+			return [ event.seq, [ event, now, today ], () =>
 				E('li', { 'class': event.severity == 'warning' ? 'warning' : '' }, [
 					E('time', { 'datetime': new Date(event.time_ms).toISOString() }, [ words.time(event.time_ms) ]),
 					E('span', { 'class': 'message' },
