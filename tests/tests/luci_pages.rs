@@ -54,9 +54,9 @@ fn a_hundred_devices_and_thousands_of_topics_are_shown() {
     let device = lab.device(0);
     let sections = format!(
         "config listener 'plain'\n\toption kind 'plain'\n\toption port '1883'\n\toption enabled '1'\n\
-         config device 'talker'\n\toption mac '{}'\n\toption plaintext '1'\n\toption profile 'talker'\n\
-         config profile 'talker'\n\toption limits 'talker'\n\tlist publish 'many/#'\n\
-         config limits 'talker'\n\toption messages_per_s '10000'\n\toption bytes_per_s '4M'\n",
+         config device 'tasmota'\n\toption mac '{}'\n\toption plaintext '1'\n\toption profile 'talker'\n\
+         config profile 'talker'\n\toption limits 'talking'\n\tlist publish 'many/#'\n\
+         config limits 'talking'\n\toption messages_per_s '10000'\n\toption bytes_per_s '4M'\n",
         device.mac_text()
     );
     let guard = lab.start_guard("", &sections).unwrap();
