@@ -9,6 +9,7 @@ export const checks = {
 		await t.open(OVERVIEW);
 		await t.page.getByRole('heading', { name: 'Only watching' }).waitFor();
 		await t.page.getByText('Only watching, mqttguard let it through.').first().waitFor();
+		await t.page.getByText('Unencrypted MQTT let through').waitFor();
 		await t.picture('luci-overview-watching');
 		await t.button('Start to block').click();
 		await t.dialog.getByText('The configuration is saved and applied.', { exact: false }).waitFor();

@@ -52,6 +52,10 @@ const TROUBLES = [
 		advice: _('The kernel of this firmware may lack BPF. Install a firmware whose kernel has it; it is tried again by itself.'),
 		act: () => router(_('System log'), 'admin/status/logs')
 	}) ],
+	[ /^reduced protection: nftables, plaintext ports only, on ([^]*)/, ([ , devices ]) => ({
+		says: _('Only the firewall guards %s.').format(devices),
+		advice: _('It blocks the usual ports of unencrypted MQTT. Other ports and floods pass.')
+	}) ],
 	[ /^not attached to (\S+): ([^]*)/, ([ , device, why ]) => ({
 		says: _('Frames on %s are not checked: %s').format(device, why),
 		advice: _('It is tried again by itself. If it stays so, look into the system log.'),

@@ -86,23 +86,28 @@ function states(counts) {
 			[ parts.state(state), ' ', words.number(counts[state]) ])));
 }
 
+/* The graphs; what is only watched is not called blocked. */
+function graphs(mode) {
+	const watching = mode == 'monitor';
+	return graph.row({
+		plaintext: [ watching ? _('Unencrypted MQTT let through') : _('Unencrypted MQTT blocked'), { tone: 'bad' } ],
+		floods: [ watching ? _('Flood frames let through') : _('Flood frames dropped'), { tone: 'bad' } ],
+		messages: [ _('Messages to the broker') ],
+		sessions: [ _('Devices connected'), { tone: 'good', gauge: true } ]
+	});
+}
+
 return view.extend({
 	load: load,
 
 	render(data) {
-		this.graphs = graph.row({
-			plaintext: [ _('Unencrypted MQTT blocked'), { tone: 'bad' } ],
-			floods: [ _('Flood frames dropped'), { tone: 'bad' } ],
-			messages: [ _('Messages to the broker') ],
-			sessions: [ _('Devices connected'), { tone: 'good', gauge: true } ]
-		});
 		this.nodes = {
 			verdict: E('div', { 'aria-live': 'polite' }), events: events.list(), kernel: E('div'), states: E('div'),
-			rest: E('div', {}, [])
+			graphs: E('div'), rest: E('div')
 		};
 		this.refresh = () => load().then((data) => this.show(data));
 		dom.content(this.nodes.rest, [
-			parts.section(_('The last hour'), [ this.graphs.node ]),
+			parts.section(_('The last hour'), [ this.nodes.graphs ]),
 			parts.section(_('What happened lately'), [ this.nodes.events ]),
 			parts.section(_('Devices'), [ this.nodes.states ]),
 			parts.section(_('Interfaces'), [ this.nodes.kernel ])
@@ -129,6 +134,10 @@ return view.extend({
 		}
 		const found = troubles.of(status);
 		parts.renew(nodes.verdict, [ verdict(status), found ], () => banner(verdict(status), found, refresh));
+		parts.renew(nodes.graphs, status.mode, () => {
+			this.graphs = graphs(status.mode);
+			return [ this.graphs.node ];
+		});
 		this.graphs.show(history);
 		const known = new Map(devices.map((device) => [ device.mac, device ]));
 		events.show(nodes.events, events.latest(happened, SHOWN), (mac) => known.get(mac), { refresh: refresh });
