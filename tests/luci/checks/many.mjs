@@ -52,7 +52,7 @@ export const checks = {
 
 	async 'of two thousand topics a thousand are a tree that can be used'(t) {
 		await t.open(LIVE);
-		await t.page.getByText(/^1,000 topics\. There are more/).waitFor({ timeout: 30000 });
+		await t.page.getByText(/^1000 topics\. There are more/).waitFor({ timeout: 30000 });
 		// So many are not opened by themselves.
 		assert.ok(await t.page.getByRole('treeitem').count() <= 30);
 		await took(t, 'open 1000 topics', `[ ...document.querySelectorAll('.btn') ].find((one) => one.textContent == 'Open all').click()`, TREE);
@@ -62,7 +62,7 @@ export const checks = {
 		await t.page.getByLabel('Filter').fill('many/room7/#');
 		await t.page.getByText('100 topics.').waitFor();
 		await t.page.getByLabel('Filter').fill('topic1907');
-		await t.page.getByText(/^[01] of 1,000 topics\./).waitFor();
+		await t.page.getByText(/^[01] of 1000 topics\./).waitFor();
 	}
 };
 
