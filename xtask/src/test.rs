@@ -143,10 +143,10 @@ fn in_houses(filter: Option<&str>) -> Result<Command> {
     Ok(test)
 }
 
-/// The test of the LuCI views, which takes pictures of them into `directory`.
+/// The tests of the LuCI views, which take pictures of them into `directory`.
 pub(crate) fn pictures(directory: &Path) -> Result<Command> {
     let mut test = end_to_end()?;
-    test.args(["--test", "luci"]);
+    test.args(["--test", "luci", "--test", "luci_enrol"]);
     test.env(PICTURES_VARIABLE, directory);
     run_as_root(&mut test)?;
     Ok(test)

@@ -40,6 +40,15 @@ export const checks = {
 		await t.accessible('credential');
 		await t.picture('luci-enrol');
 
+		await t.button('Copy: User name').click();
+		await status(t, 'Copied.').waitFor();
+		assert.equal(await t.page.evaluate(() => navigator.clipboard.readText().catch(() => null)) || username, username);
+
+		// What nobody has taken yet is not replaced by a slip.
+		await t.button('Make a password').click();
+		await t.page.getByRole('alert').getByText('Nobody has copied what is shown below yet.', { exact: false }).waitFor();
+		assert.equal(await t.page.locator('.mqttguard-secret').nth(1).textContent(), password);
+
 		// Another firmware's settings have the password too.
 		await t.page.getByLabel('Ready to copy, for').selectOption('openbeken');
 		await t.page.getByRole('heading', { name: /OpenBeken/ }).first().waitFor();
@@ -68,7 +77,7 @@ export const checks = {
 		assert.equal(warned, 1, 'a warning');
 		assert.ok(await heading.isVisible());
 
-		t.house({ device: TASMOTA, username, password, stays: true });
+		t.house({ device: TASMOTA, username, password, stays: true, filter: `cmnd/${TASMOTA}/#` });
 		await status(t, TASMOTA + ' is connected.').waitFor();
 		await t.button('I have put it into the device').click();
 		await t.page.getByText('It is not shown any more.', { exact: false }).waitFor();
@@ -94,7 +103,7 @@ export const checks = {
 		assert.equal(await timer.getAttribute('aria-live'), 'off');
 		await t.accessible('pairing');
 		await t.picture('luci-pair');
-		t.house({ device: 'lamp', username: 'factory', password: 'a password of its own', stays: true });
+		t.house({ device: 'lamp', username: 'factory', password: 'a password of its own', stays: true, filter: 'lamp/#' });
 		await status(t, 'Paired: the user name of lamp is factory.').waitFor();
 		await status(t, 'lamp is connected.').waitFor();
 		assert.equal(await timer.count(), 0);

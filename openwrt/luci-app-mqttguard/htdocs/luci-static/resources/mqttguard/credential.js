@@ -22,7 +22,7 @@ window.addEventListener('beforeunload', (event) => {
 	}
 });
 
-/* Counts a secret until `taken()` is called, however often. */
+/* Counts a secret until what it gives is called, however often. */
 function hold() {
 	let held = true;
 	untaken += 1;
@@ -90,6 +90,11 @@ function once(title, children, taken) {
 }
 
 return baseclass.extend({
+	/* Whether the page shows something that would be lost with it. */
+	isUntaken() {
+		return untaken > 0;
+	},
+
 	/* The answer to `enrol`, and what tells that its secret needs no keeping any more. */
 	password(answer) {
 		const taken = hold();

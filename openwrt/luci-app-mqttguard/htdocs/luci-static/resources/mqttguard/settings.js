@@ -35,8 +35,8 @@ function choose(element, section, option, id, words) {
 	element.choices = null;
 	const absent = otherwise(section, option, id);
 	if (!option.required)
-		element.value('', absent == null ? _('not given') : _('%s, by default').format(
-			words.includes(absent) ? titles.word(option.name, absent) : markup.plain(absent)));
+		element.value('', titles.absent(option.name) || (absent == null ? _('not given') : _('%s, by default').format(
+			words.includes(absent) ? titles.word(option.name, absent) : markup.plain(absent))));
 	words.forEach((word) => element.value(word, titles.word(option.name, word)));
 	if (typeof(now) == 'string' && !words.includes(now))
 		element.value(now);
@@ -70,6 +70,16 @@ const Flag = (section, option) => form.Flag.extend({
 		const value = uci.get(CONFIG, id, option.name);
 		/* A word that is none of the daemon's is its default here, and the daemon's to complain of. */
 		return value == null || !kinds.accepts(option, value) ? null : kinds.isYes(value) ? '1' : '0';
+	},
+
+	/* LuCI's label is for an id that its checkbox does not have. */
+	render(...args) {
+		return this.super('render', args).then((node) => {
+			const box = node.querySelector('input[type=checkbox]');
+			if (box)
+				box.setAttribute('aria-label', titles.option(section.kind, option.name) || option.name);
+			return node;
+		});
 	},
 
 	/* What the file says already stays as it is written there. */
@@ -128,7 +138,10 @@ function ordered(section, about) {
 
 function build(map, section, mistakes) {
 	const about = titles.section(section.kind), title = about.title();
-	const help = markup.help(section.help) + markup.mistakes(mistakes);
+	const builtin = section.only ? [] : Object.keys(section.builtin);
+	const help = markup.help(section.help) + (builtin.length ? ' ' + markup.help(
+		_('Built in: %s. To change one, add a section of its name: what you leave empty there stays as it is.')
+			.format(builtin.map((name) => '`' + name + '`').join(', '))) : '') + markup.mistakes(mistakes);
 	let element;
 	if (section.only) {
 		element = map.section(form.NamedSection, section.only, section.kind, title, help);
@@ -140,19 +153,20 @@ function build(map, section, mistakes) {
 		element.anonymous = !section.named;
 		element.nodescriptions = true;
 		element.addbtntitle = about.add ? about.add() : _('Add');
-		element.modaltitle = (id) => title + ': ' + called(section, id);
+		/* This one is HTML, the other an attribute. */
+		element.modaltitle = (id) => title + ': ' + markup.text(called(id));
 		if (!section.named)
-			element.sectiontitle = (id) => called(section, id);
+			element.sectiontitle = called;
 	}
 	(about.tabs || []).forEach(([ name, tab ]) => element.tab(name, tab()));
 	ordered(section, about).forEach((option) => add(element, section, about, option));
 	return element;
 }
 
-/* What a section is called: its name, or that of what it is about. LuCI takes it for HTML. */
-function called(section, id) {
+/* What a section is called: its name, or that of what it is about. */
+function called(id) {
 	const values = uci.get(CONFIG, id) || {};
-	return markup.text(!values['.anonymous'] ? id : values.name || values.mac || values.destination || _('new'));
+	return !values['.anonymous'] ? id : values.name || values.mac || values.destination || _('new');
 }
 
 return baseclass.extend({
@@ -163,8 +177,16 @@ return baseclass.extend({
 		/* An empty file is a good one, but LuCI shows no section that is not there. */
 		if (!uci.get(CONFIG, 'main'))
 			uci.add(CONFIG, CONFIG, 'main');
-		const map = new form.Map(CONFIG);
+		const map = new form.Map(CONFIG), render = map.renderContents;
 		map.tabbed = true;
+		/* LuCI leaves these without a name. */
+		map.renderContents = (...args) => render.apply(map, args).then((node) => {
+			node.querySelectorAll('.cbi-section-create-name').forEach((input) => {
+				input.setAttribute('aria-label', _('Name of the new section'));
+				input.setAttribute('placeholder', _('name'));
+			});
+			return node;
+		});
 		options.SECTIONS.slice()
 			.sort((a, b) => titles.ORDER.indexOf(a.kind) - titles.ORDER.indexOf(b.kind))
 			.forEach((section) => build(map, Object.assign({}, section, { help: section.help() }),

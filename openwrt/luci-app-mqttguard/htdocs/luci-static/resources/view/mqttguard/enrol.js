@@ -53,7 +53,9 @@ function ordered(devices) {
 }
 
 function called(device) {
-	const hints = [ device.firmware && firmware.title(device.firmware), device.vendor, (device.addresses || [])[0] ];
+	const addresses = device.addresses || [];
+	const hints = [ device.firmware && firmware.title(device.firmware), device.vendor,
+		addresses.find((one) => !one.includes(':')) || addresses[0] ];
 	return [ device.name || device.mac ].concat(hints.filter(Boolean)).join(' · ') +
 		(device.username ? ' · ' + words.state(device.state) : '');
 }
@@ -258,6 +260,13 @@ return view.extend({
 	/* Does what was chosen, and shows what comes of it. */
 	begin() {
 		const device = this.device(), profile = this.nodes.profile.value;
+		if (credential.isUntaken() && !this.sure) {
+			this.sure = true;
+			dom.content(this.nodes.trouble, [ parts.failure(new Error(
+				_('Nobody has copied what is shown below yet. Press again to go on without it.'))) ]);
+			return Promise.resolve();
+		}
+		this.sure = false;
 		this.busy = true;
 		this.update();
 		this.leave();
