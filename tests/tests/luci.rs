@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anyhow::Result;
 use mqttguard_lab::traffic::plaintext_connect;
 use mqttguard_lab::{Client, Credential, ODD_MQTT_PORT, PLAIN_MQTT_PORT, until};
 use mqttguard_tests::house::{PATIENCE, cloud, enrol, guarded_with};
@@ -82,11 +83,9 @@ fn the_owner_sees_understands_and_acts() {
 
 /// Publishes as `client`, one value after the other, while `act` runs: `lamp/tick` again and again,
 /// and once what the page of live topics has to cope with.
-fn publishing<T>(client: &Client<'_>, act: impl FnOnce() -> T) -> T {
-    client.publish_retained("lamp/mode", "night").unwrap();
-    client
-        .publish_retained("lamp/deep/below/it", HOSTILE)
-        .unwrap();
+fn publishing<T>(client: &Client<'_>, act: impl FnOnce() -> Result<T>) -> Result<T> {
+    client.publish_retained("lamp/mode", "night")?;
+    client.publish_retained("lamp/deep/below/it", HOSTILE)?;
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
