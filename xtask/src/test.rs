@@ -147,7 +147,14 @@ fn in_houses(filter: Option<&str>) -> Result<Command> {
 /// The tests of the LuCI views, which take pictures of them into `directory`.
 pub(crate) fn pictures(directory: &Path) -> Result<Command> {
     let mut test = end_to_end()?;
-    test.args(["--test", "luci", "--test", "luci_enrol"]);
+    test.args([
+        "--test",
+        "luci",
+        "--test",
+        "luci_enrol",
+        "--test",
+        "luci_pages",
+    ]);
     test.env(PICTURES_VARIABLE, directory);
     run_as_root(&mut test)?;
     Ok(test)

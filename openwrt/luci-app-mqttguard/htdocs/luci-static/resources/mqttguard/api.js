@@ -52,23 +52,32 @@ return baseclass.extend({
 	devices: method('devices'),
 	/* One device with its last events; by MAC address. */
 	device: method('device', [ 'device' ]),
-	/* The last hour by the minute, of the house or of one device. */
-	history: method('history', [ 'device' ]),
-	/* `{ topics: [...] }`: latest values. Watches for the next minute: ask again before. */
-	live: method('live', [ 'filter', 'device', 'limit' ]),
 	/* `{ events: [...] }`, the oldest first. */
 	events: method('events', [ 'limit', 'since' ]),
+	/* `{ step_s, until_ms, series: { … } }` of the last hour, of the house or of one device. */
+	history: method('history', [ 'device' ]),
+	/* `{ topics: [...], more, until_ms }`: what is published while somebody looks. */
+	live: method('live', [ 'filter', 'device', 'limit' ]),
+	/* `{ profiles: [...] }` of the configuration in force. */
+	profiles: method('profiles'),
 	/* Gives a credential: the only time that the password is told. */
 	enrol: method('enrol', [ 'device', 'profile', 'username' ]),
 	/* Sets the broker and a new login on a device, over its web interface; takes up to 19 s. */
 	push: method('push', [ 'device', 'firmware', 'user', 'password', 'profile', 'dry_run' ]),
+	/* A new password, told once; the old one works until the new one is used, or for `overlap` s. */
+	rotate: method('rotate', [ 'device', 'overlap' ]),
+	revoke: method('revoke', [ 'device' ]),
+	/* A client certificate and its key, told once. */
+	certificate: method('certificate', [ 'device', 'profile' ]),
+	quarantine: method('quarantine', [ 'device', 'for', 'why' ]),
+	release: method('release', [ 'device' ]),
 	block: method('block', [ 'device', 'why' ]),
 	unblock: method('unblock', [ 'device' ]),
 	/* Lets a device's unencrypted MQTT out, for a number of seconds. */
 	allow: method('allow', [ 'device', 'destination', 'port', 'for' ]),
 	disallow: method('disallow', [ 'device', 'destination', 'port' ]),
-	/* `{ profiles: [...] }` of the configuration in force. */
-	profiles: method('profiles'),
+	/* Puts the configuration file into force, or says what is wrong with it. */
+	reload: method('reload'),
 	/* What is wrong with the configuration file: `{ ok, errors }`. */
 	check: method('check'),
 	/* The router's certificates, and the broker's made anew. */
@@ -79,8 +88,6 @@ return baseclass.extend({
 	/* Takes what the device presents within a number of seconds for its credential. */
 	pair: method('pair', [ 'device', 'profile', 'for' ]),
 	cancelPairing: (device) => cancel(device, true),
-	/* Makes a client certificate: the only time that its key is told. */
-	certificate: method('certificate', [ 'device', 'profile' ]),
 	/* What the maker says that the device needs (RFC 8520): fetches and shows it; with `accept`, puts
 	 * what was shown last (by its `sha256`) in force; with `forget`, takes that back. */
 	mud: method('mud', [ 'device', 'url', 'accept', 'unverified', 'sha256', 'forget' ])
