@@ -7,16 +7,16 @@ use serde_json::json;
 use super::args::Args;
 use super::output::Output;
 use super::{Command, Failure};
-use crate::{config, daemon};
+use crate::{config, daemon, report};
 
 pub(super) static COMMAND: Command = Command {
     name: "check",
-    usage: "[--config FILE] [--reference] [--reference-ubus]",
+    usage: "[--config FILE] [--reference] [--reference-ubus] [--reference-report]",
     about: "List every mistake in the configuration; --reference prints what it may contain, \
-            --reference-ubus the methods of the ubus object.",
+            --reference-ubus the methods of the ubus object, --reference-report what `report` says.",
     words: 0,
     values: &["config"],
-    flags: &["reference", "reference-ubus"],
+    flags: &["reference", "reference-ubus", "reference-report"],
     run,
 };
 
@@ -27,6 +27,10 @@ fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
     }
     if args.flag("reference-ubus") {
         output.write(&daemon::reference())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.flag("reference-report") {
+        output.json(&json!(report::texts()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let file = args.config();

@@ -24,6 +24,7 @@ mod quarantine;
 mod release;
 mod reload;
 mod remote;
+mod report;
 mod revoke;
 mod rotate;
 mod snippet;
@@ -77,6 +78,7 @@ static COMMANDS: &[&Command] = &[
     &allow::COMMAND,
     &disallow::COMMAND,
     &events::COMMAND,
+    &report::COMMAND,
     &stats::COMMAND,
     &top::COMMAND,
     &reload::COMMAND,

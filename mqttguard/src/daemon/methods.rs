@@ -53,6 +53,7 @@ impl Daemon {
             "allow" => self.allow_method(&args),
             "disallow" => self.disallow_method(&args),
             "stats" => Ok(report::stats(self)),
+            "report" => Ok(report::against_standards(self)),
             "events" => Ok(self.events_method(&args)),
             "reload" => {
                 let ok = self.reload();

@@ -5,6 +5,7 @@
 
 mod clock;
 mod configuration;
+mod facts;
 mod fallback;
 mod frames;
 mod guard;

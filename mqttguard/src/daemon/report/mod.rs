@@ -2,6 +2,7 @@
 
 mod credential;
 mod device;
+mod standards;
 mod status;
 
 use ipnet::IpNet;
@@ -15,6 +16,7 @@ use crate::uplift::DeviceStats;
 
 pub(super) use credential::{add_server, credential};
 pub(super) use device::{device, devices};
+pub(super) use standards::against_standards;
 use status::broker;
 pub(super) use status::status;
 
