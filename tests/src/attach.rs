@@ -15,10 +15,12 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use mqttguard::config::Hook;
-use mqttguard::enforce::{Enforcer, Report, Target};
+use mqttguard::enforce::{Attachment, Enforcer, Progress, Report, Target};
 use mqttguard::registry::{DevicePolicy, Standing};
 use mqttguard_common::{Mac, Reason};
+use mqttguard_lab::wait_for;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::bpf::{GOOD, require_root, rules};
@@ -31,6 +33,8 @@ pub const DEVICE: Mac = Mac([0x02, 0xc1, 0x1e, 0, 0, 1]);
 pub const BLOCKED: Mac = Mac([0x02, 0xc1, 0x1e, 0, 0, 2]);
 const CHILD: &str = "MQTTGUARD_TEST_ENFORCER";
 const HOOK: &str = "MQTTGUARD_TEST_HOOK";
+/// How long the kernel may take to verify the program.
+const LOADING: Duration = Duration::from_secs(60);
 
 /// A network namespace with a bridge `lanbr` and two ports, `lan1` and `lan2`, whose other ends
 /// `dev1` and `dev2` are in it too; and a BPF file system. Gone when dropped.
@@ -420,6 +424,7 @@ pub fn child() {
     let devices = [(BLOCKED, blocked)];
     let mut enforcer =
         Enforcer::start(Path::new(&pins), &target, &rules(), &devices, report).unwrap();
+    standing(&enforcer, |_| true);
     let known = enforcer.known().count();
     enforcer.set_device(DEVICE, &GOOD).unwrap();
     println!("ready, {known} known");
@@ -436,7 +441,15 @@ pub fn child() {
                     hook: hook(name),
                     ..target.clone()
                 };
-                enforcer.retarget(&target).unwrap();
+                enforcer.retarget(&target);
+                let by: &[_] = match name {
+                    "auto" => &["xdp"],
+                    "tc" => &["tc", "tcx"],
+                    other => &[other],
+                };
+                standing(&enforcer, |attachment| {
+                    attachment.hook.is_some_and(|hook| by.contains(&hook))
+                });
                 println!("retargeted");
             }
             Some(("forget", _)) => {
@@ -444,7 +457,7 @@ pub fn child() {
                 println!("{} known", enforcer.known().count());
             }
             _ if line == "attachments" => {
-                for attachment in enforcer.attachments() {
+                for attachment in standing(&enforcer, |_| true) {
                     println!(
                         "at {} by {} {:?} {}",
                         attachment.interface,
@@ -461,6 +474,18 @@ pub fn child() {
             }
         }
     }
+}
+
+/// Waits until the program stands, each attachment `as_wanted`.
+fn standing(enforcer: &Enforcer, as_wanted: impl Fn(&Attachment) -> bool) -> Vec<Attachment> {
+    wait_for("program that stands", LOADING, || {
+        match enforcer.progress() {
+            Progress::Standing(found) if found.iter().all(&as_wanted) => Ok(Some(found)),
+            Progress::Failed(error) => panic!("{error}"),
+            progress => bail!("{progress:?}"),
+        }
+    })
+    .unwrap()
 }
 
 fn hook(name: &str) -> Hook {

@@ -1,15 +1,11 @@
 //! The LuCI views, in a real browser, on a real daemon in a house: see `tests/luci`.
 
-use std::process::Command;
-
 use mqttguard_lab::traffic::plaintext_connect;
-use mqttguard_lab::{Credential, ODD_MQTT_PORT, PLAIN_MQTT_PORT, tools, until};
+use mqttguard_lab::{Credential, ODD_MQTT_PORT, PLAIN_MQTT_PORT, until};
 use mqttguard_tests::house::{PATIENCE, cloud, enrol, guarded_with};
-use mqttguard_tests::luci::Luci;
+use mqttguard_tests::luci::{Luci, check};
 use serde_json::Value;
 
-/// Names a directory for pictures of the pages.
-const PICTURES_VARIABLE: &str = "MQTTGUARD_PICTURES";
 /// A user name that is somebody's attempt at the owner's browser.
 const HOSTILE: &str = "<img src=x onerror=\"window.hostile = 1\">";
 
@@ -38,14 +34,8 @@ fn the_owner_sees_understands_and_acts() {
     });
     assert!(quarantined, "{}", guard.log());
 
-    let luci = Luci::start(lab.router.bus().socket()).unwrap();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/luci/check.mjs");
-    let mut check = Command::new(tools::system("node").unwrap());
-    check
-        .args([script, &luci.url()])
-        .arg(tools::tools_dir().unwrap().join("browser"))
-        .args(std::env::var_os(PICTURES_VARIABLE));
-    assert!(check.status().unwrap().success());
+    let luci = Luci::start(lab.router.bus().socket(), &guard.files().config).unwrap();
+    check(&luci, &["overview", "devices", "status"]).unwrap();
 
     // What the browser showed is what was done.
     assert_eq!(guard.state("plug").unwrap(), "blocked");

@@ -348,10 +348,14 @@ fn one_port_that_cannot_be_guarded_reduces_its_bridge_until_it_can() {
     let native = guard.files().uci("\toption hook 'xdp'\n", "");
     guard.write_config(&native).unwrap();
     guard.start_again().unwrap();
-    let status = wait_protection(&guard, "reduced");
+    let status = guard
+        .wait_status("program on the other port", |status| {
+            status.get("protection") == Some(&json!("reduced"))
+                && status.pointer("/kernel/loaded") == Some(&json!(true))
+        })
+        .unwrap();
     let nftables = status.get("nftables").unwrap().to_string();
     assert!(nftables.contains("br-lan"), "{status}");
-    assert_eq!(status.pointer("/kernel/loaded").unwrap(), true, "{status}");
     let plug = lab.device(0);
     assert_eq!(refusal(plug, cloud(1883)), ErrorKind::ConnectionRefused);
     // Where the program stands it sees what nftables does not.
@@ -366,6 +370,27 @@ fn one_port_that_cannot_be_guarded_reduces_its_bridge_until_it_can() {
     lab.wait_protected(&mut guard).unwrap();
     assert!(until(PATIENCE * 3, || table(&lab).is_none()));
     plaintext_connect(plug, cloud(ODD_MQTT_PORT), PATIENCE).unwrap_err();
+}
+
+#[test]
+fn while_the_kernel_verifies_the_program_nftables_stands_in_and_the_bus_answers() {
+    let lab = Lab::new(&["plug"]).unwrap();
+    let guard = lab.launch_guard(Means::All, "", "").unwrap();
+    let status = guard
+        .wait_status("a program that is being loaded", |status| {
+            let error = status.pointer("/kernel/error").and_then(Value::as_str);
+            error == Some("being loaded")
+        })
+        .unwrap();
+    assert_eq!(status.get("protected").unwrap(), false, "{status}");
+    // What nftables does is told by the second.
+    wait_protection(&guard, "reduced");
+    guard
+        .wait_status("the program", |status| {
+            status.pointer("/kernel/loaded") == Some(&json!(true))
+        })
+        .unwrap();
+    assert!(until(PATIENCE * 3, || table(&lab).is_none()));
 }
 
 /// Somebody else's program on an interface of this namespace; it goes when it is dropped.

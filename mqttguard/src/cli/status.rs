@@ -83,14 +83,11 @@ pub(super) fn show(status: &Value, now_ms: u64, style: Style) -> String {
 }
 
 fn kernel(kernel: &Value, style: Style) -> String {
-    let loaded = match text::truth(kernel, "loaded") {
-        true => style.paint("loaded", Some(Colour::Green)),
-        false => style.paint("not loaded", Some(Colour::Red)),
+    let loaded = match kernel.get("error").is_some_and(Value::is_string) {
+        false => style.paint("loaded", Some(Colour::Green)),
+        true => style.paint(&text::field(kernel, "error"), Some(Colour::Red)),
     };
     let mut shown = format!("\nKernel program: {loaded}\n");
-    if kernel.get("error").is_some_and(Value::is_string) {
-        shown.push_str(&format!("  {}\n", text::field(kernel, "error")));
-    }
     let attachments = text::items(kernel, "attachments");
     if !attachments.is_empty() {
         let mut table = Table::new(["INTERFACE", "HOOK", "FRAMES", "WHY"]);

@@ -10,7 +10,7 @@ use super::fallback::Fallback;
 use crate::config::{Bindings, Exception, ListenerKind, Mode, Settings, Verdict};
 use crate::discovery::{self, Networks};
 use crate::enforce::{
-    self, Attachment, Connections, DeviceCounters, Enforcer, Proof, Rules, Target, nft,
+    self, Attachment, Connections, DeviceCounters, Enforcer, Progress, Proof, Rules, Target, nft,
 };
 use crate::outlet::Outlet;
 use crate::registry::{Device, DevicePolicy, Standing};
@@ -51,15 +51,15 @@ pub(super) struct Guard {
 
 /// Why there is no program when the owner wants none.
 const OFF: &str = "switched off in the configuration";
-/// How long until a program that could not be loaded is tried again: having it verified takes a
-/// small router a second.
+/// How long until a program that could not be loaded is tried again: having it verified keeps a
+/// small router busy.
 const RETRY: Duration = Duration::from_secs(60);
 /// How long to wait for nftables to redirect what it is to.
 const REDIRECTED: Duration = Duration::from_secs(2);
 
 impl Guard {
-    /// Loads and attaches the program. A failure is kept, to be told by [`Guard::problems`]: the
-    /// broker serves all the same. `devices` are what it begins with if no predecessor left any.
+    /// Has the program loaded and attached, which goes on after the return. A failure is kept, to be
+    /// told by [`Guard::problems`]: the broker serves all the same. `devices` are what it begins with if no predecessor left any.
     pub(super) fn start(
         settings: &Settings,
         exceptions: Vec<Exception>,
@@ -94,16 +94,14 @@ impl Guard {
             fallback: Fallback::start(&settings.main),
         };
         guard.target = guard.find_target(settings);
-        // Loading takes a small router a second: what is to be closed is closed before.
-        if guard.fallback.is_closed() && guard.inherited.is_empty() {
-            guard.fall_back();
-        }
         guard.switch_with(settings, devices);
+        // Loading takes a small router many seconds: something stands from the first on.
+        guard.fall_back();
         guard
     }
 
-    /// Loads the program if it should run and does not, and takes it off if it should not, were
-    /// it a predecessor's. True if it was loaded: it then knows no device of this daemon's yet.
+    /// Has the program loaded if it should run and does not, and takes it off if it should not, were
+    /// it a predecessor's. True if it is loaded: it then knows no device of this daemon's yet.
     pub(super) fn switch(&mut self, settings: &Settings) -> bool {
         self.switch_with(settings, &[])
     }
@@ -166,9 +164,17 @@ impl Guard {
             ..rules(settings, &self.exceptions, addresses)
         };
         let target = self.find_target(settings);
-        if self.enforcer.as_ref().is_ok_and(Enforcer::has_ended) {
+        if let Ok(enforcer) = &self.enforcer
+            && enforcer.has_ended()
+        {
+            let why = match enforcer.progress() {
+                Progress::Failed(error) => error,
+                _ => "its thread has ended".to_owned(),
+            };
+            self.complain(Some(why.clone()));
             // Dropped, it leaves everything standing for the next.
-            self.enforcer = Err("its thread has ended".to_owned());
+            self.enforcer = Err(why);
+            self.retry_at = Instant::now() + RETRY;
         }
         let Ok(enforcer) = &mut self.enforcer else {
             (self.rules, self.target) = (rules, target);
@@ -183,10 +189,8 @@ impl Guard {
             }
         }
         if target != self.target {
-            match enforcer.retarget(&target) {
-                Ok(()) => self.target = target,
-                Err(error) => failure = Some(error.to_string()),
-            }
+            enforcer.retarget(&target);
+            self.target = target;
         }
         self.complain(failure);
         false
@@ -312,13 +316,14 @@ impl Guard {
     /// called after any change, and now and then: interfaces come and go. Ends the connections
     /// that are to end.
     pub(super) fn fall_back(&mut self) {
-        let mut unguarded = match self.attachments() {
-            Ok(attachments) => attachments
+        let mut unguarded = match self.progress() {
+            Ok(Progress::Standing(attachments)) => attachments
                 .into_iter()
                 .filter(|attachment| attachment.hook.is_none() || attachment.proof == Proof::Blind)
                 .map(|attachment| attachment.interface)
                 .collect(),
-            Err(_) => self.target.devices.clone(),
+            Ok(Progress::Loading { succeeds: true }) => Vec::new(),
+            _ => self.target.devices.clone(),
         };
         if self.inherited.is_empty() {
             // By OpenWrt's custom, until netifd says better.
@@ -358,12 +363,25 @@ impl Guard {
         })
     }
 
-    /// How the program sits on the interfaces; the error if there is no program.
-    pub(super) fn attachments(&self) -> Result<Vec<Attachment>, &str> {
+    fn progress(&self) -> Result<Progress, &str> {
         match &self.enforcer {
-            Ok(enforcer) => Ok(enforcer.attachments()),
+            Ok(enforcer) => Ok(enforcer.progress()),
             Err(error) => Err(error),
         }
+    }
+
+    /// How the program sits on the interfaces; if it does not, what it is instead, in words.
+    pub(super) fn attachments(&self) -> Result<Vec<Attachment>, String> {
+        let why = match self.progress() {
+            Ok(Progress::Standing(attachments)) => return Ok(attachments),
+            Ok(Progress::Loading { succeeds: false }) => return Err("being loaded".to_owned()),
+            Ok(Progress::Loading { succeeds: true }) => {
+                return Err("being loaded; that of the run before stands meanwhile".to_owned());
+            }
+            Ok(Progress::Failed(error)) => error,
+            Err(error) => error.to_owned(),
+        };
+        Err(format!("not loaded: {why}"))
     }
 
     /// Events that were lost because the daemon was behind.
@@ -400,7 +418,7 @@ impl Guard {
         let attachments = match self.attachments() {
             Ok(attachments) => attachments,
             Err(error) => {
-                why.push(format!("the kernel program is not loaded: {error}"));
+                why.push(format!("the kernel program is {error}"));
                 return why;
             }
         };

@@ -1,23 +1,23 @@
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use mqttguard_common::{LAYOUT_VERSION, Mac};
-use rustix::event::{EventfdFlags, eventfd};
 
 use super::bpffs::Pins;
 use super::links::Links;
+use super::orders::{End, Orders};
 use super::ports::Ports;
-use super::stations::{self, Stations};
+use super::stations::Stations;
 use super::tables::take;
-use super::watch::{Command, Watch};
-use super::{Attachment, DeviceCounters, EnforceError, Report, Rules, Tables, Target, object};
+use super::watch::Watch;
+use super::{
+    Attachment, DeviceCounters, EnforceError, Report, Rules, Tables, Target, hook, object,
+};
 use crate::registry::{DevicePolicy, Standing};
 
-/// The kernel program at work: loaded, attached, fed and listened to.
+/// The kernel program at work: fed at once, then loaded, attached and listened to.
 ///
 /// Dropping it leaves the program attached and enforcing the last rules, for a successor to
 /// take over; [`Enforcer::detach`] ends enforcement.
@@ -26,39 +26,55 @@ use crate::registry::{DevicePolicy, Standing};
 /// [`Report`] for what it tells.
 pub struct Enforcer {
     tables: Tables,
-    attachments: Arc<Mutex<Vec<Attachment>>>,
-    commands: SyncSender<Command>,
-    wake: Arc<OwnedFd>,
+    progress: Arc<Mutex<Progress>>,
+    orders: Arc<Orders>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// How far the enforcement thread has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The kernel verifies the program.
+    Loading {
+        /// A predecessor's program stands meanwhile, and goes by the tables of this one if their
+        /// layout is the same.
+        succeeds: bool,
+    },
+    /// How it sits on each interface, as of at most two seconds ago.
+    Standing(Vec<Attachment>),
+    /// The kernel refused the program; a predecessor's enforcement stays as it was.
+    Failed(String),
+}
+
 impl Enforcer {
-    /// Loads the program, sets the rules and attaches. Maps and attachments that a predecessor
-    /// left pinned below `bpf_dir` are taken over without a gap: counters, bucket levels and
-    /// devices are kept, the program of each attachment is replaced in one step. Without such maps
-    /// it begins with `devices`, so that those that are blocked are so from the first frame.
+    /// Makes the maps and sets the rules. A thread then has the kernel verify the program, which
+    /// takes a small router many seconds, and attaches it; see [`Enforcer::progress`].
     ///
-    /// `report` is called from this thread until `start` returns, then from the enforcement
-    /// thread; it must not block for long.
+    /// Maps and attachments that a predecessor left pinned below `bpf_dir` are taken over without
+    /// a gap: counters, bucket levels and devices are kept, the program of each attachment is
+    /// replaced in one step. Without such maps it begins with `devices`, so that those that are
+    /// blocked are so from the first frame.
+    ///
+    /// `report` is called from the enforcement thread; it must not block for long.
     ///
     /// An interface that cannot be attached to is no error: it is reported, and tried again
     /// whenever an interface changes.
     ///
     /// # Errors
     ///
-    /// No BPF file system, the kernel refuses the program, the rules do not fit, or netlink
-    /// does not answer. A predecessor's enforcement stays as it was.
+    /// No BPF file system, the kernel refuses the maps, or the rules do not fit. A predecessor's
+    /// enforcement stays as it was.
     pub fn start(
         bpf_dir: &Path,
         target: &Target,
         rules: &Rules,
         devices: &[(Mac, DevicePolicy)],
-        mut report: impl FnMut(Report) + Send + 'static,
+        report: impl FnMut(Report) + Send + 'static,
     ) -> Result<Self, EnforceError> {
         let pins = Pins::prepare(bpf_dir)?;
         let inherits = pins.has_maps();
-        let (object, mut tables) = Self::load(&pins, rules).inspect_err(|_| {
-            // A load that fails halfway leaves the maps it made.
+        let (object, mut tables) = open(&pins, rules).inspect_err(|_| {
+            // What fails halfway leaves the maps it made.
             if !inherits {
                 pins.remove_maps();
             }
@@ -69,56 +85,28 @@ impl Enforcer {
                 log::error!("kernel program: {mac}: {error}");
             }
         }
-        let mut object = object;
-        let events = take(&mut object, "EVENTS")?;
-        let frames = take(&mut object, "FRAMES")?;
-
-        let mut stations = Stations::take(&mut object)?;
-
-        let mut links = Links::open().map_err(EnforceError::Netlink)?;
-        let list = links.list().map_err(EnforceError::Netlink)?;
-        let note = outdated_layout(&pins, inherits);
-        let mut ports = Ports::new(object, frames, pins.clone(), target.clone(), note)?;
-        ports.reconcile(&list, &mut report);
-        // The interfaces are looked at again soon.
-        if let Err(error) = stations.set(&stations::stations(&ports.indices(), &list)) {
-            log::error!("kernel program: {error}");
-        }
-        pins.remove_other_versions();
-
-        let attachments = Arc::new(Mutex::new(ports.attachments()));
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(|error| EnforceError::Thread(error.into()))?;
-        let wake = Arc::new(wake);
-        let (commands, inbox) = sync_channel(4);
-        let watch = Watch {
-            ports,
-            stations,
-            links,
-            events,
-            inbox,
-            wake: Arc::clone(&wake),
-            attachments: Arc::clone(&attachments),
+        let succeeds = !hook::pinned(&pins.links()).is_empty();
+        let progress = Arc::new(Mutex::new(Progress::Loading { succeeds }));
+        let orders = Arc::new(Orders::new(target.clone()).map_err(EnforceError::Thread)?);
+        let start = Start {
+            note: outdated_layout(&pins, inherits),
+            object,
+            pins,
+            inherits,
+            orders: Arc::clone(&orders),
+            progress: Arc::clone(&progress),
             report: Box::new(report),
         };
         let thread = thread::Builder::new()
             .name("enforce".into())
-            .spawn(move || watch.run())
+            .spawn(move || start.run())
             .map_err(EnforceError::Thread)?;
         Ok(Enforcer {
             tables,
-            attachments,
-            commands,
-            wake,
+            progress,
+            orders,
             thread: Some(thread),
         })
-    }
-
-    fn load(pins: &Pins, rules: &Rules) -> Result<(aya::Ebpf, Tables), EnforceError> {
-        let mut object = object::load(object::OBJECT, Some(&pins.maps()))?;
-        let mut tables = Tables::take(&mut object)?;
-        tables.set_rules(rules)?;
-        Ok((object, tables))
     }
 
     /// Sets the rules.
@@ -171,29 +159,23 @@ impl Enforcer {
         self.tables.counters()
     }
 
-    /// How the program sits on each interface, as of at most two seconds ago.
-    pub fn attachments(&self) -> Vec<Attachment> {
-        self.attachments
+    /// How far the enforcement thread has come.
+    pub fn progress(&self) -> Progress {
+        self.progress
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    /// Whether the thread is gone that follows the interfaces: what is attached stays and
-    /// enforces, but nothing new is attached to.
+    /// Whether the thread is gone that loads the program and follows the interfaces: what is
+    /// attached stays and enforces, but nothing new is attached to.
     pub fn has_ended(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    /// Attaches to other devices, or by another hook, and returns when that is done.
-    ///
-    /// # Errors
-    ///
-    /// The enforcement thread has ended.
-    pub fn retarget(&mut self, target: &Target) -> Result<(), EnforceError> {
-        let (done, wait) = sync_channel(1);
-        self.command(Command::Retarget(target.clone(), done))?;
-        wait.recv().map_err(|_| ended())
+    /// Has the thread attach to other devices, or by another hook, as soon as it can.
+    pub fn retarget(&mut self, target: &Target) {
+        self.orders.retarget(target.clone());
     }
 
     /// Ends enforcement: detaches everywhere and unpins everything.
@@ -202,28 +184,78 @@ impl Enforcer {
     ///
     /// The enforcement thread has ended before.
     pub fn detach(mut self) -> Result<(), EnforceError> {
-        self.command(Command::Detach)?;
-        match self.thread.take().map(JoinHandle::join) {
+        let thread = self.thread.take().filter(|thread| !thread.is_finished());
+        self.orders.end(End::Detached);
+        match thread.map(JoinHandle::join) {
             Some(Ok(())) => Ok(()),
-            _ => Err(ended()),
+            _ => Err(EnforceError::Thread(io::Error::other("it has ended"))),
         }
-    }
-
-    fn command(&self, command: Command) -> Result<(), EnforceError> {
-        self.commands.send(command).map_err(|_| ended())?;
-        rustix::io::write(&self.wake, &1u64.to_ne_bytes())
-            .map_err(|error| EnforceError::Thread(error.into()))?;
-        Ok(())
     }
 }
 
 impl Drop for Enforcer {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
-            let _ = self.command(Command::Stop);
+            self.orders.end(End::Standing);
             let _ = thread.join();
         }
     }
+}
+
+/// What the enforcement thread begins with.
+struct Start {
+    object: aya::Ebpf,
+    pins: Pins,
+    inherits: bool,
+    note: Option<String>,
+    orders: Arc<Orders>,
+    progress: Arc<Mutex<Progress>>,
+    report: Box<dyn FnMut(Report) + Send>,
+}
+
+impl Start {
+    fn run(self) {
+        let (pins, inherits) = (self.pins.clone(), self.inherits);
+        let progress = Arc::clone(&self.progress);
+        match self.load() {
+            Ok(watch) => watch.run(),
+            Err(error) => {
+                if !inherits {
+                    pins.remove_maps();
+                }
+                *progress.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Progress::Failed(error.to_string());
+            }
+        }
+    }
+
+    fn load(mut self) -> Result<Watch, EnforceError> {
+        object::load_programs(&mut self.object)?;
+        let events = take(&mut self.object, "EVENTS")?;
+        let frames = take(&mut self.object, "FRAMES")?;
+        let stations = Stations::take(&mut self.object)?;
+        let links = Links::open().map_err(EnforceError::Netlink)?;
+        let target = self.orders.target();
+        let ports = Ports::new(self.object, frames, self.pins.clone(), target, self.note)?;
+        Ok(Watch {
+            ports,
+            stations,
+            links,
+            events,
+            pins: self.pins,
+            orders: self.orders,
+            progress: self.progress,
+            report: self.report,
+        })
+    }
+}
+
+/// Makes or takes over the maps, and sets the rules.
+fn open(pins: &Pins, rules: &Rules) -> Result<(aya::Ebpf, Tables), EnforceError> {
+    let mut object = object::open(object::OBJECT, Some(&pins.maps()))?;
+    let mut tables = Tables::take(&mut object)?;
+    tables.set_rules(rules)?;
+    Ok((object, tables))
 }
 
 /// What there is to tell if a predecessor's tables are of another layout: the program that comes
@@ -239,8 +271,4 @@ fn outdated_layout(pins: &Pins, inherits: bool) -> Option<String> {
     );
     log::warn!("{note}");
     Some(note)
-}
-
-fn ended() -> EnforceError {
-    EnforceError::Thread(io::Error::other("it has ended"))
 }

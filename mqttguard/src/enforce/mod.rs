@@ -14,6 +14,7 @@ mod netlink;
 pub mod nft;
 /// The object that holds the kernel programs, and how it is loaded.
 pub mod object;
+mod orders;
 mod places;
 mod ports;
 mod predecessor;
@@ -27,7 +28,7 @@ mod trial;
 mod watch;
 
 pub use conntrack::{Connections, end_connections};
-pub use enforcer::Enforcer;
+pub use enforcer::{Enforcer, Progress};
 pub use error::EnforceError;
 pub use predecessor::{standing, take_off};
 pub use routed::routed;

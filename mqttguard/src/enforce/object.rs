@@ -53,16 +53,27 @@ const HAS_ATOMICS: bool = cfg!(any(
     target_arch = "mips32r6"
 ));
 
-/// Creates the object's maps, or takes those over that are pinned in `maps_dir`, and loads both
-/// programs. Without `maps_dir` nothing is pinned.
-///
-/// aya reads the kernel's own type information when it loads, which costs a moment's 30 MB on
-/// kernels that have any; OpenWrt's have none.
+/// [`open`] and [`load_programs`] in one.
 ///
 /// # Errors
 ///
-/// The kernel refuses the object; the message has the verifier's last words.
+/// As they have.
 pub fn load(object: &[u8], maps_dir: Option<&Path>) -> Result<Ebpf, EnforceError> {
+    let mut object = open(object, maps_dir)?;
+    load_programs(&mut object)?;
+    Ok(object)
+}
+
+/// Creates the object's maps, or takes those over that are pinned in `maps_dir`. Without `maps_dir`
+/// nothing is pinned.
+///
+/// aya reads the kernel's own type information here, which costs a moment's 30 MB on kernels that
+/// have any; OpenWrt's have none.
+///
+/// # Errors
+///
+/// The kernel refuses a map.
+pub fn open(object: &[u8], maps_dir: Option<&Path>) -> Result<Ebpf, EnforceError> {
     let mut loader = EbpfLoader::new();
     loader.btf(None);
     let atomics = u8::from(HAS_ATOMICS);
@@ -72,14 +83,19 @@ pub fn load(object: &[u8], maps_dir: Option<&Path>) -> Result<Ebpf, EnforceError
             loader.map_pin_path(map, dir.join(map));
         }
     }
-    let mut object = loader.load(object)?;
-    xdp(&mut object)?
+    Ok(loader.load(object)?)
+}
+
+/// Has the kernel verify both programs, which takes a second of a fast processor.
+///
+/// # Errors
+///
+/// The kernel refuses one; the message has the verifier's last words.
+pub fn load_programs(object: &mut Ebpf) -> Result<(), EnforceError> {
+    xdp(object)?
         .load()
         .map_err(|error| program_error(XDP, error))?;
-    tc(&mut object)?
-        .load()
-        .map_err(|error| program_error(TC, error))?;
-    Ok(object)
+    tc(object)?.load().map_err(|error| program_error(TC, error))
 }
 
 /// The XDP program.

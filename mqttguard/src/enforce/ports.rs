@@ -86,8 +86,12 @@ impl Ports {
         })
     }
 
-    pub(super) fn set_target(&mut self, target: Target) {
+    /// Where the program is to attach from the next [`Ports::reconcile`] on. False if that is
+    /// where it was to before.
+    pub(super) fn set_target(&mut self, target: Target) -> bool {
+        let is_new = target != self.target;
         self.target = target;
+        is_new
     }
 
     /// Whether it is being found out somewhere what the program sees.

@@ -1,6 +1,5 @@
 use std::net::{IpAddr, Ipv6Addr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,10 +7,12 @@ use aya::maps::{MapData, RingBuf};
 use mqttguard_common::{EventRecord, event_flags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::bpffs::Pins;
 use super::links::Links;
+use super::orders::{End, Orders};
 use super::ports::Ports;
 use super::stations::{Stations, stations};
-use super::{Attachment, FrameEvent, Report, Target};
+use super::{FrameEvent, Progress, Report};
 
 /// Time between two looks at interfaces while what the program sees there is on trial, and before
 /// another try at netlink that did not answer.
@@ -21,54 +22,39 @@ const LOOK: Duration = Duration::from_secs(1);
 /// kernel to us.
 const CHECK: Duration = Duration::from_secs(2);
 
-/// What the enforcement thread is told.
-pub(super) enum Command {
-    /// Attach elsewhere; answer when done.
-    Retarget(Target, SyncSender<()>),
-    /// Detach everywhere, unpin everything, end.
-    Detach,
-    /// End, and leave everything as it is.
-    Stop,
-}
-
 /// The enforcement thread: follows the interfaces and reads the events.
 pub(super) struct Watch {
     pub(super) ports: Ports,
     pub(super) stations: Stations,
     pub(super) links: Links,
     pub(super) events: RingBuf<MapData>,
-    pub(super) inbox: Receiver<Command>,
-    pub(super) wake: Arc<OwnedFd>,
-    pub(super) attachments: Arc<Mutex<Vec<Attachment>>>,
+    pub(super) pins: Pins,
+    pub(super) orders: Arc<Orders>,
+    pub(super) progress: Arc<Mutex<Progress>>,
     pub(super) report: Box<dyn FnMut(Report) + Send>,
 }
 
 impl Watch {
     pub(super) fn run(mut self) {
         let mut next_look = Instant::now();
-        let mut stale = false;
+        let mut stale = true;
         loop {
             self.sleep(next_look.saturating_duration_since(Instant::now()));
             self.tell_events();
 
-            let _ = rustix::io::read(&self.wake, &mut [0; 8]);
-            while let Ok(command) = self.inbox.try_recv() {
-                match command {
-                    Command::Retarget(target, done) => {
-                        self.ports.set_target(target);
-                        stale = !self.look(true);
-                        let _ = done.send(());
-                    }
-                    Command::Detach => {
-                        let list = self.links.list().unwrap_or_default();
-                        self.ports.detach(&list, &mut *self.report);
-                        return;
-                    }
-                    Command::Stop => return,
+            self.orders.clear();
+            match self.orders.ending() {
+                None => {}
+                Some(End::Standing) => return,
+                Some(End::Detached) => {
+                    let list = self.links.list().unwrap_or_default();
+                    self.ports.detach(&list, &mut *self.report);
+                    return;
                 }
             }
+            let retargeted = self.ports.set_target(self.orders.target());
 
-            let changed = self.links.changed();
+            let changed = self.links.changed() || retargeted;
             if changed || Instant::now() >= next_look {
                 stale = !self.look(changed || stale);
                 let is_urgent = stale || self.ports.is_on_trial();
@@ -96,10 +82,12 @@ impl Watch {
         self.ports.check(&list, &mut *self.report);
         self.ports.prove(&list, &mut *self.report);
         self.ports.settle();
-        *self
-            .attachments
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = self.ports.attachments();
+        let standing = Progress::Standing(self.ports.attachments());
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Progress::Loading { .. } = std::mem::replace(&mut *progress, standing) {
+            // No program uses them any more.
+            self.pins.remove_other_versions();
+        }
         true
     }
 
@@ -110,7 +98,7 @@ impl Watch {
         let mut fds = [
             PollFd::from_borrowed_fd(events, PollFlags::IN),
             PollFd::from_borrowed_fd(self.links.changes(), PollFlags::IN),
-            PollFd::from_borrowed_fd(self.wake.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.orders.news(), PollFlags::IN),
         ];
         // Interrupted or not, what there is to do shows afterwards.
         let _ = poll(&mut fds, timeout.as_ref());

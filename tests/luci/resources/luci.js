@@ -85,10 +85,39 @@ const View = BaseClass.extend({
 		const place = document.getElementById('view');
 		Promise.resolve(this.load()).then((data) => this.render(data)).then((nodes) => {
 			dom.content(place, nodes);
+			dom.append(place, this.footer());
 			poll.start();
 		}).catch((error) => {
 			console.error(error);
 		});
+	},
+
+	/* The buttons below a form, of those that the view has not set to null. */
+	footer() {
+		const readonly = [ ...document.querySelectorAll('#view .cbi-map') ].every((node) => node.formInstance.readonly);
+		const button = (label, kind, handler) => E('button', {
+			'class': 'cbi-button cbi-button-' + kind, 'disabled': readonly ? '' : null,
+			'click': (event) => this[handler](event, '0')
+		}, [ label ]);
+		const buttons = [
+			[ _('Save & Apply'), 'apply', 'handleSaveApply' ], [ _('Save'), 'save', 'handleSave' ],
+			[ _('Reset'), 'reset', 'handleReset' ]
+		].filter(([ , , handler ]) => this[handler]).map((args) => button(...args));
+		return buttons.length ? E('div', { 'class': 'cbi-page-actions' }, buttons) : null;
+	},
+
+	handleSave() {
+		return Promise.all([ ...document.querySelectorAll('#maincontent .cbi-map') ]
+			.map((node) => node.formInstance.save()));
+	},
+
+	handleSaveApply(event, mode) {
+		return this.handleSave(event).then(() => L.require('ui')).then((ui) => ui.changes.apply(mode == '0'), () => {});
+	},
+
+	handleReset() {
+		return Promise.all([ ...document.querySelectorAll('#maincontent .cbi-map') ]
+			.map((node) => node.formInstance.reset()));
 	}
 });
 
@@ -131,6 +160,11 @@ class LuCI {
 
 	url(path) {
 		return this.env.scriptname + '/' + path;
+	}
+
+	/* Whether the session may change what the page shows. */
+	hasViewPermission() {
+		return !!this.env.nodespec.satisfied && !this.env.nodespec.readonly;
 	}
 
 	isObject(value) {

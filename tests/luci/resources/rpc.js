@@ -11,7 +11,15 @@ function raise(text) {
 	throw error;
 }
 
-async function call(object, method, params) {
+/* What `expect` names in an answer, or what it has there, if the answer has nothing of that type. */
+function expected(expect, answer) {
+	const [ name, otherwise ] = Object.entries(expect)[0];
+	const value = name == '' ? answer : L.isObject(answer) ? answer[name] : undefined;
+	const type = (one) => Array.isArray(one) ? 'array' : one === null ? 'null' : typeof(one);
+	return type(value) == type(otherwise) ? value : otherwise;
+}
+
+async function call({ object, method, expect, reject }, params) {
 	const response = await fetch(L.env.ubuspath, {
 		method: 'POST',
 		headers: { 'Content-Type': 'application/json' },
@@ -24,12 +32,15 @@ async function call(object, method, params) {
 	const { result, error } = await response.json();
 	if (error)
 		raise(`RPC call to ${object}/${method} failed with error ${error.code}: ${error.message}`);
-	return result.length > 1 ? result[1] : result[0];
+	if (reject && result[0] !== 0)
+		raise(`RPC call to ${object}/${method} failed with ubus code ${result[0]}`);
+	const answer = result.length > 1 ? result[1] : result[0];
+	return expect ? expected(expect, answer) : answer;
 }
 
 return baseclass.extend({
-	declare({ object, method, params }) {
-		return (...args) => call(object, method,
-			Object.fromEntries((params || []).map((name, at) => [ name, args[at] ])));
+	declare(options) {
+		return (...args) => call(options,
+			Object.fromEntries((options.params || []).map((name, at) => [ name, args[at] ])));
 	}
 });

@@ -7,7 +7,23 @@ const overlay = E('div', { 'id': 'modal_overlay', 'tabindex': -1 }, [
 ]);
 document.body.appendChild(overlay);
 
+/* A step of putting the configuration into force, at LuCI's dispatcher. */
+async function step(name) {
+	const response = await fetch(L.url('admin/uci/' + name), { method: 'POST' });
+	if (!response.ok)
+		throw new Error(`HTTP error ${response.status} at ${name}`);
+}
+
 return baseclass.extend({
+	changes: {
+		/* Puts what is staged into force, and shows the page anew. */
+		async apply(checked) {
+			await step(checked ? 'apply_rollback' : 'apply_unchecked');
+			await step('confirm');
+			window.location = window.location.href.split('#')[0];
+		}
+	},
+
 	instantiateView(path) {
 		return L.require('view.' + path.replace(/\//g, '.')).catch((error) => console.error(error));
 	},

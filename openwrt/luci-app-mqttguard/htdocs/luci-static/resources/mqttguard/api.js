@@ -52,11 +52,26 @@ return baseclass.extend({
 	device: method('device', [ 'device' ]),
 	/* `{ events: [...] }`, the oldest first. */
 	events: method('events', [ 'limit', 'since' ]),
+	/* `{ step_s, until_ms, series: { … } }` of the last hour, of the house or of one device. */
+	history: method('history', [ 'device' ]),
+	/* `{ topics: [...], more, until_ms }`: what is published while somebody looks. */
+	live: method('live', [ 'filter', 'device', 'limit' ]),
+	/* `{ profiles: [...] }` */
+	profiles: method('profiles'),
 	/* Gives a credential: the only time that the password is told. */
 	enrol: method('enrol', [ 'device', 'profile', 'username' ]),
+	/* A new password, told once; the old one works until the new one is used, or for `overlap` s. */
+	rotate: method('rotate', [ 'device', 'overlap' ]),
+	revoke: method('revoke', [ 'device' ]),
+	/* A client certificate and its key, told once. */
+	certificate: method('certificate', [ 'device' ]),
+	quarantine: method('quarantine', [ 'device', 'for', 'why' ]),
+	release: method('release', [ 'device' ]),
 	block: method('block', [ 'device', 'why' ]),
 	unblock: method('unblock', [ 'device' ]),
 	/* Lets a device's unencrypted MQTT out, for a number of seconds. */
 	allow: method('allow', [ 'device', 'destination', 'port', 'for' ]),
-	disallow: method('disallow', [ 'device', 'destination', 'port' ])
+	disallow: method('disallow', [ 'device', 'destination', 'port' ]),
+	/* Puts the configuration file into force, or says what is wrong with it. */
+	reload: method('reload')
 });

@@ -31,6 +31,12 @@ const REASONS = {
 	'address-mismatch': () => _('Sent from a foreign address')
 };
 
+const ACCESS = {
+	'publish': () => _('publish to'),
+	'subscribe': () => _('subscribe to'),
+	'will': () => _('leave a last will on')
+};
+
 /* What an exception can let out. */
 const PLAINTEXT = [
 	'plaintext-port', 'plaintext-connect', 'plaintext-split', 'plaintext-websocket', 'mqtt-sn'
@@ -54,6 +60,10 @@ function sum(counters, wanted) {
 		.reduce((total, [, frames]) => total + frames, 0);
 }
 
+function language() {
+	return document.documentElement.lang || undefined;
+}
+
 return baseclass.extend({
 	STATES: Object.keys(STATES),
 
@@ -63,6 +73,11 @@ return baseclass.extend({
 
 	reason(name) {
 		return word(REASONS, name);
+	},
+
+	/* What a client wanted to do with a topic, to stand before it. */
+	access(name) {
+		return word(ACCESS, name);
 	},
 
 	/* Whether frames with this reason are MQTT that wanted out unencrypted. */
@@ -75,13 +90,8 @@ return baseclass.extend({
 		return sum(counters, (reason) => /^plaintext-|^mqtt-sn$/.test(reason));
 	},
 
-	/* Frames beyond a limit, of counters by reason. */
-	floods(counters) {
-		return sum(counters, (reason) => reason.startsWith('flood-'));
-	},
-
 	number(value) {
-		return (value || 0).toLocaleString(document.documentElement.lang || undefined);
+		return (value || 0).toLocaleString(language());
 	},
 
 	/* A span of seconds, in its largest unit. */
@@ -101,24 +111,17 @@ return baseclass.extend({
 	/* A time of day, with its date if that is not today's. */
 	time(ms) {
 		const date = new Date(ms), today = new Date().toDateString() == date.toDateString();
-		return today ? date.toLocaleTimeString() : date.toLocaleString();
+		return today ? date.toLocaleTimeString(language()) : date.toLocaleString(language());
+	},
+
+	/* A time of day to the minute. */
+	minute(ms) {
+		return new Date(ms).toLocaleTimeString(language(), { hour: '2-digit', minute: '2-digit' });
 	},
 
 	/* `203.0.113.9, port 1883` */
 	destination(address, port) {
-		const where = address || _('any address');
+		const where = address ? address.replace(/\/32$|\/128$/, '') : _('any address');
 		return port ? _('%s, port %d').format(where, port) : where;
-	},
-
-	/* One sentence about an event. */
-	event(event) {
-		const who = event.name || event.mac;
-		if (event.event == 'frame-dropped' && who && this.isPlaintext(event.reason))
-			return _('%s tried to send unencrypted MQTT to %s. It was blocked.')
-				.format(who, this.destination(event.destination, event.port));
-		if (event.event == 'frame-would-drop' && who && this.isPlaintext(event.reason))
-			return _('%s sends unencrypted MQTT to %s. It was let through.')
-				.format(who, this.destination(event.destination, event.port));
-		return event.message || event.event;
 	}
 });

@@ -4,18 +4,24 @@
 //! The views are served as they are installed. What they run on is the stand-in in `tests/luci`, or
 //! LuCI's own runtime where [`LUCI_VARIABLE`] names a checkout of it.
 
+mod uci;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use mqttguard::ubus::{CallError, call};
+use mqttguard_lab::tools;
 use serde_json::{Map, Value, json};
+
+use self::uci::Uci;
 
 /// Names a checkout of LuCI, to run the views on that instead of the stand-in.
 pub const LUCI_VARIABLE: &str = "MQTTGUARD_LUCI";
@@ -25,10 +31,15 @@ pub const OWNER: &str = "00000000000000000000000000000001";
 /// The session of somebody who has the rights to read alone.
 pub const GUEST: &str = "00000000000000000000000000000002";
 
+/// Names a directory for pictures of the pages.
+const PICTURES_VARIABLE: &str = "MQTTGUARD_PICTURES";
+
 /// How long a call on the bus may take.
 const DEADLINE: Duration = Duration::from_secs(10);
 /// How long a browser may take over a request.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// libubus's status for a call that the session's rights do not cover.
+const PERMISSION_DENIED: u32 = 6;
 /// Longest body of a request, in bytes.
 const BODY: usize = 64 * 1024;
 
@@ -41,9 +52,10 @@ pub struct Luci {
 }
 
 impl Luci {
-    /// Serves the views of the object that is on the bus at `socket`.
-    pub fn start(socket: &Path) -> Result<Self> {
-        let site = Arc::new(Site::new(socket)?);
+    /// Serves the views of the object that is on the bus at `socket`, and the configuration file
+    /// that it reads.
+    pub fn start(socket: &Path, config: &Path) -> Result<Self> {
+        let site = Arc::new(Site::new(socket, config)?);
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let (address, ends) = (listener.local_addr()?, Arc::new(AtomicBool::new(false)));
         let ending = Arc::clone(&ends);
@@ -72,6 +84,20 @@ impl Luci {
     }
 }
 
+/// Runs these modules of `tests/luci/checks` in a browser, in this order, and says on stdout how each
+/// check went. An error, if any of them failed.
+pub fn check(luci: &Luci, modules: &[&str]) -> Result<()> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/luci/check.mjs");
+    let status = Command::new(tools::system("node")?)
+        .args([script, &luci.url()])
+        .arg(tools::tools_dir()?.join("browser"))
+        .arg(std::env::var_os(PICTURES_VARIABLE).unwrap_or_default())
+        .args(modules)
+        .status()?;
+    ensure!(status.success(), "{modules:?}: {status}");
+    Ok(())
+}
+
 impl Drop for Luci {
     fn drop(&mut self) {
         self.ends.store(true, Ordering::Relaxed);
@@ -86,6 +112,7 @@ impl Drop for Luci {
 /// What is served.
 struct Site {
     socket: PathBuf,
+    uci: Mutex<Uci>,
     /// Directories that hold `luci-static`, the first that has a file wins.
     roots: Vec<PathBuf>,
     page: String,
@@ -107,7 +134,7 @@ struct Answer {
 }
 
 impl Site {
-    fn new(socket: &Path) -> Result<Self> {
+    fn new(socket: &Path, config: &Path) -> Result<Self> {
         let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
         let package = tests.join("../openwrt/luci-app-mqttguard");
         let share = package.join("root/usr/share");
@@ -134,6 +161,7 @@ impl Site {
         }
         Ok(Self {
             socket: socket.to_owned(),
+            uci: Mutex::new(Uci::new(config)),
             roots,
             page: fs::read_to_string(tests.join("luci/page.html"))?,
             menu: menu.as_object().context("menu.d: no object")?.clone(),
@@ -165,6 +193,9 @@ impl Site {
         let path = request.path.as_str();
         if path.trim_end_matches('/') == "/ubus" {
             return self.ubus(&request.body);
+        }
+        if let Some(step) = path.strip_prefix("/cgi-bin/luci/admin/uci/") {
+            return self.apply(step).unwrap_or_else(missing);
         }
         if let Some(page) = path.strip_prefix("/cgi-bin/luci/") {
             return self.page(page, &request.query).unwrap_or_else(missing);
@@ -209,7 +240,12 @@ impl Site {
             "pollinterval": 5,
             "requestpath": node.split('/').collect::<Vec<_>>(),
             "dispatchpath": node.split('/').collect::<Vec<_>>(),
-            "nodespec": {},
+            "nodespec": { "satisfied": true, "readonly": has("guest") },
+            // How LuCI puts a configuration into force, in seconds.
+            "apply_rollback": 10,
+            "apply_holdoff": 0,
+            "apply_timeout": 5,
+            "apply_display": 0,
             "sessionid": if has("guest") { GUEST } else { OWNER },
         });
         let mut menu: Vec<_> = self.menu.iter().collect();
@@ -261,7 +297,20 @@ impl Site {
             ("file", "list") => {
                 return result(json!([0, { "entries": self.list(text("/params/3/path")) }]));
             }
-            ("session", "access") => return result(json!([0, { "access": true }])),
+            ("session", "access") => {
+                let may = match text("/params/3/scope") {
+                    "uci" => self.may_uci(session, text("/params/3/function")),
+                    _ => true,
+                };
+                return result(json!([0, { "access": may }]));
+            }
+            ("uci", _) => {
+                return match self.uci(session, method, request.pointer("/params/3")) {
+                    Ok(Value::Null) => result(json!([0])),
+                    Ok(answer) => result(json!([0, answer])),
+                    Err(status) => result(json!([status])),
+                };
+            }
             // What LuCI's own runtime asks about the rest of the router is not here.
             _ => return result(json!([0, {}])),
         }
@@ -284,18 +333,70 @@ impl Site {
         }
     }
 
+    /// A method of the object `uci`, held to the package's ACL as rpcd does it.
+    fn uci(&self, session: &str, method: &str, arguments: Option<&Value>) -> Result<Value, u32> {
+        let function = match method {
+            "get" | "changes" => "read",
+            _ => "write",
+        };
+        if !self.may_uci(session, function) {
+            return Err(PERMISSION_DENIED);
+        }
+        match method {
+            "apply" => {
+                self.commit();
+                Ok(Value::Null)
+            }
+            // There is nothing to roll back to: what is applied stays.
+            "confirm" => Ok(Value::Null),
+            _ => self
+                .staged()
+                .call(method, arguments.unwrap_or(&Value::Null)),
+        }
+    }
+
+    /// What LuCI's dispatcher does for the buttons below a form.
+    fn apply(&self, step: &str) -> Option<Answer> {
+        match step {
+            "apply_rollback" | "apply_unchecked" => self.commit(),
+            "confirm" => {}
+            "revert" => self.staged().revert(),
+            _ => return None,
+        }
+        let token = json!({ "token": "" }).to_string();
+        Some(Answer::good("application/json", token.into_bytes()))
+    }
+
+    /// Writes the configuration and has the daemon read it, as the init script's reload trigger
+    /// does on a router.
+    fn commit(&self) {
+        let changed = self.staged().commit();
+        if changed.is_ok_and(|changed| changed) {
+            // A daemon that is not running reads the file when it starts.
+            let _ = call(&self.socket, "mqttguard", "reload", json!({}), DEADLINE);
+        }
+    }
+
+    fn staged(&self) -> std::sync::MutexGuard<'_, Uci> {
+        self.uci.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the package's ACL lets the session call the method.
     fn may(&self, session: &str, object: &str, method: &str) -> bool {
-        let groups: &[&str] = match session {
-            OWNER => &["read", "write"],
-            GUEST => &["read"],
-            _ => &[],
-        };
-        groups.iter().any(|group| {
-            let methods = self.acl.pointer(&format!("/{group}/ubus/{object}"));
-            let methods = methods.and_then(Value::as_array);
-            methods.is_some_and(|methods| methods.iter().any(|one| one == method))
-        })
+        groups(session)
+            .iter()
+            .any(|group| self.grants(&format!("/{group}/ubus/{object}"), method))
+    }
+
+    /// Whether the package's ACL lets the session `read` or `write` the configuration.
+    fn may_uci(&self, session: &str, function: &str) -> bool {
+        let package = self.staged().package();
+        groups(session).contains(&function) && self.grants(&format!("/{function}/uci"), &package)
+    }
+
+    fn grants(&self, place: &str, wanted: &str) -> bool {
+        let granted = self.acl.pointer(place).and_then(Value::as_array);
+        granted.is_some_and(|granted| granted.iter().any(|one| one == wanted))
     }
 
     /// The package's files in a directory of the router.
@@ -345,6 +446,15 @@ impl Answer {
             kind,
             body,
         }
+    }
+}
+
+/// The groups of the ACL that a session is in.
+fn groups(session: &str) -> &'static [&'static str] {
+    match session {
+        OWNER => &["read", "write"],
+        GUEST => &["read"],
+        _ => &[],
     }
 }
 
