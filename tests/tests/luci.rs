@@ -35,7 +35,7 @@ fn the_owner_sees_understands_and_acts() {
     assert!(quarantined, "{}", guard.log());
 
     let luci = Luci::start(lab.router.bus().socket(), &guard.files().config).unwrap();
-    check(&luci, &["overview", "devices", "status"]).unwrap();
+    check(&luci, &["overview", "devices", "status", "report"]).unwrap();
 
     // What the browser showed is what was done.
     assert_eq!(guard.state("plug").unwrap(), "blocked");
