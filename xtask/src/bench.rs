@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 use mqttguard_lab::tools;
 
 use crate::broker;
+use crate::command::{cargo, must, workspace};
 use crate::root::as_root;
-use crate::setup::{self, cargo, must, workspace};
+use crate::setup;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

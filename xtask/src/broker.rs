@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use mqttguard_lab::tools;
 
-use crate::setup::{cargo, must};
+use crate::command::{cargo, must};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use mqttguard_lab::tools;
 
-use crate::setup::workspace;
+use crate::command::workspace;
 
 /// What ujail does of `procd_add_jail` without mounts, `capabilities` and `no_new_privs`.
 const SECURE: &str = "+noroot,+noroot_locked,+no_setuid_fixup,+no_setuid_fixup_locked";

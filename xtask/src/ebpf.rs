@@ -12,7 +12,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use mqttguard_lab::tools::tools_dir;
 
-use crate::setup::{self, workspace};
+use crate::command::workspace;
+use crate::setup;
 
 /// Build targets and the objects made for them.
 const TARGETS: [(&str, &str); 2] = [

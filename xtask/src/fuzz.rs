@@ -5,7 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::setup::{self, cargo, must, workspace};
+use crate::command::{cargo, must, workspace};
+use crate::setup;
 use crate::test::host;
 
 /// What lets libFuzzer see where the core goes: LLVM's own instrumentation, which needs neither a

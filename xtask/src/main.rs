@@ -2,7 +2,7 @@
 
 mod bench;
 mod broker;
-mod clients;
+mod command;
 mod confined;
 mod demo;
 mod ebpf;
@@ -15,7 +15,6 @@ mod setup;
 mod test;
 mod translations;
 mod vendors;
-mod zig;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use mqttguard_lab::tools;
 
-use crate::setup::{self, must, workspace};
+use crate::command::{must, workspace};
+use crate::setup;
 use crate::test;
 
 #[derive(clap::Args)]

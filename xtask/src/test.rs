@@ -9,9 +9,10 @@ use anyhow::{Context, Result, bail};
 use mqttguard_lab::tools;
 
 use crate::broker;
+use crate::command::{cargo, workspace};
 use crate::confined;
 use crate::root::is_root;
-use crate::setup::{self, cargo, workspace};
+use crate::setup;
 
 /// The crates whose tests need neither root nor namespaces.
 const UNITS: [&str; 6] = [

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::setup::{self, cargo, workspace};
+use crate::command::{cargo, workspace};
+use crate::setup;
 
 /// The package, from the root of the workspace.
 const PACKAGE: &str = "openwrt/luci-app-mqttguard";

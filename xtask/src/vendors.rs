@@ -5,7 +5,8 @@ use std::fs;
 
 use anyhow::{Context, Result, bail};
 
-use crate::setup::{self, Need, workspace};
+use crate::command::workspace;
+use crate::setup::{self, Need};
 
 /// The lists of the IEEE Registration Authority, as Debian packs them. The third, of blocks of 4096
 /// addresses, is left out: it has laboratories and machine builders, and a tenth of the size.

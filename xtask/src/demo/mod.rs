@@ -72,7 +72,7 @@ fn prepare(args: &Args) -> Result<()> {
     setup::ensure(&[setup::HOUSE], args.no_install)?;
     if std::env::var_os(tools::DAEMON_VARIABLE).is_none() {
         eprintln!("Building mqttguard (the first time takes a while).");
-        setup::must(&mut build_daemon())?;
+        crate::command::must(&mut build_daemon())?;
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use mqttguard_lab::tools;
 use serde_json::Value;
 
 use super::{MODULES, TESTS};
-use crate::setup::cargo;
+use crate::command::cargo;
 
 const INIT: &str = include_str!("init.sh");
 /// What init and the tests run, from here.

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use mqttguard_lab::tools;
 
-use crate::setup::{self, Need};
+use crate::setup;
 use outcome::{Outcome, Round};
 use source::{Kernel, Source};
 
@@ -98,29 +98,6 @@ pub(crate) struct Args {
     no_install: bool,
 }
 
-/// What this chore runs.
-pub(crate) const NEEDS: &[Need] = &[
-    program("qemu-system-x86_64", "qemu-system-x86"),
-    program("busybox", "busybox"),
-    program("ip", "iproute2"),
-    program("nsenter", "util-linux"),
-    program("strip", "binutils"),
-    program("xz", "xz-utils"),
-    program("zstd", "zstd"),
-    // For the kernel that is built here.
-    program("gcc", "gcc"),
-    program("make", "make"),
-    program("flex", "flex"),
-    program("bison", "bison"),
-    program("bc", "bc"),
-    program("bzip2", "bzip2"),
-    Need::Package("libelf-dev"),
-];
-
-const fn program(name: &'static str, package: &'static str) -> Need {
-    Need::Program { name, package }
-}
-
 pub(crate) fn run(args: &Args) -> Result<()> {
     let chosen: Vec<_> = KERNELS
         .iter()
@@ -133,7 +110,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(unknown) = args.tests.iter().find(|it| !TESTS.contains(&it.as_str())) {
         bail!("no such test {unknown}; there are {}", TESTS.join(", "));
     }
-    setup::ensure(&[NEEDS], args.no_install)?;
+    setup::ensure(&[setup::KERNELS], args.no_install)?;
     let work = tools::target_dir()?.join("kernels");
     fs::create_dir_all(&work)?;
     let root = work.join("root");

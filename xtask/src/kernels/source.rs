@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use mqttguard_lab::tools;
 
 use super::MODULES;
-use crate::setup::must;
+use crate::command::must;
 
 /// Debian's suites with kernels; the last has the newest, and Ubuntu's keys.
 const DEBIAN: [&str; 2] = ["bookworm", "sid"];

@@ -11,9 +11,9 @@ use anyhow::{Context, Result, ensure};
 use mqttguard_lab::tools;
 
 use super::arch::Arch;
+use crate::command::{must, workspace};
 use crate::ebpf::{clean, registries};
-use crate::setup::{must, workspace};
-use crate::zig;
+use crate::setup::zig;
 
 /// The cargo profile of packages.
 const PROFILE: &str = "router";

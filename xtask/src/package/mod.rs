@@ -29,7 +29,8 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use mqttguard_lab::tools;
 
-use crate::setup::{self, workspace};
+use crate::command::workspace;
+use crate::setup;
 use arch::Arch;
 use contents::Contents;
 use keys::Keys;

@@ -15,7 +15,7 @@ use ring::signature::{ED25519, UnparsedPublicKey};
 use super::contents::Contents;
 use super::keys::Keys;
 use super::{Format, apk, feed, ipk};
-use crate::setup::workspace;
+use crate::command::workspace;
 
 const TIME: u64 = 1_700_000_000;
 /// Larger than what a blob with a length of two bytes holds, and no text.

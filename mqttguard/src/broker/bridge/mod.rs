@@ -4,8 +4,10 @@
 //! the core sends it goes to the other server, and back. Both ends are served by the broker's
 //! thread. What it holds back for one side it does not read from the other.
 
+mod connect;
 mod dial;
 mod serve;
+mod tell;
 mod uplink;
 
 use std::net::SocketAddr;

@@ -1,22 +1,19 @@
 //! What the broker's thread does for bridges.
 
-use std::sync::Arc;
-
 use mio::Token;
-use mqttguard_broker::bridge::{BridgeAction, BridgeNotice};
+use mqttguard_broker::bridge::BridgeAction;
 use mqttguard_broker::{ConnId, Flow, Notice, NoticeKind, Time, Transmit};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use super::dial;
-use super::uplink::{CONNECT, Far, Local, PREPARE, Pause, Uplink};
-use super::{BridgeStatus, FIRST_TOKEN, TOKENS};
+use super::uplink::{Far, Local, Pause, Uplink};
+use super::{FIRST_TOKEN, TOKENS};
 use crate::broker::conn::{READ, ROOM};
-use crate::broker::event::{BrokerEvent, BrokerEventKind};
+use crate::broker::event::BrokerEventKind;
 use crate::broker::journal::Journal;
 use crate::broker::reactor::Reactor;
 use crate::config;
 use crate::text::clip;
-use crate::upstream::link::{Input, Link, words};
+use crate::upstream::link::{Input, words};
 
 /// Times that each side is served before others have their turn.
 const ROUNDS: usize = 4;
@@ -117,37 +114,12 @@ impl Reactor {
         self.serve_bridge(now, index);
     }
 
-    /// Names were looked up and files read.
-    pub(in crate::broker) fn take_dialled(&mut self, now: Time) {
-        while let Ok(answer) = self.bridges.answers.try_recv() {
-            let found = self.bridges.uplinks.iter().position(|uplink| {
-                *uplink.config.name == *answer.bridge
-                    && matches!(uplink.far, Far::Preparing(attempt, _) if attempt == answer.attempt)
-            });
-            let Some(index) = found else { continue };
-            if let Some(mut uplink) = self.take_out(index) {
-                match answer.found {
-                    Ok(prepared) => {
-                        let left = prepared.addresses.clone();
-                        self.connect_next(now, &mut uplink, prepared, left);
-                    }
-                    Err(why) => {
-                        uplink.far = Far::None;
-                        uplink.machine.lost(now, &why);
-                    }
-                }
-                self.put_back(index, uplink);
-            }
-            self.serve_bridge(now, index);
-        }
-    }
-
     /// One at work is out of the list, so that it and the rest can be held at the same time.
-    fn take_out(&mut self, index: usize) -> Option<Uplink> {
+    pub(super) fn take_out(&mut self, index: usize) -> Option<Uplink> {
         (index < self.bridges.uplinks.len()).then(|| self.bridges.uplinks.swap_remove(index))
     }
 
-    fn put_back(&mut self, index: usize, uplink: Uplink) {
+    pub(super) fn put_back(&mut self, index: usize, uplink: Uplink) {
         let uplinks = &mut self.bridges.uplinks;
         let last = uplinks.len();
         uplinks.push(uplink);
@@ -156,7 +128,7 @@ impl Reactor {
         }
     }
 
-    fn serve_bridge(&mut self, now: Time, index: usize) {
+    pub(super) fn serve_bridge(&mut self, now: Time, index: usize) {
         let Some(mut uplink) = self.take_out(index) else {
             return;
         };
@@ -215,112 +187,6 @@ impl Reactor {
             }
         }
         any
-    }
-
-    fn dial(&mut self, now: Time, uplink: &mut Uplink) {
-        self.bridges.attempt = self.bridges.attempt.wrapping_add(1);
-        let attempt = self.bridges.attempt;
-        uplink.failures.clear();
-        uplink.far = Far::Preparing(attempt, now + PREPARE);
-        let answer = self.bridges.answer.clone();
-        if let Err(error) = dial::start(&uplink.config, attempt, answer, Arc::clone(&self.waker)) {
-            uplink.far = Far::None;
-            uplink.machine.lost(now, &format!("no thread: {error}"));
-        }
-    }
-
-    fn hang_up(&mut self, now: Time, uplink: &mut Uplink) {
-        let mut rest = std::mem::take(uplink.machine.to_upstream());
-        // Acknowledged is what the journal has, in the last words too. What is left out comes
-        // again with the next connection.
-        if !rest.is_empty() && !self.has_committed(now) {
-            rest.clear();
-        }
-        match std::mem::replace(&mut uplink.far, Far::None) {
-            Far::Open(link) | Far::Connecting { link, .. } => {
-                link.close(self.poll.registry(), &mut rest);
-            }
-            Far::None | Far::Preparing(..) => {}
-        }
-    }
-
-    /// Begins to connect to the next address that there is.
-    fn connect_next(
-        &mut self,
-        now: Time,
-        uplink: &mut Uplink,
-        prepared: dial::Prepared,
-        mut left: Vec<std::net::SocketAddr>,
-    ) {
-        while !left.is_empty() {
-            let address = left.remove(0);
-            let (tls, host) = (prepared.tls.as_ref(), &uplink.config.host);
-            match Link::open(address, tls, host, self.poll.registry(), uplink.token) {
-                Ok(link) => {
-                    let by = now + CONNECT;
-                    uplink.far = Far::Connecting {
-                        link,
-                        by,
-                        prepared,
-                        left,
-                    };
-                    return;
-                }
-                Err(why) => note(&mut uplink.failures, address, &why),
-            }
-        }
-        uplink.far = Far::None;
-        let why = std::mem::take(&mut uplink.failures);
-        uplink.machine.lost(now, &why);
-    }
-
-    /// Goes on with a connection that is being made. Whether it came to an end, good or bad.
-    fn connect_on(&mut self, now: Time, uplink: &mut Uplink) -> bool {
-        let ca = uplink.ca();
-        match std::mem::replace(&mut uplink.far, Far::None) {
-            Far::Preparing(_, by) if by <= now => {
-                let why = "its name could not be looked up in time";
-                uplink.machine.lost(now, why);
-                true
-            }
-            Far::Connecting {
-                mut link,
-                by,
-                prepared,
-                left,
-            } => {
-                let failed = match link.establish(&uplink.config.host, &ca) {
-                    Ok(true) => {
-                        uplink.far = Far::Open(link);
-                        let id = uplink.machine.local_client_id();
-                        let session = self.core.session(&uplink.identity, &id);
-                        let password = prepared.password.as_ref().map(|p| p.as_slice());
-                        let unreleased = session.map(|session| session.unreleased);
-                        uplink.machine.connected(now, password, unreleased);
-                        return true;
-                    }
-                    Ok(false) if by > now => {
-                        uplink.far = Far::Connecting {
-                            link,
-                            by,
-                            prepared,
-                            left,
-                        };
-                        return false;
-                    }
-                    Ok(false) => "no answer in time".to_owned(),
-                    Err(why) => why,
-                };
-                note(&mut uplink.failures, link.address, &failed);
-                link.close(self.poll.registry(), &mut Vec::new());
-                self.connect_next(now, uplink, prepared, left);
-                true
-            }
-            other => {
-                uplink.far = other;
-                false
-            }
-        }
     }
 
     /// Gives the core what came for it.
@@ -432,94 +298,6 @@ impl Reactor {
         self.tell_of_bridge(BrokerEventKind::BridgeTrouble { bridge, detail });
         true
     }
-
-    fn tell_bridge(&mut self, now: Time, uplink: &Uplink, notice: BridgeNotice) {
-        let bridge = uplink.config.name.as_str().into();
-        let server = uplink.server();
-        let link = |up, detail| BrokerEventKind::BridgeLink { bridge, up, detail };
-        let trouble = |bridge, detail| BrokerEventKind::BridgeTrouble { bridge, detail };
-        let name = || uplink.config.name.as_str().into();
-        let kind = match notice {
-            BridgeNotice::Up { version } => {
-                self.publish_state(now, uplink, "1");
-                let protocol = crate::broker::protocol(version);
-                let how = match uplink.config.tls.is_some() {
-                    true => "TLS",
-                    false => "in the clear",
-                };
-                link(true, format!("{server} (MQTT {protocol}, {how})"))
-            }
-            BridgeNotice::Down { why } => {
-                self.publish_state(now, uplink, "0");
-                link(false, format!("{server}: {why}"))
-            }
-            BridgeNotice::Refused { filter, why } => trouble(
-                name(),
-                format!("the server refuses the subscription '{filter}': {why}"),
-            ),
-            BridgeNotice::Dropped { inward, topic, why } => {
-                let way = if inward { "from" } else { "to" };
-                let topic = clip(&topic);
-                let what = format!("dropped a message {way} the server on '{topic}': {why}");
-                trouble(name(), what)
-            }
-        };
-        self.tell_of_bridge(kind);
-    }
-
-    /// In mosquitto's words, beside its other topics; nothing where those are switched off.
-    fn publish_state(&mut self, now: Time, uplink: &Uplink, state: &str) {
-        if self.sys.deadline().is_some() || state.is_empty() {
-            let topic = format!("$SYS/broker/connection/{}/state", uplink.config.name);
-            self.core
-                .publish_internal(now, &topic, state.as_bytes(), true);
-        }
-    }
-
-    fn tell_of_bridge(&mut self, kind: BrokerEventKind) {
-        self.events.tell(BrokerEvent {
-            mac: None,
-            address: None,
-            identity: None,
-            client_id: None,
-            suppressed: 0,
-            kind,
-        });
-    }
-
-    pub(in crate::broker) fn bridge_status(&self, now: Time) -> Vec<BridgeStatus> {
-        let one = |uplink: &Uplink| {
-            let status = uplink.machine.status();
-            let id = uplink.machine.local_client_id();
-            let session = self.core.session(&uplink.identity, &id);
-            let address = match &uplink.far {
-                Far::Open(link) => Some(link.address),
-                _ => None,
-            };
-            let up = status.up.zip(address);
-            BridgeStatus {
-                name: uplink.config.name.clone(),
-                server: uplink.server(),
-                tls: uplink.config.tls.is_some(),
-                up: up.map(|((version, since), address)| (version, now.since(since), address)),
-                last_error: status.last_error.as_deref().map(str::to_owned),
-                refused: status.refused.clone(),
-                queued: session.map_or(0, |session| session.queued),
-                messages_in: status.messages_in,
-                messages_out: status.messages_out,
-                messages_dropped: status.messages_dropped,
-            }
-        };
-        self.bridges.uplinks.iter().map(one).collect()
-    }
-}
-
-/// Adds why an address did not do.
-fn note(failures: &mut String, address: std::net::SocketAddr, why: &str) {
-    if !failures.is_empty() {
-        failures.push_str("; ");
-    }
-    failures.push_str(&format!("{address}: {why}"));
 }
 
 /// Differs from router to router.

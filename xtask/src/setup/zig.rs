@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::Result;
 use mqttguard_lab::tools;
 
-use crate::setup::must;
+use crate::command::must;
 
 /// No other is known to work.
 pub(crate) const VERSION: &str = "0.17.1";

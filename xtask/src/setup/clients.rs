@@ -1,5 +1,5 @@
-//! MQTT clients that others have written, and what drives a browser, for the tests: each at one version, by its lock file,
-//! below the target directory.
+//! MQTT clients that others have written, and what drives a browser, for the tests: each at one
+//! version, by its lock file, below the target directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use mqttguard_lab::tools;
 
-use crate::setup::{cargo, must, workspace};
+use crate::command::{cargo, must, workspace};
 
 /// A client of another project.
 pub(crate) struct Client {
