@@ -11,18 +11,23 @@ use crate::{config, daemon, report};
 
 pub(super) static COMMAND: Command = Command {
     name: "check",
-    usage: "[--config FILE] [--reference] [--reference-ubus] [--reference-report]",
+    usage: "[--config FILE] [--reference] [--reference-luci] [--reference-ubus] [--reference-report]",
     about: "List every mistake in the configuration; --reference prints what it may contain, \
-            --reference-ubus the methods of the ubus object, --reference-report what `report` says.",
+            --reference-luci the same for the settings page, --reference-ubus the methods of the \
+            ubus object, --reference-report all that `report` can say.",
     words: 0,
     values: &["config"],
-    flags: &["reference", "reference-ubus", "reference-report"],
+    flags: &["reference", "reference-luci", "reference-ubus", "reference-report"],
     run,
 };
 
 fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
     if args.flag("reference") {
         output.write(&config::reference())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.flag("reference-luci") {
+        output.write(&config::luci_options())?;
         return Ok(ExitCode::SUCCESS);
     }
     if args.flag("reference-ubus") {

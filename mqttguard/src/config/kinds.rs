@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Value as Json, json};
+
 use crate::calendar;
 
 /// A kind of value.
@@ -17,6 +19,8 @@ pub(super) trait Kind: Sync {
     fn refers_to(&self) -> Option<&'static str> {
         None
     }
+    /// What a form has to know of it to tell what is read from what is not: `type` and its bounds.
+    fn form(&self) -> Json;
 }
 
 /// As OpenWrt's `config_get_bool` reads them.
@@ -34,6 +38,9 @@ impl Kind for Bool {
     fn expected(&self) -> String {
         "1 or 0 (or on/off, yes/no, true/false, enabled/disabled)".into()
     }
+    fn form(&self) -> Json {
+        json!({ "type": "bool" })
+    }
 }
 
 /// One word of a few.
@@ -50,6 +57,10 @@ impl<T: Copy + Sync> Kind for Choice<T> {
     fn expected(&self) -> String {
         let words: Vec<&str> = self.0.iter().map(|(word, _)| *word).collect();
         format!("one of: {}", words.join(", "))
+    }
+    fn form(&self) -> Json {
+        let words: Vec<&str> = self.0.iter().map(|(word, _)| *word).collect();
+        json!({ "type": "choice", "words": words })
     }
 }
 
@@ -71,6 +82,9 @@ impl Kind for Number {
     fn expected(&self) -> String {
         format!("a number of {} from {} to {}", self.of, self.min, self.max)
     }
+    fn form(&self) -> Json {
+        json!({ "type": "number", "min": self.min, "max": self.max })
+    }
 }
 
 /// A port, of the protocol named: `TCP`, `TCP or UDP`.
@@ -85,6 +99,9 @@ impl Kind for Port {
     }
     fn expected(&self) -> String {
         format!("a {} port from 1 to 65535", self.0)
+    }
+    fn form(&self) -> Json {
+        json!({ "type": "number", "min": 1, "max": u16::MAX })
     }
 }
 
@@ -113,6 +130,9 @@ impl Kind for Size {
             size(self.max)
         )
     }
+    fn form(&self) -> Json {
+        json!({ "type": "size", "min": self.min, "max": self.max })
+    }
 }
 
 /// Bytes as [`Size`] reads them, in the largest unit without a remainder.
@@ -139,6 +159,9 @@ impl Kind for Time {
         let [min, max] = [self.min, self.max].map(|time| write_unit(time.as_secs(), &TIME_UNITS));
         format!("a time such as 90s, 10m, 12h or 30d, from {min} to {max}")
     }
+    fn form(&self) -> Json {
+        json!({ "type": "time", "min": self.min.as_secs(), "max": self.max.as_secs() })
+    }
 }
 
 /// A moment, in milliseconds since the Unix epoch.
@@ -153,6 +176,9 @@ impl Kind for Moment {
         "a date such as 2026-12-31, whose end it is, in UTC, or a time such as 2026-12-31T18:00Z or \
          2026-12-31T18:00+01:00"
             .into()
+    }
+    fn form(&self) -> Json {
+        json!({ "type": "moment" })
     }
 }
 

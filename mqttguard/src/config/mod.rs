@@ -5,11 +5,12 @@
 //! - `schema`, `table`: every section and option, once; `builtin.uci` has the sections that
 //!   are there without being written.
 //! - `check`, `build`: the file held against the table, and made into [`Settings`].
-//! - `reference`: `docs/configuration.md`, written from the table.
+//! - `reference`: `docs/configuration.md`, written from the table; `form`: the same for LuCI.
 
 mod bridges;
 mod build;
 mod check;
+mod form;
 mod kinds;
 mod mistake;
 mod names;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use form::luci_options;
 pub use mistake::ConfigError;
 pub use reference::reference;
 pub use settings::*;

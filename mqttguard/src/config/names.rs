@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use mqttguard_common::Mac;
+use serde_json::{Value as Json, json};
 
 use super::kinds::{Kind, Port};
 use super::settings::Url;
@@ -20,6 +21,9 @@ impl Kind for MacAddress {
     fn expected(&self) -> String {
         "a device's MAC address such as 02:c1:1e:17:00:01".into()
     }
+    fn form(&self) -> Json {
+        json!({ "type": "mac" })
+    }
 }
 
 /// An IP address of this router.
@@ -34,6 +38,9 @@ impl Kind for Address {
     }
     fn expected(&self) -> String {
         "an IPv4 or IPv6 address such as 192.168.1.1 or fd00::1".into()
+    }
+    fn form(&self) -> Json {
+        json!({ "type": "address" })
     }
 }
 
@@ -55,12 +62,17 @@ impl Kind for Prefix {
          without bits behind the prefix length"
             .into()
     }
+    fn form(&self) -> Json {
+        json!({ "type": "prefix" })
+    }
 }
 
 /// Text of certain characters and at most so many bytes.
 pub(super) struct Text {
     pub(super) max: usize,
     pub(super) allowed: fn(&str) -> bool,
+    /// The same as `allowed`, for forms: a regular expression of JavaScript's.
+    pub(super) pattern: &'static str,
     /// What it is, and of which characters.
     pub(super) what: &'static str,
 }
@@ -74,6 +86,9 @@ impl Kind for Text {
     fn expected(&self) -> String {
         format!("{}, at most {} characters", self.what, self.max)
     }
+    fn form(&self) -> Json {
+        json!({ "type": "text", "max": self.max, "pattern": self.pattern })
+    }
 }
 
 /// A device's name. It stands for `%d` in topic patterns, so it has no `/`, `+`, `#` or `%`.
@@ -83,6 +98,7 @@ pub(super) const DEVICE_NAME: Text = Text {
         text.bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     },
+    pattern: r"^[A-Za-z0-9_.-]+$",
     what: "a device name of letters, digits, '-', '_' and '.'",
 };
 
@@ -93,6 +109,7 @@ pub(super) const NETWORK: Text = Text {
         text.bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     },
+    pattern: r"^[A-Za-z0-9_.-]+$",
     what: "the name of an OpenWrt network such as lan",
 };
 
@@ -105,6 +122,7 @@ pub(super) const DEVICE: Text = Text {
                 .bytes()
                 .all(|b| b.is_ascii_graphic() && !b"/:".contains(&b))
     },
+    pattern: r"^(?!\.{1,2}$)(?![^]*[/:])[!-~]+$",
     what: "the name of a Linux network device such as br-lan",
 };
 
@@ -122,6 +140,7 @@ pub(super) const ORIGIN: Text = Text {
                 !host.is_empty() && host.bytes().all(allowed)
             })
     },
+    pattern: r"^(\*|https?://[0-9a-z.:\[\]_-]+)$",
     what: "an origin such as https://ha.lan:8123, in lower case and without a path, or *",
 };
 
@@ -138,6 +157,7 @@ pub(super) const HOSTNAME: Text = Text {
                 && !label.ends_with('-')
         })
     },
+    pattern: r"^(?!-)(?!.*(-\.|\.-))[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*(?<!-)$",
     what: "a host name of letters, digits, '-' and '.', such as openwrt.lan",
 };
 
@@ -145,6 +165,7 @@ pub(super) const HOSTNAME: Text = Text {
 pub(super) const USERNAME: Text = Text {
     max: 1024,
     allowed: |text| !text.chars().any(char::is_control),
+    pattern: r"^\P{Cc}+$",
     what: "a user name without control characters",
 };
 
@@ -152,6 +173,7 @@ pub(super) const USERNAME: Text = Text {
 pub(super) const CLIENT_ID: Text = Text {
     max: 256,
     allowed: |text| !text.chars().any(char::is_control),
+    pattern: r"^\P{Cc}+$",
     what: "a client identifier without control characters",
 };
 
@@ -159,6 +181,7 @@ pub(super) const CLIENT_ID: Text = Text {
 pub(super) const LOCAL_PREFIX: Text = Text {
     max: 128,
     allowed: |text| !text.starts_with('$') && is_prefix(text),
+    pattern: r"^(?!\$)[^+#\p{Cc}]*/$",
     what: "the beginning of topics such as cloud/, that end with '/', without '+', '#' and a '$' in front",
 };
 
@@ -166,6 +189,7 @@ pub(super) const LOCAL_PREFIX: Text = Text {
 pub(super) const REMOTE_PREFIX: Text = Text {
     max: 128,
     allowed: |text| !text.starts_with("$share/") && is_prefix(text),
+    pattern: r"^(?!\$share/)[^+#\p{Cc}]*/$",
     what: "the beginning of topics such as home/ that end with '/', without '+' and '#'",
 };
 
@@ -189,12 +213,16 @@ impl Kind for Host {
     fn expected(&self) -> String {
         "a host name such as mqtt.example.org, or an IPv4 or IPv6 address".into()
     }
+    fn form(&self) -> Json {
+        json!({ "type": "host", "pattern": HOSTNAME.pattern })
+    }
 }
 
 /// A value of a claim in a token, often a URL.
 pub(super) const TOKEN_TEXT: Text = Text {
     max: 200,
     allowed: |text| !text.chars().any(char::is_control),
+    pattern: r"^\P{Cc}+$",
     what: "a text without control characters",
 };
 
@@ -202,6 +230,7 @@ pub(super) const TOKEN_TEXT: Text = Text {
 pub(super) const CLAIM: Text = Text {
     max: 64,
     allowed: |text| text.bytes().all(|b| b.is_ascii_graphic()),
+    pattern: r"^[!-~]+$",
     what: "the name of a claim such as sub",
 };
 
@@ -264,6 +293,9 @@ impl Kind for HttpUrl {
          router itself"
             .into()
     }
+    fn form(&self) -> Json {
+        json!({ "type": "url" })
+    }
 }
 
 /// An absolute path without detours.
@@ -281,6 +313,9 @@ impl Kind for Path {
     fn expected(&self) -> String {
         "an absolute path without '..', at most 200 characters".into()
     }
+    fn form(&self) -> Json {
+        json!({ "type": "path" })
+    }
 }
 
 /// The name of a section of another type.
@@ -294,6 +329,9 @@ impl Kind for Ref {
     fn expected(&self) -> String {
         format!("the name of a '{}' section", self.0)
     }
+    fn form(&self) -> Json {
+        json!({ "type": "reference", "to": self.0 })
+    }
     fn refers_to(&self) -> Option<&'static str> {
         Some(self.0)
     }
@@ -303,6 +341,7 @@ impl Kind for Ref {
 pub(super) const SECTION_NAME: Text = Text {
     max: 32,
     allowed: |text| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'),
+    pattern: r"^[A-Za-z0-9_]+$",
     what: "a section name of letters, digits and '_'",
 };
 
@@ -363,6 +402,9 @@ impl Kind for Pattern {
             "a topic pattern: '+' and '#' only as whole levels, '#' only as the last, {percent}\
              {dollar}, at most 32 levels and 256 bytes"
         )
+    }
+    fn form(&self) -> Json {
+        json!({ "type": "pattern", "dollar": self.dollar, "variables": self.variables })
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a section and an option are to the table in [`super::table`]: enough to validate a file,
 //! to read typed values out of it and to write the reference.
 
+use serde_json::Value as Json;
+
 use super::kinds::Kind;
 use super::uci::RawSection;
 
@@ -58,6 +60,7 @@ pub(super) trait Row: Sync {
     fn accepts(&self, text: &str) -> bool;
     fn expected(&self) -> String;
     fn refers_to(&self) -> Option<&'static str>;
+    fn form(&self) -> Json;
 }
 
 impl<K: Kind> Row for Opt<K> {
@@ -81,6 +84,9 @@ impl<K: Kind> Row for Opt<K> {
     }
     fn refers_to(&self) -> Option<&'static str> {
         self.kind.refers_to()
+    }
+    fn form(&self) -> Json {
+        self.kind.form()
     }
 }
 

@@ -17,6 +17,10 @@ const SHIPPED: &str = include_str!("../../../openwrt/mqttguard/files/mqttguard.c
 
 const REFERENCE: &str = include_str!("../../../docs/configuration.md");
 
+const LUCI_OPTIONS: &str = include_str!(
+    "../../../openwrt/luci-app-mqttguard/htdocs/luci-static/resources/mqttguard/options.js"
+);
+
 fn read(text: &str) -> Settings {
     parse(FILE, text).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -100,6 +104,15 @@ fn the_reference_is_in_step_with_the_table() {
     assert!(
         reference() == REFERENCE,
         "docs/configuration.md is stale: mqttguard check --reference > docs/configuration.md"
+    );
+}
+
+#[test]
+fn the_settings_page_is_in_step_with_the_table() {
+    assert!(
+        luci_options() == LUCI_OPTIONS,
+        "options.js is stale: mqttguard check --reference-luci > \
+         openwrt/luci-app-mqttguard/htdocs/luci-static/resources/mqttguard/options.js"
     );
 }
 

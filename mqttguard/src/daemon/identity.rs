@@ -86,9 +86,8 @@ impl Daemon {
         let mac = self.wanted(args)?;
         let time = span(args, "for", Registry::CERTIFICATE_TIMES)?;
         let time = time.unwrap_or(Registry::CERTIFICATE_TIME);
-        let failed = |why: &str| MethodError::new(Status::SystemError, why);
         if let Err(error) = &self.broker {
-            return Err(failed(error));
+            return Err(no_broker(error));
         }
         let device = self.registry.device(mac);
         let held = device.and_then(|device| device.credential.as_ref());
@@ -106,7 +105,7 @@ impl Daemon {
             Ok(broker) => broker.issue(&username, time),
             Err(error) => Err(error.clone()),
         };
-        let issued = issued.map_err(|error| failed(&error))?;
+        let issued = issued.map_err(|error| no_broker(&error))?;
         let until = issued.until.duration_since(SystemTime::UNIX_EPOCH);
         let until = until.unwrap_or_default().as_millis();
         let until_ms = u64::try_from(until).unwrap_or(u64::MAX);
@@ -129,6 +128,21 @@ impl Daemon {
         Ok(out)
     }
 
+    /// The router's own certificates. They are public.
+    pub(super) fn ca_method(&self) -> Answer {
+        match &self.broker {
+            Ok(broker) => Ok(broker.authority()),
+            Err(error) => Err(no_broker(error)),
+        }
+    }
+
+    /// Makes the broker's certificates anew.
+    pub(super) fn renew_method(&mut self) -> Answer {
+        let broker = self.broker.as_mut().map_err(|error| no_broker(error))?;
+        broker.reissue().map_err(|error| no_broker(&error))?;
+        Ok(broker.authority())
+    }
+
     pub(super) fn revoke_method(&mut self, args: &Args) -> Answer {
         let mac = self.wanted(args)?;
         let username = self.registry.revoke(mac).map_err(refused)?;
@@ -138,6 +152,10 @@ impl Daemon {
             "username": username,
         }))
     }
+}
+
+fn no_broker(why: &str) -> MethodError {
+    MethodError::new(Status::SystemError, why)
 }
 
 /// A password that nobody has, and what it is checked against.

@@ -44,6 +44,8 @@ impl Daemon {
             "rotate" => self.rotate_method(&args),
             "certificate" => self.certificate_method(&args),
             "revoke" => self.revoke_method(&args),
+            "ca" => self.ca_method(),
+            "renew" => self.renew_method(),
             "quarantine" => self.quarantine_method(&args),
             "release" => self.release_method(&args),
             "profiles" => Ok(report::profiles(self)),

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::listener_tls::Serving;
 use crate::broker::{
@@ -16,7 +16,7 @@ use crate::broker::{
 use crate::config::{Bridge, Settings};
 use crate::discovery;
 use crate::outlet::Outlet;
-use crate::pki::{IssuedCertificate, Names, Pki};
+use crate::pki::{IssuedCertificate, Names, Pki, Shown};
 use crate::registry::Directory;
 
 /// How often the certificate is looked after while nothing has changed: it has a last year.
@@ -108,6 +108,54 @@ impl Broker {
     pub(super) fn certificates(&self) -> Value {
         let (ecdsa, rsa) = self.pki.fingerprints();
         json!({ "ca": self.pki.ca_fingerprint(), "ecdsa": ecdsa, "rsa": rsa })
+    }
+
+    /// The router's certificates, for `ca`: what clients are given to trust, and what they compare.
+    pub(super) fn authority(&self) -> Value {
+        let shown = |shown: Shown| {
+            let mut out = Map::new();
+            out.insert("sha256".to_owned(), json!(shown.sha256));
+            out.insert("sha1".to_owned(), json!(shown.sha1));
+            out.extend(
+                shown
+                    .until_ms
+                    .map(|end| ("until_ms".to_owned(), json!(end))),
+            );
+            out
+        };
+        let with = |certificate: Shown, name: &str, value: Value| {
+            let mut out = shown(certificate);
+            out.insert(name.to_owned(), value);
+            Value::Object(out)
+        };
+        let (ecdsa, rsa) = self.pki.leaves();
+        let leaves = [("ecdsa-p256", ecdsa), ("rsa-2048", rsa)];
+        let leaves = leaves
+            .into_iter()
+            .filter_map(|(key, leaf)| Some(with(leaf?, "key", json!(key))));
+        let names = &self.certified.0;
+        let addresses = names.addresses.iter().map(ToString::to_string);
+        let names: Value = [names.hostname.clone()]
+            .into_iter()
+            .chain(addresses)
+            .collect();
+        let client_ca = self.pki.client_ca();
+        let mut out = json!({
+            "ca": with(self.pki.ca(), "pem", json!(self.pki.ca_pem())),
+            "leaves": leaves.collect::<Value>(),
+            "names": names,
+        });
+        if let (Some(client_ca), Some(out)) = (client_ca, out.as_object_mut()) {
+            let pem = json!(self.pki.client_ca_pem());
+            out.insert("client_ca".to_owned(), with(client_ca, "pem", pem));
+        }
+        out
+    }
+
+    /// Makes the broker's certificates anew, with the keys that they have.
+    pub(super) fn reissue(&mut self) -> Result<(), String> {
+        let reissued = self.pki.reissue(&self.certified.0);
+        reissued.map_err(|error| error.to_string())
     }
 
     /// Makes a client certificate, and its key, for a user.

@@ -46,6 +46,11 @@ const NO_PROFILE: (&str, &str) = ("INVALID_ARGUMENT", "there is no such profile"
 const NO_CREDENTIAL: (&str, &str) = ("NOT_FOUND", "the device has no credential");
 const BAD_TIME: (&str, &str) = ("INVALID_ARGUMENT", "the time is out of range");
 
+const NO_BROKER: (&str, &str) = (
+    "SYSTEM_ERROR",
+    "the broker is not running, or the system fails",
+);
+
 const CREDENTIAL: &str = "`mac`, `name`, `username`, `password` (shown this once), `profile`, and where \
     the broker is: `server`, `address`, `port`, `ca_file`";
 
@@ -208,18 +213,29 @@ pub(crate) const TABLE: &[Method] = &[
         ],
         returns: "`mac`, `name`, `username` (its common name), `serial`, `until_ms`, `certificate` and \
             `key` in PEM, and where the broker is: `server`, `address`, `port`, `ca_file`",
-        errors: &[
-            UNKNOWN,
-            AMBIGUOUS,
-            NO_PROFILE,
-            BAD_TIME,
-            FULL,
-            (
-                "SYSTEM_ERROR",
-                "the broker is not running, or the system fails",
-            ),
-        ],
+        errors: &[UNKNOWN, AMBIGUOUS, NO_PROFILE, BAD_TIME, FULL, NO_BROKER],
         example: r#"{"device":"kitchen-plug"}"#,
+    },
+    Method {
+        name: "ca",
+        about: "The router's own certificates: what clients are given to trust, and the fingerprints \
+            to compare with.",
+        args: &[],
+        returns: "`ca` and `client_ca` (of those that `certificate` makes), each with `pem`, `sha256`, \
+            `sha1`, `until_ms`; `leaves`: a list of what the broker serves with, each with `key` \
+            (`ecdsa-p256` or `rsa-2048`), `sha256`, `sha1`, `until_ms`; `names` that they carry",
+        errors: &[NO_BROKER],
+        example: "",
+    },
+    Method {
+        name: "renew",
+        about: "Makes the broker's certificates anew, with the keys that they have: what is pinned by \
+            its key still holds, a fingerprint of the certificate does not. Happens by itself when \
+            the router's names or addresses change, and in their last year.",
+        args: &[],
+        returns: "as `ca`",
+        errors: &[NO_BROKER],
+        example: "",
     },
     Method {
         name: "revoke",

@@ -153,29 +153,8 @@ impl Authority {
         now: SystemTime,
     ) -> Result<Option<CertifiedKey>, PkiError> {
         let (crt, key_path) = (self.leaf_crt(kind), self.leaf_key(kind));
-        if !self.leaf_is_good(kind, names, now)? {
-            let key = match (open_key(&key_path, kind)?, kind) {
-                (Some(key), _) => key,
-                (None, _) if crt.exists() => {
-                    let crt = file_name(&crt);
-                    let what = format!("it is missing, but {crt} is there");
-                    return Err(PkiError::damaged(&key_path, what));
-                }
-                (None, KeyKind::EcdsaP256) => create_key(&key_path)?,
-                (None, KeyKind::Rsa2048) => return Ok(None),
-            };
-            let issuer = Issuer::new(ca_params(CA_NAME)?, &self.key);
-            let pem = leaf_params(names, now)?
-                .signed_by(&key, &issuer)
-                .map_err(|error| PkiError::crypto("the broker's certificate", error))?
-                .pem();
-            store::write(&crt, &pem, store::PUBLIC)?;
-            if !self.leaf_is_good(kind, names, now)? {
-                return Err(PkiError::damaged(
-                    &self.dir.join("ca.crt"),
-                    "it was not made by mqttguard",
-                ));
-            }
+        if !self.leaf_is_good(kind, names, now)? && !self.make_leaf(kind, names, now)? {
+            return Ok(None);
         }
         let certificate = CertificateDer::from_pem_file(&crt)
             .map_err(|error| PkiError::damaged(&crt, error.to_string()))?;
@@ -184,6 +163,40 @@ impl Authority {
             .and_then(|key| any_supported_type(&key).ok())
             .ok_or_else(|| PkiError::damaged(&key_path, kind.expected()))?;
         Ok(Some(CertifiedKey::new(vec![certificate], key)))
+    }
+
+    /// Makes the broker's certificate, with the key that is there. False if the key is of a kind
+    /// that takes too long to be made here, and is not there yet.
+    pub(super) fn make_leaf(
+        &self,
+        kind: KeyKind,
+        names: &Names,
+        now: SystemTime,
+    ) -> Result<bool, PkiError> {
+        let (crt, key_path) = (self.leaf_crt(kind), self.leaf_key(kind));
+        let key = match (open_key(&key_path, kind)?, kind) {
+            (Some(key), _) => key,
+            (None, _) if crt.exists() => {
+                let crt = file_name(&crt);
+                let what = format!("it is missing, but {crt} is there");
+                return Err(PkiError::damaged(&key_path, what));
+            }
+            (None, KeyKind::EcdsaP256) => create_key(&key_path)?,
+            (None, KeyKind::Rsa2048) => return Ok(false),
+        };
+        let issuer = Issuer::new(ca_params(CA_NAME)?, &self.key);
+        let pem = leaf_params(names, now)?
+            .signed_by(&key, &issuer)
+            .map_err(|error| PkiError::crypto("the broker's certificate", error))?
+            .pem();
+        store::write(&crt, &pem, store::PUBLIC)?;
+        if !self.leaf_is_good(kind, names, now)? {
+            return Err(PkiError::damaged(
+                &self.dir.join("ca.crt"),
+                "it was not made by mqttguard",
+            ));
+        }
+        Ok(true)
     }
 
     /// Whether there is a key of this kind, or a file that ought to be one.

@@ -267,12 +267,12 @@ pub fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
 }
 
 /// The content of the DER element with this tag that `input` begins with, and what is behind it.
-fn expect(tag: u8, input: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn expect(tag: u8, input: &[u8]) -> Option<(&[u8], &[u8])> {
     element(input).and_then(|(found, content, rest)| (found == tag).then_some((content, rest)))
 }
 
 /// Tag and content of the first DER element, and what is behind it.
-fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+pub(super) fn element(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = input.split_first()?;
     let (&first, rest) = rest.split_first()?;
     let (length, rest) = match first {

@@ -30,6 +30,7 @@ mod clients;
 mod issuing;
 mod rsa_key;
 mod serve;
+mod shown;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,7 @@ use rustls::server::ProducesTickets;
 
 pub use clients::{ClientVerifier, common_name};
 pub use issuing::IssuedCertificate;
+pub use shown::Shown;
 
 use authority::{Authority, KeyKind};
 use issuing::ClientAuthority;
@@ -205,6 +207,23 @@ impl Pki {
         Ok(true)
     }
 
+    /// Makes the broker's certificates anew, with the keys that they have. New connections are
+    /// served with them; on an error they are served as before.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read or written, or the library fails.
+    pub fn reissue(&mut self, names: &Names) -> Result<(), PkiError> {
+        let now = SystemTime::now();
+        for kind in [KeyKind::EcdsaP256, KeyKind::Rsa2048] {
+            if self.authority.has_key(kind) {
+                self.authority.make_leaf(kind, names, now)?;
+            }
+        }
+        self.leaves.replace(certificates(&self.authority, names)?);
+        Ok(())
+    }
+
     /// What a listener serves with: TLS 1.2 and 1.3, sessions resumed by stateless tickets, and
     /// whatever certificates [`Pki::renew`] left last. No TLS record is longer than `record_size`
     /// bytes, from 512 to 16384. Clients are asked for a certificate if there is a verifier.
@@ -244,6 +263,21 @@ impl Pki {
         fingerprint(self.authority.ca_der())
     }
 
+    /// The CA's certificate, to be compared.
+    pub fn ca(&self) -> Shown {
+        Shown::of(self.authority.ca_der())
+    }
+
+    /// The certificate of the CA of client certificates, to be compared; None if it cannot be read.
+    pub fn client_ca(&self) -> Option<Shown> {
+        Shown::of_pem(self.client_ca_pem())
+    }
+
+    /// The broker's certificates, ECDSA and, if it is there, RSA, to be compared.
+    pub fn leaves(&self) -> (Option<Shown>, Option<Shown>) {
+        self.leaves.shown()
+    }
+
     /// SHA-256 of the broker's certificates, ECDSA and, if it is there, RSA.
     pub fn fingerprints(&self) -> (String, Option<String>) {
         self.leaves.fingerprints()
@@ -273,7 +307,12 @@ impl fmt::Debug for Pki {
 }
 
 fn fingerprint(der: &[u8]) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, der);
+    digest(&ring::digest::SHA256, der)
+}
+
+/// As `AB:CD:..`.
+fn digest(algorithm: &'static ring::digest::Algorithm, der: &[u8]) -> String {
+    let digest = ring::digest::digest(algorithm, der);
     let bytes: Vec<String> = digest.as_ref().iter().map(|b| format!("{b:02X}")).collect();
     bytes.join(":")
 }

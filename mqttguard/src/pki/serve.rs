@@ -8,7 +8,7 @@ use rustls::server::{ClientHello, NoServerSessionStorage, ProducesTickets, Resol
 use rustls::sign::CertifiedKey;
 use rustls::{NamedGroup, ServerConfig};
 
-use super::{ClientVerifier, PkiError, crypto_provider, fingerprint};
+use super::{ClientVerifier, PkiError, Shown, crypto_provider, fingerprint};
 
 /// What encryption adds to a record at most: with AES-GCM in TLS 1.2 an explicit nonce of 8
 /// bytes and a tag of 16 (RFC 5288 section 3).
@@ -48,6 +48,12 @@ impl Leaves {
         let pair = self.pair();
         let ecdsa = of(&pair.ecdsa).unwrap_or_default();
         (ecdsa, pair.rsa.as_deref().and_then(of))
+    }
+
+    pub(super) fn shown(&self) -> (Option<Shown>, Option<Shown>) {
+        let of = |key: &CertifiedKey| key.cert.first().map(|der| Shown::of(der));
+        let pair = self.pair();
+        (of(&pair.ecdsa), pair.rsa.as_deref().and_then(of))
     }
 
     fn pair(&self) -> Pair {
