@@ -15,31 +15,49 @@ function section(mac) {
 		.find((one) => String(one.mac).toLowerCase() == mac.toLowerCase());
 }
 
-/* Writes the file, and has the daemon read it. */
-function apply() {
-	return uci.save().then(() => uci.apply()).then(() => api.reload()).then((answer) => {
-		if (answer.ok === false)
-			throw new Error((answer.errors || []).join('; '));
-	});
+/* The section of a device, by name; it is made if there is none. */
+function made(mac) {
+	const found = section(mac);
+	if (found)
+		return found['.name'];
+	const name = uci.add(CONFIG, 'device');
+	uci.set(CONFIG, name, 'mac', mac);
+	return name;
 }
 
-/* Changes one of the lists; it is read anew, for another tab may have changed it. */
-function change(mac, access, edit) {
+/* Writes a list into the file, and has the daemon read it. The file is read anew before, for another
+ * page may have changed it. */
+function write(mac, list, edit) {
 	uci.unload(CONFIG);
 	return uci.load(CONFIG).then(() => {
-		let name = (section(mac) || {})['.name'];
-		if (!name) {
-			name = uci.add(CONFIG, 'device');
-			uci.set(CONFIG, name, 'mac', mac);
-		}
-		const list = LISTS[access], found = uci.get(CONFIG, name, list);
-		const patterns = edit([].concat(found || []));
+		const name = made(mac), patterns = edit([].concat(uci.get(CONFIG, name, list) || []));
 		if (patterns.length)
 			uci.set(CONFIG, name, list, patterns);
 		else
 			uci.unset(CONFIG, name, list);
-		return apply();
+		return uci.save();
+	}).then(() => uci.apply()).then(() => api.reload());
+}
+
+/* Changes a list, or leaves it as it was if the daemon does not take it. */
+function change(mac, access, edit, back) {
+	const list = LISTS[access];
+	return write(mac, list, edit).then((answer) => {
+		if (answer.ok !== false)
+			return;
+		const error = new Error((answer.errors || []).join('; '));
+		return write(mac, list, back).then(() => {
+			throw error;
+		});
 	});
+}
+
+function put(pattern) {
+	return (patterns) => patterns.includes(pattern) ? patterns : patterns.concat(pattern);
+}
+
+function take(pattern) {
+	return (patterns) => patterns.filter((one) => one !== pattern);
 }
 
 return baseclass.extend({
@@ -59,12 +77,11 @@ return baseclass.extend({
 	},
 
 	grant(mac, access, pattern) {
-		return change(mac, access, (patterns) =>
-			patterns.includes(pattern) ? patterns : patterns.concat(pattern));
+		return change(mac, access, put(pattern), take(pattern));
 	},
 
 	withdraw(mac, access, pattern) {
-		return change(mac, access, (patterns) => patterns.filter((one) => one !== pattern));
+		return change(mac, access, take(pattern), put(pattern));
 	},
 
 	/* The options of a `limits` section, as `[name, value]`; none where all are the daemon's own. */

@@ -44,7 +44,7 @@ return baseclass.extend({
 	/* Replaces what is in `node`, if `data` is not what it was made of the last time. The focus stays
 	 * on the control of the same `data-key`. */
 	renew(node, data, make) {
-		const made = JSON.stringify(data);
+		const made = JSON.stringify([ data ]);
 		if (node.mqttguardMade === made)
 			return;
 		node.mqttguardMade = made;
@@ -68,7 +68,7 @@ return baseclass.extend({
 	keep(node, items) {
 		const old = node.mqttguardKept || new Map(), kept = new Map();
 		items.forEach(([ key, data, make ]) => {
-			const made = JSON.stringify(data), before = old.get(key);
+			const made = JSON.stringify([ data ]), before = old.get(key);
 			kept.set(key, before && before.made === made ? before : { made: made, node: make() });
 		});
 		const active = document.activeElement;
@@ -136,14 +136,15 @@ return baseclass.extend({
 			E('td', { 'class': 'td', 'data-title': columns[at] || null }, [ cell ])));
 	},
 
-	/* A table; `columns` are the headings, each row an array of cells. */
+	/* A table; `columns` are the headings, each row an array of cells. Without rows, a sentence. */
 	table(columns, rows, empty) {
+		if (!rows.length)
+			return E('p', {}, [ E('em', {}, [ empty ]) ]);
 		const head = E('tr', { 'class': 'tr table-titles' },
 			columns.map((title) => E('th', { 'class': 'th', 'scope': 'col' }, [ title ])));
-		const body = rows.map((cells) => this.row(columns, cells));
-		if (!body.length)
-			body.push(this.empty(columns.length, empty));
-		return E('table', { 'class': 'table' }, [ E('thead', {}, [ head ]), E('tbody', {}, body) ]);
+		return E('table', { 'class': 'table' }, [
+			E('thead', {}, [ head ]), E('tbody', {}, rows.map((cells) => this.row(columns, cells)))
+		]);
 	},
 
 	/* The row of a table that has no other. */

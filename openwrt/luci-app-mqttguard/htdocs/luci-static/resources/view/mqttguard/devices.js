@@ -1,9 +1,8 @@
 'use strict';
 'require view';
-'require poll';
 'require dom';
-'require mqttguard.actions as actions';
 'require mqttguard.api as api';
+'require mqttguard.device as device';
 'require mqttguard.parts as parts';
 'require mqttguard.words as words';
 
@@ -13,6 +12,8 @@
 const COLUMNS = [
 	{ name: 'name', title: () => _('Device'), by: (device) => (device.name || device.mac).toLowerCase(),
 	  cell: (device) => E('a', { 'href': '#' + device.mac, 'data-key': device.mac }, [ device.name || device.mac ]) },
+	{ name: 'kind', title: () => _('Make'), by: (device) => kind(device).join(' ').toLowerCase() || '\uffff',
+	  cell: (device) => kind(device).join(', ') || '–' },
 	{ name: 'state', title: () => _('State'), by: (device) => words.STATES.indexOf(device.state),
 	  cell: (device) => parts.state(device.state) },
 	{ name: 'address', title: () => _('Address'), by: (device) => padded(address(device)),
@@ -24,6 +25,10 @@ const COLUMNS = [
 	{ name: 'seen', title: () => _('Last seen'), by: (device) => -(device.last_seen_ms || 0),
 	  cell: (device) => words.ago(device.last_seen_ms) }
 ];
+
+function kind(device) {
+	return [ device.vendor, device.firmware ].filter(Boolean);
+}
 
 function address(device) {
 	const addresses = device.addresses || [];
@@ -46,24 +51,27 @@ function dropped(device) {
 /* Whether a device has what is searched for in any of its names. */
 function matches(device, needle) {
 	return [ device.name, device.hostname, device.mac, device.username, device.profile, device.vendor,
-		device.firmware ].concat(device.addresses || [])
+		device.vendor_class, device.firmware ].concat(device.addresses || [])
 		.some((text) => typeof(text) == 'string' && text.toLowerCase().includes(needle));
 }
 
 function wanted() {
-	return decodeURIComponent(location.hash.replace(/^#/, ''));
-}
-
-function load() {
-	const hash = wanted();
-	const answer = hash && !hash.startsWith('?')
-		? api.device(hash).then((device) => ({ device: device }))
-		: api.devices().then(({ devices }) => ({ devices: devices || [] }));
-	return answer.catch((error) => ({ error: error }));
+	try {
+		return decodeURIComponent(location.hash.replace(/^#/, ''));
+	}
+	catch (error) {
+		return '';
+	}
 }
 
 return view.extend({
-	load: load,
+	load() {
+		const hash = wanted();
+		const answer = hash && !hash.startsWith('?')
+			? device.load(hash)
+			: api.devices().then(({ devices }) => ({ devices: devices || [] }));
+		return answer.catch((error) => ({ error: error }));
+	},
 
 	render(data) {
 		const state = new URLSearchParams(wanted().replace(/^\?/, '')).get('state');
@@ -73,7 +81,7 @@ return view.extend({
 		this.refresh = () => {
 			const asked = wanted();
 			/* An answer that comes after the owner went on is not shown. */
-			return load().then((data) => asked === wanted() && this.show(data));
+			return this.load().then((data) => asked === wanted() && this.show(data));
 		};
 		this.show(data);
 		window.addEventListener('hashchange', () => this.refresh().then(() => {
@@ -81,61 +89,85 @@ return view.extend({
 			if (heading)
 				heading.focus();
 		}));
-		poll.add(this.refresh, 5);
+		parts.follow(this.refresh, 5);
 		return parts.page([ this.content ]);
 	},
 
 	show(data) {
 		if (data.error) {
 			this.shown = null;
-			dom.content(this.content, [
+			return parts.renew(this.content, data.error.message, () => [
 				E('h2', { 'name': 'content', 'tabindex': -1 }, [ _('Devices') ]), parts.failure(data.error)
 			]);
-			return;
 		}
 		const shown = data.device ? data.device.mac : 'table';
 		if (this.shown !== shown) {
 			this.shown = shown;
-			this.part = E('div');
-			dom.content(this.content, data.device ? this.part : this.frame());
+			this.page = data.device ? new device.Page(data.device.mac, this.refresh) : null;
+			parts.renew(this.content, shown, () => this.page ? this.page.node : this.frame());
 		}
-		if (data.device)
-			parts.renew(this.part, [ data.device, Math.floor(Date.now() / 60000) ],
-				() => this.page(data.device));
-		else {
-			this.devices = data.devices;
-			this.table();
-		}
+		if (this.page)
+			return this.page.show(data);
+		this.devices = data.devices;
+		this.count();
+		this.table();
 	},
 
-	/* What stays around the table while it changes. */
+	/* The table with what it is searched and sorted by, but no rows yet. */
 	frame() {
 		const search = E('input', {
-			'type': 'search', 'id': 'mqttguard-search', 'class': 'cbi-input-text', 'value': this.filter.needle,
+			'type': 'search', 'id': 'mqttguard-search', 'class': 'cbi-input-text', 'autocomplete': 'off',
+			'value': this.filter.needle,
 			'input': () => {
 				this.filter.needle = search.value.trim().toLowerCase();
 				this.table();
 			}
 		});
+		this.states = new Map([ '' ].concat(words.STATES).map((state) =>
+			[ state, E('option', { 'value': state }) ]));
 		const states = E('select', {
 			'id': 'mqttguard-state', 'class': 'cbi-input-select',
 			'change': () => {
 				this.filter.state = states.value;
 				this.table();
 			}
-		}, [ E('option', { 'value': '' }, [ _('All') ]) ].concat(words.STATES.map((state) =>
-			E('option', { 'value': state, 'selected': state == this.filter.state ? '' : null },
-				[ words.state(state) ]))));
-		this.count = E('p', { 'role': 'status' });
+		}, [ ...this.states.values() ]);
+		this.said = E('p', { 'role': 'status' });
+		this.heads = COLUMNS.map((one) => E('th', { 'class': 'th', 'scope': 'col' }, [
+			E('button', { 'type': 'button', 'data-key': 'sort ' + one.name, 'click': () => this.sort(one.name) },
+				[ one.title(), E('span', { 'aria-hidden': 'true' }) ])
+		]));
+		this.body = E('tbody');
+		states.value = this.filter.state;
 		return [
 			E('h2', { 'name': 'content', 'tabindex': -1 }, [ _('Devices') ]),
+			parts.guest(),
 			E('div', { 'class': 'mqttguard-filter' }, [
 				E('label', { 'for': 'mqttguard-search' }, [ _('Search'), search ]),
 				E('label', { 'for': 'mqttguard-state' }, [ _('State'), states ]),
-				this.count
+				this.said
 			]),
-			this.part
+			E('table', { 'class': 'table mqttguard-devices' }, [
+				E('thead', {}, [ E('tr', { 'class': 'tr table-titles' }, this.heads) ]), this.body
+			])
 		];
+	},
+
+	/* Writes how many devices are in each state beside the state. */
+	count() {
+		const total = this.devices.length;
+		this.states.forEach((option, state) => {
+			const count = state ? this.devices.filter((one) => one.state == state).length : total;
+			const text = `${state ? words.state(state) : _('All')} (${words.number(count)})`;
+			if (option.textContent != text)
+				option.textContent = text;
+		});
+	},
+
+	sort(name) {
+		const { column, down } = this.order;
+		this.order = { column: name, down: name == column && !down };
+		this.table();
 	},
 
 	table() {
@@ -143,124 +175,37 @@ return view.extend({
 		const by = COLUMNS.find((one) => one.name == column).by;
 		const devices = this.devices
 			.filter((device) => (!state || device.state == state) && (!needle || matches(device, needle)))
-			.sort((a, b) => {
-				const [ x, y ] = [ by(a), by(b) ];
+			.map((device) => [ by(device), device ])
+			.sort(([ x, a ], [ y, b ]) => {
 				const order = x < y ? -1 : x > y ? 1 : a.mac < b.mac ? -1 : 1;
 				return down ? -order : order;
-			});
+			})
+			.map(([ , device ]) => device);
 		const text = devices.length == this.devices.length
 			? N_(devices.length, '%d device', '%d devices').format(devices.length)
 			: _('%d of %d devices').format(devices.length, this.devices.length);
-		if (this.count.textContent != text)
-			this.count.textContent = text;
-		parts.renew(this.part, [ devices, this.order, Math.floor(Date.now() / 60000) ],
-			() => this.rows(devices));
+		if (this.said.textContent != text)
+			this.said.textContent = text;
+		this.heads.forEach((heading, at) => {
+			const sorted = COLUMNS[at].name == column;
+			heading.setAttribute('aria-sort', sorted ? (down ? 'descending' : 'ascending') : 'none');
+			heading.querySelector('span').textContent = sorted ? (down ? ' ▾' : ' ▴') : '';
+		});
+		this.rows(devices);
 	},
 
 	rows(devices) {
-		const { column, down } = this.order;
-		const table = parts.table(COLUMNS.map((one) => one.title()),
-			devices.map((device) => COLUMNS.map((one) => one.cell(device))),
-			this.devices.length ? _('No device is like that.') : _('No device has been seen yet.'));
-		table.querySelectorAll('th').forEach((heading, at) => {
-			const one = COLUMNS[at], sorted = one.name == column;
-			heading.setAttribute('aria-sort', sorted ? (down ? 'descending' : 'ascending') : 'none');
-			dom.content(heading, [ E('button', {
-				'type': 'button', 'data-key': 'sort ' + one.name,
-				'click': () => {
-					this.order = { column: one.name, down: sorted && !down };
-					this.table();
-				}
-			}, [ one.title(), E('span', { 'aria-hidden': 'true' }, [ sorted ? (down ? ' ▾' : ' ▴') : '' ]) ]) ]);
-		});
-		return table;
-	},
-
-	/* The page of one device. */
-	page(device) {
-		const name = device.name || device.mac;
-		const section = (title, children) =>
-			E('section', { 'class': 'cbi-section' }, [ E('h3', {}, [ title ]) ].concat(children));
-		return [
-			E('p', {}, [ E('a', { 'href': '#' }, [ '← ', _('All devices') ]) ]),
-			E('h2', { 'name': 'content', 'tabindex': -1 }, [ name ]),
-			E('p', { 'role': 'status' }, [
-				parts.state(device.state), device.why ? ' ' + device.why : '',
-				device.until_ms ? ' ' + _('Until %s.').format(words.time(device.until_ms)) : ''
-			]),
-			E('p', { 'class': 'mqttguard-buttons' }, this.buttons(device)),
-			section(_('Identity'), [ parts.facts([
-				[ _('MAC address'), device.mac ],
-				[ _('Addresses'), (device.addresses || []).join(', ') ],
-				[ _('Name that it gives itself'), device.hostname ],
-				[ _('Vendor'), typeof(device.vendor) == 'string' ? device.vendor : null ],
-				[ _('Firmware'), typeof(device.firmware) == 'string' ? device.firmware : null ],
-				[ _('Interface'), device.interface ],
-				[ _('Bound to'), device.bound
-					? [ device.bound.interface, device.bound.address ].filter(Boolean).join(', ') : null ],
-				[ _('First seen'), words.ago(device.first_seen_ms) ],
-				[ _('Last seen'), words.ago(device.last_seen_ms) ]
-			]) ]),
-			section(_('Broker'), [ parts.facts([
-				[ _('User name'), device.username || _('none yet') ],
-				[ _('Profile'), device.profile ],
-				[ _('Failed logins'), device.logins ? words.number(device.logins.failed) : null ]
-			]), this.sessions(device) ]),
-			section(_('Refused'), [
-				parts.facts([
-					[ _('Frames that passed'), device.frames ? words.number(device.frames.passed) : null ],
-					[ _('Frames dropped'), words.number(dropped(device)) ]
-				]),
-				parts.reasons(device.dropped, _('Nothing of it was refused.'))
-			]),
-			section(_('Exceptions'), [ this.exceptions(device) ]),
-			section(_('What happened lately'), [
-				parts.events((device.events || []).slice().sort((a, b) => b.seq - a.seq),
-					(event) => this.actions(device, event))
+		const titles = COLUMNS.map((one) => one.title());
+		const nobody = this.devices.length ? _('No device is like that.') : _('No device has been seen yet.');
+		parts.keep(this.body, devices.length
+			? devices.map((device) => [
+				device.mac,
+				/* What a cell shows, but for nodes made of what the others show. */
+				[ device.name, kind(device), device.state, address(device), connected(device), dropped(device),
+					words.ago(device.last_seen_ms) ],
+				() => parts.row(titles, COLUMNS.map((one) => one.cell(device)))
 			])
-		];
-	},
-
-	buttons(device) {
-		const button = (label, style, handler) => parts.button(label, handler, { style: style, key: label });
-		const enrol = button(device.username ? _('New password') : _('Enrol'), 'positive',
-			() => actions.enrol(device, this.refresh));
-		if (device.state == 'blocked' || device.state == 'quarantined')
-			return [ button(device.state == 'blocked' ? _('Unblock') : _('Release'), 'action',
-				() => actions.unblock(device, this.refresh)) ];
-		return [ enrol, button(_('Block'), 'negative', () => actions.block(device, this.refresh)) ];
-	},
-
-	sessions(device) {
-		return parts.table([ _('Client'), _('From'), _('Protocol'), _('Since') ],
-			(device.connected || []).map((one) =>
-				[ one.client_id, one.address, 'MQTT ' + one.protocol, words.ago(one.since_ms) ]),
-			_('It is not connected.'));
-	},
-
-	exceptions(device) {
-		return parts.table([ _('Unencrypted MQTT to'), _('Until'), '' ],
-			(device.exceptions || []).map((one) => [
-				words.destination(one.destination, one.port),
-				one.until_ms ? words.time(one.until_ms) : _('for good'),
-				one.section
-					? _('section %s of the configuration').format(one.section)
-					: parts.button(_('Withdraw'), () => actions.disallow(one, this.refresh), {
-						style: 'negative', about: words.destination(one.destination, one.port),
-						key: 'withdraw ' + one.destination + ' ' + one.port
-					})
-			]), _('None: all of its MQTT is encrypted or blocked.'));
-	},
-
-	/* What fits an event of the device. */
-	actions(device, event) {
-		if (event.event != 'frame-dropped' || !words.isPlaintext(event.reason) || !event.destination)
-			return [];
-		return [ parts.button(_('Allow this'),
-			() => actions.allow(device, event.destination, event.port, this.refresh), {
-				style: 'negative', about: words.destination(event.destination, event.port),
-				key: 'allow ' + event.seq
-			}) ];
+			: [ [ 'none', nobody, () => parts.empty(COLUMNS.length, nobody) ] ]);
 	},
 
 	handleSaveApply: null,

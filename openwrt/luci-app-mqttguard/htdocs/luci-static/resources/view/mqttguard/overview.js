@@ -1,85 +1,53 @@
 'use strict';
 'require view';
-'require poll';
 'require dom';
-'require mqttguard.actions as actions';
 'require mqttguard.api as api';
+'require mqttguard.events as events';
+'require mqttguard.graph as graph';
 'require mqttguard.parts as parts';
+'require mqttguard.troubles as troubles';
 'require mqttguard.words as words';
 
 /* Events asked for, and shown at most. */
 const ASKED = 200;
 const SHOWN = 15;
-/* What happens all the time in a healthy house. */
-const QUIET = [
-	'connected', 'disconnected', 'listening', 'source-changed', 'journal', 'uplift', 'enforcement',
-	'config-loaded', 'enrolled', 'bound'
-];
-/* Where the browser keeps what the owner wants to stay blocked. */
-const KEPT = 'mqttguard.kept';
 
 function load() {
-	return Promise.all([ api.status(), api.devices(), api.events(ASKED) ])
-		.then(([ status, { devices }, { events } ]) => ({
-			status: status, devices: devices || [], events: events || []
+	return Promise.all([ api.status(), api.devices(), api.events(ASKED), api.history() ])
+		.then(([ status, { devices }, { events }, history ]) => ({
+			status: status, devices: devices || [], events: events || [], history: history
 		}), (error) => ({ error: error }));
 }
 
-/* What events have in common that ask for the same decision. */
-function matter(event) {
-	return [ event.event, event.mac, event.reason, event.destination, event.port,
-		event.event.startsWith('frame-') ? '' : event.message ].join(' ');
+/* What is wrong, each with what to do. */
+function list(troubles, refresh) {
+	return E('ul', { 'class': 'mqttguard-troubles' }, troubles.map((one) => E('li', {}, [
+		E('strong', {}, [ one.says ]),
+		one.more ? E('ul', {}, one.more.map((line) => E('li', {}, [ line ]))) : '',
+		one.advice ? E('p', {}, [ one.advice ]) : '',
+		one.act && parts.may() ? E('p', {}, [ one.act(refresh) ]) : ''
+	])));
 }
 
-/* The last events, the newest first; of those that ask for the same decision, the newest. */
-function latest(events) {
-	const seen = new Map();
-	events.filter((event) => !QUIET.includes(event.event) || event.severity == 'warning')
-		.sort((a, b) => b.seq - a.seq)
-		.forEach((event) => {
-			const first = seen.get(matter(event));
-			if (first)
-				first.times += event.count || 1;
-			else
-				seen.set(matter(event), Object.assign({}, event, { times: event.count || 1 }));
-		});
-	return [ ...seen.values() ].slice(0, SHOWN);
-}
-
-function kept() {
-	try {
-		return JSON.parse(localStorage.getItem(KEPT)) || [];
-	}
-	catch (error) {
-		return [];
-	}
-}
-
+/* The verdict: how it is called, how it looks, and what it means. */
 function verdict(status) {
-	const why = status.why || [];
-	const monitoring = status.mode == 'monitor';
-	const title = status.protected
-		? _('Protected')
-		: monitoring ? _('Only watching') : status.protection == 'reduced' ? _('Partly protected') : _('Not protected');
-	return E('section', {
-		'class': 'mqttguard-verdict' + (status.protected ? ' good' : ''), 'role': 'status'
-	}, [
-		E('h3', {}, [ title ]),
-		E('p', {}, [ status.protected
-			? _('Unencrypted MQTT does not leave the house, and no device can flood the router.')
-			: _('Unencrypted MQTT may leave the house. What is wrong:') ]),
-		why.length ? E('ul', {}, why.map((line) => E('li', {}, [ line ]))) : ''
-	]);
+	if (status.protected)
+		return [ _('Protected'), 'good',
+			_('Unencrypted MQTT does not leave the house, and no device can flood the router.') ];
+	if (status.mode == 'monitor')
+		return [ _('Only watching'), 'partly', _('Unencrypted MQTT may leave the house. What is wrong:') ];
+	if (status.protection == 'reduced')
+		return [ _('Partly protected'), 'partly',
+			_('The firewall stands in for the check of every frame: it blocks the ports of unencrypted MQTT, and no more. What is wrong:') ];
+	return [ _('Not protected'), 'bad', _('Unencrypted MQTT may leave the house. What is wrong:') ];
 }
 
-function counters(status) {
-	const broker = status.broker || {};
-	return {
-		plaintext: words.plaintext(status.dropped),
-		floods: words.floods(status.dropped),
-		messages: (broker.messages_in || 0) + (broker.messages_out || 0),
-		sessions: broker.sessions || 0
-	};
+function banner([ title, look, means ], found, refresh) {
+	return E('section', { 'class': 'mqttguard-verdict ' + look, 'role': 'status' }, [
+		E('h3', {}, [ title ]),
+		E('p', {}, [ means ]),
+		found.length ? list(found, refresh) : ''
+	]);
 }
 
 const HOOKS = {
@@ -101,105 +69,71 @@ function told(table, key) {
 
 function kernel(status) {
 	const kernel = status.kernel || {}, rows = (kernel.attachments || []).map((one) => [
-		one.interface, told(HOOKS, one.hook),
+		one.interface, one.hook == null ? _('nowhere') : told(HOOKS, one.hook),
 		told(PROOFS, one.proof) + (one.why ? ` (${one.why})` : '')
 	]);
 	return parts.table([ _('Interface'), _('Where frames are checked'), _('State') ], rows,
 		kernel.error || _('No frame is checked.'));
 }
 
+/* How many devices are in each state, as links to them. */
+function states(counts) {
+	const shown = words.STATES.filter((state) => counts[state]);
+	if (!shown.length)
+		return E('p', {}, [ E('em', {}, [ _('No device has been seen yet.') ]) ]);
+	return E('p', { 'class': 'mqttguard-buttons' }, shown.map((state) =>
+		E('a', { 'href': parts.place('devices', '?state=' + state), 'data-key': 'state ' + state },
+			[ parts.state(state), ' ', words.number(counts[state]) ])));
+}
+
 return view.extend({
 	load: load,
 
 	render(data) {
-		const live = (name, label) => E('div', { 'id': 'mqttguard-' + name, 'aria-label': label || null });
+		this.graphs = graph.row({
+			plaintext: [ _('Unencrypted MQTT blocked'), { tone: 'bad' } ],
+			floods: [ _('Flood frames dropped'), { tone: 'bad' } ],
+			messages: [ _('Messages to the broker') ],
+			sessions: [ _('Devices connected'), { tone: 'good', gauge: true } ]
+		});
 		this.nodes = {
-			verdict: E('div', { 'aria-live': 'polite' }), tiles: live('tiles'), events: live('events'),
-			kernel: live('kernel'), states: live('states')
+			verdict: E('div', { 'aria-live': 'polite' }), events: events.list(), kernel: E('div'), states: E('div'),
+			rest: E('div', {}, [])
 		};
-		const refresh = () => load().then((data) => this.show(data));
-		this.refresh = refresh;
+		this.refresh = () => load().then((data) => this.show(data));
+		dom.content(this.nodes.rest, [
+			parts.section(_('The last hour'), [ this.graphs.node ]),
+			parts.section(_('What happened lately'), [ this.nodes.events ]),
+			parts.section(_('Devices'), [ this.nodes.states ]),
+			parts.section(_('Interfaces'), [ this.nodes.kernel ])
+		]);
 		this.show(data);
-		poll.add(refresh, 5);
+		parts.follow(this.refresh, 5);
 		return parts.page([
-			E('h2', { 'name': 'content' }, [ _('MQTT Guard') ]),
+			E('h2', { 'name': 'content', 'tabindex': -1 }, [ _('MQTT Guard') ]),
+			parts.guest(),
 			this.nodes.verdict,
-			this.nodes.tiles,
-			E('section', { 'class': 'cbi-section' }, [
-				E('h3', {}, [ _('What happened lately') ]), this.nodes.events
-			]),
-			E('section', { 'class': 'cbi-section' }, [
-				E('h3', {}, [ _('Devices') ]), this.nodes.states
-			]),
-			E('section', { 'class': 'cbi-section' }, [
-				E('h3', {}, [ _('Interfaces') ]), this.nodes.kernel
-			])
+			this.nodes.rest
 		]);
 	},
 
-	show(data) {
-		const nodes = this.nodes;
-		if (data.error) {
-			parts.renew(nodes.verdict, data.error.message, () =>
-				E('section', { 'class': 'mqttguard-verdict' }, [
-					E('h3', {}, [ data.error.stopped ? _('Not protected') : _('Not known') ]),
-					E('p', {}, [ data.error.message ])
-				]));
-			return;
+	show({ error, status, devices, events: happened, history }) {
+		const { nodes, refresh } = this;
+		/* What was true before the daemon went silent is not shown as if it were now. */
+		nodes.rest.hidden = !!error;
+		if (error) {
+			const title = error.stopped ? _('Not protected') : _('Not known');
+			const means = error.stopped ? _('Nothing guards the house. What is wrong:') : _('The router does not tell. What is wrong:');
+			return parts.renew(nodes.verdict, [ title, error.message ], () =>
+				banner([ title, 'bad', means ], [ troubles.silence(error) ], refresh));
 		}
-		const status = data.status;
-		parts.renew(nodes.verdict, [ status.protected, status.protection, status.mode, status.why ],
-			() => verdict(status));
-		const now = counters(status), history = parts.remember(now);
-		parts.renew(nodes.tiles, [ now, history ], () => parts.tiles([
-			[ 'plaintext', _('Unencrypted MQTT blocked (frames)'), now.plaintext ],
-			[ 'floods', _('Flood frames dropped'), now.floods ],
-			[ 'messages', _('Messages through the broker'), now.messages ],
-			[ 'sessions', _('Sessions'), now.sessions ]
-		], history));
-		const devices = new Map(data.devices.map((device) => [ device.mac, device ]));
-		const events = latest(data.events);
-		parts.renew(nodes.events, [ events, kept(), data.devices.map((one) => one.state) ], () =>
-			parts.events(events, (event) => this.actions(event, devices.get(event.mac))));
-		parts.renew(nodes.states, status.devices, () => this.states(status.devices || {}));
+		const found = troubles.of(status);
+		parts.renew(nodes.verdict, [ verdict(status), found ], () => banner(verdict(status), found, refresh));
+		this.graphs.show(history);
+		const known = new Map(devices.map((device) => [ device.mac, device ]));
+		events.show(nodes.events, events.latest(happened, SHOWN), (mac) => known.get(mac), { refresh: refresh });
+		parts.renew(nodes.states, status.devices, () => states(status.devices || {}));
 		parts.renew(nodes.kernel, status.kernel, () => kernel(status));
-	},
-
-	states(counts) {
-		const link = (state) => E('a', { 'href': L.url('admin/services/mqttguard/devices') + '#?state=' + state },
-			[ parts.state(state), ' ', words.number(counts[state]) ]);
-		return E('p', { 'class': 'mqttguard-buttons' },
-			words.STATES.filter((state) => counts[state]).map(link));
-	},
-
-	/* What fits an event, as things are now. */
-	actions(event, device) {
-		if (!device)
-			return [];
-		const key = matter(event), about = device.name || device.mac;
-		const button = (label, style, handler) => parts.button(label, handler,
-			{ style: style, about: about, key: label + key });
-		if (event.event == 'frame-dropped' && words.isPlaintext(event.reason)) {
-			if (kept().includes(key))
-				return [ E('em', {}, [ _('Stays blocked') ]) ];
-			const buttons = [];
-			if (device.state == 'new')
-				buttons.push(button(_('Enrol'), 'positive', () => actions.enrol(device, this.refresh)));
-			if (event.destination)
-				buttons.push(button(_('Allow this'), 'negative', () =>
-					actions.allow(device, event.destination, event.port, this.refresh)));
-			buttons.push(button(_('Keep blocked'), 'neutral', () => {
-				localStorage.setItem(KEPT, JSON.stringify(kept().concat(key).slice(-200)));
-				return this.refresh();
-			}));
-			return buttons;
-		}
-		if (event.event == 'state-changed' && event.to == device.state &&
-		    (device.state == 'quarantined' || device.state == 'blocked'))
-			return [ button(_('Release'), 'action', () => actions.unblock(device, this.refresh)) ];
-		if (event.event == 'device-seen' && device.state == 'new')
-			return [ button(_('Enrol'), 'positive', () => actions.enrol(device, this.refresh)) ];
-		return [];
 	},
 
 	handleSaveApply: null,

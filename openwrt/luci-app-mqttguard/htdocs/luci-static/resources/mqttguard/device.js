@@ -1,0 +1,219 @@
+'use strict';
+'require baseclass';
+'require mqttguard.actions as actions';
+'require mqttguard.api as api';
+'require mqttguard.events as events';
+'require mqttguard.grants as grants';
+'require mqttguard.graph as graph';
+'require mqttguard.parts as parts';
+'require mqttguard.topics as topics';
+'require mqttguard.words as words';
+
+/* The page of one device. */
+
+/* Topics of it that are shown, of those that it publishes. */
+const TOPICS = 30;
+
+function bytes(value) {
+	return _('%s bytes').format(words.number(value));
+}
+
+/* What a device's page is made of; what is private only for those who may see it. */
+function load(mac) {
+	return Promise.all([
+		api.device(mac), api.history(mac), parts.may() ? api.live(undefined, mac, TOPICS) : null
+	]).then(([ device, history, live ]) => ({ device: device, history: history, live: live }));
+}
+
+function identity(device) {
+	const credential = device.credential || {};
+	return parts.facts([
+		[ _('MAC address'), device.mac ],
+		[ _('Addresses'), (device.addresses || []).join(', ') ],
+		[ _('Name that it gives itself'), device.hostname ],
+		[ _('Vendor'), device.vendor ],
+		[ _('What it says it is'), device.vendor_class ],
+		[ _('Firmware'), device.firmware ],
+		[ _('Interface'), device.interface ],
+		[ _('Bound to'), device.bound
+			? [ device.bound.interface, device.bound.address ].filter(Boolean).join(', ') : null ],
+		[ _('First seen'), words.ago(device.first_seen_ms) ],
+		[ _('Last seen'), words.ago(device.last_seen_ms) ],
+		[ _('User name'), device.username || _('none yet') ],
+		[ _('Password made'), credential.issued_ms ? words.time(credential.issued_ms) : null ],
+		[ _('Old password works until'), credential.old_until_ms ? words.time(credential.old_until_ms) : null ],
+		[ _('Weak'), credential.weak ? _('Its password is short: give it a new one.') : null ],
+		[ _('Certificates'), (credential.certificates || [])
+			.map((one) => _('%s, good until %s').format(one.serial, words.time(one.until_ms))).join('; ') ],
+		[ _('Failed logins'), device.logins && device.logins.failed ? words.number(device.logins.failed) : null ]
+	]);
+}
+
+function limits(profile, options, device) {
+	const patterns = (list) => (list || []).length
+		? [ E('ul', { 'class': 'mqttguard-patterns' }, list.map((one) => E('li', {}, [ E('code', {}, [ one ]) ]))) ] : _('nothing');
+	return [
+		parts.facts([
+			[ _('Profile'), device.profile ],
+			[ _('It may publish to'), profile ? patterns(profile.publish) : null ],
+			[ _('It may subscribe to'), profile ? patterns(profile.subscribe) : null ],
+			[ _('It may never use'), profile && (profile.deny || []).length ? patterns(profile.deny) : null ],
+			[ _('Limits'), profile ? profile.limits : null ]
+		].concat(options.map(([ name, value ]) => [ name, String(value) ]))),
+		profile && !options.length ? E('p', {}, [ _('They are those that mqttguard has for everybody.') ]) : ''
+	];
+}
+
+const Page = baseclass.extend({
+	__init__(mac, refresh) {
+		Object.assign(this, { mac: mac, refresh: refresh, profile: null, options: [] });
+		const part = () => E('div');
+		this.parts = {
+			head: part(), identity: part(), limits: part(), grants: part(), refused: part(), frames: part(),
+			sessions: part(), exceptions: part(), events: events.list()
+		};
+		this.graphs = graph.row({
+			messages: [ _('Messages it published') ],
+			bytes: [ _('Data it published'), { write: bytes } ],
+			frames: [ _('Frames it sent') ],
+			dropped: [ _('Frames dropped'), { tone: 'bad' } ]
+		});
+		this.topics = new topics.Tree(_('Topics of this device'));
+		const { head, identity, limits, grants, refused, frames, sessions, exceptions } = this.parts;
+		this.node = [
+			E('p', {}, [ E('a', { 'href': '#' }, [ '← ', _('All devices') ]) ]),
+			head,
+			parts.section(_('The last hour'), [ this.graphs.node ]),
+			parts.section(_('Identity'), [ identity ]),
+			parts.section(_('Connections to the broker'), [ sessions ]),
+			parts.may() ? parts.section(_('Live topics'), [ this.topics.node ]) : '',
+			parts.section(_('Refused topics'), [ refused ]),
+			parts.section(_('Granted to it alone'), [ grants ]),
+			parts.section(_('Profile and limits'), [ limits ]),
+			parts.section(_('Frames dropped, by reason'), [ frames ]),
+			parts.section(_('Exceptions'), [ exceptions ]),
+			parts.section(_('What happened lately'), [ this.parts.events ])
+		];
+	},
+
+	show({ device, history, live }) {
+		const { parts: nodes, refresh } = this, minute = Math.floor(Date.now() / 60000);
+		const renew = (name, data, make) => parts.renew(nodes[name], data, make);
+		renew('head', [ device.name, device.state, device.why, device.until_ms, device.username,
+			device.credential, device.pairing && device.pairing.until_ms ], () => this.head(device));
+		this.graphs.show(history);
+		renew('identity', [ Object.assign({}, device, { events: null, frames: null, dropped: null }), minute ],
+			() => [ identity(device) ]);
+		renew('sessions', [ device.connected, minute ], () => [ this.sessions(device) ]);
+		if (live)
+			this.topics.show(live.topics || [], live.until_ms);
+		renew('refused', [ device.refused, minute ], () => [ this.refused(device) ]);
+		renew('grants', device.grants, () => [ this.grants(device) ]);
+		this.limits(device);
+		renew('frames', device.dropped, () =>
+			[ parts.reasons(device.dropped, _('Nothing of it was dropped.')) ]);
+		renew('exceptions', device.exceptions, () => [ this.exceptions(device) ]);
+		events.show(nodes.events, (device.events || []).slice().sort((a, b) => b.seq - a.seq)
+			.map((event) => Object.assign({ times: event.count || 1 }, event)),
+		(mac) => mac === device.mac ? device : null, { linked: false, refresh: refresh });
+	},
+
+	head(device) {
+		return [
+			E('h2', { 'name': 'content', 'tabindex': -1 }, [ device.name || device.mac ]),
+			parts.guest(),
+			E('p', { 'role': 'status' }, [
+				parts.state(device.state), device.why ? ' ' + device.why : '',
+				device.until_ms ? ' ' + _('Until %s.').format(words.time(device.until_ms)) : '',
+				device.pairing ? ' ' + _('It can be paired until %s.').format(words.time(device.pairing.until_ms)) : ''
+			]),
+			E('p', { 'class': 'mqttguard-buttons' }, parts.may() ? this.buttons(device) : [])
+		];
+	},
+
+	/* What fits the device's state. */
+	buttons(device) {
+		const button = (label, style, act) =>
+			parts.button(label, () => act.call(actions, device, this.refresh), { style: style, key: label });
+		const block = button(_('Block'), 'negative', actions.block);
+		if (device.state == 'blocked')
+			return [ button(_('Unblock'), 'action', actions.unblock) ];
+		if (device.state == 'quarantined')
+			return [ button(_('Release'), 'action', actions.release), block ];
+		const quarantine = button(_('Quarantine'), 'negative', actions.quarantine);
+		return (device.username ? [
+			button(_('New password'), 'positive', actions.rotate),
+			button(_('Certificate'), 'action', actions.certificate),
+			parts.link(_('Set it up'), parts.place('enrol', device.mac), { key: 'enrol' }),
+			button(_('Revoke'), 'negative', actions.revoke)
+		] : [
+			parts.link(_('Enrol'), parts.place('enrol', device.mac), { style: 'positive', key: 'enrol' })
+		]).concat([ quarantine, block ]);
+	},
+
+	sessions(device) {
+		return parts.table([ _('Client'), _('From'), _('Protocol'), _('Since') ],
+			(device.connected || []).map((one) =>
+				[ one.client_id, one.address, 'MQTT ' + one.protocol, words.ago(one.since_ms) ]),
+			_('It is not connected.'));
+	},
+
+	refused(device) {
+		const rows = (device.refused || []).slice().sort((a, b) => b.last_ms - a.last_ms).map((one) => {
+			const row = [ E('code', {}, [ one.topic ]), words.access(one.access), words.number(one.count), words.ago(one.last_ms) ];
+			return !parts.may() ? row : row.concat(parts.button(_('Allow this topic'),
+				() => actions.grant(device, one.access, one.topic, this.refresh),
+				{ style: 'positive', about: one.topic, key: `grant ${one.access} ${one.topic}` }));
+		});
+		return parts.table([ _('Topic'), _('It wanted to'), _('Times'), _('Last') ].concat(parts.may() ? '' : []),
+			rows, _('No topic was refused.'));
+	},
+
+	grants(device) {
+		const held = device.grants || {};
+		const rows = [ 'publish', 'subscribe' ].flatMap((access) => (held[access] || []).map((pattern) => {
+			const row = [ E('code', {}, [ pattern ]), words.access(access) ];
+			return !parts.may() ? row : row.concat(parts.button(_('Withdraw'),
+				() => actions.withdraw(device, access, pattern, this.refresh),
+				{ style: 'negative', about: pattern, key: `withdraw ${access} ${pattern}` }));
+		}));
+		return parts.table([ _('Topics'), _('It may') ].concat(parts.may() ? '' : []), rows,
+			_('Nothing: it has what its profile grants.'));
+	},
+
+	/* The profile is asked for when it is another than the last time. */
+	limits(device) {
+		if (this.asked === device.profile)
+			return;
+		this.asked = device.profile;
+		api.profiles().then(({ profiles }) => {
+			const profile = (profiles || []).find((one) => one.name == device.profile);
+			return (profile ? grants.limits(profile.limits) : Promise.resolve([])).then((options) =>
+				parts.renew(this.parts.limits, [ profile, options ], () => limits(profile, options, device)));
+		}).catch((error) => {
+			this.asked = null;
+			parts.renew(this.parts.limits, error.message, () => [ parts.failure(error) ]);
+		});
+	},
+
+	exceptions(device) {
+		const rows = (device.exceptions || []).map((one) => [
+			words.destination(one.destination, one.port),
+			one.until_ms ? words.time(one.until_ms) : _('for good'),
+			one.section
+				? _('section %s of the configuration').format(one.section)
+				: parts.may() ? parts.button(_('Withdraw'), () => actions.disallow(one, this.refresh), {
+					style: 'negative', about: words.destination(one.destination, one.port),
+					key: 'withdraw ' + one.destination + ' ' + one.port
+				}) : ''
+		]);
+		return parts.table([ _('Unencrypted MQTT to'), _('Until'), '' ], rows,
+			_('None: all of its MQTT is encrypted or blocked.'));
+	}
+});
+
+return baseclass.extend({
+	/* What Page shows, of the device with this MAC address. */
+	load: load,
+	Page: Page
+});
