@@ -13,10 +13,12 @@ mod memory;
 mod notices;
 mod partial;
 mod publish;
+mod published;
 mod route;
 mod subscribe;
 mod transmit;
 mod view;
+mod watch;
 
 pub(crate) use notices::shorten;
 pub use view::SessionView;
@@ -39,6 +41,7 @@ use crate::session::Sessions;
 use crate::slots::Slots;
 use crate::subscriptions::Subscriptions;
 use crate::timers::{Timer, Timers};
+use crate::watch::Watching;
 use crate::{AuthRequest, Notice, Time, Version};
 
 /// A connection, unique over the broker's life: a slot is used again, but with another serial.
@@ -192,6 +195,10 @@ pub struct Broker {
     notices: VecDeque<Notice>,
     stats: Stats,
     met: Met,
+    departed: published::Departed,
+    watching: Watching,
+    /// When the next watch ends.
+    watch_at: Time,
     pressure: Pressure,
     /// When memory is looked at next while it is short.
     look_at: Time,
@@ -262,6 +269,9 @@ impl Broker {
             notices: VecDeque::new(),
             stats: Stats::default(),
             met: Met::default(),
+            departed: published::Departed::default(),
+            watching: Watching::default(),
+            watch_at: Time::NEVER,
             pressure: Pressure::None,
             look_at: Time::NEVER,
             relieve_at: Time(0),
@@ -335,7 +345,7 @@ impl Broker {
     /// When [`Broker::tick`] has to be called next; it may be in the past.
     pub fn deadline(&self) -> Option<Time> {
         // Work that was cut short goes on at once.
-        if self.unfinished.is_empty() {
+        if self.unfinished.is_empty() && !self.watching.is_behind() {
             self.timers.next()
         } else {
             Some(Time(0))

@@ -28,6 +28,7 @@
 //!   session belongs to an identity, and quotas are counted there.
 //! - `journal`, `restore`: what outlives a crash, to bytes and back.
 //! - `broker`: what happens on each packet, and the order in which it does.
+//! - `watch`: topics and values for somebody who looks at them.
 //! - [`bridge`]: a wire between a session here and one of another server; a client of both.
 //!
 //! # What is promised
@@ -68,6 +69,7 @@ mod subscriptions;
 mod time;
 mod timers;
 mod topic;
+mod watch;
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod sim;
@@ -83,3 +85,4 @@ pub use journal::{Boot, Clock};
 pub use notice::{Access, Notice, NoticeKind};
 pub use restore::{Outcome, Restore, Segment};
 pub use time::Time;
+pub use watch::{Glance, Sight, Wanted};

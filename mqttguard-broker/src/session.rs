@@ -52,6 +52,8 @@ pub(crate) struct Session {
     /// Packet identifiers of QoS 2 messages from the client that it has not released. Sorted.
     pub(crate) unreleased: Vec<u16>,
     pub(crate) gates: Option<Box<Gates>>,
+    /// PUBLISH packets from the client that [`crate::Broker::take_published`] has not told.
+    pub(crate) published: u64,
     /// Bytes that it counts for, what waits for it aside.
     weight: u64,
     /// The message that is just being routed, and the session's place among its targets.
@@ -174,6 +176,7 @@ impl Session {
             out: Outbound::default(),
             unreleased: Vec::new(),
             gates: None,
+            published: 0,
             weight: 0,
             route: (0, 0),
         }
@@ -265,6 +268,10 @@ impl Sessions {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Session)> {
         self.sessions.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.sessions.iter_mut()
     }
 
     /// The session that has this index, or the first one after it.

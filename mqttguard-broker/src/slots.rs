@@ -60,6 +60,10 @@ impl<T> Slots<T> {
             .find_map(|(index, entry)| Some((index, entry.as_deref()?)))
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut().filter_map(Option::as_deref_mut)
+    }
+
     /// In the order of their indices.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         (0u32..)

@@ -13,6 +13,8 @@ pub(crate) enum Timer {
     Sweep,
     /// Memory is short and is to be looked at again.
     Memory,
+    /// Somebody's watch ends.
+    Watch,
 }
 
 /// Everything that falls due, in order.

@@ -17,6 +17,7 @@
 //! - [`ubus`]: the `mqttguard` object on the bus.
 //! - [`calendar`]: times as people write them.
 //! - [`events`]: one enum of everything worth telling.
+//! - [`history`]: the last hour by the minute.
 //! - [`cli`]: one file a subcommand, a thin client of the ubus object.
 //! - [`daemon`]: wires the above together; start, reload, stop.
 //!
@@ -31,6 +32,7 @@ pub mod daemon;
 pub mod discovery;
 pub mod enforce;
 pub mod events;
+pub mod history;
 pub mod naming;
 pub mod outlet;
 pub mod pki;

@@ -16,6 +16,11 @@ pub fn clip(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", kept.unwrap_or_default()))
 }
 
+/// Whether this may be what [`clip`] has left of a longer text.
+pub fn is_clipped(text: &str) -> bool {
+    text.len() >= SHOWN && text.ends_with('…')
+}
+
 /// The text with every control character escaped, so that it can neither forge a log line nor
 /// drive a terminal.
 pub fn printable(text: &str) -> Cow<'_, str> {
@@ -80,9 +85,17 @@ mod tests {
     #[test]
     fn clips_between_characters() {
         assert_eq!(clip("kitchen"), "kitchen");
+        assert!(!is_clipped("kitchen…") && !is_clipped(&clip(&"x".repeat(200))));
         let long = clip(&"é".repeat(40_000)).into_owned();
         assert!(long.len() <= SHOWN + '…'.len_utf8(), "{}", long.len());
         assert!(long.ends_with("é…"));
+        for more in 0..4 {
+            assert!(is_clipped(&clip(&format!(
+                "{}{}",
+                "x".repeat(more),
+                "€".repeat(100)
+            ))));
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ impl Broker {
         assert_eq!(self.outboxes, outboxes as u64, "bytes of answers");
         let aliases: u64 = self.connections.iter().map(|(_, c)| c.alias_bytes()).sum();
         assert_eq!(self.aliases, aliases, "bytes of aliases");
+        self.watching.check();
         let mut connections = 0;
         for (index, session) in self.sessions.iter() {
             let identity = self

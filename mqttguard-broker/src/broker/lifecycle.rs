@@ -163,6 +163,7 @@ impl Broker {
         for key in std::mem::take(&mut session.subscriptions) {
             self.subscriptions.remove(key, index);
         }
+        self.keep_published(index);
         self.sessions.remove(index);
         self.hand_over(now, index, true, shared);
         if let Some(identity) = self.identities.get_mut(identity) {
@@ -192,6 +193,7 @@ impl Broker {
                 self.wake(id.slot);
             }
         }
+        self.search_retained(now);
         while let Some(timer) = self.timers.pop(now) {
             self.journal.boundary();
             match timer {
@@ -204,6 +206,7 @@ impl Broker {
                 }
                 Timer::Sweep => self.sweep(now),
                 Timer::Memory => self.memory_due(now),
+                Timer::Watch => self.watch_due(now),
             }
         }
     }

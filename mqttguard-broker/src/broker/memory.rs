@@ -56,6 +56,7 @@ impl Broker {
             self.undecided.bytes() as u64,
             self.outboxes,
             self.aliases,
+            self.watching.bytes(),
             self.outside,
         ]
         .iter()

@@ -42,6 +42,7 @@ impl Broker {
         else {
             return Ok(());
         };
+        session.published = session.published.saturating_add(1);
         let version = conn.version;
         let over = !on_time(now, conn, &session.limits);
         let publish = publish::decode(version, qos, body)?;
@@ -278,6 +279,9 @@ impl Broker {
         qos: QoS,
         retain: bool,
     ) -> Reason {
+        if self.watching.is_on() {
+            self.show(now, publisher, topic, content, qos, retain);
+        }
         self.router.find(
             &mut self.subscriptions,
             &mut self.sessions,

@@ -23,6 +23,7 @@ mod rig;
 mod sessions;
 mod sharing;
 mod subscribing;
+mod watching;
 mod wills;
 
 #[test]

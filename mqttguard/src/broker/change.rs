@@ -9,6 +9,7 @@ use mqttguard_broker::{ConnId, Kick, Time};
 
 use super::admission::mark;
 use super::event::Denial;
+use super::live::{LiveAnswer, LiveQuery};
 use super::login::auth;
 use super::login::http_auth;
 use super::reactor::Reactor;
@@ -28,6 +29,8 @@ pub(super) enum Command {
     SysInterval(Duration),
     Bridges(Vec<Bridge>),
     Stats(SyncSender<BrokerStats>),
+    Live(LiveQuery, LiveAnswer),
+    EndLive,
     Stop,
 }
 
@@ -59,6 +62,8 @@ impl Reactor {
                     // Whoever asked has stopped waiting.
                     let _ = reply.try_send(self.stats(now));
                 }
+                Command::Live(query, answer) => self.live(now, &query, answer),
+                Command::EndLive => self.core.unwatch(),
                 Command::Stop => self.stop(now),
             }
         }
@@ -98,6 +103,8 @@ impl Reactor {
     }
 
     fn set_directory(&mut self, now: Time, directory: Arc<Directory>) {
+        // While it is still known whose they are.
+        self.count_published();
         let old = std::mem::replace(&mut self.directory, Arc::clone(&directory));
         for (name, before) in &old.accounts {
             match directory.accounts.get(name) {

@@ -19,6 +19,7 @@ mod event;
 mod expiry;
 mod journal;
 mod listen;
+mod live;
 pub mod login;
 #[cfg(feature = "open")]
 pub mod open;
@@ -40,7 +41,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use mio::Waker;
-use mqttguard_broker::{Config, Version};
+use mqttguard_broker::{Config, Grants, Version};
 use mqttguard_common::Mac;
 use rustls::ServerConfig;
 use zeroize::Zeroizing;
@@ -50,6 +51,7 @@ pub use door::DOOR;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
 pub use journal::{JournalStatus, Place};
 pub use listen::ListenerStatus;
+pub use live::{Live, LiveAnswer, LiveQuery, LiveTopic};
 pub use login::http_auth::HttpLogin;
 pub use login::verdict::LoginStats;
 pub use report::{BrokerStats, ClientStatus};
@@ -57,7 +59,7 @@ pub use report::{BrokerStats, ClientStatus};
 use crate::config::{self, Bridge, Listener};
 use crate::outlet::Outlet;
 use crate::pki::ClientVerifier;
-use crate::registry::Directory;
+use crate::registry::{Account, Directory};
 use change::Command;
 use reactor::Reactor;
 
@@ -240,6 +242,19 @@ impl BrokerHandle {
         Some(answer)
     }
 
+    /// Watches what is asked for, and has `answer` called with what there is to see. Dropped without
+    /// a call if the broker has stopped or is behind.
+    pub fn ask_live(&self, query: LiveQuery, answer: LiveAnswer) {
+        if self.commands.try_send(Command::Live(query, answer)).is_ok() {
+            let _ = self.waker.wake();
+        }
+    }
+
+    /// Watches nothing any more, and forgets what was seen.
+    pub fn end_live(&self) {
+        self.command(Command::EndLive);
+    }
+
     /// Tells the clients that the broker stops, and stops it. Takes a second at most.
     pub fn stop(mut self) {
         self.join();
@@ -266,6 +281,11 @@ impl Drop for BrokerHandle {
     fn drop(&mut self) {
         self.join();
     }
+}
+
+/// What a client of an account may do.
+pub(crate) fn grants_of(account: &Account, client_id: &str) -> Grants {
+    login::auth::grants_of(account, client_id)
 }
 
 /// The protocol's name as people write it.

@@ -1,7 +1,7 @@
 //! The broker's thread: polls sockets, reads, feeds the core, and writes what it gives.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mio::{Poll, Token, Waker};
 use mqttguard_broker::{Broker, ConnId, Flow, Grants, Limits, Time, Transmit};
+use mqttguard_common::Mac;
 
 use super::bridge::{self, Bridges};
 use super::change::Command;
@@ -55,6 +56,8 @@ pub(super) struct Reactor {
     pub(super) bounds: Bounds,
     pub(super) login: Worker,
     pub(super) login_stats: LoginStats,
+    /// PUBLISH packets from the clients of each device.
+    pub(super) published: HashMap<Mac, u64>,
     /// What everybody is let in with, unasked.
     #[cfg(feature = "open")]
     pub(super) everybody: Option<mqttguard_broker::Decision>,
@@ -126,6 +129,7 @@ impl Reactor {
             #[cfg(feature = "open")]
             everybody: None,
             login_stats: LoginStats::default(),
+            published: HashMap::new(),
             login: Worker::start(Arc::clone(&resolve), Arc::clone(&waker))?,
             directory: startup.directory,
             logins: startup.logins,

@@ -1,6 +1,7 @@
 //! What the broker tells: events, and its state when asked.
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use super::login::http_auth;
 use super::login::verdict::LoginStats;
 use super::peers::Origin;
 use super::reactor::Reactor;
+use crate::registry::Registry;
 use crate::text::clip;
 
 /// The broker's state.
@@ -36,6 +38,8 @@ pub struct BrokerStats {
     pub journal: Option<JournalStatus>,
     /// Logins, by what they were let in for.
     pub logins: LoginStats,
+    /// PUBLISH packets from the clients of each device.
+    pub published: HashMap<Mac, u64>,
     /// Events that found their channel full, since the start.
     pub events_lost: u64,
 }
@@ -210,7 +214,25 @@ impl Reactor {
         (conn.mac, Some(conn.peer))
     }
 
-    pub(super) fn stats(&self, now: Time) -> BrokerStats {
+    /// Puts what clients have published since the last time down to their devices. Users that no
+    /// device stands behind are left out.
+    pub(super) fn count_published(&mut self) {
+        let accounts = &self.directory.accounts;
+        let published = &mut self.published;
+        if published.len() > Registry::MAX_DEVICES {
+            let known: HashSet<Mac> = accounts.values().map(|account| account.mac).collect();
+            published.retain(|mac, _| known.contains(mac));
+        }
+        self.core.take_published(|identity, count| {
+            if let Some(account) = accounts.get(&**identity) {
+                let sum = published.entry(account.mac).or_default();
+                *sum = sum.saturating_add(count);
+            }
+        });
+    }
+
+    pub(super) fn stats(&mut self, now: Time) -> BrokerStats {
+        self.count_published();
         let clients = self.conns.iter().filter_map(|conn| {
             let login = conn.login.as_ref()?;
             Some(ClientStatus {
@@ -231,6 +253,7 @@ impl Reactor {
             bridges: self.bridge_status(now),
             journal: self.journal.as_ref().map(Journal::status),
             logins: self.login_stats,
+            published: self.published.clone(),
             events_lost: self.events.lost(),
         }
     }

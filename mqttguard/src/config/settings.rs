@@ -107,6 +107,8 @@ pub struct Main {
     pub forget_after: Duration,
     /// How often the broker's topics below `$SYS/broker/` are brought up to date; zero: never.
     pub sys_interval: Duration,
+    /// Whether the owner may look at topics and their values.
+    pub live: bool,
     /// Certificates, keys and the registry: kept over reboots and upgrades.
     pub data_dir: PathBuf,
     /// What outlives a crash of the daemon but not of the router, in memory.
@@ -480,6 +482,10 @@ pub struct DeviceOverride {
     pub profile: Option<String>,
     /// Its limits, over the profile's.
     pub limits: Option<String>,
+    /// Patterns that it may publish to beside its profile's.
+    pub publish: Vec<String>,
+    /// Patterns that it may subscribe to beside its profile's.
+    pub subscribe: Vec<String>,
     /// Blocked by configuration; cannot be unblocked over ubus.
     pub blocked: bool,
     /// May use the plaintext LAN listener.
@@ -490,4 +496,11 @@ pub struct DeviceOverride {
     pub interface: Option<String>,
     /// It may send from any IPv4 address, whatever it leases.
     pub any_address: bool,
+}
+
+impl DeviceOverride {
+    /// Whether it grants anything beside the profile.
+    pub fn grants_anything(&self) -> bool {
+        !self.publish.is_empty() || !self.subscribe.is_empty()
+    }
 }

@@ -70,6 +70,7 @@ pub(super) static MAIN: Section = Section {
         &FORGET_AFTER,
         &MAIN_HOSTNAME,
         &SYS_INTERVAL,
+        &LIVE,
         &DATA_DIR,
         &RUN_DIR,
         &PERSIST,
@@ -142,6 +143,9 @@ options! {
         Absent::Is("10s"),
         "How often the broker brings its state up to date in the topics `$SYS/broker/...`, which have \
          mosquitto's names; `0s` for never. Only profiles that grant `$SYS/...` read them.";
+    LIVE: Bool = one "live" Bool, Absent::Is("1"),
+        "Whether the owner may look at the topics of the house and their values (`mqttguard live`). Off: \
+         nobody may, root included, and nothing of them is kept to be looked at.";
     DATA_DIR: Path = one "data_dir" Path, Absent::Is("/etc/mqttguard"),
         "Certificates, keys and the registry of devices. Must survive a reboot. A change takes force \
          with the next start.";
@@ -364,6 +368,8 @@ pub(super) static DEVICE_SECTION: Section = Section {
         &DEVICE_OWN_NAME,
         &DEVICE_PROFILE,
         &DEVICE_LIMITS,
+        &DEVICE_PUBLISH,
+        &DEVICE_SUBSCRIBE,
         &DEVICE_BLOCKED,
         &DEVICE_PLAINTEXT,
         &DEVICE_ROAMING,
@@ -380,6 +386,13 @@ options! {
         Absent::Means("as it was enrolled, else the one of `main`"), "Its profile.";
     DEVICE_LIMITS: Ref = one "limits" Ref("limits"), Absent::Means("those of its profile"),
         "Its limits.";
+    DEVICE_PUBLISH: Pattern = many "publish" Pattern { dollar: false, variables: true },
+        Absent::Means("nothing"),
+        "Topics that it may publish to beside those of its profile. What the profile denies stays \
+         denied. Takes force on a reload for clients that are connected, too.";
+    DEVICE_SUBSCRIBE: Pattern = many "subscribe" Pattern { dollar: true, variables: true },
+        Absent::Means("nothing"),
+        "Topics that it may subscribe to beside those of its profile, likewise.";
     DEVICE_BLOCKED: Bool = one "blocked" Bool, Absent::Is("0"),
         "Nothing it sends gets through. Cannot be undone over ubus.";
     DEVICE_PLAINTEXT: Bool = one "plaintext" Bool, Absent::Is("0"),

@@ -354,13 +354,15 @@ impl Guard {
 
     /// What each device did.
     pub(super) fn counters(&self) -> Vec<(Mac, DeviceCounters)> {
-        let Ok(enforcer) = &self.enforcer else {
-            return Vec::new();
-        };
-        enforcer.counters().unwrap_or_else(|error| {
-            log::error!("kernel program: counters: {error}");
-            Vec::new()
-        })
+        self.read_counters().unwrap_or_default()
+    }
+
+    /// The same; None if there is no program, or it does not say.
+    pub(super) fn read_counters(&self) -> Option<Vec<(Mac, DeviceCounters)>> {
+        let counters = self.enforcer.as_ref().ok()?.counters();
+        counters
+            .inspect_err(|error| log::error!("kernel program: counters: {error}"))
+            .ok()
     }
 
     fn progress(&self) -> Result<Progress, &str> {

@@ -56,6 +56,8 @@ impl Daemon {
             "disallow" => self.disallow_method(&args),
             "stats" => Ok(report::stats(self)),
             "report" => Ok(report::against_standards(self)),
+            "live" => return self.live_method(&args, reply),
+            "history" => self.history_method(&args),
             "events" => Ok(self.events_method(&args)),
             "reload" => {
                 let ok = self.reload();
@@ -292,7 +294,7 @@ pub(super) fn invalid(message: String) -> MethodError {
     MethodError::new(Status::InvalidArgument, message)
 }
 
-fn never_seen(mac: Mac) -> MethodError {
+pub(super) fn never_seen(mac: Mac) -> MethodError {
     MethodError::new(
         Status::NotFound,
         format!("no device has the MAC address {mac}"),

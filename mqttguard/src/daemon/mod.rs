@@ -9,9 +9,11 @@ mod facts;
 mod fallback;
 mod frames;
 mod guard;
+mod history;
 mod identity;
 mod learning;
 mod listener_tls;
+mod live;
 mod logger;
 mod methods;
 mod reference;
@@ -58,6 +60,7 @@ enum Input {
     Networks(discovery::Networks),
     Enforcement(enforce::Report),
     Broker(BrokerEvent),
+    Live(Box<live::LiveReply>),
     Uplift(UpliftEvent),
     Call(ubus::Call),
     Signal(i32),
@@ -116,6 +119,7 @@ fn serve(mut daemon: Daemon, inbox: &Receiver<Input>) -> ExitCode {
             Input::Networks(networks) => daemon.networks_changed(networks),
             Input::Enforcement(report) => daemon.enforced(report),
             Input::Broker(event) => daemon.brokered(event),
+            Input::Live(answer) => Daemon::lived(*answer),
             Input::Uplift(event) => daemon.uplifted(event),
             Input::Call(call) => daemon.called(call),
             Input::Signal(SIGHUP) => {

@@ -1,12 +1,10 @@
 //! The broker's side of the daemon: the running broker, and the certificate it serves with.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use mqttguard_common::Mac;
 use serde_json::{Map, Value, json};
 
 use super::listener_tls::Serving;
@@ -97,6 +95,9 @@ impl Broker {
         self.handle.set_listeners(settings.listeners.clone(), tls);
         self.handle.set_bridges(bridges(settings, &self.pki));
         self.handle.set_sys_interval(settings.main.sys_interval);
+        if !settings.main.live {
+            self.handle.end_live();
+        }
     }
 
     /// SHA-256 of the router's CA.
@@ -184,22 +185,22 @@ impl Broker {
         self.certified = (names, now + next);
     }
 
-    /// The devices that have a client, as far as the broker has answered since the last call, and
-    /// asks anew. Never waits for it.
-    pub(super) fn connected(&mut self) -> Option<BTreeSet<Mac>> {
-        let connected = match self.stats.as_ref().map(Receiver::try_recv) {
-            Some(Ok(stats)) => Some(
-                stats
-                    .clients
-                    .iter()
-                    .filter_map(|client| client.mac)
-                    .collect(),
-            ),
+    /// What the broker answers now; waits for it, but not for long. What was asked for before and is
+    /// still on its way is older and does not count any more.
+    pub(super) fn now(&mut self) -> Option<BrokerStats> {
+        self.stats = None;
+        self.handle.stats()
+    }
+
+    /// What the broker has answered since the last call, and asks anew. Never waits for it.
+    pub(super) fn latest(&mut self) -> Option<BrokerStats> {
+        let stats = match self.stats.as_ref().map(Receiver::try_recv) {
+            Some(Ok(stats)) => Some(stats),
             Some(Err(TryRecvError::Empty)) => return None,
             Some(Err(TryRecvError::Disconnected)) | None => None,
         };
         self.stats = self.handle.ask_stats();
-        connected
+        stats
     }
 }
 

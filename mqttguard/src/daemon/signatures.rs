@@ -80,7 +80,12 @@ pub(crate) const TABLE: &[Method] = &[
         args: &[DEVICE],
         returns: "`mac`, `name`, `hostname`, `addresses`, `interface`, `state`, `why`, `until_ms`, \
             `profile`, `username`, `connected`, `first_seen_ms`, `last_seen_ms`, `frames`, `dropped`, \
-            `reported`, `bound`, `exceptions`, `logins`, `uplift`; `pairing` (`until_ms`, `left_s`) \
+            `reported`, `bound`, `exceptions`, `logins` (`failed`, and of the last that were told: `refused`, a \
+            list of `why`, `count`, `last_ms`), `uplift`; `refused`: the last 16 different topics that it was \
+            refused and would be refused now, the latest first, a list of `access` (`publish` or \
+            `subscribe`), `topic`, `count` (of a client a few a second are told), `last_ms`, and `grant`, the \
+            pattern that allows it, unless none can; `grants` (`publish`, `subscribe`): what its `device` \
+            section grants beside its profile; `pairing` (`until_ms`, `left_s`) \
             while a window is open; `credential` (`issued_ms`, `weak`, `scram`, `old_until_ms` while a \
             rotation is under way, `certificates`); its last `events`",
         errors: &[UNKNOWN, AMBIGUOUS],
@@ -373,6 +378,70 @@ pub(crate) const TABLE: &[Method] = &[
             said and why are in English: a `text` with a `%s` for each of its `values`",
         errors: &[],
         example: "",
+    },
+    Method {
+        name: "history",
+        about: "The last hour by the minute, of the house or of one device. Kept in memory: it begins with \
+            the daemon.",
+        args: &[(
+            "device",
+            ArgType::String,
+            "as in `device`; absent: the house",
+        )],
+        returns: "`step_s` (60), `until_ms` (when the running minute ends) and `series`: an object of lists of \
+            60 numbers each, oldest first, the last one of the running minute. Of the house: `plaintext` \
+            (frames dropped for unencrypted MQTT), `floods` (for a limit), `other` (for any other reason), \
+            `refused` (logins, publishes and subscriptions), `messages` (received), `delivered` (sent), \
+            `sessions` (the most clients at the same time, as looked at every three seconds). Of a device, \
+            with its `mac` and `name`: `frames` (all that the kernel program saw), `dropped` (those among \
+            them), `bytes` (of all), `messages` (received from its clients). In monitor mode what would be \
+            dropped counts as dropped",
+        errors: &[UNKNOWN, AMBIGUOUS],
+        example: r#"{"device":"kitchen-plug"}"#,
+    },
+    Method {
+        name: "live",
+        about: "Topics and their latest values, while somebody watches. A call watches its filter for the \
+            next 60 seconds, beside at most 7 others; in that time what matches is kept, and what is retained \
+            shows at once. Nothing is \
+            kept while nobody watches. Kept are at most 2,048 topics and 512 KiB, and where that is not \
+            enough, whoever publishes most loses the oldest of its own first.",
+        args: &[
+            (
+                "filter",
+                ArgType::String,
+                "an MQTT topic filter; absent: `#`. Topics that begin with `$` only show to filters that do",
+            ),
+            (
+                "device",
+                ArgType::String,
+                "only what this device published; as in `device`",
+            ),
+            (
+                "limit",
+                ArgType::Integer,
+                "topics at most, 1 to 1000; absent: 500. What exceeds it is taken in equal parts from those \
+                 who publish, the latest of each",
+            ),
+        ],
+        returns: "`topics`: a list, sorted by `topic`, of `topic`, `value` (text, at most 256 bytes of it; absent \
+            if it is not UTF-8), `bytes` (of the whole value), `retained`, `qos`, `mac` and `name` of the \
+            device that published it, if known, `publisher` (its user name), `time_ms` (absent if it was \
+            retained before anybody watched), `count` (messages since it is watched); `more`: whether there \
+            are topics that are not in the answer; `left_out`: topics that had to make way since watching \
+            began; `until_ms`: until when it is watched",
+        errors: &[
+            UNKNOWN,
+            AMBIGUOUS,
+            (
+                "INVALID_ARGUMENT",
+                "`filter` is no topic filter, or `limit` out of range",
+            ),
+            ("NOT_SUPPORTED", "`option live '0'` in the configuration"),
+            ("NO_MEMORY", "8 different filters are being watched"),
+            ("SYSTEM_ERROR", "the broker is not running"),
+        ],
+        example: r#"{"filter":"stat/#"}"#,
     },
     Method {
         name: "events",

@@ -12,6 +12,7 @@ use mqttguard_common::Mac;
 use super::clock::{ClockWatch, unix_ms};
 use super::configuration::Configuration;
 use super::guard::Guard;
+use super::history::uptime;
 use super::repeats::Repeats;
 use super::serving::Broker;
 use super::signatures::METHODS;
@@ -23,6 +24,7 @@ use crate::config::{ConfigError, Settings};
 use crate::discovery::{self, Discovery, DiscoveryConfig, NetworkWatch, Networks, Source, Update};
 use crate::enforce;
 use crate::events::{EventKind, EventLog};
+use crate::history::History;
 use crate::naming::Makers;
 use crate::registry::{Contents, Effects, Registry, Save, UnixMs, Wish, store};
 use crate::ubus::{self, UbusHandle};
@@ -54,6 +56,7 @@ pub(super) struct Daemon {
     pub(super) repeats: Repeats,
     pub(super) makers: Makers,
     clock: ClockWatch,
+    pub(super) history: History,
     /// When a broker that could not be started is tried again.
     broker_retry: Instant,
     ticks: u64,
@@ -168,12 +171,15 @@ impl Daemon {
             repeats: Repeats::default(),
             makers: Makers::new(settings.main.vendor_file.clone()),
             clock: ClockWatch::new(),
+            history: History::new(uptime()),
             broker_retry: Instant::now() + RETRY,
             ticks: 0,
         };
         daemon.tell_configuration();
         daemon.carry_out(effects);
         daemon.follow_uplift(&settings);
+        // What a predecessor has left in the kernel's counters is of no minute of ours.
+        daemon.look_at_kernel();
         Ok(daemon)
     }
 
@@ -190,6 +196,7 @@ impl Daemon {
         if self.ticks.is_multiple_of(LOOK_AFTER_TICKS) {
             self.look_after();
         }
+        self.follow_history();
         self.guard.fall_back();
         for kind in self.guard.fallback.news() {
             self.tell(None, None, kind);
@@ -233,9 +240,11 @@ impl Daemon {
             self.switch_broker(&settings);
         }
         if let Ok(broker) = &mut self.broker
-            && let Some(connected) = broker.connected()
+            && let Some(stats) = broker.latest()
         {
-            self.registry.connected(&connected);
+            let macs = stats.clients.iter().filter_map(|client| client.mac);
+            self.registry.connected(&macs.collect());
+            self.look_at_broker(&stats);
         }
     }
 
@@ -260,6 +269,7 @@ impl Daemon {
             (true, Ok(broker)) => broker.configure(settings),
             (false, Ok(_)) | (true, Err(_)) => {
                 self.broker_retry = Instant::now() + RETRY;
+                self.history.forget_broker();
                 self.broker = self.start_broker(settings);
                 if let Err(error) = &self.broker {
                     log::error!("broker: {error}");
@@ -332,10 +342,12 @@ impl Daemon {
 
     /// The broker has something to tell.
     pub(super) fn brokered(&mut self, event: BrokerEvent) {
-        if let (Some(mac), BrokerEventKind::LoginRefused { why, .. }) = (event.mac, &event.kind)
-            && why.is_guess()
-        {
-            self.registry.login_failed(unix_ms(), mac);
+        if let (Some(mac), BrokerEventKind::LoginRefused { why, .. }) = (event.mac, &event.kind) {
+            if why.is_guess() {
+                self.registry.login_failed(unix_ms(), mac);
+            }
+            self.registry
+                .login_refused(unix_ms(), mac, why.text(), event.suppressed);
         }
         let mac = event.mac.or_else(|| self.holder(event.identity.as_deref()));
         match (mac, &event.kind) {
@@ -368,8 +380,9 @@ impl Daemon {
 
     /// Notes what a client says of the firmware of its device, and what it wishes in vain.
     fn listen(&mut self, peer: Option<Mac>, event: &BrokerEvent) {
+        let holder = self.holder(event.identity.as_deref());
         // A device behind a repeater has the repeater's address.
-        let Some(mac) = self.holder(event.identity.as_deref()).or(peer) else {
+        let Some(mac) = holder.or(peer) else {
             return;
         };
         match &event.kind {
@@ -382,8 +395,13 @@ impl Daemon {
                     Access::Publish | Access::Will => Wish::Publish,
                     Access::Subscribe => Wish::Subscribe,
                 };
+                let now = unix_ms();
+                // Of others, a grant to the device would be none to them.
+                if let Some(mac) = holder {
+                    self.registry.topic_refused(now, mac, wish, topic);
+                }
                 self.registry
-                    .wished(unix_ms(), mac, wish, topic, event.suppressed);
+                    .wished(now, mac, wish, topic, event.suppressed);
             }
             _ => {}
         }
@@ -447,6 +465,9 @@ impl Daemon {
             self.guard.fall_back();
         }
         instruct(&mut self.guard, &self.registry, &effects);
+        for mac in &effects.freed {
+            self.history.forget_frames(*mac);
+        }
         if !effects.policies.is_empty() && self.uplifting.is_wanted() {
             let sections = &self.configuration.settings.uplifts;
             self.uplifting.tell_proxy(sections, &self.registry);

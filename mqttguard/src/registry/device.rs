@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bindings::Leases;
 use super::learning::Learning;
+use super::refusals::Refusals;
 use super::rotation::Earlier;
 use super::strikes::{Strikes, UnixMs};
 use crate::discovery::Source;
@@ -52,6 +53,8 @@ pub struct Device {
     pub(super) firmware_by_topic: bool,
     /// What it asked for in vain, while the owner lets it be noted.
     pub learning: Option<Learning>,
+    /// What it was refused lately; None if nothing.
+    pub refusals: Option<Box<Refusals>>,
     /// What it leases.
     pub(super) leases: Leases,
     /// Login failures of the last minute.
@@ -208,6 +211,7 @@ impl Device {
             firmware: None,
             firmware_by_topic: false,
             learning: None,
+            refusals: None,
             leases: Leases::default(),
             guesses: Strikes::default(),
             floods: Strikes::default(),

@@ -14,6 +14,7 @@ mod life;
 mod lookup;
 mod pairing;
 mod policy;
+mod refusals;
 mod rotation;
 mod sightings;
 pub mod store;
@@ -34,6 +35,7 @@ pub use lookup::LookupError;
 pub use pairing::Pairing;
 pub(crate) use pairing::is_username;
 pub use policy::{DevicePolicy, Standing};
+pub use refusals::{Refusals, RefusedLogin, RefusedTopic};
 pub use rotation::Earlier;
 pub use store::Contents;
 pub use strikes::UnixMs;
@@ -185,6 +187,12 @@ impl Registry {
             .unwrap_or(&self.settings.main.profile)
     }
 
+    /// The patterns granted to a device by its `device` section: for publishing and for subscribing.
+    pub fn own_grants(&self, mac: Mac) -> (&[String], &[String]) {
+        let word = self.settings.devices.get(&mac);
+        word.map_or((&[], &[]), |word| (&word.publish, &word.subscribe))
+    }
+
     /// What the kernel is to hold a device to.
     pub fn policy(&self, device: &Device) -> DevicePolicy {
         let word = self.settings.devices.get(&device.mac);
@@ -229,6 +237,13 @@ impl Registry {
     }
 
     /// The account of a device; without a credential, all of it but what that is of.
+    pub fn account_of(&self, device: &Device) -> Account {
+        let profile_name = self.profile_name(device);
+        let credential = device.credential.as_ref();
+        self.account(device, credential, profile_name, &mut Shared::default())
+    }
+
+    /// As [`Registry::account_of`], of which there may be many.
     fn account<'a>(
         &'a self,
         device: &Device,
@@ -236,11 +251,20 @@ impl Registry {
         profile_name: &'a str,
         shared: &mut Shared<'a>,
     ) -> Account {
+        let word = self.settings.devices.get(&device.mac);
         let profile = shared.entry(profile_name).or_insert_with(|| {
             let profile = self.settings.profiles.get(profile_name);
             Arc::new(profile.cloned().unwrap_or_default())
         });
-        let word = self.settings.devices.get(&device.mac);
+        let profile = match word.filter(|word| word.grants_anything()) {
+            None => Arc::clone(profile),
+            Some(word) => {
+                let mut wider = config::Profile::clone(profile);
+                wider.publish.extend_from_slice(&word.publish);
+                wider.subscribe.extend_from_slice(&word.subscribe);
+                Arc::new(wider)
+            }
+        };
         let earlier = credential.and_then(|held| held.earlier.as_ref());
         Account {
             username: credential.map_or("", |held| &held.username).into(),
@@ -256,7 +280,7 @@ impl Registry {
             roaming: word.is_some_and(|word| word.roaming),
             plaintext: word.is_some_and(|word| word.plaintext),
             profile_name: profile_name.to_owned(),
-            profile: Arc::clone(profile),
+            profile,
             limits: Arc::new(self.limits(device).broker.clone()),
         }
     }

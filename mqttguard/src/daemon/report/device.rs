@@ -1,15 +1,16 @@
 use std::collections::BTreeMap;
 
+use mqttguard_broker::Grants;
 use mqttguard_common::{Mac, Reason};
 use serde_json::{Value, json};
 
-use crate::broker::{ClientStatus, protocol};
+use crate::broker::{self, ClientStatus, protocol};
 use crate::config::Bindings;
 use crate::daemon::clock::{millis, unix_ms};
 use crate::daemon::wiring::Daemon;
 use crate::enforce::DeviceCounters;
 use crate::naming::Firmware;
-use crate::registry::{Credential, Device, State};
+use crate::registry::{Credential, Device, Refusals, State};
 use crate::uplift::UpliftStats;
 
 use super::{exceptions, is_dropped, is_reported, name, sums, uplift_device};
@@ -126,7 +127,9 @@ impl<'a> View<'a> {
             "reported": sums([&counters], |reason| is_reported(self.daemon, reason)),
             "bound": self.bound(device),
             "exceptions": exceptions(self.daemon, |mac| mac == Some(device.mac)),
-            "logins": { "failed": device.failed_logins },
+            "logins": logins(device),
+            "grants": self.grants(device),
+            "refused": self.refused(device),
             "pairing": pairings(self.daemon, |mac| mac == device.mac).pop(),
             "credential": device.credential.as_ref().map(held),
             "uplift": self.uplift.devices.get(&device.mac).map(uplift_device),
@@ -135,6 +138,45 @@ impl<'a> View<'a> {
             object.retain(|_, value| !value.is_null());
         }
         out
+    }
+
+    /// What its `device` section grants; None without one that grants anything.
+    fn grants(&self, device: &Device) -> Option<Value> {
+        let (publish, subscribe) = self.daemon.registry.own_grants(device.mac);
+        let any = !publish.is_empty() || !subscribe.is_empty();
+        any.then(|| json!({ "publish": publish, "subscribe": subscribe }))
+    }
+
+    /// What it was refused lately and would be refused now; None if nothing.
+    fn refused(&self, device: &Device) -> Option<Value> {
+        let refusals = device.refusals.as_ref()?;
+        let account = self.daemon.registry.account_of(device);
+        let mut clients = self.clients.iter();
+        let client = clients.find(|client| client.username == account.username);
+        let client_id = client.map_or("", |client| &client.client_id);
+        let now = broker::grants_of(&account, client_id);
+        let all = || vec!["#".to_owned(), "$SYS/#".to_owned()];
+        let most = Grants {
+            publish: all(),
+            subscribe: all(),
+            deny: now.deny.clone(),
+        };
+        let open = refusals.topics().iter().rev();
+        let open = open.filter(|one| !one.is_granted(&now)).map(|one| {
+            let pattern = one.pattern().filter(|_| one.is_granted(&most));
+            let mut out = json!({
+                "access": one.wish.option(),
+                "topic": one.topic,
+                "count": one.count,
+                "last_ms": one.last_ms,
+            });
+            if let (Some(pattern), Some(object)) = (pattern, out.as_object_mut()) {
+                object.insert("grant".to_owned(), json!(pattern));
+            }
+            out
+        });
+        let open: Vec<Value> = open.collect();
+        (!open.is_empty()).then(|| json!(open))
     }
 
     /// Where the device is to send from; None if anywhere.
@@ -149,6 +191,20 @@ impl<'a> View<'a> {
             || json!({ "interface": interface, "missing": missing.flatten(), "address": address }),
         )
     }
+}
+
+/// How often its logins failed, and why those were refused that were told.
+fn logins(device: &Device) -> Value {
+    let refused = device.refusals.as_deref().map(Refusals::logins);
+    let refused = refused.unwrap_or_default().iter().rev();
+    json!({
+        "failed": device.failed_logins,
+        "refused": refused.map(|one| json!({
+            "why": one.why,
+            "count": one.count,
+            "last_ms": one.last_ms,
+        })).collect::<Vec<_>>(),
+    })
 }
 
 /// The pairing windows that are open for these devices, and what is left of them.
