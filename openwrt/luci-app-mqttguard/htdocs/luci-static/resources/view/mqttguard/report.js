@@ -23,8 +23,6 @@ const MEANINGS = {
 	'outside': () => _('The router cannot say.')
 };
 
-const PLACE = 'admin/services/mqttguard/';
-
 function verdict(name) {
 	const known = Object.hasOwn(VERDICTS, name);
 	return E('span', { 'class': 'mqttguard-finding' + (known ? ' ' + name : '') },
@@ -48,12 +46,12 @@ function load() {
 /* Where an act is done: with the device, if it is about one alone. */
 function place(act, macs) {
 	const one = macs.length == 1 && (act.page == 'enrol' || act.page == 'devices');
-	return L.url(PLACE + act.page) + (one ? '#' + macs[0] : '');
+	return parts.place(act.page, one ? macs[0] : '');
 }
 
 function device(concern) {
 	return E('li', {}, [
-		E('a', { 'href': L.url(PLACE + 'devices') + '#' + concern.mac }, [ concern.name || concern.mac ]),
+		E('a', { 'href': parts.place('devices', concern.mac) }, [ concern.name || concern.mac ]),
 		' ', E('span', { 'class': 'mqttguard-mac' }, [ concern.mac ]), ': ', say(concern.why)
 	]);
 }
