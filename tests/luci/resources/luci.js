@@ -71,6 +71,10 @@ const poll = {
 		poll.tasks.push({ task: task, interval: interval || 5 });
 	},
 
+	remove(task) {
+		poll.tasks = poll.tasks.filter((one) => one.task !== task);
+	},
+
 	start() {
 		if (poll.timer == null)
 			poll.timer = setInterval(() => {

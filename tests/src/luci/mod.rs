@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -87,13 +87,37 @@ impl Luci {
 /// Runs these modules of `tests/luci/checks` in a browser, in this order, and says on stdout how each
 /// check went. An error, if any of them failed.
 pub fn check(luci: &Luci, modules: &[&str]) -> Result<()> {
+    check_with(luci, modules, |order| bail!("nobody does {order} here"))
+}
+
+/// As [`check`]; `house` does what the checks want done in the house: `t.house(order)`.
+pub fn check_with(
+    luci: &Luci,
+    modules: &[&str],
+    mut house: impl FnMut(&Value) -> Result<()>,
+) -> Result<()> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/luci/check.mjs");
-    let status = Command::new(tools::system("node")?)
+    let mut browser = Command::new(tools::system("node")?)
         .args([script, &luci.url()])
         .arg(tools::tools_dir()?.join("browser"))
         .arg(std::env::var_os(PICTURES_VARIABLE).unwrap_or_default())
         .args(modules)
-        .status()?;
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut failed = Ok(());
+    let stdout = browser.stdout.take().context("no stdout")?;
+    for line in BufReader::new(stdout).lines() {
+        let line = line?;
+        let Some(order) = line.strip_prefix("HOUSE ") else {
+            println!("{line}");
+            continue;
+        };
+        // The check that waits for it fails too; the reason is told in the end.
+        let done = serde_json::from_str(order).map_err(Into::into);
+        failed = failed.and(done.and_then(|order| house(&order)));
+    }
+    let status = browser.wait()?;
+    failed?;
     ensure!(status.success(), "{modules:?}: {status}");
     Ok(())
 }
