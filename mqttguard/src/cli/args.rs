@@ -89,7 +89,13 @@ impl Args {
                 return Err(Failure::Usage(format!("{name} has no option --{option}")));
             }
         }
-        match self.words.get(command.words) {
+        let usage = command.usage.split(' ');
+        let is_optional =
+            |word: &&str| word.starts_with('[') && !word.starts_with("[--") && word.ends_with(']');
+        let most = command
+            .words
+            .saturating_add(usage.filter(is_optional).count());
+        match self.words.get(most) {
             Some(word) => Err(Failure::Usage(format!("{name}: unexpected '{word}'"))),
             None if self.words.len() < command.words => Err(Failure::Usage(format!(
                 "expected: mqttguard {name} {}",
@@ -99,7 +105,7 @@ impl Args {
         }
     }
 
-    /// The first word behind the command; empty only for commands that take none.
+    /// The first word behind the command; empty only for commands that need none.
     pub(super) fn word(&self) -> &str {
         self.words.first().map_or("", String::as_str)
     }

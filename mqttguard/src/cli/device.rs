@@ -53,6 +53,18 @@ fn bound_to(bound: &Value) -> String {
     }
 }
 
+/// A topic that it was refused, and what would grant it.
+fn refusal(refused: &Value, now_ms: u64) -> String {
+    let [access, topic] = ["access", "topic"].map(|name| text::field(refused, name));
+    let count = text::number(refused, "count");
+    let last = text::ago(refused, "last_ms", now_ms);
+    let told = format!("{access} {topic}: {count} times, last {last}");
+    match text::field(refused, "grant").as_str() {
+        "-" => told,
+        pattern => format!("{told}; granted by: list {access} '{pattern}'"),
+    }
+}
+
 pub(super) fn show(device: &Value, now_ms: u64, style: Style) -> String {
     let field = |name| text::field(device, name);
     let mut state = field("state");
@@ -126,6 +138,24 @@ pub(super) fn show(device: &Value, now_ms: u64, style: Style) -> String {
     }
     if let Some(bound) = device.get("bound") {
         lines.push(("bound to", bound_to(bound)));
+    }
+    if let Some(grants) = device.get("grants") {
+        for right in ["publish", "subscribe"] {
+            for pattern in text::strings(grants, right) {
+                lines.push(("granted", format!("{right} {pattern}")));
+            }
+        }
+    }
+    for refused in text::items(device, "refused") {
+        lines.push(("refused", refusal(refused, now_ms)));
+    }
+    for refused in text::items(logins, "refused") {
+        let (count, why) = (text::number(refused, "count"), text::field(refused, "why"));
+        let last = text::ago(refused, "last_ms", now_ms);
+        lines.push((
+            "login refused",
+            format!("{count} times, last {last}: {why}"),
+        ));
     }
     for exception in text::items(device, "exceptions") {
         let (to, until) = (text::reach(exception), text::until(exception, now_ms));

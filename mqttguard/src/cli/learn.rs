@@ -64,7 +64,8 @@ fn show(reply: &Value, now_ms: u64) -> String {
         .unwrap_or_default();
     shown.push_str(&format!(
         "\nProposed, to be put into /etc/config/mqttguard by you alone ('#' marks what reaches beyond the \
-         device):\n\n{}\n",
+         device). To grant this device alone a topic or two, put those lines into its 'device' section \
+         instead:\n\n{}\n",
         // A tab is a control character to a terminal.
         text::safe_lines(&diff.replace('\t', "    "))
     ));

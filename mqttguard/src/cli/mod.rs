@@ -16,7 +16,9 @@ mod devices;
 mod disallow;
 mod enrol;
 mod events;
+mod history;
 mod learn;
+mod live;
 mod output;
 mod pair;
 mod profiles;
@@ -47,10 +49,10 @@ use output::Output;
 /// A subcommand.
 struct Command {
     name: &'static str,
-    /// What stands behind the name in the usage.
+    /// What stands behind the name in the usage. A word in brackets of its own may be left out.
     usage: &'static str,
     about: &'static str,
-    /// How many words without `--` it takes.
+    /// How many words without `--` it needs.
     words: usize,
     /// Options with a value.
     values: &'static [&'static str],
@@ -77,6 +79,8 @@ static COMMANDS: &[&Command] = &[
     &release::COMMAND,
     &allow::COMMAND,
     &disallow::COMMAND,
+    &live::COMMAND,
+    &history::COMMAND,
     &events::COMMAND,
     &report::COMMAND,
     &stats::COMMAND,

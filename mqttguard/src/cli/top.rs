@@ -62,6 +62,11 @@ impl Sample {
             .fold(0, u64::saturating_add)
     }
 
+    fn messages(&self, mac: &str) -> u64 {
+        let messages = self.stats.get("messages");
+        messages.map_or(0, |messages| text::number(messages, mac))
+    }
+
     fn broker(&self, name: &str) -> u64 {
         let broker = self.stats.get("broker");
         broker.map_or(0, |broker| text::number(broker, name))
@@ -115,6 +120,7 @@ fn show(before: &Sample, after: &Sample, seconds: f64, style: Style) -> String {
         "BYTES/S",
         "DROPPED/S",
         "WHY",
+        "MESSAGES/S",
         "MQTT",
     ]);
     for (frames, device) in rows.into_iter().take(ROWS) {
@@ -141,6 +147,9 @@ fn show(before: &Sample, after: &Sample, seconds: f64, style: Style) -> String {
             text::bytes(rate(before.bytes(&mac), after.bytes(&mac))).into(),
             dropped.to_string().into(),
             text::enumerate(&why).into(),
+            rate(before.messages(&mac), after.messages(&mac))
+                .to_string()
+                .into(),
             text::items(device, "connected").len().to_string().into(),
         ]);
     }
@@ -175,6 +184,7 @@ mod tests {
             ] }),
             stats: json!({
                 "devices": { "02:00:00:00:00:02": { "pass": { "frames": passed, "bytes": passed * 100 } } },
+                "messages": { "02:00:00:00:00:02": messages },
                 "broker": { "connections": 2, "messages_in": messages, "messages_out": 0 },
             }),
         }
@@ -192,9 +202,9 @@ mod tests {
             "\
 Broker: 2 connections, 10 messages/s in, 0 out
 
-NAME    STATE     PACKETS/S  BYTES/S  DROPPED/S  WHY                MQTT
-camera  enrolled  800        50.0 kB  300        300 flood-packets  1
-lamp    enrolled  0          0 B      0          -                  1
+NAME    STATE     PACKETS/S  BYTES/S  DROPPED/S  WHY                MESSAGES/S  MQTT
+camera  enrolled  800        50.0 kB  300        300 flood-packets  10          1
+lamp    enrolled  0          0 B      0          -                  0           1
 "
         );
         // Counters that begin anew are no negative rate.

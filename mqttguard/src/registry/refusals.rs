@@ -122,12 +122,13 @@ impl Registry {
         let refusals = device.refusals.get_or_insert_default();
         let made = RefusedLogin {
             why,
-            count: u64::from(suppressed),
+            count: 0,
             last_ms: now,
         };
         let same = |one: &RefusedLogin| one.why == why;
         note(&mut refusals.logins, same, made, |one| {
-            one.count = one.count.saturating_add(1);
+            let more = u64::from(suppressed).saturating_add(1);
+            one.count = one.count.saturating_add(more);
             one.last_ms = now;
         });
     }

@@ -1,27 +1,72 @@
 // What the overview says, and the decisions that it asks for.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 
 const OVERVIEW = '/admin/services/mqttguard/overview';
 const DEVICES = '/admin/services/mqttguard/devices';
+
+/* Events that have no sentence of their own: their detail is one. */
+const WHOLE = [ 'fallback', 'journal', 'journal-trouble' ];
 
 export const checks = {
 	async 'the overview says that the house is protected, and why not if it is not'(t) {
 		await t.open(OVERVIEW);
 		await t.page.getByRole('heading', { name: 'Protected', exact: true }).waitFor();
-		assert.match(await t.page.locator('[data-counter=plaintext]').textContent(), /[1-9]/);
-		assert.match(await t.page.locator('[data-counter=messages]').textContent(), /[1-9]/);
 		await t.page.getByRole('cell', { name: 'Works: frames were seen' }).first().waitFor();
 		await t.accessible('overview');
 		await t.picture('luci-overview');
 	},
 
+	async 'graphs of the last hour, in numbers too'(t) {
+		await t.open(OVERVIEW);
+		assert.match(await t.page.locator('[data-counter=plaintext]').textContent(), /[1-9]/);
+		assert.match(await t.page.locator('[data-counter=messages]').textContent(), /[1-9]/);
+		assert.equal(await t.page.locator('[data-counter=sessions]').textContent(), '1');
+		const graph = t.page.locator('.mqttguard-graph').first();
+		assert.equal(await graph.locator('g').count(), 60);
+		const tall = await graph.locator('.bar').evaluateAll((bars) => bars.filter((bar) => bar.getAttribute('height') > 0).length);
+		assert.ok(tall > 0, 'no bar for what was blocked');
+		const sum = Number(await t.page.locator('[data-counter=plaintext]').textContent());
+		await graph.locator('summary').click();
+		const cells = await graph.locator('tbody td:nth-child(2)').allTextContents();
+		assert.equal(cells.map(Number).reduce((a, b) => a + b, 0), sum, 'the minutes do not make the sum');
+		// It stays open when the page asks anew.
+		await t.page.waitForTimeout(6000);
+		await graph.locator('tbody').waitFor();
+	},
+
 	async 'an event comes with the action that fits, and a hostile name stays text'(t) {
 		await t.open(OVERVIEW);
-		await t.page.getByText(/plug tried to send unencrypted MQTT to 203\.0\.113\.10/).first().waitFor();
+		const event = t.page.getByRole('listitem').filter({ hasText: 'plug tried to send unencrypted MQTT to 203.0.113.10' });
+		await event.first().waitFor();
+		assert.equal(await event.first().getByRole('link', { name: 'Enrol it: plug' }).getAttribute('href'),
+			new URL(t.url).pathname + '/admin/services/mqttguard/enrol#' + await t.macOf('plug'));
 		await t.page.getByText('<img src=x onerror="window.hostile = 1">').first().waitFor();
 		assert.equal(await t.page.evaluate(() => window.hostile), undefined);
 		assert.equal(await t.page.locator('#view img').count(), 0);
+	},
+
+	async 'the name in an event leads to the device'(t) {
+		await t.open(OVERVIEW);
+		await t.page.getByRole('listitem').getByRole('link', { name: 'plug', exact: true }).first().click();
+		await t.page.getByRole('heading', { name: 'plug', exact: true }).waitFor();
+	},
+
+	async 'each event that there is has a sentence of its own'(t) {
+		const table = readFileSync(new URL('../../../docs/ubus.md', import.meta.url), 'utf8').split('## Notifications')[1];
+		const rows = [ ...table.matchAll(/^\| `([^`]+)` \|[^|]*\|([^|]*)\|$/gm) ];
+		assert.ok(rows.length > 30, 'docs/ubus.md has no table of events');
+		await t.open(OVERVIEW);
+		for (const [ , name, listed ] of rows) {
+			const fields = [ ...listed.matchAll(/`([^`]+)`/g) ].map(([ , field ]) => [ field, '<i>' + field ]);
+			const event = { ...Object.fromEntries(fields), event: name, name: 'plug', message: 'MESSAGE',
+				reason: 'plaintext-port', until_ms: 0, errors: [ 'one' ] };
+			const said = await t.page.evaluate((event) =>
+				L.require('mqttguard.sentences').then((sentences) => sentences.of(event)), event);
+			assert.equal(said == 'MESSAGE', WHOLE.includes(name), `${name}: ${said}`);
+			assert.doesNotMatch(said, /undefined|%[sd]/, name);
+		}
 	},
 
 	async 'the owner allows what was blocked, for an hour'(t) {
@@ -33,7 +78,7 @@ export const checks = {
 		await t.dialog.getByRole('button', { name: 'Allow', exact: true }).click();
 		await t.page.getByText(/^plug may send unencrypted MQTT until/).waitFor();
 		await t.open(DEVICES + '#' + await t.macOf('plug'));
-		await t.page.getByRole('button', { name: /^Withdraw/ }).waitFor();
+		await t.page.getByRole('button', { name: /^Withdraw/ }).first().waitFor();
 	},
 
 	async 'the owner keeps something blocked, and is not asked again'(t) {
@@ -43,6 +88,14 @@ export const checks = {
 		await asked.first().click();
 		await t.page.getByText('Stays blocked').first().waitFor();
 		assert.equal(await asked.count(), before - 1);
+	},
+
+	async 'a guest sees it all, and no button'(t) {
+		await t.open(OVERVIEW + '?guest');
+		await t.page.getByRole('heading', { name: 'Protected', exact: true }).waitFor();
+		await t.page.getByText('You may look, but not change anything here.').waitFor();
+		assert.equal(await t.page.locator('#view').getByRole('button').count(), 0);
+		assert.equal(await t.page.locator('#view .btn').count(), 0);
 	}
 };
 

@@ -17,8 +17,8 @@ use crate::uplift::DeviceStats;
 pub(super) use credential::{add_server, credential};
 pub(super) use device::{device, devices};
 pub(super) use standards::against_standards;
-use status::broker;
 pub(super) use status::status;
+use status::{ask_broker, broker};
 
 /// `profiles`: what each grants, and who is under it.
 pub(super) fn profiles(daemon: &Daemon) -> Value {
@@ -141,7 +141,18 @@ pub(super) fn stats(daemon: &Daemon) -> Value {
         .iter()
         .map(|(mac, stats)| (mac.to_string(), uplift_device(stats)))
         .collect();
-    json!({ "devices": devices, "broker": broker(daemon), "uplift": uplift })
+    let stats = ask_broker(daemon);
+    let published = stats.as_ref().map(|stats| &stats.published);
+    let published = published.into_iter().flatten();
+    let messages: Map<String, Value> = published
+        .map(|(mac, count)| (mac.to_string(), json!(count)))
+        .collect();
+    json!({
+        "devices": devices,
+        "messages": messages,
+        "broker": broker(daemon, &stats),
+        "uplift": uplift,
+    })
 }
 
 fn uplift_counters(stats: &DeviceStats) -> Map<String, Value> {

@@ -27,7 +27,7 @@ pub(in crate::daemon) fn status(daemon: &Daemon) -> Value {
         why.push(format!("blocks and credentials are not in force: {error}"));
     }
     let protected = why.is_empty();
-    let broker = broker(daemon);
+    let broker = broker(daemon, &ask_broker(daemon));
     if let Some(trouble) = broker.pointer("/journal/why").and_then(Value::as_str) {
         why.push(format!(
             "what the broker acknowledges is lost in a crash: {trouble}"
@@ -100,16 +100,20 @@ fn kernel(daemon: &Daemon) -> Value {
     }
 }
 
-pub(super) fn broker(daemon: &Daemon) -> Value {
-    let stats = match &daemon.broker {
+/// What the broker answers; otherwise why it does not.
+pub(super) fn ask_broker(daemon: &Daemon) -> Result<BrokerStats, &str> {
+    match &daemon.broker {
         Ok(broker) => broker.handle.stats().ok_or("it does not answer"),
         Err(error) => Err(error.as_str()),
-    };
+    }
+}
+
+pub(super) fn broker(daemon: &Daemon, stats: &Result<BrokerStats, &str>) -> Value {
     let stats = match stats {
         Ok(stats) => stats,
         Err(error) => return json!({ "error": error, "listeners": [] }),
     };
-    let mut out = core(&stats);
+    let mut out = core(stats);
     let pressure = memory_pressure(stats.core.memory_pressure);
     out.insert("memory_pressure".to_owned(), json!(pressure));
     let met = stats.limits_met.iter();

@@ -52,10 +52,6 @@ return baseclass.extend({
 	devices: method('devices'),
 	/* One device with its last events; by MAC address. */
 	device: method('device', [ 'device' ]),
-	/* The last hour by the minute, of the house or of one device. */
-	history: method('history', [ 'device' ]),
-	/* `{ topics: [...] }`: latest values. Watches for the next minute: ask again before. */
-	live: method('live', [ 'filter', 'device', 'limit' ]),
 	/* `{ events: [...] }`, the oldest first. */
 	events: method('events', [ 'limit', 'since' ]),
 	/* `{ step_s, until_ms, series: { … } }` of the last hour, of the house or of one device. */

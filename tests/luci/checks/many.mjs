@@ -1,0 +1,67 @@
+// A house of a hundred devices and thousands of topics, as quick as one of three.
+
+import assert from 'node:assert/strict';
+
+const DEVICES = '/admin/services/mqttguard/devices';
+const LIVE = '/admin/services/mqttguard/live';
+
+/* How long something may take in the page, in milliseconds. A phone is some times slower than this. */
+const TABLE = 400;
+const TREE = 3000;
+
+/* How long it took, in milliseconds, until the page had done `act` and laid itself out. */
+async function took(t, what, act, most) {
+	const time = await t.page.evaluate((act) => {
+		const start = performance.now();
+		(0, eval)(act);
+		document.body.offsetHeight;
+		return performance.now() - start;
+	}, act);
+	console.log(`        ${what}: ${Math.round(time)} ms`);
+	assert.ok(time < most, `${what} took ${time} ms`);
+}
+
+export const checks = {
+	async 'a hundred devices are searched, sorted and filtered at once'(t) {
+		await t.open(DEVICES);
+		await t.page.getByText('121 devices').waitFor();
+		assert.equal(await t.page.locator('tbody tr').count(), 121);
+		const type = (text) => `const field = document.getElementById('mqttguard-search');
+			field.value = '${text}'; field.dispatchEvent(new Event('input'))`;
+		await took(t, 'search in 121 devices', `{ ${type('192.168.1.19')} }`, TABLE);
+		await t.page.getByText('10 of 121 devices').waitFor();
+		await took(t, 'all 121 devices again', `{ ${type('')} }`, TABLE);
+		await took(t, 'sort 121 devices', `document.querySelector('[data-key="sort address"]').click()`, TABLE);
+		await t.page.getByLabel('State').selectOption('blocked');
+		await t.page.getByText('5 of 121 devices').waitFor();
+		await t.page.getByLabel('State').selectOption('');
+		// What has not changed is not made anew when the page asks again.
+		await t.page.evaluate(() => document.querySelectorAll('tbody tr').forEach((row) => { row.old = true; }));
+		await t.page.waitForResponse((response) => /"devices"/.test(response.request().postData() || ''));
+		await t.page.waitForTimeout(200);
+		const kept = await t.page.evaluate(() => [ ...document.querySelectorAll('tbody tr') ].filter((row) => row.old).length);
+		assert.ok(kept > 60, `only ${kept} of 121 rows were kept`);
+	},
+
+	async 'vendor and firmware are found'(t) {
+		await t.open(DEVICES);
+		await t.page.getByLabel('Search').fill('espressif');
+		await t.page.getByText('1 of 121 devices').waitFor();
+	},
+
+	async 'two thousand topics are a tree that can be used'(t) {
+		await t.open(LIVE);
+		await t.page.getByText('2,000 topics.').waitFor({ timeout: 30000 });
+		// So many are not opened by themselves.
+		assert.ok(await t.page.getByRole('treeitem').count() <= 30);
+		await took(t, 'open 2000 topics', `[ ...document.querySelectorAll('.btn') ].find((one) => one.textContent == 'Open all').click()`, TREE);
+		assert.ok(await t.page.getByRole('treeitem').count() >= 2000);
+		await t.page.getByRole('treeitem').first().focus();
+		await took(t, 'one step by keyboard', `document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true }))`, TABLE);
+		await t.page.getByLabel('Filter').fill('topic1999');
+		await t.page.getByText('1 of 2,000 topics.').waitFor();
+	}
+};
+
+/* None: they are those of the other houses. */
+export const pages = async () => [];
