@@ -12,19 +12,22 @@
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
+use anyhow::{Context as _, Result, bail};
 use mqttguard_lab::traffic::flood;
 use mqttguard_lab::{Credential, Device, Guard, Lab, Means, PLAIN_MQTT_PORT, address};
 use mqttguard_tests::bus::ForeignObject;
 use mqttguard_tests::house::assert_nothing_leaked;
-use mqttguard_tests::luci::{Luci, check};
+use mqttguard_tests::luci::{Luci, check_with};
 use serde_json::{Value, json};
 
 /// What the plug has been set up with long ago.
-const PLUG_PASSWORD: &str = "12345678";
-/// How often the plug tries to reach its server.
+const USER: &str = "plug";
+const PASSWORD: &str = "12345678";
+/// How often the plug says something, or tries to.
 const AGAIN: Duration = Duration::from_secs(2);
 /// Multicast frames a second of a camera that has gone mad: four times what the default limits allow.
 const FLOOD: u32 = 20_000;
@@ -41,73 +44,98 @@ fn fresh(guard: &Guard) -> String {
     format!("{head}{main}{}\n{rest}", places.trim_end())
 }
 
-/// Whether the owner has a window open for the device.
-fn is_awaited(guard: &Guard, name: &str) -> bool {
-    guard
-        .device(name)
-        .is_ok_and(|device| device.get("pairing").is_some())
+/// What the owner has the devices do, away from the router: at the plug's own page, and with a camera
+/// that goes mad at the right moment.
+#[derive(Default)]
+struct Orders {
+    /// The certificate that the plug is given.
+    ca: Mutex<Option<String>>,
+    /// The server that is typed into it.
+    server: Mutex<Option<(String, u16)>>,
+    floods: AtomicBool,
+    ends: AtomicBool,
 }
 
-fn is_in(guard: &Guard, name: &str, state: &str) -> bool {
-    guard.state(name).is_ok_and(|now| now == state)
-}
-
-/// The TLS listener of the router, as the owner reads it on the page of the window and types it into
-/// the plug.
-fn server(guard: &Guard) -> Credential {
-    Credential {
-        username: "plug".to_owned(),
-        password: PLUG_PASSWORD.to_owned(),
-        ca_file: guard.files().data.join("ca.crt"),
-        address: address::ROUTER.to_string(),
-        port: 8883,
+impl Orders {
+    fn take(&self, order: &Value) -> Result<()> {
+        let text = |name: &str| order.get(name).and_then(Value::as_str);
+        match (text("device"), text("trusts"), text("address")) {
+            (Some("kitchen-plug"), Some(ca), None) => *lock(&self.ca) = Some(ca.to_owned()),
+            (Some("kitchen-plug"), None, Some(address)) => {
+                let port = order.get("port").and_then(Value::as_u64).context("port")?;
+                *lock(&self.server) = Some((address.to_owned(), u16::try_from(port)?));
+            }
+            (Some("camera"), None, None) => self.floods.store(true, Ordering::Relaxed),
+            _ => bail!("nobody does {order} here"),
+        }
+        Ok(())
     }
+
+    fn end(&self) -> bool {
+        self.ends.load(Ordering::Relaxed)
+    }
+}
+
+fn lock<T>(held: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A plug that talks in the clear to its maker's server, until its owner sets it up anew.
-fn plug(device: &Device, guard: &Guard, ends: &AtomicBool) {
+fn plug(device: &Device, orders: &Orders) {
     let maker = device.plain_client(address::CLOUD, PLAIN_MQTT_PORT);
-    let maker = maker.login("plug", PLUG_PASSWORD).limit(AGAIN / 2);
-    while !is_awaited(guard, device.name()) {
-        if ends.load(Ordering::Relaxed) {
+    let maker = maker.login(USER, PASSWORD).limit(AGAIN / 2);
+    let (address, port) = loop {
+        if orders.end() {
             return;
+        }
+        if let Some(server) = lock(&orders.server).clone() {
+            break server;
         }
         let _ = maker.publish("tele/kitchen-plug/STATE", "{\"POWER\":\"ON\"}", 1);
         sleep(AGAIN);
-    }
-    let server = server(guard);
-    let client = device.client(&server);
-    while !client
-        .publish("stat/kitchen-plug/POWER", "ON", 1)
-        .is_ok_and(|told| told.succeeded())
-    {
-        if ends.load(Ordering::Relaxed) {
+    };
+    let ca_file = device.dir().join("ca.crt");
+    fs::write(&ca_file, lock(&orders.ca).as_deref().unwrap()).unwrap();
+    let client = device.client(&Credential {
+        username: USER.to_owned(),
+        password: PASSWORD.to_owned(),
+        ca_file,
+        address,
+        port,
+    });
+    let got_in = || client.publish("stat/kitchen-plug/POWER", "ON", 1);
+    while !got_in().is_ok_and(|outcome| outcome.succeeded()) {
+        if orders.end() {
             return;
         }
         sleep(AGAIN);
     }
     let _commands = client.subscribe("cmnd/kitchen-plug/#", 1000).unwrap();
-    for minute in 0.. {
-        if ends.load(Ordering::Relaxed) {
+    for at in 0_u32.. {
+        if orders.end() {
             return;
         }
-        let energy = format!("{{\"Power\":{},\"Total\":0.{minute:03}}}", 40 + minute % 7);
+        let energy = format!("{{\"Power\":{},\"Total\":0.{at:03}}}", 40 + at % 7);
         let _ = client.publish("tele/kitchen-plug/SENSOR", &energy, 0);
         sleep(AGAIN);
     }
 }
 
-/// A camera that begins to flood once the plug is in, and is quiet again after it was cut off.
-fn camera(device: &Device, guard: &Guard, ends: &AtomicBool) {
-    while !is_in(guard, "kitchen-plug", "enrolled") {
-        if ends.load(Ordering::Relaxed) {
+/// A camera that goes mad when it is told, and is quiet again once it was cut off.
+fn camera(device: &Device, guard: &Guard, orders: &Orders) {
+    while !orders.floods.load(Ordering::Relaxed) {
+        if orders.end() {
             return;
         }
-        sleep(AGAIN);
+        sleep(AGAIN / 10);
     }
     let everybody = "239.255.255.250:1900".parse().unwrap();
-    while !is_in(guard, device.name(), "quarantined") && !ends.load(Ordering::Relaxed) {
-        let _ = flood(device, everybody, FLOOD, 64, Duration::from_secs(1));
+    while guard
+        .state(device.name())
+        .is_ok_and(|state| state != "quarantined")
+        && !orders.end()
+    {
+        flood(device, everybody, FLOOD, 64, Duration::from_secs(1)).unwrap();
     }
 }
 
@@ -125,20 +153,20 @@ fn the_first_ten_minutes_need_no_shell() {
     lab.wait_protected(&mut guard).unwrap();
 
     let luci = Luci::start(lab.router.bus().socket(), &guard.files().config).unwrap();
-    let ends = AtomicBool::new(false);
+    let orders = Orders::default();
     let seen = thread::scope(|scope| {
-        scope.spawn(|| plug(lab.device(0), &guard, &ends));
-        scope.spawn(|| camera(lab.device(1), &guard, &ends));
-        let seen = check(&luci, &["ten-minutes"]);
-        ends.store(true, Ordering::Relaxed);
+        scope.spawn(|| plug(lab.device(0), &orders));
+        scope.spawn(|| camera(lab.device(1), &guard, &orders));
+        let seen = check_with(&luci, &["ten-minutes"], |order| orders.take(order));
+        orders.ends.store(true, Ordering::Relaxed);
         seen
     });
-    seen.unwrap_or_else(|error| panic!("{error}\n{}", guard.log()));
+    seen.unwrap_or_else(|error| panic!("{error:#}\n{}", guard.log()));
 
-    // What the browser showed is what was done, and nothing else left the house.
+    // What the browser showed is what was done, and nothing has left the house in the clear.
     let plug = guard.device("kitchen-plug").unwrap();
     assert_eq!(plug["state"], "enrolled", "{plug}");
-    assert_eq!(plug["username"], "plug");
+    assert_eq!(plug["username"], USER);
     assert_eq!(plug.pointer("/credential/weak"), Some(&Value::Bool(true)));
     assert_eq!(guard.state("camera").unwrap(), "new");
     assert_nothing_leaked(&lab);

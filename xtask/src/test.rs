@@ -147,7 +147,15 @@ fn in_houses(filter: Option<&str>) -> Result<Command> {
 /// The test of the LuCI views, which takes pictures of them into `directory`.
 pub(crate) fn pictures(directory: &Path) -> Result<Command> {
     let mut test = end_to_end()?;
-    test.args(["--test", "luci"]);
+    test.args([
+        "--test",
+        "luci",
+        "--test",
+        "luci_enrol",
+        "--test",
+        "ten_minutes",
+    ]);
+    test.args(["--", "--test-threads=1"]);
     test.env(PICTURES_VARIABLE, directory);
     run_as_root(&mut test)?;
     Ok(test)

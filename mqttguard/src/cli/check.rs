@@ -17,7 +17,12 @@ pub(super) static COMMAND: Command = Command {
             ubus object, --reference-report all that `report` can say.",
     words: 0,
     values: &["config"],
-    flags: &["reference", "reference-luci", "reference-ubus", "reference-report"],
+    flags: &[
+        "reference",
+        "reference-luci",
+        "reference-ubus",
+        "reference-report",
+    ],
     run,
 };
 
