@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 /// What the plug has been set up with long ago.
 const USER: &str = "plug";
-const PASSWORD: &str = "12345678";
+const PASSWORD: &str = "1234";
 /// How often the plug says something, or tries to.
 const AGAIN: Duration = Duration::from_secs(2);
 /// Multicast frames a second of a camera that has gone mad: four times what the default limits allow.

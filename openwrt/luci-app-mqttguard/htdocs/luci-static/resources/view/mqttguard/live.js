@@ -8,7 +8,7 @@
 /* What is published in the house, as it comes. The daemon keeps it only while somebody looks. */
 
 /* Topics asked for at most. */
-const MOST = 2000;
+const MOST = 1000;
 /* Seconds from look to look. */
 const EACH = 3;
 /* How long nothing must have been typed before the daemon is asked anew, in milliseconds. */
