@@ -16,7 +16,7 @@ pub(super) const ITEMS: &[Item] = &[
     Item {
         id: "etsi-5.1-2",
         clause: "5.1-2",
-        title: Text("No password can be guessed"),
+        title: Text("No password is easily guessed"),
         judge: judge::strong_passwords,
     },
     Item {

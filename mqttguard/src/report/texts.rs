@@ -92,6 +92,8 @@ texts! {
     ROUTER_PASSWORDS = "Passwords that this router makes are random, 128 bits long, and shown once.";
     PAIRED_UNKNOWN = "Whether a password that was taken over by pairing is used elsewhere too, the \
         router cannot know.";
+    PAIRED_SHORT = "Of a password that was taken over by pairing the router has seen only whether it is \
+        short, or the user name.";
     ALL_TOPICS = "Devices that may use all topics: %s. Only a hub such as Home Assistant needs that.";
     STRICT = "The broker takes no packet that breaks the MQTT standard, and none beyond its limits.";
     PAIRING_IS_NARROW = "A new device gets in only while the owner has a window open for it alone.";

@@ -39,6 +39,7 @@ pub(crate) fn own_credentials(house: &House) -> Finding {
 pub(crate) fn strong_passwords(house: &House) -> Finding {
     let mut finding = Finding::new();
     finding.say(texts::ROUTER_PASSWORDS);
+    finding.say(texts::PAIRED_SHORT);
     for member in house.present() {
         if member.credential.as_ref().is_some_and(|held| held.weak) {
             finding.concerns(member, texts::WHY_WEAK, Act::Rotate);
