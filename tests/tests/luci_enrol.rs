@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 /// A user name that is somebody's attempt at the owner's browser.
 const HOSTILE: &str = "<img src=x onerror=\"window.hostile = 1\">";
 
-/// What devices do while the owner looks: `{"device", "username", "password"}` connects, and stays
-/// where it is let in.
+/// What devices do while the owner looks: one that `stays` subscribes to `filter`, another is refused.
 fn connect<'a>(
     devices: &[&'a Device],
     guard: &Guard,
@@ -39,7 +38,7 @@ fn connect<'a>(
     };
     let client = device.client(&credential);
     match order.get("stays").and_then(Value::as_bool) {
-        Some(true) => stays.push(client.subscribe(&format!("{name}/#"), 100)?),
+        Some(true) => stays.push(client.subscribe(text("filter")?, 100)?),
         _ => {
             if client.publish("a", "b", 1)?.succeeded() {
                 bail!("{name} got in as {username}");

@@ -144,7 +144,7 @@ fn in_houses(filter: Option<&str>) -> Result<Command> {
     Ok(test)
 }
 
-/// The test of the LuCI views, which takes pictures of them into `directory`.
+/// The tests of the LuCI views, which take pictures of them into `directory`.
 pub(crate) fn pictures(directory: &Path) -> Result<Command> {
     let mut test = end_to_end()?;
     test.args([

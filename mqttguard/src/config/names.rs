@@ -204,10 +204,9 @@ pub(super) struct Host;
 impl Kind for Host {
     type Value = String;
     fn read(&self, text: &str) -> Option<String> {
-        let address = text.parse::<IpAddr>();
-        match address.is_ok_and(|address| !address.is_multicast()) {
-            true => Some(text.to_owned()),
-            false => HOSTNAME.read(text),
+        match text.parse::<IpAddr>() {
+            Ok(address) => (!address.is_multicast()).then(|| text.to_owned()),
+            Err(_) => HOSTNAME.read(text),
         }
     }
     fn expected(&self) -> String {

@@ -68,7 +68,7 @@ export const checks = {
 		assert.equal(warned, 1, 'a warning');
 		assert.ok(await heading.isVisible());
 
-		t.house({ device: TASMOTA, username, password, stays: true });
+		t.house({ device: TASMOTA, username, password, stays: true, filter: `cmnd/${TASMOTA}/#` });
 		await status(t, TASMOTA + ' is connected.').waitFor();
 		await t.button('I have put it into the device').click();
 		await t.page.getByText('It is not shown any more.', { exact: false }).waitFor();
@@ -94,7 +94,7 @@ export const checks = {
 		assert.equal(await timer.getAttribute('aria-live'), 'off');
 		await t.accessible('pairing');
 		await t.picture('luci-pair');
-		t.house({ device: 'lamp', username: 'factory', password: 'a password of its own', stays: true });
+		t.house({ device: 'lamp', username: 'factory', password: 'a password of its own', stays: true, filter: 'lamp/#' });
 		await status(t, 'Paired: the user name of lamp is factory.').waitFor();
 		await status(t, 'lamp is connected.').waitFor();
 		assert.equal(await timer.count(), 0);

@@ -50,7 +50,7 @@ async function verdict(t, section, values) {
 	if (!there)
 		await call(t, 'uci', 'add', { config: 'mqttguard', type: section.kind, name });
 	await call(t, 'uci', 'set', { config: 'mqttguard', section: name, values });
-	await call(t, 'uci', 'apply', { timeout: 10, rollback: true });
+	await call(t, 'uci', 'commit', { config: 'mqttguard' });
 	const { errors } = await call(t, 'mqttguard', 'check', {});
 	if (there) {
 		const old = Object.fromEntries(Object.entries(before).filter(([ option ]) => !option.startsWith('.')));
@@ -59,7 +59,7 @@ async function verdict(t, section, values) {
 	}
 	else
 		await call(t, 'uci', 'delete', { config: 'mqttguard', section: name });
-	await call(t, 'uci', 'apply', { timeout: 10, rollback: true });
+	await call(t, 'uci', 'commit', { config: 'mqttguard' });
 	return new Set(errors.map((line) => (/ '(?:probe|main|jwt|http_auth)': option (\w+):/.exec(line) || [])[1]));
 }
 

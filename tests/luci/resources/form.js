@@ -179,7 +179,7 @@ class Section extends Element {
 
 	frame(children) {
 		return E('div', {
-			'id': `cbi-${this.config}-${this.section || this.sectiontype}`, 'class': 'cbi-section',
+			'id': this.section ? null : `cbi-${this.config}-${this.sectiontype}`, 'class': 'cbi-section',
 			'data-tab': this.map.tabbed ? this.sectiontype : null,
 			'data-tab-title': this.map.tabbed ? this.title || this.sectiontype : null
 		}, [

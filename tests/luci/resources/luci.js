@@ -101,7 +101,8 @@ const View = BaseClass.extend({
 		const readonly = [ ...document.querySelectorAll('#view .cbi-map') ].every((node) => node.formInstance.readonly);
 		const button = (label, kind, handler) => E('button', {
 			'class': 'cbi-button cbi-button-' + kind, 'disabled': readonly ? '' : null,
-			'click': (event) => this[handler](event, '0')
+			/* What was wrong has been shown. */
+			'click': (event) => this[handler](event, '0').catch(() => {})
 		}, [ label ]);
 		const buttons = [
 			[ _('Save & Apply'), 'apply', 'handleSaveApply' ], [ _('Save'), 'save', 'handleSave' ],

@@ -40,6 +40,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// libubus's status for a call that the session's rights do not cover.
 const PERMISSION_DENIED: u32 = 6;
+/// libubus's status for what fails for another reason.
+const UNKNOWN_ERROR: u32 = 9;
 /// Longest body of a request, in bytes.
 const BODY: usize = 64 * 1024;
 
@@ -371,6 +373,11 @@ impl Site {
                 self.commit();
                 Ok(Value::Null)
             }
+            // Writes, and tells nobody.
+            "commit" => match self.staged().commit() {
+                Ok(_) => Ok(Value::Null),
+                Err(_) => Err(UNKNOWN_ERROR),
+            },
             // There is nothing to roll back to: what is applied stays.
             "confirm" => Ok(Value::Null),
             _ => self

@@ -35,8 +35,8 @@ function choose(element, section, option, id, words) {
 	element.choices = null;
 	const absent = otherwise(section, option, id);
 	if (!option.required)
-		element.value('', absent == null ? _('not given') : _('%s, by default').format(
-			words.includes(absent) ? titles.word(option.name, absent) : markup.plain(absent)));
+		element.value('', titles.absent(option.name) || (absent == null ? _('not given') : _('%s, by default').format(
+			words.includes(absent) ? titles.word(option.name, absent) : markup.plain(absent))));
 	words.forEach((word) => element.value(word, titles.word(option.name, word)));
 	if (typeof(now) == 'string' && !words.includes(now))
 		element.value(now);
@@ -128,7 +128,10 @@ function ordered(section, about) {
 
 function build(map, section, mistakes) {
 	const about = titles.section(section.kind), title = about.title();
-	const help = markup.help(section.help) + markup.mistakes(mistakes);
+	const builtin = section.only ? [] : Object.keys(section.builtin);
+	const help = markup.help(section.help) + (builtin.length ? ' ' + markup.help(
+		_('Built in: %s. To change one, add a section of its name: what you leave empty there stays as it is.')
+			.format(builtin.map((name) => '`' + name + '`').join(', '))) : '') + markup.mistakes(mistakes);
 	let element;
 	if (section.only) {
 		element = map.section(form.NamedSection, section.only, section.kind, title, help);
@@ -163,8 +166,16 @@ return baseclass.extend({
 		/* An empty file is a good one, but LuCI shows no section that is not there. */
 		if (!uci.get(CONFIG, 'main'))
 			uci.add(CONFIG, CONFIG, 'main');
-		const map = new form.Map(CONFIG);
+		const map = new form.Map(CONFIG), render = map.renderContents;
 		map.tabbed = true;
+		/* LuCI leaves these without a name. */
+		map.renderContents = (...args) => render.apply(map, args).then((node) => {
+			node.querySelectorAll('.cbi-section-create-name').forEach((input) => {
+				input.setAttribute('aria-label', _('Name of the new section'));
+				input.setAttribute('placeholder', _('name'));
+			});
+			return node;
+		});
 		options.SECTIONS.slice()
 			.sort((a, b) => titles.ORDER.indexOf(a.kind) - titles.ORDER.indexOf(b.kind))
 			.forEach((section) => build(map, Object.assign({}, section, { help: section.help() }),

@@ -167,6 +167,11 @@ const WORDS = {
 	'refuse': () => _('refuse what is too much')
 };
 
+/* Where leaving an option out is not the same as writing its default. */
+const ABSENT = {
+	'client_certificate': () => _('not asked for, unless there are CAs')
+};
+
 function find(table, ...keys) {
 	const key = keys.find((one) => Object.hasOwn(table, one));
 	return key === undefined ? null : table[key];
@@ -188,6 +193,12 @@ return baseclass.extend({
 	word(option, word) {
 		const said = find(WORDS, option + '.' + word, word);
 		return said ? `${said()} (${word})` : word;
+	},
+
+	/* What leaving the option out means, if its default does not say it; null if that does. */
+	absent(option) {
+		const said = find(ABSENT, option);
+		return said && said();
 	},
 
 	/* The order of the tabs: what an owner looks for comes first. */

@@ -53,7 +53,9 @@ function ordered(devices) {
 }
 
 function called(device) {
-	const hints = [ device.firmware && firmware.title(device.firmware), device.vendor, (device.addresses || [])[0] ];
+	const addresses = device.addresses || [];
+	const hints = [ device.firmware && firmware.title(device.firmware), device.vendor,
+		addresses.find((one) => !one.includes(':')) || addresses[0] ];
 	return [ device.name || device.mac ].concat(hints.filter(Boolean)).join(' · ') +
 		(device.username ? ' · ' + words.state(device.state) : '');
 }
