@@ -67,6 +67,8 @@ return baseclass.extend({
 	/* A new password, told once; the old one works until the new one is used, or for `overlap` s. */
 	rotate: method('rotate', [ 'device', 'overlap' ]),
 	revoke: method('revoke', [ 'device' ]),
+	/* A client certificate and its key, told once. */
+	certificate: method('certificate', [ 'device', 'profile' ]),
 	quarantine: method('quarantine', [ 'device', 'for', 'why' ]),
 	release: method('release', [ 'device' ]),
 	block: method('block', [ 'device', 'why' ]),
@@ -74,6 +76,8 @@ return baseclass.extend({
 	/* Lets a device's unencrypted MQTT out, for a number of seconds. */
 	allow: method('allow', [ 'device', 'destination', 'port', 'for' ]),
 	disallow: method('disallow', [ 'device', 'destination', 'port' ]),
+	/* Puts the configuration file into force, or says what is wrong with it. */
+	reload: method('reload'),
 	/* What is wrong with the configuration file: `{ ok, errors }`. */
 	check: method('check'),
 	/* The router's certificates, and the broker's made anew. */
@@ -85,9 +89,5 @@ return baseclass.extend({
 	push: method('push', [ 'device', 'firmware', 'user', 'password', 'profile', 'dry_run' ]),
 	/* Takes what the device presents within a number of seconds for its credential. */
 	pair: method('pair', [ 'device', 'profile', 'for' ]),
-	cancelPairing: (device) => cancel(device, true),
-	/* Makes a client certificate: the only time that its key is told. */
-	certificate: method('certificate', [ 'device', 'profile' ]),
-	/* Puts the configuration file into force, or says what is wrong with it. */
-	reload: method('reload')
+	cancelPairing: (device) => cancel(device, true)
 });

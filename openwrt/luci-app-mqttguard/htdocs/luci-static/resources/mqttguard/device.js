@@ -18,10 +18,15 @@ function bytes(value) {
 	return _('%s bytes').format(words.number(value));
 }
 
+/* Topics of it; why there are none is an answer too, for the configuration can forbid to look. */
+function live(mac) {
+	return api.live(undefined, mac, TOPICS).catch((error) => ({ error: error }));
+}
+
 /* What a device's page is made of; what is private only for those who may see it. */
 function load(mac) {
 	return Promise.all([
-		api.device(mac), api.history(mac), parts.may() ? api.live(undefined, mac, TOPICS) : null
+		api.device(mac), api.history(mac), parts.may() ? live(mac) : null
 	]).then(([ device, history, live ]) => ({ device: device, history: history, live: live }));
 }
 
@@ -70,11 +75,11 @@ const Page = baseclass.extend({
 		const part = () => E('div');
 		this.parts = {
 			head: part(), identity: part(), limits: part(), grants: part(), refused: part(), frames: part(),
-			sessions: part(), exceptions: part(), events: events.list()
+			sessions: part(), exceptions: part(), trouble: part(), events: events.list()
 		};
 		this.graphs = graph.row({
 			messages: [ _('Messages it published') ],
-			bytes: [ _('Data it published'), { write: bytes } ],
+			bytes: [ _('Data it sent'), { write: bytes } ],
 			frames: [ _('Frames it sent') ],
 			dropped: [ _('Frames dropped'), { tone: 'bad' } ]
 		});
@@ -86,7 +91,7 @@ const Page = baseclass.extend({
 			parts.section(_('The last hour'), [ this.graphs.node ]),
 			parts.section(_('Identity'), [ identity ]),
 			parts.section(_('Connections to the broker'), [ sessions ]),
-			parts.may() ? parts.section(_('Live topics'), [ this.topics.node ]) : '',
+			parts.may() ? parts.section(_('Live topics'), [ this.parts.trouble, this.topics.node ]) : '',
 			parts.section(_('Refused topics'), [ refused ]),
 			parts.section(_('Granted to it alone'), [ grants ]),
 			parts.section(_('Profile and limits'), [ limits ]),
@@ -105,8 +110,12 @@ const Page = baseclass.extend({
 		renew('identity', [ Object.assign({}, device, { events: null, frames: null, dropped: null }), minute ],
 			() => [ identity(device) ]);
 		renew('sessions', [ device.connected, minute ], () => [ this.sessions(device) ]);
-		if (live)
+		if (live) {
+			renew('trouble', live.error ? live.error.message : null, () =>
+				live.error ? [ E('p', {}, [ E('em', {}, [ live.error.message ]) ]) ] : []);
+			this.topics.node.hidden = !!live.error;
 			this.topics.show(live.topics || [], live.until_ms);
+		}
 		renew('refused', [ device.refused, minute ], () => [ this.refused(device) ]);
 		renew('grants', device.grants, () => [ this.grants(device) ]);
 		this.limits(device);

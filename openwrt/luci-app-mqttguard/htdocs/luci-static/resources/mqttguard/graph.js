@@ -53,7 +53,7 @@ const Graph = baseclass.extend({
 		]);
 	},
 
-	/* Shows values, the oldest first; the last is of the minute that ends at `until`. */
+	/* Shows values, the oldest first; the last is of the running minute, which ends at `until`. */
 	show(values, until, step) {
 		Object.assign(this, { values: values, until: until, step: step });
 		parts.renew(this.drawing, [ values, Math.floor(until / 1000) ], () => this.draw());
@@ -75,7 +75,7 @@ const Graph = baseclass.extend({
 
 	/* When the minute at this place began. */
 	time(at) {
-		return this.until - (this.values.length - 1 - at) * this.step * 1000;
+		return this.until - (this.values.length - at) * this.step * 1000;
 	},
 
 	draw() {

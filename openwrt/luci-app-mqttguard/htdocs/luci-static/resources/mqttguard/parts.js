@@ -14,9 +14,8 @@ return baseclass.extend({
 	/* A page's outermost element, with the style that its parts need. */
 	page(children) {
 		return E('div', { 'class': 'mqttguard' }, [
-			E('link', { 'rel': 'stylesheet', 'href': L.resource('mqttguard/style.css') }),
-			E('div', {}, children)
-		]);
+			E('link', { 'rel': 'stylesheet', 'href': L.resource('mqttguard/style.css') })
+		].concat(children));
 	},
 
 	/* A part of a page under a heading. */

@@ -10,6 +10,8 @@
 const OPENED = 60;
 /* For how long a value that has come is marked, in milliseconds. */
 const FRESH = 3000;
+/* For how long the daemon keeps values after it was asked, in milliseconds. */
+const WATCHED = 60000;
 /* How deep rows are indented at most, in levels. */
 const DEEPEST = 10;
 
@@ -49,6 +51,12 @@ function value(topic) {
 	return E('span', {}, [ topic.value, whole ? '' : _('… (%d bytes)').format(topic.bytes) ]);
 }
 
+/* Who published it, as far as that is known. */
+function publisher(topic) {
+	const who = topic.name || topic.publisher || topic.mac;
+	return who ? E('span', {}, [ _('from %s').format(who) ]) : '';
+}
+
 const Tree = baseclass.extend({
 	__init__(label) {
 		this.opened = new Map();
@@ -66,10 +74,10 @@ const Tree = baseclass.extend({
 		this.node = E('div', {}, [ this.none, this.list ]);
 	},
 
-	/* Shows topics; `now` is the router's clock, in milliseconds. */
-	show(topics, now) {
+	/* Shows topics; the daemon keeps them until `until`, by the router's clock in milliseconds. */
+	show(topics, until) {
 		this.root = grow(topics);
-		this.now = now;
+		this.now = until - WATCHED;
 		if (this.all == null && topics.length)
 			this.all = topics.length <= OPENED;
 		topics.forEach((topic) => {
@@ -136,6 +144,8 @@ const Tree = baseclass.extend({
 	},
 
 	age(topic) {
+		if (!topic.time_ms)
+			return _('from before');
 		const seconds = (this.now - topic.time_ms) / 1000;
 		return seconds < 2 ? _('just now') : _('%s ago').format(words.span(seconds));
 	},
@@ -159,7 +169,7 @@ const Tree = baseclass.extend({
 		const about = topic ? [
 			topic.retained ? E('span', { 'class': 'mqttguard-mark' }, [ _('retained') ]) : '',
 			age,
-			topic.name || topic.mac ? E('span', {}, [ _('from %s').format(topic.name || topic.mac) ]) : '',
+			publisher(topic),
 			E('span', {}, [ _('QoS %d').format(topic.qos || 0) ]),
 			topic.count > 1 ? E('span', {}, [ N_(topic.count, '%d time', '%d times').format(topic.count) ]) : ''
 		] : [];
