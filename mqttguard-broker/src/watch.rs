@@ -5,7 +5,7 @@
 //! topic that it has published to longest ago. So a publisher of a million topics pushes out its
 //! own, and a device with a few topics is in sight whatever the others do.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::codec::QoS;
@@ -133,7 +133,8 @@ pub(crate) struct Shown<'a> {
 pub(crate) struct Watching {
     watches: Vec<Watch>,
     entries: BTreeMap<Arc<str>, Entry>,
-    shares: HashMap<Option<Arc<str>>, Share>,
+    /// In order, so that of two that take as much it is always the same that makes way.
+    shares: BTreeMap<Option<Arc<str>>, Share>,
     cost: usize,
     serial: u64,
     left_out: u64,
@@ -299,7 +300,7 @@ impl Watching {
         let is_cut = found.len() > limit;
         if is_cut {
             found.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.serial));
-            let mut ranks: HashMap<Option<&str>, usize> = HashMap::new();
+            let mut ranks: BTreeMap<Option<&str>, usize> = BTreeMap::new();
             let mut ranked: Vec<_> = found
                 .into_iter()
                 .map(|(name, entry)| {
@@ -315,7 +316,7 @@ impl Watching {
                 .into_iter()
                 .map(|(_, name, entry)| (name, entry))
                 .collect();
-            found.sort_by(|(a, _), (b, _)| a.cmp(b));
+            found.sort_by_key(|(name, _)| *name);
         }
         let sight = |(name, entry): (&Arc<str>, &Entry)| Sight {
             topic: name.clone(),
@@ -394,7 +395,7 @@ impl Entry {
 
 /// Takes an entry that leaves the table out of its publisher's share.
 fn settle(
-    shares: &mut HashMap<Option<Arc<str>>, Share>,
+    shares: &mut BTreeMap<Option<Arc<str>>, Share>,
     cost: &mut usize,
     name: &str,
     entry: &Entry,

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Broker;
@@ -10,7 +10,7 @@ const NAME: usize = 128;
 
 /// PUBLISH packets of sessions that have ended, by identity.
 #[derive(Default)]
-pub(super) struct Departed(HashMap<Arc<str>, u64>);
+pub(super) struct Departed(BTreeMap<Arc<str>, u64>);
 
 impl Departed {
     fn add(&mut self, name: &Arc<str>, count: u64) {
@@ -27,7 +27,7 @@ impl Broker {
     /// that were refused. An identity may be told of more than once. Of those that have left since
     /// 1,024 are told, with names of at most 128 bytes.
     pub fn take_published(&mut self, mut tell: impl FnMut(&Arc<str>, u64)) {
-        for (name, count) in self.departed.0.drain() {
+        for (name, count) in std::mem::take(&mut self.departed.0) {
             tell(&name, count);
         }
         for session in self.sessions.iter_mut() {

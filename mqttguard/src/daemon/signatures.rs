@@ -70,7 +70,8 @@ pub(crate) const TABLE: &[Method] = &[
         name: "devices",
         about: "All devices.",
         args: &[],
-        returns: "`devices`: a list of what `device` answers, without `events`",
+        returns: "`devices`: a list of what `device` answers, without `events`, `refused`, `grants` and \
+            the reasons in `logins`",
         errors: &[],
         example: "",
     },

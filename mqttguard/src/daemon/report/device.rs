@@ -26,7 +26,8 @@ pub(in crate::daemon) fn devices(daemon: &Daemon) -> Value {
 
 /// `device`: one, with its last events. None if it is not in the registry.
 pub(in crate::daemon) fn device(daemon: &Daemon, mac: Mac) -> Option<Value> {
-    let mut out = View::of(daemon).device(daemon.registry.device(mac)?);
+    let (view, device) = (View::of(daemon), daemon.registry.device(mac)?);
+    let mut out = view.device(device);
     let events = daemon.events.read(0, DEVICE_EVENTS, Some(mac));
     if let Some(object) = out.as_object_mut() {
         object.insert(
@@ -36,6 +37,16 @@ pub(in crate::daemon) fn device(daemon: &Daemon, mac: Mac) -> Option<Value> {
                 .map(crate::events::Event::to_json)
                 .collect(),
         );
+        // Of one device only: of all, what devices choose would burst the reply.
+        object.insert("logins".to_owned(), logins(device));
+        let more = [
+            ("grants", view.grants(device)),
+            ("refused", view.refused(device)),
+        ];
+        let more = more
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        object.extend(more);
     }
     Some(out)
 }
@@ -127,9 +138,7 @@ impl<'a> View<'a> {
             "reported": sums([&counters], |reason| is_reported(self.daemon, reason)),
             "bound": self.bound(device),
             "exceptions": exceptions(self.daemon, |mac| mac == Some(device.mac)),
-            "logins": logins(device),
-            "grants": self.grants(device),
-            "refused": self.refused(device),
+            "logins": { "failed": device.failed_logins },
             "pairing": pairings(self.daemon, |mac| mac == device.mac).pop(),
             "credential": device.credential.as_ref().map(held),
             "uplift": self.uplift.devices.get(&device.mac).map(uplift_device),
