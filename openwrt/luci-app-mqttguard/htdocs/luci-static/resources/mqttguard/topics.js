@@ -48,7 +48,7 @@ function value(topic) {
 	if (topic.value === '')
 		return E('em', {}, [ _('empty') ]);
 	const whole = new TextEncoder().encode(topic.value).length >= topic.bytes;
-	return E('span', {}, [ topic.value, whole ? '' : _('… (%d bytes)').format(topic.bytes) ]);
+	return E('span', {}, [ topic.value, whole ? '' : '… ' + _('(%d bytes in all)').format(topic.bytes) ]);
 }
 
 /* Who published it, as far as that is known. */
