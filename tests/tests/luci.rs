@@ -55,10 +55,18 @@ fn the_owner_sees_understands_and_acts() {
     assert_eq!(guard.state("visitor").unwrap(), "new");
     // The password is the new one's forerunner still, and the grant holds.
     let client = lamp.client(&credential);
-    assert!(client.publish("garage/door", "open", 1).unwrap().succeeded());
+    assert!(
+        client
+            .publish("garage/door", "open", 1)
+            .unwrap()
+            .succeeded()
+    );
     let lamp = guard.device("lamp").unwrap();
     assert_eq!(lamp["grants"]["publish"], json!(["garage/door"]));
-    assert_eq!(lamp["credential"]["certificates"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        lamp["credential"]["certificates"].as_array().unwrap().len(),
+        1
+    );
     let plug = guard.device("plug").unwrap();
     assert_eq!(plug["why"], "<b>smells</b>");
     let exceptions = plug["exceptions"].as_array().unwrap();
@@ -76,7 +84,9 @@ fn the_owner_sees_understands_and_acts() {
 /// and once what the page of live topics has to cope with.
 fn publishing<T>(client: &Client<'_>, act: impl FnOnce() -> T) -> T {
     client.publish_retained("lamp/mode", "night").unwrap();
-    client.publish_retained("lamp/deep/below/it", HOSTILE).unwrap();
+    client
+        .publish_retained("lamp/deep/below/it", HOSTILE)
+        .unwrap();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {

@@ -82,7 +82,8 @@ fn a_hundred_devices_and_thousands_of_topics_are_shown() {
 
     let credential = enrol(&guard, &device.mac_text());
     let mut stream = device.connect(router(PLAIN_MQTT_PORT), PATIENCE).unwrap();
-    let connect = Connect::new(Version::V311, "talker").login(&credential.username, &credential.password);
+    let connect =
+        Connect::new(Version::V311, "talker").login(&credential.username, &credential.password);
     stream.write_all(&connect.bytes()).unwrap();
     stream.read_exact(&mut [0; 4]).unwrap();
     let publishes: Vec<u8> = (0..TOPICS)
@@ -96,7 +97,9 @@ fn a_hundred_devices_and_thousands_of_topics_are_shown() {
         let (done, ended) = std::sync::mpsc::channel::<()>();
         scope.spawn(move || {
             // Values are kept while somebody looks: they are said again and again.
-            while ended.recv_timeout(PATIENCE * 2) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            while ended.recv_timeout(PATIENCE * 2)
+                == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+            {
                 stream.write_all(&publishes).unwrap();
             }
         });

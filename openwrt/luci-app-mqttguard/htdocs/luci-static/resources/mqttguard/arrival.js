@@ -85,7 +85,7 @@ return baseclass.extend({
 		const late = !events.some(isTrouble) && Date.now() - begun > PATIENCE * 1000;
 		parts.renew(node, [ isIn, trouble && trouble.message, late && !isIn ], () => [
 			E('div', { 'class': 'mqttguard-verdict' + (isIn ? ' good' : trouble ? '' : ' waiting') }, [
-				E('h4', {}, [ isIn ? _('%s is connected.').format(name) : _('Waiting for %s …').format(name) ]),
+				E('h4', {}, [ isIn ? _('%s is connected.').format(name) : _('Waiting for %s').format(name) ]),
 				isIn ? E('p', {}, [ device.connected.map((one) => one.address).join(', ') ])
 					: E('p', {}, [ _('This page notices by itself when it comes.') ]),
 				trouble ? E('p', {}, [
