@@ -11,6 +11,7 @@
 //! - [`broker`]: sockets and TLS around the sans-I/O core of `mqttguard-broker`, and
 //!   authentication against the registry's [`registry::Directory`].
 //! - [`enforce`]: loads, attaches, pins and feeds the kernel program; reads its events.
+//! - [`report`]: the house held against security baselines.
 //! - `upstream`: connections to servers elsewhere, over TLS, for bridges and uplift.
 //! - [`uplift`]: takes devices' plaintext connections over and carries them on over TLS.
 //! - `http`: one bounded request over HTTP, for external checks and push.
@@ -44,6 +45,7 @@ pub mod outlet;
 pub mod pki;
 mod push;
 pub mod registry;
+pub mod report;
 pub mod text;
 pub mod ubus;
 pub mod uplift;

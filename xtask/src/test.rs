@@ -154,7 +154,10 @@ pub(crate) fn pictures(directory: &Path) -> Result<Command> {
         "luci_enrol",
         "--test",
         "luci_pages",
+        "--test",
+        "ten_minutes",
     ]);
+    test.args(["--", "--test-threads=1"]);
     test.env(PICTURES_VARIABLE, directory);
     run_as_root(&mut test)?;
     Ok(test)

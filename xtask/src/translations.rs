@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::command::workspace;
+use crate::command::{cargo, workspace};
 use crate::setup;
 
 /// The package, from the root of the workspace.
@@ -41,7 +41,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The texts of the views, then those of the menu, as LuCI's own scanner collects them.
+/// The texts of the views, then those of the menu, as LuCI's own scanner collects them, and what the
+/// daemon's report says in English and the views translate.
 fn template(package: &Path) -> Result<String> {
     let mut scripts = Vec::new();
     find(package, Path::new("htdocs"), &mut scripts)?;
@@ -68,7 +69,23 @@ fn template(package: &Path) -> Result<String> {
     for (_, group) in json(package, acl)?.as_object().context("no object")? {
         add(&mut made, acl, group.get("description"));
     }
+    for text in report()? {
+        add(&mut made, "mqttguard/src/report", Some(&text));
+    }
     Ok(made)
+}
+
+/// What the daemon's report can say.
+fn report() -> Result<Vec<Value>> {
+    let output = cargo()
+        .current_dir(workspace())
+        .args(["run", "--quiet", "--package", "mqttguard", "--"])
+        .args(["check", "--reference-report"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo")?;
+    ensure!(output.status.success(), "mqttguard: {}", output.status);
+    serde_json::from_slice(&output.stdout).context("mqttguard check --reference-report")
 }
 
 /// Adds a text, if it is not there yet.

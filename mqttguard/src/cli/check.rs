@@ -7,17 +7,22 @@ use serde_json::json;
 use super::args::Args;
 use super::output::Output;
 use super::{Command, Failure};
-use crate::{config, daemon};
+use crate::{config, daemon, report};
 
 pub(super) static COMMAND: Command = Command {
     name: "check",
-    usage: "[--config FILE] [--reference] [--reference-luci] [--reference-ubus]",
+    usage: "[--config FILE] [--reference] [--reference-luci] [--reference-ubus] [--reference-report]",
     about: "List every mistake in the configuration; --reference prints what it may contain, \
             --reference-luci the same for the settings page, --reference-ubus the methods of the \
-            ubus object.",
+            ubus object, --reference-report all that `report` can say.",
     words: 0,
     values: &["config"],
-    flags: &["reference", "reference-luci", "reference-ubus"],
+    flags: &[
+        "reference",
+        "reference-luci",
+        "reference-ubus",
+        "reference-report",
+    ],
     run,
 };
 
@@ -32,6 +37,10 @@ fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
     }
     if args.flag("reference-ubus") {
         output.write(&daemon::reference())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.flag("reference-report") {
+        output.json(&json!(report::texts()))?;
         return Ok(ExitCode::SUCCESS);
     }
     let file = args.config();

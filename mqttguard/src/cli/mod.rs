@@ -31,6 +31,7 @@ mod quarantine;
 mod release;
 mod reload;
 mod remote;
+mod report;
 mod revoke;
 mod rotate;
 mod sighting;
@@ -92,6 +93,7 @@ static COMMANDS: &[&Command] = &[
     &live::COMMAND,
     &history::COMMAND,
     &events::COMMAND,
+    &report::COMMAND,
     &stats::COMMAND,
     &top::COMMAND,
     &reload::COMMAND,

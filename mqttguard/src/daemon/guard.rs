@@ -407,6 +407,13 @@ impl Guard {
         if self.rules.mode == Mode::Monitor {
             why.push("monitor mode: nothing is dropped".to_owned());
         }
+        why.extend(self.gaps());
+        why
+    }
+
+    /// What the kernel program does not see, in plain words.
+    pub(super) fn gaps(&self) -> Vec<String> {
+        let mut why = Vec::new();
         for network in &self.unresolved {
             why.push(format!("network '{network}' has no device yet"));
         }

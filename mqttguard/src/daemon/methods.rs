@@ -61,6 +61,7 @@ impl Daemon {
             "mud" => return self.mud_called(&args, reply),
             "sighting" => self.sighting_method(&args),
             "stats" => Ok(report::stats(self)),
+            "report" => Ok(report::against_standards(self)),
             "live" => return self.live_method(&args, reply),
             "history" => self.history_method(&args),
             "events" => Ok(self.events_method(&args)),

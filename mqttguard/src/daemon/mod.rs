@@ -6,6 +6,7 @@
 mod accounts;
 mod clock;
 mod configuration;
+mod facts;
 mod fallback;
 mod frames;
 mod guard;

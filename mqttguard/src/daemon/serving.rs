@@ -101,6 +101,11 @@ impl Broker {
         }
     }
 
+    /// SHA-256 of the router's CA.
+    pub(super) fn ca_fingerprint(&self) -> String {
+        self.pki.ca_fingerprint()
+    }
+
     /// SHA-256 of the certificates, as `status` shows them.
     pub(super) fn certificates(&self) -> Value {
         let (ecdsa, rsa) = self.pki.fingerprints();

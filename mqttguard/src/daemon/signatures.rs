@@ -581,6 +581,19 @@ pub(crate) const TABLE: &[Method] = &[
         example: "",
     },
     Method {
+        name: "report",
+        about: "Holds the house against ETSI EN 303 645, NIST IR 8425A and the OWASP IoT Top 10, item by \
+            item, by what the router knows. It is no certification.",
+        args: &[],
+        returns: "`made_ms`, `version`, `notes`, `standards` (`id`, `name`), and `items`: a list of `id`, \
+            `standard`, `clause`, `title`, `verdict` (`holds`, `partly`, `open`; `outside`: the router \
+            cannot say), `says`, `devices` for which it does not hold (`mac`, `name`, `why`; at most 64, \
+            and `more`), `acts` that mend it (`text`, `page` of the web interface). Notes, titles, what is \
+            said and why are in English: a `text` with a `%s` for each of its `values`",
+        errors: &[],
+        example: "",
+    },
+    Method {
         name: "history",
         about: "The last hour by the minute, of the house or of one device. Kept in memory: it begins with \
             the daemon.",

@@ -3,6 +3,7 @@
 mod credential;
 mod device;
 mod mud;
+mod standards;
 mod status;
 
 use ipnet::IpNet;
@@ -17,6 +18,7 @@ use crate::uplift::DeviceStats;
 pub(super) use credential::{add_server, credential};
 pub(super) use device::{device, devices};
 pub(super) use mud::mud;
+pub(super) use standards::against_standards;
 pub(super) use status::status;
 use status::{ask_broker, broker};
 

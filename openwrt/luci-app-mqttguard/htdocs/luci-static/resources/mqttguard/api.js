@@ -58,6 +58,8 @@ return baseclass.extend({
 	history: method('history', [ 'device' ]),
 	/* `{ topics: [...], more, until_ms }`: what is published while somebody looks. */
 	live: method('live', [ 'filter', 'device', 'limit' ]),
+	/* `{ made_ms, version, notes, standards, items }`: the house against security baselines. */
+	report: method('report'),
 	/* `{ profiles: [...] }` of the configuration in force. */
 	profiles: method('profiles'),
 	/* Gives a credential: the only time that the password is told. */
