@@ -7,7 +7,7 @@ use aya_ebpf::programs::{TcContext, XdpContext};
 
 use crate::header::{ETH_VLAN, Ethernet, Tag};
 use crate::processor::{Processor, forget};
-use crate::websocket::SCANNED;
+use crate::stream::SCANNED;
 
 /// Bytes of a frame that must lie in the linear part of a socket buffer to be judged: more
 /// than two VLAN tags, an IPv6 header with extensions, TCP with options and the first bytes of
