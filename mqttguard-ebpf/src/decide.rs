@@ -1,6 +1,6 @@
 use aya_ebpf::maps::lpm_trie::Key;
 use mqttguard_common::{
-    FRAME_SLOTS, MAX_EXCEPTIONS, Mac, PortWord, Reason, Rules, Station, policy_flags,
+    FRAME_SLOTS, Mac, PortWord, Reason, Rules, Station, policy_flags,
     rule_flags,
 };
 
@@ -8,7 +8,7 @@ use crate::binding::Mismatch;
 use crate::bucket::admit;
 use crate::case::{Case, Program, Step};
 use crate::flow::{self, Place};
-use crate::frame::Frame;
+use crate::frame::{Frame, opaque};
 use crate::header::Ethernet;
 use crate::maps::{EXCEPTIONS, FRAMES, LOCAL, PORTS, PROCESSOR, RULES, STATIONS};
 use crate::mqtt::is_connect;
@@ -230,8 +230,8 @@ fn judge(
         }
     }
     let known = processor::take(own);
-    let (mqtt, mismatch) = (Mqtt(known), Mismatch(known).reason());
-    if let Some(reason) = mismatch
+    let mqtt = Mqtt(known);
+    if let Some(reason) = Mismatch(known).reason()
         && drops_mismatch
     {
         return reason as u64;
@@ -276,7 +276,7 @@ fn judge(
         || (mqtt.has(Mqtt::SN) && rules.flags & rule_flags::MQTT_SN != 0)
     {
         let excepts = rules.flags & rule_flags::EXCEPTIONS != 0;
-        if excepts && is_excepted(frame, packet, subject.mac) {
+        if excepts && is_excepted(frame, packet, subject.mac, own) {
             Reason::Excepted
         } else if mqtt.has(Mqtt::SN) {
             Reason::MqttSn
@@ -296,15 +296,17 @@ fn judge(
         }
         Reason::Pass
     };
-    or_mismatch(reason, mismatch)
+    let reason = forget(own, reason as u64, REASON_MASK);
+    // Anew, so that the verifier does not follow all of the above for each.
+    or_mismatch(reason, Mismatch(opaque(known)).reason())
 }
 
 /// The number of a reason, or of the mismatch that is told instead of one that lets a frame pass.
 #[inline(always)]
-pub(crate) fn or_mismatch(reason: Reason, mismatch: Option<Reason>) -> u64 {
+pub(crate) fn or_mismatch(reason: u64, mismatch: Option<Reason>) -> u64 {
     match mismatch {
-        Some(mismatch) if !reason.is_drop() => mismatch as u64,
-        _ => reason as u64,
+        Some(mismatch) if DROPS & 1 << reason == 0 => mismatch as u64,
+        _ => reason,
     }
 }
 
@@ -471,21 +473,18 @@ fn is_dhcp(frame: &Frame, packet: &Packet) -> bool {
 
 /// Whether an exception lets this device's plaintext MQTT go there.
 #[inline(always)]
-pub(crate) fn is_excepted(frame: &Frame, packet: &Packet, mac: Mac) -> bool {
+pub(crate) fn is_excepted(frame: &Frame, packet: &Packet, mac: Mac, own: *mut Processor) -> bool {
     let Some(destination) = packet.destination(frame) else {
         return false;
     };
     let Some(exceptions) = EXCEPTIONS.get(Key::new(128, destination)) else {
         return false;
     };
-    for index in 0..MAX_EXCEPTIONS {
-        if index as u64 >= exceptions.count {
-            break;
-        }
-        match exceptions.rules.get(index) {
-            Some(rule) if rule.admits(mac, packet.port()) => return true,
-            _ => {}
-        }
+    let mut admitted = 0;
+    for (index, rule) in exceptions.rules.iter().enumerate() {
+        let counts = (index as u64) < exceptions.count;
+        admitted |= u64::from(counts && rule.admits(mac, packet.port()));
+        admitted = forget(own, admitted, 1);
     }
-    false
+    admitted != 0
 }

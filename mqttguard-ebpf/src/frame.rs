@@ -165,8 +165,8 @@ impl Frame {
     /// The byte at `offset`.
     #[inline(always)]
     pub(crate) fn byte(&self, offset: usize) -> Option<u8> {
-        let start = opaque(self.start + offset);
-        if opaque(start + 1) > self.end {
+        let start = opaque((self.start + offset) as u64) as usize;
+        if opaque((start + 1) as u64) as usize > self.end {
             return None;
         }
         // SAFETY: in bounds as just checked.
@@ -239,13 +239,13 @@ impl Frame {
     }
 }
 
-/// The same address, of which the compiler knows nothing: it turns "not beyond the end" into
+/// The same, of which the compiler knows nothing: it turns "not beyond the end" into
 /// "before the end" for a single byte, which old verifiers do not take for an answer.
 #[inline(always)]
-fn opaque(mut address: usize) -> usize {
+pub(crate) fn opaque(mut value: u64) -> u64 {
     // SAFETY: a comment.
-    unsafe { asm!("/* {} */", inout(reg) address, options(pure, nomem, nostack)) };
-    address
+    unsafe { asm!("/* {} */", inout(reg) value, options(pure, nomem, nostack)) };
+    value
 }
 
 /// Room for a copy: for every index that the verifier takes for possible.

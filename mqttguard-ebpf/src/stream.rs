@@ -16,7 +16,7 @@ use mqttguard_common::{Flow, FlowKey, Reading, Reason, flow_flags, policy_flags,
 use crate::binding::Mismatch;
 use crate::case::{Case, Program, Step};
 use crate::connect;
-use crate::decide::{Mqtt, conclude, is_carried_out, is_excepted, is_local};
+use crate::decide::{Mqtt, REASON_MASK, conclude, is_carried_out, is_excepted, is_local, or_mismatch};
 use crate::frame::Frame;
 use crate::maps::{FLOWS, PROCESSOR, READINGS, RULES};
 use crate::packet::{HEADERS, Packet};
@@ -34,16 +34,37 @@ const BLOCK: usize = 16;
 /// As many bytes of frames are read at once.
 const STEPS: usize = 32;
 
-/// What reading has come to, by the state.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What reading has come to.
+#[derive(Clone, Copy)]
 enum Found {
-    /// It ends with the segment.
-    Open,
-    /// It was none of MQTT.
-    Nothing,
-    Mqtt,
-    /// It cannot go on.
-    Gap,
+    /// This program is to go on.
+    More(Program),
+    /// The end of what there is to read.
+    All(Sign),
+}
+
+/// What a segment shows of a WebSocket.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    /// It ends before that is clear.
+    Open = 0,
+    /// It was none with MQTT.
+    Nothing = 1,
+    Mqtt = 2,
+    /// It cannot be read without what comes before.
+    Gap = 3,
+}
+
+impl Sign {
+    /// By the state in which reading ended.
+    #[inline(always)]
+    fn of(state: u8) -> Self {
+        match state {
+            MQTT => Sign::Mqtt,
+            NONE => Sign::Nothing,
+            _ => Sign::Open,
+        }
+    }
 }
 
 /// Whether a request or a frame may begin with this byte; an empty line may stand before a request.
@@ -66,28 +87,33 @@ fn try_read_request(frame: &Frame) -> Option<Step> {
     let own = PROCESSOR.get_ptr_mut(0)?;
     let frame = &frame.forgotten(own);
     let packet = &Case::packet(own);
-    if Case::at(own) == 0 {
-        let is_gap = begin(frame, packet, own)?;
-        if forget(own, u64::from(is_gap), 1) != 0 {
-            return settle(frame, packet, Found::Gap, own);
-        }
+    match request_found(frame, packet, own)? {
+        Found::More(program) => Some(Step::Read(program)),
+        Found::All(sign) => settle(frame, packet, sign, own),
+    }
+}
+
+#[inline(always)]
+fn request_found(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<Found> {
+    if Case::at(own) == 0 && begin(frame, packet, own)? {
+        return Some(Found::All(Sign::Gap));
     }
     let at = Case::at(own) as usize & 0x1_ffff;
     let visible = frame.length().min(packet.end());
     if at > HEADERS || at >= visible {
-        return settle(frame, packet, Found::Gap, own);
+        return Some(Found::All(Sign::Gap));
     }
     let state = reading_state(own);
-    let mut state = forget(own, u64::from(state), 0x7f) as u8;
     if state >= FIRST {
-        return Some(Step::Read(Program::Frames));
+        return Some(Found::More(Program::Frames));
     }
+    let mut state = forget(own, u64::from(state), 0x3f) as u8;
     let at = forget(own, at as u64, 0x7fff) as usize;
     let length = forget(own, (visible - at) as u64, 0x1_ffff) as usize;
     // Once more, so that what the verifier learns of it block by block is not kept behind them.
     let all = forget(own, length as u64, 0x1_ffff) as usize;
     let bytes = frame.bytes_from(at, length, own)?;
-    // Where the last block began, and the state before it.
+    // The state before the last block.
     let mut before = state;
     let mut done = 0;
     for block in 0..SCANNED / BLOCK {
@@ -108,40 +134,43 @@ fn try_read_request(frame: &Frame) -> Option<Step> {
     let before = forget(own, u64::from(before), 0x3f) as u8;
     let done = forget(own, done as u64, 0x7ff) as usize;
     let left = forget(own, all.wrapping_sub(done) as u64, 0x1_ffff) as usize;
-    let (state, before, begun) = if state >= ELSE {
-        (state, before, done.wrapping_sub(BLOCK))
-    } else if done >= SCANNED {
-        (state, before, done)
-    } else {
-        let rest = bytes.from(done, own);
-        let before = state;
-        let mut state = state;
-        for index in 0..BLOCK - 1 {
-            if index >= left {
-                break;
-            }
-            let Some(byte) = rest.byte(index) else {
-                break;
-            };
-            state = request::step(state, &byte);
-        }
-        (state, before, done)
-    };
-    let state = forget(own, u64::from(state), 0x3f) as u8;
-    let before = forget(own, u64::from(before), 0x3f) as u8;
-    let begun = forget(own, begun as u64, 0x7ff) as usize;
     if state == ELSE {
-        // Byte by byte, from where the block began.
-        set_reading_state(own, before);
-        Case::set_at(own, (at + begun) as u32);
-        return Some(Step::Read(Program::Frames));
+        return Some(go_back(at + done.wrapping_sub(BLOCK), before, own));
     }
-    set_reading_state(own, state);
-    if state < ELSE && begun >= SCANNED && left > 0 {
+    if state > ELSE || left == 0 {
+        set_reading_state(own, state);
+        return Some(Found::All(Sign::of(state)));
+    }
+    if done >= SCANNED {
+        set_reading_state(own, state);
         Case::set_at(own, (at + SCANNED) as u32);
-        return Some(Step::Read(Program::Request));
+        return Some(Found::More(Program::Request));
     }
-    settle(frame, packet, found(state), own)
+    let rest = bytes.from(done, own);
+    let mut last = state;
+    for index in 0..BLOCK - 1 {
+        if index >= left {
+            break;
+        }
+        let Some(byte) = rest.byte(index) else {
+            break;
+        };
+        last = request::step(last, &byte);
+    }
+    let last = forget(own, u64::from(last), 0x3f) as u8;
+    if last == ELSE {
+        return Some(go_back(at + done, state, own));
+    }
+    set_reading_state(own, last);
+    Some(Found::All(Sign::of(last)))
+}
+
+/// What comes from here on is read byte by byte.
+#[inline(always)]
+fn go_back(at: usize, state: u8, own: *mut Processor) -> Found {
+    set_reading_state(own, state);
+    Case::set_at(own, at as u32);
+    Found::More(Program::Frames)
 }
 
 /// Reads frames, and what may stand before them of a request.
@@ -158,13 +187,22 @@ fn try_read_frames(frame: &Frame) -> Option<Step> {
     let own = PROCESSOR.get_ptr_mut(0)?;
     let frame = &frame.forgotten(own);
     let packet = &Case::packet(own);
+    match frames_found(frame, packet, own)? {
+        Found::More(program) => Some(Step::Read(program)),
+        Found::All(sign) => settle(frame, packet, sign, own),
+    }
+}
+
+#[inline(always)]
+fn frames_found(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<Found> {
     let at = Case::at(own) as usize & 0x1_ffff;
     let visible = frame.length().min(packet.end());
     if at > HEADERS || at >= visible {
-        return settle(frame, packet, Found::Gap, own);
+        return Some(Found::All(Sign::Gap));
     }
     let at = forget(own, at as u64, 0x7fff) as usize;
     let length = forget(own, (visible - at) as u64, 0x1_ffff) as usize;
+    let all = forget(own, length as u64, 0x1_ffff) as usize;
     let bytes = frame.bytes_from(at, length, own)?;
     // SAFETY: this processor's own.
     let reading = unsafe { &raw mut (*own).case.reading };
@@ -184,21 +222,12 @@ fn try_read_frames(frame: &Frame) -> Option<Step> {
             websocket::step(reading, byte);
         }
     }
-    let state = reading_state(own);
-    if found(state) == Found::Open && length > STEPS {
+    let sign = Sign::of(reading_state(own));
+    if sign == Sign::Open && all > STEPS {
         Case::set_at(own, (at + STEPS) as u32);
-        return Some(Step::Read(Program::Frames));
+        return Some(Found::More(Program::Frames));
     }
-    settle(frame, packet, found(state), own)
-}
-
-#[inline(always)]
-fn found(state: u8) -> Found {
-    match state {
-        MQTT => Found::Mqtt,
-        NONE => Found::Nothing,
-        _ => Found::Open,
-    }
+    Some(Found::All(sign))
 }
 
 #[inline(always)]
@@ -263,25 +292,23 @@ fn begin(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<bool> {
 
 /// Judges a segment by what was read of it.
 #[inline(always)]
-fn settle(frame: &Frame, packet: &Packet, found: Found, own: *mut Processor) -> Option<Step> {
-    let found = forget(own, found as u64, 3);
+fn settle(frame: &Frame, packet: &Packet, sign: Sign, own: *mut Processor) -> Option<Step> {
+    let sign = forget(own, sign as u64, 3);
     let frame = &frame.afresh();
     let rules = RULES.get(0)?;
     let now_ns = now_ns(own);
     let mut subject = Subject::again(frame, rules, now_ns, own)?;
-    let known = Case::known(own);
-    let (mqtt, mismatch) = (Mqtt(known), Mismatch(known).reason());
     let orders = Case::orders(own);
-    let is_open = found == Found::Open as u64 && is_within(own);
-    let is_held = found == Found::Gap as u64
+    let is_open = sign == Sign::Open as u64 && is_within(own);
+    let is_held = sign == Sign::Gap as u64
         || is_open && orders & OLD == 0 && (orders & OVERTAKEN != 0 || packet.goes_on());
-    let reason = if found == Found::Mqtt as u64 || is_held {
+    let reason = if sign == Sign::Mqtt as u64 || is_held {
         if subject.policy.flags & policy_flags::QUARANTINED != 0 {
             Reason::Quarantined
         } else if is_local(frame, packet) {
             Reason::PlaintextLocal
         } else if rules.flags & rule_flags::EXCEPTIONS != 0
-            && is_excepted(frame, packet, subject.mac)
+            && is_excepted(frame, packet, subject.mac, own)
         {
             Reason::Excepted
         } else if is_held {
@@ -292,9 +319,9 @@ fn settle(frame: &Frame, packet: &Packet, found: Found, own: *mut Processor) -> 
     } else {
         Reason::Pass
     };
-    let reason = forget(own, reason as u64, crate::decide::REASON_MASK);
+    let reason = forget(own, reason as u64, REASON_MASK);
     if reason == Reason::Pass as u64 {
-        mqtt.remember(frame, packet, now_ns);
+        Mqtt(Case::known(own)).remember(frame, packet, now_ns);
         if orders & OLD == 0 {
             keep(frame, packet, is_open, now_ns, own);
         }
@@ -302,13 +329,8 @@ fn settle(frame: &Frame, packet: &Packet, found: Found, own: *mut Processor) -> 
         // What is not held back is not followed either.
         keep(frame, packet, false, now_ns, own);
     }
-    let reason = match mismatch {
-        Some(mismatch) if reason == Reason::Pass as u64 || reason == Reason::Excepted as u64 => {
-            mismatch as u64
-        }
-        _ => reason,
-    };
-    let reason = forget(own, reason, crate::decide::REASON_MASK) as usize;
+    let reason = or_mismatch(reason, Mismatch(Case::known(own)).reason());
+    let reason = forget(own, reason, REASON_MASK) as usize;
     Some(conclude(
         frame,
         packet,
