@@ -1,7 +1,6 @@
 use aya_ebpf::maps::lpm_trie::Key;
 use mqttguard_common::{
-    FRAME_SLOTS, Mac, PortWord, Reason, Rules, Station, policy_flags,
-    rule_flags,
+    FRAME_SLOTS, Mac, PortWord, Reason, Rules, Station, policy_flags, rule_flags,
 };
 
 use crate::binding::Mismatch;
@@ -100,7 +99,15 @@ fn try_decide(frame: &Frame) -> Option<Step> {
         Case::set_at(own, 0);
         return Some(Step::Read(Program::Request));
     }
-    Some(conclude(frame, &packet, &mut subject, reason, rules, now_ns, own))
+    Some(conclude(
+        frame,
+        &packet,
+        &mut subject,
+        reason,
+        rules,
+        now_ns,
+        own,
+    ))
 }
 
 /// Counts a frame under its reason, by its number, and says what becomes of it.

@@ -140,7 +140,11 @@ fn tc(context: &TcContext, step: Step) -> i32 {
         }
         Step::Tell(drops) => {
             Program::Tell.call_tc(context);
-            if drops { TC_ACT_SHOT as i32 } else { TC_ACT_UNSPEC }
+            if drops {
+                TC_ACT_SHOT as i32
+            } else {
+                TC_ACT_UNSPEC
+            }
         }
     }
 }

@@ -125,6 +125,9 @@ impl Kernel {
             None => object::open(object::OBJECT, None),
         }
         .unwrap_or_else(|error| panic!("{error}"));
+        for loaded in [object.xdp().map(drop), object.tc().map(drop)] {
+            loaded.unwrap_or_else(|error| panic!("{error}"));
+        }
         let mut tables = Tables::take(&mut object).unwrap();
         tables.set_rules(rules).unwrap();
         let events = object.take_map("EVENTS").unwrap().try_into().unwrap();
@@ -289,11 +292,21 @@ impl Kernel {
     ) -> (Verdict, Duration, usize) {
         let result = match hook {
             Hook::Xdp => {
-                let program = self.object.xdp().unwrap_or_else(|error| panic!("{error}")).fd().unwrap();
+                let program = self
+                    .object
+                    .xdp()
+                    .unwrap_or_else(|error| panic!("{error}"))
+                    .fd()
+                    .unwrap();
                 test_run(program.as_fd(), frame, &mut [], repeat, out)
             }
             Hook::Tc => {
-                let program = self.object.tc().unwrap_or_else(|error| panic!("{error}")).fd().unwrap();
+                let program = self
+                    .object
+                    .tc()
+                    .unwrap_or_else(|error| panic!("{error}"))
+                    .fd()
+                    .unwrap();
                 // struct __sk_buff; gso_segs lies at byte 164.
                 let mut context = [0u8; 192];
                 context[164..168].copy_from_slice(&segments.to_ne_bytes());
@@ -332,8 +345,20 @@ impl Kernel {
     /// If the object has no such program.
     pub fn program(&mut self, hook: Hook) -> BorrowedFd<'_> {
         match hook {
-            Hook::Xdp => self.object.xdp().unwrap_or_else(|error| panic!("{error}")).fd().unwrap().as_fd(),
-            Hook::Tc => self.object.tc().unwrap_or_else(|error| panic!("{error}")).fd().unwrap().as_fd(),
+            Hook::Xdp => self
+                .object
+                .xdp()
+                .unwrap_or_else(|error| panic!("{error}"))
+                .fd()
+                .unwrap()
+                .as_fd(),
+            Hook::Tc => self
+                .object
+                .tc()
+                .unwrap_or_else(|error| panic!("{error}"))
+                .fd()
+                .unwrap()
+                .as_fd(),
         }
     }
 

@@ -175,9 +175,8 @@ impl Model {
         if standing == Standing::Quarantined && self.is_any_mqtt(&packet) {
             return (Reason::Quarantined, None, None);
         }
-        let looks = self.rules.detect_connect
-            || self.rules.websocket
-            || standing == Standing::Quarantined;
+        let looks =
+            self.rules.detect_connect || self.rules.websocket || standing == Standing::Quarantined;
         let place = looks.then(|| self.place(&packet));
         let mut seen = None;
         let reason = match packet.transport {
@@ -189,9 +188,7 @@ impl Model {
                 let split = self.rules.detect_connect && place == Some(Place::Splits);
                 let plain = listed || connect || split || listener;
                 seen = self.read(frame, &packet).filter(|_| !plain);
-                let finding = seen
-                    .as_ref()
-                    .map_or(Finding::Nothing, |seen| seen.finding);
+                let finding = seen.as_ref().map_or(Finding::Nothing, |seen| seen.finding);
                 if !plain && finding == Finding::Nothing {
                     Reason::Pass
                 } else if standing == Standing::Quarantined && !plain {
@@ -371,8 +368,8 @@ impl Model {
             }
         }
         let sign = sign(&text);
-        let overtaken = begins.is_some()
-            && stream.is_some_and(|stream| stream.overtaken && !stream.shown);
+        let overtaken =
+            begins.is_some() && stream.is_some_and(|stream| stream.overtaken && !stream.shown);
         let finding = match sign {
             Sign::Mqtt => Finding::Mqtt,
             Sign::Open if !is_old && (overtaken || goes_on) => Finding::Doubt,
