@@ -489,6 +489,54 @@ pub fn pin_to(cpu: usize) {
     assert!(result == 0, "{}", io::Error::last_os_error());
 }
 
+/// The instructions of a program as the kernel runs them, or hands them to its JIT compiler
+/// (BPF_OBJ_GET_INFO_BY_FD).
+///
+/// # Panics
+///
+/// If the kernel does not show them.
+pub fn translated(program: BorrowedFd<'_>) -> Vec<u8> {
+    const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+    // The first words of struct bpf_prog_info: type and id, tag, jited_prog_len and
+    // xlated_prog_len, jited_prog_insns, xlated_prog_insns.
+    let mut info = [0u64; 5];
+    let ask = |info: &mut [u64; 5]| {
+        // bpf_fd and info_len, info.
+        let length = size_of_val(info) as u32;
+        let words = [program.as_raw_fd() as u32, length];
+        // SAFETY: two words of 32 bits are one of 64.
+        let words: u64 = unsafe { std::mem::transmute(words) };
+        let attr = [words, info.as_mut_ptr() as u64];
+        // SAFETY: the attributes are as linux/bpf.h lays them out; what they point to is as long
+        // as they say, and outlives the call.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                BPF_OBJ_GET_INFO_BY_FD,
+                attr.as_ptr(),
+                size_of_val(&attr),
+            )
+        };
+        assert!(result == 0, "{}", io::Error::last_os_error());
+        let [_, length] = lengths(info[2]);
+        length as usize
+    };
+    let length = ask(&mut info);
+    assert!(length > 0, "the kernel does not show its programs");
+    let mut code = vec![0u8; length];
+    info = [0; 5];
+    // SAFETY: as above.
+    info[2] = unsafe { std::mem::transmute::<[u32; 2], u64>([0, length as u32]) };
+    info[4] = code.as_mut_ptr() as u64;
+    assert_eq!(ask(&mut info), length);
+    code
+}
+
+fn lengths(word: u64) -> [u32; 2] {
+    // SAFETY: one word of 64 bits is two of 32.
+    unsafe { std::mem::transmute(word) }
+}
+
 /// Detaches a pinned link behind its owner's back (BPF_LINK_DETACH).
 ///
 /// # Panics
