@@ -32,6 +32,7 @@ const TESTS: [&str; 6] = [
     "kernel_evasion",
     "kernel_reject",
     "kernel_websocket",
+    "kernel_websocket_split",
 ];
 /// What they need of the kernel that may be in modules, in the order of their dependencies.
 const MODULES: [&str; 9] = [
