@@ -25,7 +25,7 @@ use source::{Kernel, Source};
 /// How long a guest may take; none needs half of it on an idle machine.
 const LIMIT: Duration = Duration::from_secs(900);
 /// The test files that a guest runs; `init.sh` says in which order and how.
-const TESTS: [&str; 6] = [
+const TESTS: [&str; 7] = [
     "kernel_attach",
     "kernel_decide",
     "kernel_differential",
