@@ -69,9 +69,9 @@ fn take_over(hook: &str, by: &str) {
         .map(|pin| pin.unwrap().file_name().into_string().unwrap())
         .filter(|pin| pin.contains("_CALLS-"))
         .collect();
-    let hook = if by.starts_with("xdp") { "XDP" } else { "TC" };
+    let whose = if by.starts_with("xdp") { "XDP" } else { "TC" };
     assert!(
-        calls.len() == 1 && calls[0].starts_with(hook),
+        calls.len() == 1 && calls[0].starts_with(whose),
         "{by}: {calls:?}"
     );
 
