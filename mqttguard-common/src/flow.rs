@@ -20,6 +20,10 @@ pub mod flow_flags {
     /// `start` is what the device opened the stream with. Without it, that may have been
     /// forgotten, and a later opening made up to move the start.
     pub const SURE: u32 = 2;
+    /// A [`Reading`](super::Reading) goes on where the next segment does.
+    pub const READ: u32 = 4;
+    /// Bytes behind the head of a CONNECT went through before the first byte did.
+    pub const OVERTAKEN: u32 = 8;
 }
 
 impl Flow {
@@ -67,7 +71,40 @@ impl FlowKey {
     }
 }
 
-const _: () = assert!(size_of::<Flow>() == 16 && Flow::SLOTS.is_power_of_two());
+/// How far a request for a WebSocket, or the first message in one, was read that comes in several
+/// segments. It stands at the slot of its stream's [`Flow`], and means something while that has
+/// [`flow_flags::READ`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Reading {
+    /// Sequence number of the first byte that was not read, in host order.
+    pub next: u32,
+    /// The mask of the frame, turned so that its next byte is the uppermost.
+    pub mask: u32,
+    /// When it was read so far, in units of [`Flow::TICK_BITS`], the lower half.
+    pub since: u16,
+    /// What is to come next, a number that the kernel program alone knows.
+    pub state: u8,
+    /// How much of a CONNECT was read, likewise.
+    pub name: u8,
+    /// Bytes to come of the frame's payload; [`u8::MAX`]: as many or more.
+    pub left: u8,
+    /// Bytes to come of the frame's length or mask.
+    pub count: u8,
+    /// Zero.
+    pub reserved: u16,
+}
+
+impl Reading {
+    /// Units of [`Flow::TICK_BITS`] for which bytes that were left out are waited for: about a
+    /// minute, as long as web servers wait for a request.
+    pub const PATIENCE: u16 = 56;
+}
+
+const _: () = {
+    assert!(size_of::<Flow>() == 16 && Flow::SLOTS.is_power_of_two());
+    assert!(size_of::<Reading>() == 16);
+};
 
 #[cfg(test)]
 mod tests {

@@ -18,7 +18,7 @@ mod station;
 pub use bucket::{Bucket, Charge, Level};
 pub use device::{Counters, Levels, MacKey, Policy, Stranger, Told, policy_flags};
 pub use event::{EventRecord, event_flags};
-pub use flow::{Flow, FlowKey, flow_flags};
+pub use flow::{Flow, FlowKey, Reading, flow_flags};
 pub use mac::{Mac, ParseMacError};
 pub use places::Places;
 pub use reason::{Reason, UnknownReason};
@@ -28,7 +28,7 @@ pub use station::Station;
 /// Counts up whenever a type of this crate that lies in a map, or a map's size, changes. Maps
 /// are pinned under this number, since the kernel would hand a map of the old shape to a new
 /// program without complaint.
-pub const LAYOUT_VERSION: u32 = 3;
+pub const LAYOUT_VERSION: u32 = 4;
 
 /// The most devices the daemon can name to the kernel program.
 pub const MAX_DEVICES: u32 = 1024;
@@ -83,7 +83,7 @@ mod user {
     }
 
     plain!(
-        Counters, Exceptions, Flow, Level, Levels, MacKey, Places, Policy, PortWord, Rules,
-        Station, Stranger, Told
+        Counters, Exceptions, Flow, Level, Levels, MacKey, Places, Policy, PortWord, Reading,
+        Rules, Station, Stranger, Told
     );
 }

@@ -1,21 +1,19 @@
 use aya_ebpf::maps::lpm_trie::Key;
 use mqttguard_common::{
-    FRAME_SLOTS, MAX_EXCEPTIONS, Mac, PortWord, Reason, Rules, Station, event_flags, policy_flags,
-    rule_flags,
+    FRAME_SLOTS, Mac, PortWord, Reason, Rules, Station, policy_flags, rule_flags,
 };
 
 use crate::binding::Mismatch;
 use crate::bucket::admit;
+use crate::case::{Case, Program, Step};
 use crate::flow::{self, Place};
-use crate::frame::Frame;
+use crate::frame::{Frame, opaque};
 use crate::header::Ethernet;
 use crate::maps::{EXCEPTIONS, FRAMES, LOCAL, PORTS, PROCESSOR, RULES, STATIONS};
 use crate::mqtt::is_connect;
 use crate::packet::{Address, Packet, Transport, mapped};
 use crate::processor::{self, Processor, forget, now_ns};
-use crate::reject::Reset;
 use crate::subject::Subject;
-use crate::websocket::Signs;
 
 /// MQTT over TLS (IANA `secure-mqtt`).
 const MQTT_TLS: u16 = 8883;
@@ -39,14 +37,6 @@ const DHCPV6_SERVERS: Address = [
     0x0001u16.to_be(),
     0x0002u16.to_be(),
 ];
-
-/// What becomes of a frame.
-pub(crate) enum Verdict<'a> {
-    Pass,
-    Drop,
-    /// Dropped, with this sent back in its place.
-    Reject(&'a Reset),
-}
 
 /// Decides on one frame, counts it and tells the daemon if there is something to tell. The
 /// order of decisions, the first that applies is the reason:
@@ -75,74 +65,99 @@ pub(crate) enum Verdict<'a> {
 ///
 /// Plaintext MQTT over TCP is answered with a reset if the rules say so: see [`Reset`].
 #[inline(always)]
-pub(crate) fn decide<'a>(frame: &Frame) -> Verdict<'a> {
+pub(crate) fn decide(frame: &Frame) -> Step {
     if let Some(seen) = FRAMES.get_ptr_mut(frame.ifindex % FRAME_SLOTS) {
         // SAFETY: this processor's own counter.
         unsafe { *seen += 1 };
     }
     match try_decide(frame) {
-        Some(verdict) => verdict,
-        None => Verdict::Pass,
+        Some(step) => step,
+        None => Step::Pass,
     }
 }
 
 #[inline(always)]
-fn try_decide<'a>(frame: &Frame) -> Option<Verdict<'a>> {
+fn try_decide(frame: &Frame) -> Option<Step> {
     let rules = RULES.get(0)?;
     let own = PROCESSOR.get_ptr_mut(0)?;
     let frame = &frame.forgotten(own);
     let ethernet = frame.at::<Ethernet>(0)?;
     let packet = Packet::parse(frame, ethernet, own);
     let frame = &frame.afresh();
-    let signs = Signs::of(frame, &packet, own);
     let now_ns = now_ns(own);
     let mut subject = Subject::of(frame, Mac(ethernet.source), rules, now_ns, own)?;
     let group = ethernet.is_group();
     if packet.is(Transport::None) && !group && !packet.is_arp() {
         subject.count(frame, Reason::Pass as usize);
-        return Some(Verdict::Pass);
+        return Some(Step::Pass);
     }
-    let reason = judge(
+    let reason = judge(frame, &packet, group, &mut subject, rules, now_ns, own);
+    let reason = forget(own, reason, REASON_MASK | READ) as usize;
+    if reason as u64 & READ != 0 {
+        Case::set_packet(own, packet);
+        Case::set_row(own, subject.row());
+        Case::set_at(own, 0);
+        return Some(Step::Read(Program::Request));
+    }
+    Some(conclude(
         frame,
         &packet,
-        signs,
-        group,
         &mut subject,
+        reason,
         rules,
         now_ns,
         own,
-    );
-    let reason = forget(own, reason as u64, REASON_MASK) as usize;
+    ))
+}
+
+/// Counts a frame under its reason, by its number, and says what becomes of it.
+#[inline(always)]
+pub(crate) fn conclude(
+    frame: &Frame,
+    packet: &Packet,
+    subject: &mut Subject<'_>,
+    reason: usize,
+    rules: &Rules,
+    now_ns: u64,
+    own: *mut Processor,
+) -> Step {
     subject.count(frame, reason);
     if DROPS & 1 << reason == 0 {
-        return Some(Verdict::Pass);
+        return Step::Pass;
     }
+    let drops = is_carried_out(rules, reason);
+    let mut orders = if drops { Case::DROPS } else { 0 };
+    if drops && rules.flags & rule_flags::REJECT != 0 && REJECTED & 1 << reason != 0 {
+        orders |= Case::ANSWERS;
+    }
+    if subject.is_due(frame, reason, now_ns) {
+        orders |= Case::DUE;
+    }
+    if orders & (Case::ANSWERS | Case::DUE) == 0 {
+        return if drops { Step::Drop } else { Step::Pass };
+    }
+    Case::set_packet(own, *packet);
+    Case::set_row(own, subject.row());
+    Case::set_reason(own, reason as u32);
+    Case::set_orders(own, orders);
+    Step::Tell(drops)
+}
+
+/// Whether a reason to drop is one under these rules.
+#[inline(always)]
+pub(crate) fn is_carried_out(rules: &Rules, reason: usize) -> bool {
     let mut needed = rule_flags::ENFORCE;
     if MISMATCHES & 1 << reason != 0 {
         needed |= rule_flags::DROP_MISMATCH;
     }
-    if rules.flags & needed != needed {
-        subject.tell(frame, &packet, reason, now_ns, 0);
-        return Some(Verdict::Pass);
-    }
-    let reset = if rules.flags & rule_flags::REJECT != 0 && REJECTED & 1 << reason != 0 {
-        Reset::answer(frame, &packet, own)
-    } else {
-        None
-    };
-    let flags = match reset {
-        Some(_) => event_flags::DROPPED | event_flags::REJECTED,
-        None => event_flags::DROPPED,
-    };
-    subject.tell(frame, &packet, reason, now_ns, flags);
-    Some(match reset {
-        Some(reset) => Verdict::Reject(reset),
-        None => Verdict::Drop,
-    })
+    rules.flags & needed == needed
 }
 
 /// As many bits as the number of a reason takes.
-const REASON_MASK: u64 = Reason::COUNT.next_power_of_two() as u64 - 1;
+pub(crate) const REASON_MASK: u64 = Reason::COUNT.next_power_of_two() as u64 - 1;
+
+/// Instead of a reason: that depends on what the payload goes on to say.
+const READ: u64 = REASON_MASK + 1;
 
 /// The reasons to drop, a bit each.
 const DROPS: u64 = {
@@ -167,17 +182,17 @@ const REJECTED: u64 = 1 << Reason::PlaintextPort as u32
     | 1 << Reason::PlaintextLocal as u32
     | 1 << Reason::PlaintextWebSocket as u32;
 
+/// The number of the reason, or [`READ`].
 #[inline(always)]
 fn judge(
     frame: &Frame,
     packet: &Packet,
-    signs: Signs,
     group: bool,
     subject: &mut Subject<'_>,
     rules: &Rules,
     now_ns: u64,
     own: *mut Processor,
-) -> Reason {
+) -> u64 {
     let policy = subject.policy;
     let levels = &mut *subject.levels;
     let drops_mismatch = rules.flags & rule_flags::DROP_MISMATCH != 0;
@@ -188,7 +203,7 @@ fn judge(
             None
         };
         return match mismatch {
-            Some(reason) if drops_mismatch => reason,
+            Some(reason) if drops_mismatch => reason as u64,
             _ if group
                 && !admit(
                     &policy.broadcasts,
@@ -197,16 +212,16 @@ fn judge(
                     frame.packets,
                 ) =>
             {
-                Reason::FloodBroadcasts
+                Reason::FloodBroadcasts as u64
             }
-            _ => mismatch.unwrap_or(Reason::Pass),
+            _ => mismatch.unwrap_or(Reason::Pass) as u64,
         };
     }
     if policy.flags & policy_flags::BLOCKED != 0 && !is_dhcp(frame, packet) {
-        return Reason::Blocked;
+        return Reason::Blocked as u64;
     }
     let quarantined = policy.flags & policy_flags::QUARANTINED != 0;
-    let mqtt = Mqtt::find(frame, packet, signs, rules, quarantined, own);
+    let mqtt = Mqtt::find(frame, packet, rules, quarantined, own);
     processor::put(own, mqtt.0);
     if mqtt.has(Mqtt::LISTED)
         && policy.flags & policy_flags::UPLIFT != 0
@@ -222,20 +237,20 @@ fn judge(
         }
     }
     let known = processor::take(own);
-    let (mqtt, mismatch) = (Mqtt(known), Mismatch(known).reason());
-    if let Some(reason) = mismatch
+    let mqtt = Mqtt(known);
+    if let Some(reason) = Mismatch(known).reason()
         && drops_mismatch
     {
-        return reason;
+        return reason as u64;
     }
     if quarantined && mqtt.has(Mqtt::PLAIN | Mqtt::OTHER | Mqtt::SN) {
-        return Reason::Quarantined;
+        return Reason::Quarantined as u64;
     }
     if !admit(&policy.packets, &mut levels.packets, now_ns, frame.packets) {
-        return Reason::FloodPackets;
+        return Reason::FloodPackets as u64;
     }
     if !admit(&policy.bytes, &mut levels.bytes, now_ns, frame.bytes) {
-        return Reason::FloodBytes;
+        return Reason::FloodBytes as u64;
     }
     if group
         && !admit(
@@ -245,16 +260,16 @@ fn judge(
             frame.packets,
         )
     {
-        return Reason::FloodBroadcasts;
+        return Reason::FloodBroadcasts as u64;
     }
     if packet.is(Transport::Udp) && !admit(&policy.udp, &mut levels.udp, now_ns, frame.packets) {
-        return Reason::FloodUdp;
+        return Reason::FloodUdp as u64;
     }
     if packet.opens() && !admit(&policy.connections, &mut levels.connections, now_ns, 1) {
-        return Reason::FloodConnections;
+        return Reason::FloodConnections as u64;
     }
     if packet.is(Transport::Hidden) {
-        return Reason::TinyFragment;
+        return Reason::TinyFragment as u64;
     }
     let reason = if mqtt.has(Mqtt::PLAIN) && mqtt.has(Mqtt::LOCAL) {
         if mqtt.has(Mqtt::LISTENER) && policy.flags & policy_flags::PLAINTEXT != 0 {
@@ -268,7 +283,7 @@ fn judge(
         || (mqtt.has(Mqtt::SN) && rules.flags & rule_flags::MQTT_SN != 0)
     {
         let excepts = rules.flags & rule_flags::EXCEPTIONS != 0;
-        if excepts && is_excepted(frame, packet, subject.mac) {
+        if excepts && is_excepted(frame, packet, subject.mac, own) {
             Reason::Excepted
         } else if mqtt.has(Mqtt::SN) {
             Reason::MqttSn
@@ -276,26 +291,35 @@ fn judge(
             Reason::PlaintextPort
         } else if mqtt.has(Mqtt::SPLIT) {
             Reason::PlaintextSplit
-        } else if mqtt.has(Mqtt::WEBSOCKET) {
-            Reason::PlaintextWebSocket
         } else {
             Reason::PlaintextConnect
         }
+    } else if mqtt.has(Mqtt::READ) {
+        Case::set_known(own, known);
+        return READ;
     } else {
-        if mqtt.has(Mqtt::BEGINS | Mqtt::SHOWS) {
-            flow::remember(frame, packet, mqtt.has(Mqtt::SHOWS), now_ns);
+        if mqtt.has(Mqtt::BEGINS | Mqtt::SHOWS | Mqtt::OVERTAKES) {
+            mqtt.remember(frame, packet, now_ns);
         }
         Reason::Pass
     };
+    let reason = forget(own, reason as u64, REASON_MASK);
+    // Anew, so that the verifier does not follow all of the above for each.
+    or_mismatch(reason, Mismatch(opaque(known)).reason())
+}
+
+/// The number of a reason, or of the mismatch that is told instead of one that lets a frame pass.
+#[inline(always)]
+pub(crate) fn or_mismatch(reason: u64, mismatch: Option<Reason>) -> u64 {
     match mismatch {
-        Some(mismatch) if !reason.is_drop() => mismatch,
+        Some(mismatch) if DROPS & 1 << reason == 0 => mismatch as u64,
         _ => reason,
     }
 }
 
 /// What a packet has to do with MQTT, a bit each.
 #[derive(Clone, Copy)]
-struct Mqtt(u64);
+pub(crate) struct Mqtt(pub(crate) u64);
 
 impl Mqtt {
     /// Plaintext MQTT over TCP: by its port, or because it begins with a CONNECT.
@@ -316,10 +340,12 @@ impl Mqtt {
     const BEGINS: u64 = 128;
     /// Likewise: it shows that a stream is none of MQTT.
     const SHOWS: u64 = 256;
-    /// Over a WebSocket.
-    const WEBSOCKET: u64 = 512;
+    /// To be read for a WebSocket with MQTT, before it goes through.
+    const READ: u64 = 512;
     /// By its port, of a device whose plaintext the router takes over, in a frame that it takes in.
     const TAKEN: u64 = 1024;
+    /// To be remembered when it goes through: it overtakes the first byte of its stream.
+    const OVERTAKES: u64 = 2048;
 
     #[inline(always)]
     fn has(self, any: u64) -> bool {
@@ -330,7 +356,6 @@ impl Mqtt {
     fn find(
         frame: &Frame,
         packet: &Packet,
-        signs: Signs,
         rules: &Rules,
         quarantined: bool,
         own: *mut Processor,
@@ -353,10 +378,8 @@ impl Mqtt {
         let mut found = 0;
         if word.plaintext & bit != 0 {
             found |= Self::PLAIN | Self::LISTED;
-        } else if signs.is_mqtt() && unwraps {
-            found |= Self::PLAIN | Self::WEBSOCKET;
-        } else if looks {
-            found |= Self::look(frame, packet, own);
+        } else if looks || unwraps {
+            found |= Self::look(frame, packet, looks, unwraps, own);
         }
         if port == MQTT_TLS {
             found |= Self::OTHER;
@@ -377,26 +400,47 @@ impl Mqtt {
 }
 
 impl Mqtt {
-    /// Looks for a CONNECT, whole or in pieces.
+    /// Looks for a CONNECT, whole or in pieces, and for what may become a WebSocket.
     #[inline(always)]
-    fn look(frame: &Frame, packet: &Packet, own: *mut Processor) -> u64 {
-        let connect = is_connect(frame, packet.payload(), packet.end());
+    fn look(
+        frame: &Frame,
+        packet: &Packet,
+        looks: bool,
+        unwraps: bool,
+        own: *mut Processor,
+    ) -> u64 {
+        let connect = looks && is_connect(frame, packet.payload(), packet.end());
         if forget(own, u64::from(connect), 1) != 0 {
             return Self::PLAIN;
         }
-        let begins = if packet.is_syn() { Self::BEGINS } else { 0 };
-        begins
-            | match flow::place(frame, packet, own) {
-                Place::Elsewhere => 0,
-                Place::Shows => Self::SHOWS,
-                Place::Splits => Self::PLAIN | Self::SPLIT,
-            }
+        let place = flow::place(frame, packet, own);
+        if looks && place.is(Place::SPLITS) {
+            return Self::PLAIN | Self::SPLIT;
+        }
+        let mut found = if packet.is_syn() { Self::BEGINS } else { 0 };
+        if place.is(Place::SHOWS) {
+            found |= Self::SHOWS;
+        }
+        if place.is(Place::OVERTAKES) {
+            found |= Self::OVERTAKES;
+        }
+        if unwraps && place.is(Place::READ | Place::OPENS) {
+            found |= Self::READ;
+        }
+        found
+    }
+
+    /// Remembers what is to be.
+    #[inline(always)]
+    pub(crate) fn remember(self, frame: &Frame, packet: &Packet, now_ns: u64) {
+        let (shows, overtakes) = (self.has(Self::SHOWS), self.has(Self::OVERTAKES));
+        flow::remember(frame, packet, shows, overtakes, now_ns);
     }
 }
 
 /// Whether it is to the router itself.
 #[inline(always)]
-fn is_local(frame: &Frame, packet: &Packet) -> bool {
+pub(crate) fn is_local(frame: &Frame, packet: &Packet) -> bool {
     match packet.destination(frame) {
         // SAFETY: only its presence is asked for.
         Some(destination) => unsafe { LOCAL.get(destination).is_some() },
@@ -436,21 +480,18 @@ fn is_dhcp(frame: &Frame, packet: &Packet) -> bool {
 
 /// Whether an exception lets this device's plaintext MQTT go there.
 #[inline(always)]
-fn is_excepted(frame: &Frame, packet: &Packet, mac: Mac) -> bool {
+pub(crate) fn is_excepted(frame: &Frame, packet: &Packet, mac: Mac, own: *mut Processor) -> bool {
     let Some(destination) = packet.destination(frame) else {
         return false;
     };
     let Some(exceptions) = EXCEPTIONS.get(Key::new(128, destination)) else {
         return false;
     };
-    for index in 0..MAX_EXCEPTIONS {
-        if index as u64 >= exceptions.count {
-            break;
-        }
-        match exceptions.rules.get(index) {
-            Some(rule) if rule.admits(mac, packet.port()) => return true,
-            _ => {}
-        }
+    let mut admitted = 0;
+    for (index, rule) in exceptions.rules.iter().enumerate() {
+        let counts = (index as u64) < exceptions.count;
+        admitted |= u64::from(counts && rule.admits(mac, packet.port()));
+        admitted = forget(own, admitted, 1);
     }
-    false
+    admitted != 0
 }

@@ -14,16 +14,29 @@ use crate::maps::FLOWS;
 use crate::mqtt::{CONNECT, HEAD, is_beginning, is_connect};
 use crate::packet::{HEADERS, Packet};
 use crate::processor::{Processor, forget};
+use crate::stream::is_opening;
 
-/// What a segment is to its stream.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Behind the first bytes, before them, or nobody knows where.
-    Elsewhere,
+/// What a segment is to its stream, a bit each; none: it is behind the first bytes, before them, or
+/// nobody knows where.
+#[derive(Clone, Copy)]
+pub(crate) struct Place(u64);
+
+impl Place {
     /// It shows that the stream does not start with a CONNECT.
-    Shows,
+    pub(crate) const SHOWS: u64 = 1;
     /// It may hide one.
-    Splits,
+    pub(crate) const SPLITS: u64 = 2;
+    /// The stream is read on.
+    pub(crate) const READ: u64 = 1 << 6;
+    /// A request for a WebSocket may begin with it, or a message in one.
+    pub(crate) const OPENS: u64 = 1 << 8;
+    /// It overtakes the first byte.
+    pub(crate) const OVERTAKES: u64 = 1 << 7;
+
+    #[inline(always)]
+    pub(crate) fn is(self, any: u64) -> bool {
+        self.0 & any != 0
+    }
 }
 
 /// Finds a segment's place.
@@ -33,16 +46,19 @@ pub(crate) enum Place {
 #[inline(always)]
 pub(crate) fn place(frame: &Frame, packet: &Packet, own: *mut Processor) -> Place {
     let (payload, end) = (packet.payload(), packet.end());
-    if payload >= end || frame.byte(payload).is_none() {
-        return Place::Elsewhere;
+    if payload >= end {
+        return Place(0);
     }
+    let Some(byte) = frame.byte(payload) else {
+        return Place(0);
+    };
     let found = if packet.is_syn() {
         START
     } else {
         locate(frame, packet)
     };
-    if found == WITHIN {
-        return Place::Elsewhere;
+    if found & WITHIN != 0 {
+        return Place(found & (Place::READ | Place::OVERTAKES) | opens(byte));
     }
     // Both in one word, for the verifier's sake.
     let word = forget(own, found, u64::MAX);
@@ -66,18 +82,28 @@ pub(crate) fn place(frame: &Frame, packet: &Packet, own: *mut Processor) -> Plac
         // Out of sight.
         None => !shown,
     };
+    let opens = match first {
+        Some(first) => opens(first),
+        None => 0,
+    };
+    let kept = word & (Place::READ | Place::OVERTAKES) | opens;
     if begins || word & EARLY != 0 {
-        Place::Splits
+        Place(kept | Place::SPLITS)
     } else if word & START != 0 && !shown {
-        Place::Shows
+        Place(kept | Place::SHOWS)
     } else {
-        Place::Elsewhere
+        Place(kept)
     }
 }
 
-// What `locate` finds, a bit each.
+#[inline(always)]
+fn opens(first: u8) -> u64 {
+    if is_opening(first) { Place::OPENS } else { 0 }
+}
+
+// What `locate` finds, a bit each, beside those of `Place`.
 /// Behind the first bytes.
-const WITHIN: u64 = 0;
+const WITHIN: u64 = 16;
 /// The stream is not known, or its start not for sure.
 const UNKNOWN: u64 = 1;
 /// It has the first byte of the stream.
@@ -106,26 +132,37 @@ fn locate(frame: &Frame, packet: &Packet) -> u64 {
     } else {
         0
     };
+    let read = if flow.flags & flow_flags::READ != 0 {
+        Place::READ
+    } else {
+        0
+    };
     // Sequence numbers wrap; the distance is right for half of their range.
     let offset = packet.sequence().wrapping_sub(flow.start) as i32;
     let length = packet.end() as i64 - packet.payload() as i64;
     if offset >= HEAD as i32 || offset as i64 <= -length || (offset > 0 && shown != 0) {
-        if flow.flags & flow_flags::SURE != 0 {
-            WITHIN
+        let overtakes = if offset > 0 && shown == 0 {
+            Place::OVERTAKES
         } else {
-            UNKNOWN
+            0
+        };
+        if flow.flags & flow_flags::SURE != 0 {
+            WITHIN | read | overtakes
+        } else {
+            UNKNOWN | read | overtakes
         }
     } else if offset > 0 {
-        EARLY
+        EARLY | read
     } else {
         // If it reaches back: honest only when the numbers have gone round once.
-        START | shown | (-offset as u64) << BACK_SHIFT
+        START | shown | read | (-offset as u64) << BACK_SHIFT
     }
 }
 
-/// Remembers a segment that goes through: one that opens a stream, or that showed its beginning.
+/// Remembers a segment that goes through: one that opens a stream, that showed its beginning, or
+/// that overtook it.
 #[inline(always)]
-pub(crate) fn remember(frame: &Frame, packet: &Packet, shows: bool, now_ns: u64) {
+pub(crate) fn remember(frame: &Frame, packet: &Packet, shows: bool, overtakes: bool, now_ns: u64) {
     let Some(key) = packet.flow(frame) else {
         return;
     };
@@ -137,9 +174,10 @@ pub(crate) fn remember(frame: &Frame, packet: &Packet, shows: bool, now_ns: u64)
     let flow = unsafe { &mut *flow };
     let known = flow.since != 0 && flow.tag == key.tag;
     let shown = if shows { flow_flags::SHOWN } else { 0 };
+    let overtaken = if overtakes { flow_flags::OVERTAKEN } else { 0 };
     if !packet.is_syn() || (known && flow.start == packet.sequence()) {
         if known {
-            flow.flags |= shown;
+            flow.flags |= shown | overtaken;
         }
         return;
     }

@@ -7,7 +7,7 @@ use aya_ebpf::programs::{TcContext, XdpContext};
 
 use crate::header::{ETH_VLAN, Ethernet, Tag};
 use crate::processor::{Processor, forget};
-use crate::websocket::SCANNED;
+use crate::stream::SCANNED;
 
 /// Bytes of a frame that must lie in the linear part of a socket buffer to be judged: more
 /// than two VLAN tags, an IPv6 header with extensions, TCP with options and the first bytes of
@@ -165,8 +165,8 @@ impl Frame {
     /// The byte at `offset`.
     #[inline(always)]
     pub(crate) fn byte(&self, offset: usize) -> Option<u8> {
-        let start = opaque(self.start + offset);
-        if opaque(start + 1) > self.end {
+        let start = opaque((self.start + offset) as u64) as usize;
+        if opaque((start + 1) as u64) as usize > self.end {
             return None;
         }
         // SAFETY: in bounds as just checked.
@@ -239,13 +239,13 @@ impl Frame {
     }
 }
 
-/// The same address, of which the compiler knows nothing: it turns "not beyond the end" into
+/// The same, of which the compiler knows nothing: it turns "not beyond the end" into
 /// "before the end" for a single byte, which old verifiers do not take for an answer.
 #[inline(always)]
-fn opaque(mut address: usize) -> usize {
+pub(crate) fn opaque(mut value: u64) -> u64 {
     // SAFETY: a comment.
-    unsafe { asm!("/* {} */", inout(reg) address, options(pure, nomem, nostack)) };
-    address
+    unsafe { asm!("/* {} */", inout(reg) value, options(pure, nomem, nostack)) };
+    value
 }
 
 /// Room for a copy: for every index that the verifier takes for possible.

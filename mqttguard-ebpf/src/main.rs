@@ -1,11 +1,12 @@
 //! mqttguard's kernel program: parse, decide, count, tell. See [`decide`] for the order of
 //! decisions.
 //!
-//! Two programs share it: `mqttguard_xdp` for XDP, `mqttguard_tc` for a TC ingress hook
-//! (clsact or TCX).
+//! It is there twice: `mqttguard_xdp` for XDP, `mqttguard_tc` for a TC ingress hook (clsact or
+//! TCX). What seldom happens is in programs of their own, which these hand a frame on to by a tail
+//! call: see [`case`].
 //!
 //! It runs on kernels from 5.10 on, with or without BTF of their own: no CO-RE, no kfuncs, no
-//! perf event arrays. Everything is inlined into the two programs, because some 32-bit JIT
+//! perf event arrays. Everything is inlined into the programs, because some 32-bit JIT
 //! compilers know no calls between BPF functions. Nor do some know atomic instructions: the
 //! daemon says by [`bucket`] whether this kernel's does, and the verifier removes them where not.
 #![no_std]
@@ -14,6 +15,8 @@
 
 mod binding;
 mod bucket;
+mod case;
+mod connect;
 mod decide;
 mod flow;
 mod frame;
@@ -24,7 +27,9 @@ mod packet;
 mod processor;
 mod reject;
 mod request;
+mod stream;
 mod subject;
+mod tell;
 mod websocket;
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
@@ -32,17 +37,59 @@ use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
 use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
 
-use crate::decide::{Verdict, decide};
+use crate::case::{Program, Step};
+use crate::decide::decide;
 use crate::frame::Frame;
+use crate::tell::{Told, tell};
 
 /// XDP: frames as the driver receives them.
 #[xdp]
 #[inline(always)]
 pub(crate) fn mqttguard_xdp(context: XdpContext) -> u32 {
-    match decide(&Frame::of_xdp(&context)) {
-        Verdict::Pass => XDP_PASS,
-        Verdict::Drop => XDP_DROP,
-        Verdict::Reject(reset) => reset.over_xdp(&context),
+    xdp(&context, decide(&Frame::of_xdp(&context)))
+}
+
+/// Reads a request that may ask for a WebSocket with MQTT.
+#[xdp]
+#[inline(always)]
+pub(crate) fn xdp_request(context: XdpContext) -> u32 {
+    xdp(&context, stream::read_request(&Frame::of_xdp(&context)))
+}
+
+/// Reads what may be the first message in a WebSocket.
+#[xdp]
+#[inline(always)]
+pub(crate) fn xdp_frames(context: XdpContext) -> u32 {
+    xdp(&context, stream::read_frames(&Frame::of_xdp(&context)))
+}
+
+/// Tells the daemon, and answers.
+#[xdp]
+#[inline(always)]
+pub(crate) fn xdp_tell(context: XdpContext) -> u32 {
+    match tell(&Frame::of_xdp(&context)) {
+        Told::Pass => XDP_PASS,
+        Told::Drop => XDP_DROP,
+        Told::Answer(reset) => reset.over_xdp(&context),
+    }
+}
+
+#[inline(always)]
+fn xdp(context: &XdpContext, step: Step) -> u32 {
+    match step {
+        Step::Pass => XDP_PASS,
+        Step::Drop => XDP_DROP,
+        Step::Read(program) => {
+            match program {
+                Program::Frames => Program::Frames.call_xdp(context),
+                _ => Program::Request.call_xdp(context),
+            }
+            XDP_DROP
+        }
+        Step::Tell(drops) => {
+            Program::Tell.call_xdp(context);
+            if drops { XDP_DROP } else { XDP_PASS }
+        }
     }
 }
 
@@ -51,10 +98,54 @@ pub(crate) fn mqttguard_xdp(context: XdpContext) -> u32 {
 #[classifier]
 #[inline(always)]
 pub(crate) fn mqttguard_tc(context: TcContext) -> i32 {
-    match decide(&Frame::of_skb(&context)) {
-        Verdict::Pass => TC_ACT_UNSPEC,
-        Verdict::Drop => TC_ACT_SHOT as i32,
-        Verdict::Reject(reset) => reset.over_skb(&context),
+    tc(&context, decide(&Frame::of_skb(&context)))
+}
+
+/// As [`xdp_request`].
+#[classifier]
+#[inline(always)]
+pub(crate) fn tc_request(context: TcContext) -> i32 {
+    tc(&context, stream::read_request(&Frame::of_skb(&context)))
+}
+
+/// As [`xdp_frames`].
+#[classifier]
+#[inline(always)]
+pub(crate) fn tc_frames(context: TcContext) -> i32 {
+    tc(&context, stream::read_frames(&Frame::of_skb(&context)))
+}
+
+/// As [`xdp_tell`].
+#[classifier]
+#[inline(always)]
+pub(crate) fn tc_tell(context: TcContext) -> i32 {
+    match tell(&Frame::of_skb(&context)) {
+        Told::Pass => TC_ACT_UNSPEC,
+        Told::Drop => TC_ACT_SHOT as i32,
+        Told::Answer(reset) => reset.over_skb(&context),
+    }
+}
+
+#[inline(always)]
+fn tc(context: &TcContext, step: Step) -> i32 {
+    match step {
+        Step::Pass => TC_ACT_UNSPEC,
+        Step::Drop => TC_ACT_SHOT as i32,
+        Step::Read(program) => {
+            match program {
+                Program::Frames => Program::Frames.call_tc(context),
+                _ => Program::Request.call_tc(context),
+            }
+            TC_ACT_SHOT as i32
+        }
+        Step::Tell(drops) => {
+            Program::Tell.call_tc(context);
+            if drops {
+                TC_ACT_SHOT as i32
+            } else {
+                TC_ACT_UNSPEC
+            }
+        }
     }
 }
 

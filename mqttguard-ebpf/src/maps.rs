@@ -1,11 +1,12 @@
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, ProgramArray, RingBuf};
 use mqttguard_common::{
     Counters, EVENT_BYTES, Exceptions, FRAME_SLOTS, Flow, Level, Levels, MAX_DEVICES, MAX_LOCAL,
-    MAX_PREFIXES, MAX_STATIONS, MAX_STRANGERS, MacKey, Places, Policy, PortWord, Rules, SHARED,
-    Station, Stranger, Told,
+    MAX_PREFIXES, MAX_STATIONS, MAX_STRANGERS, MacKey, Places, Policy, PortWord, Reading, Rules,
+    SHARED, Station, Stranger, Told,
 };
 
+use crate::case::Program;
 use crate::packet::Address;
 use crate::processor::Processor;
 
@@ -86,3 +87,16 @@ pub(crate) static PROCESSOR: PerCpuArray<Processor> = PerCpuArray::with_max_entr
 /// than a tenth of a look-up in one, and what a flood can take away is the same.
 #[map]
 pub(crate) static FLOWS: Array<Flow> = Array::with_max_entries(Flow::SLOTS, 0);
+
+/// What was read of those that are read on, at the same slots.
+#[map]
+pub(crate) static READINGS: Array<Reading> = Array::with_max_entries(Flow::SLOTS, 0);
+
+/// The programs that the XDP program hands frames on to. Every load has arrays of its own: programs
+/// of another version do not understand each other.
+#[map]
+pub(crate) static XDP_CALLS: ProgramArray = ProgramArray::with_max_entries(Program::COUNT, 0);
+
+/// Those of the TC program.
+#[map]
+pub(crate) static TC_CALLS: ProgramArray = ProgramArray::with_max_entries(Program::COUNT, 0);

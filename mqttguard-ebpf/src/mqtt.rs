@@ -6,10 +6,10 @@ pub(crate) const CONNECT: u8 = 0x10;
 
 /// The shortest that may follow the fixed header of a CONNECT: protocol name, level, flags,
 /// keep-alive and an empty client identifier.
-const SHORTEST: u32 = 12;
+pub(crate) const SHORTEST: u32 = 12;
 
 /// Bridges of mosquitto set this bit in the protocol level.
-const BRIDGE: u8 = 0x80;
+pub(crate) const BRIDGE: u8 = 0x80;
 
 /// As many bytes of a CONNECT as have to be seen to know it, which is also how long the
 /// shortest one is: one byte of type, up to four of length, and `MQIsdp` with its length and

@@ -23,6 +23,7 @@ const EXTENSIONS: usize = 6;
 /// It is packed into a word, so that the way from frame to packet, with all its branches, can
 /// end in one [`forget`].
 #[derive(Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Packet {
     place: u64,
     ports: u64,
@@ -48,6 +49,7 @@ const V6: u64 = 0x8;
 const OPENS: u64 = 0x10;
 const SYN: u64 = 0x20;
 const ARP: u64 = 0x40;
+const GOES_ON: u64 = 0x80;
 const NETWORK_SHIFT: u32 = 8;
 /// Two VLAN tags and PPPoE behind Ethernet, and always even.
 pub(crate) const NETWORK: u64 = 0x1e;
@@ -141,6 +143,10 @@ impl Packet {
         }
         let out_of_sight = fragment & 0x2000 != 0 || frame.is_partial;
         let offset = network + header_length;
+        let mut packet = packet;
+        if fragment & 0x2000 != 0 {
+            packet.place |= GOES_ON;
+        }
         Some(packet.with_transport(frame, header.protocol, offset, out_of_sight, NO_LIMIT))
     }
 
@@ -198,6 +204,9 @@ impl Packet {
         }
         if is_extension(next) {
             return Some(packet.with(Transport::Hidden));
+        }
+        if limit != NO_LIMIT {
+            packet.place |= GOES_ON;
         }
         Some(packet.with_transport(frame, next, offset, out_of_sight, limit))
     }
@@ -301,15 +310,6 @@ impl Packet {
         }
     }
 
-    /// The same, of which the verifier knows nothing yet.
-    #[inline(always)]
-    pub(crate) fn forgotten(&self, own: *mut Processor) -> Self {
-        Packet {
-            place: forget(own, self.place, u64::MAX),
-            ports: self.ports,
-        }
-    }
-
     /// Whether this is what it carries.
     #[inline(always)]
     pub(crate) fn is(&self, transport: Transport) -> bool {
@@ -339,6 +339,12 @@ impl Packet {
     #[inline(always)]
     pub(crate) fn is_syn(&self) -> bool {
         self.place & SYN != 0
+    }
+
+    /// The first fragment of several.
+    #[inline(always)]
+    pub(crate) fn goes_on(&self) -> bool {
+        self.place & GOES_ON != 0
     }
 
     /// Sequence number of the first byte of its TCP payload.

@@ -1,5 +1,6 @@
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_ns};
 
+use crate::case::Case;
 use crate::frame::ROOM;
 use crate::reject::Reset;
 
@@ -13,6 +14,8 @@ pub(crate) struct Processor {
     tick: u64,
     /// What it said.
     now_ns: u64,
+    /// What the programs that share a frame know of it.
+    pub(crate) case: Case,
     /// What is sent back in place of the frame.
     pub(crate) reset: Reset,
     /// Room for the bytes of a segment that the program cannot reach where they are.

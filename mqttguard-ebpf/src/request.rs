@@ -22,9 +22,6 @@ const PROTOCOLS: [&[u8]; 7] = [
 /// The header that lists them.
 const NAME: &[u8] = b"sec-websocket-protocol";
 
-/// The first byte of a request that is looked at.
-pub(crate) const GET: u8 = b'G';
-
 /// Before the first byte of a request.
 pub(crate) const START: u8 = 0;
 /// `G`, `GE` and `GET` were read.
@@ -45,6 +42,8 @@ const LIST: u8 = FOLD + 1;
 const OTHER: u8 = LIST + 1;
 /// The first of the states within a protocol that may be one.
 const PROTOCOL: u8 = OTHER + 1;
+/// Where a request could have begun, something else did.
+pub(crate) const ELSE: u8 = 61;
 /// It is no request that is looked at, whatever follows.
 pub(crate) const NONE: u8 = 62;
 /// It asks for MQTT, whatever follows.
@@ -108,6 +107,9 @@ const fn at(state: u8, class: u8) -> usize {
 
 const fn steps() -> [u8; STATES * CLASSES] {
     let mut steps = [NONE; STATES * CLASSES];
+    all(&mut steps, START, ELSE, START);
+    // Empty lines before a request mean nothing (RFC 9112, 2.2).
+    steps[at(START, RETURN)] = START;
     let mut index = 0;
     while index < 3 {
         steps[at(METHOD - 1 + index, class(b"get"[index as usize]))] = METHOD + index;
@@ -146,6 +148,7 @@ const fn steps() -> [u8; STATES * CLASSES] {
     let mut class = 0;
     while class < CLASSES as u8 {
         steps[at(MQTT, class)] = MQTT;
+        steps[at(ELSE, class)] = ELSE;
         class += 1;
     }
     steps
@@ -186,7 +189,7 @@ const fn spell(steps: &mut [u8; STATES * CLASSES]) {
         steps[at(state, NEWLINE)] = MQTT;
         index += 1;
     }
-    assert!(free <= NONE);
+    assert!(free <= ELSE);
 }
 
 /// The state behind this byte.

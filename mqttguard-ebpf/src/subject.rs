@@ -5,7 +5,9 @@ use mqttguard_common::{
 };
 
 use crate::bucket::admit;
+use crate::case::Case;
 use crate::frame::Frame;
+use crate::header::Ethernet;
 use crate::maps::{
     COUNTERS, DEVICES, EVENTS, LEVELS, NEWCOMERS, PLACES, POLICIES, SPARE, STRANGERS, TOLD,
 };
@@ -46,6 +48,25 @@ impl<'a> Subject<'a> {
             row = unsafe { DEVICES.get(key) }.map_or(0, |row| row + 1);
         }
         let row = forget(own, u64::from(row), 0xffff) as u32;
+        Self::at(frame, mac, row, rules, now_ns)
+    }
+
+    /// The one whom a frame was found to be from by the program before this one.
+    #[inline(always)]
+    pub(crate) fn again(
+        frame: &Frame,
+        rules: &'a Rules,
+        now_ns: u64,
+        own: *mut Processor,
+    ) -> Option<Self> {
+        let ethernet = frame.at::<Ethernet>(0)?;
+        let row = Case::row(own) & 0xffff;
+        Self::at(frame, Mac(ethernet.source), row, rules, now_ns)
+    }
+
+    /// `row` is that of a known device plus one, or 0.
+    #[inline(always)]
+    fn at(frame: &Frame, mac: Mac, row: u32, rules: &'a Rules, now_ns: u64) -> Option<Self> {
         if row != 0 {
             let row = row - 1;
             // SAFETY: rows of arrays stay where they are. The kernel shares them with other
@@ -62,7 +83,7 @@ impl<'a> Subject<'a> {
                 });
             }
         }
-        let stranger = Self::stranger(frame, key, now_ns)?;
+        let stranger = Self::stranger(frame, MacKey::new(mac), now_ns)?;
         // SAFETY: as above; an entry that is evicted meanwhile is not freed before the program
         // ends, at worst its next owner starts with a frame on its account.
         let stranger = unsafe { &mut *stranger };
@@ -92,6 +113,12 @@ impl<'a> Subject<'a> {
         SPARE.get_ptr_mut(1 + frame.ifindex % SHARED)
     }
 
+    /// The row of a known device plus one; 0 of a stranger.
+    #[inline(always)]
+    pub(crate) fn row(&self) -> u32 {
+        if self.told.is_null() { self.row + 1 } else { 0 }
+    }
+
     /// Counts the frame under the number of its reason.
     #[inline(always)]
     pub(crate) fn count(&mut self, frame: &Frame, reason: usize) {
@@ -104,8 +131,22 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Tells the daemon, unless it was told of the same device and reason a moment ago. `flags`
-    /// are [`event_flags`](mqttguard_common::event_flags).
+    /// Whether the daemon is to be told, which it was not of the same device and reason a moment
+    /// ago.
+    #[inline(always)]
+    pub(crate) fn is_due(&mut self, frame: &Frame, reason: usize, now_ns: u64) -> bool {
+        let Some(told) = self.told() else {
+            return false;
+        };
+        let (Some(at_ns), Some(frames)) = (told.at_ns.get_mut(reason), told.frames.get_mut(reason))
+        else {
+            return false;
+        };
+        *frames += u64::from(frame.packets);
+        *at_ns == 0 || now_ns.wrapping_sub(*at_ns) >= EVENT_GAP_NS
+    }
+
+    /// Tells the daemon. `flags` are [`event_flags`](mqttguard_common::event_flags).
     #[inline(always)]
     pub(crate) fn tell(
         &mut self,
@@ -115,36 +156,25 @@ impl<'a> Subject<'a> {
         now_ns: u64,
         flags: u8,
     ) {
-        let told = if self.told.is_null() {
-            TOLD.get_ptr_mut(self.row)
-        } else {
-            Some(self.told)
-        };
-        let Some(told) = told else {
+        let mac = self.mac;
+        let Some(told) = self.told() else {
             return;
         };
-        // SAFETY: as for the rest of the subject.
-        let told = unsafe { &mut *told };
         let (Some(at_ns), Some(frames)) = (told.at_ns.get_mut(reason), told.frames.get_mut(reason))
         else {
             return;
         };
-        let count = *frames + u64::from(frame.packets);
-        *frames = count;
-        if *at_ns != 0 && now_ns.wrapping_sub(*at_ns) < EVENT_GAP_NS {
-            return;
-        }
         let (source, destination) = packet.ends(frame);
         // A full buffer leaves the gap as it is: the next frame tells.
         let Some(mut entry) = EVENTS.reserve::<EventRecord>(0) else {
             return;
         };
         entry.write(EventRecord {
-            count,
+            count: *frames,
             source: octets(source),
             destination: octets(destination),
             ifindex: frame.ifindex,
-            mac: self.mac,
+            mac,
             port: packet.port(),
             reason: reason as u8,
             flags,
@@ -153,6 +183,17 @@ impl<'a> Subject<'a> {
         entry.submit(0);
         *at_ns = now_ns;
         *frames = 0;
+    }
+
+    #[inline(always)]
+    fn told(&mut self) -> Option<&'a mut Told> {
+        let told = if self.told.is_null() {
+            TOLD.get_ptr_mut(self.row)?
+        } else {
+            self.told
+        };
+        // SAFETY: as for the rest of the subject.
+        Some(unsafe { &mut *told })
     }
 }
 

@@ -1,164 +1,157 @@
-//! MQTT over a WebSocket that is not encrypted, by either of two signs at the beginning of a
-//! segment.
+//! Frames of a WebSocket byte by byte, for a CONNECT in the first messages (RFC 6455, 5.2).
 //!
-//! One is the request that opens it and asks for MQTT; see [`request`](crate::request). The other
-//! is a frame with a CONNECT in it, should the request have gone unnoticed: it asked for nothing,
-//! or came in pieces.
-//!
-//! Nothing is dropped on doubt, since most of what looks like it is web pages. Nothing is
-//! remembered either: a sign in pieces is not seen.
+//! MQTT's packets need not stand in one frame each (MQTT 5.0, 6), so that one may be in several,
+//! with control frames in between. Clients have to mask what they send (RFC 6455, 5.3); some servers
+//! take it unmasked as well. What is compressed is not looked into.
 
-use crate::frame::Frame;
-use crate::mqtt::{HEAD, begins_connect};
-use crate::packet::{HEADERS, Packet, Transport};
-use crate::processor::{Processor, forget};
-use crate::request::{GET, MQTT, NONE, START, step};
+use mqttguard_common::Reading;
 
-/// As many bytes of a segment are read for a request: all of one on Ethernet.
-pub(crate) const SCANNED: usize = 1472;
+use crate::connect;
+use crate::request::{MQTT, NONE};
 
-/// Bytes that are read between two checks whether there are more.
-const BLOCK: usize = 16;
+/// What is to come next of a frame, in [`Reading::state`]: from here on, states are no longer those
+/// of a request.
+pub(crate) const FIRST: u8 = 64;
+const SECOND: u8 = FIRST + 1;
+const LENGTH: u8 = FIRST + 2;
+const MASK: u8 = FIRST + 3;
+const PAYLOAD: u8 = FIRST + 4;
+/// The state without what is known of the frame, a bit each.
+const STATE: u8 = FIRST | 7;
+/// It is a control frame.
+const CONTROL: u8 = 8;
+/// It is masked.
+const MASKED: u8 = 16;
 
-/// RFC 6455, 5.2: reserved bits and those of the opcode, of which data frames have up to this.
+/// Bits of the first byte: reserved ones and those of the opcode, of which data frames have up to
+/// this, and control frames these.
 const RESERVED: u8 = 0x70;
 const OPCODE: u8 = 0x0f;
 const BINARY: u8 = 2;
+const CLOSE: u8 = 8;
+const PONG: u8 = 10;
 /// Set in the second byte when the payload is masked.
-const MASKED: u8 = 0x80;
+const IS_MASKED: u8 = 0x80;
 /// Lengths from here on stand for the number of bytes that the length takes behind them.
 const TWO_MORE: u8 = 126;
-const EIGHT_MORE: u8 = 127;
 
-/// What the beginning of a segment shows of a WebSocket.
+/// Whether a data frame may begin with this byte.
+#[inline(always)]
+pub(crate) fn begins_frame(first: u8) -> bool {
+    first & RESERVED == 0 && first & OPCODE <= BINARY
+}
+
+/// Reads one byte. All that is known is in memory in between, where the verifier does not follow it.
+#[inline(always)]
+pub(crate) fn step(reading: *mut Reading, byte: u8) {
+    let reading = Cells(reading);
+    let state = reading.state();
+    match state & STATE {
+        FIRST => reading.set_state(match byte & OPCODE {
+            _ if byte & RESERVED != 0 => NONE,
+            ..=BINARY => SECOND,
+            CLOSE..=PONG => SECOND | CONTROL,
+            _ => NONE,
+        }),
+        SECOND => {
+            let masked = if byte & IS_MASKED != 0 { MASKED } else { 0 };
+            let left = byte & !IS_MASKED;
+            if left < TWO_MORE {
+                reading.set_left(left);
+                reading.end_length(state | masked, left);
+            } else if state & CONTROL != 0 {
+                reading.set_state(NONE);
+            } else {
+                reading.set_left(0);
+                reading.set_count(if left == TWO_MORE { 2 } else { 8 });
+                reading.set_state(state & !STATE | masked | LENGTH);
+            }
+        }
+        LENGTH => {
+            let left = if reading.left() != 0 { u8::MAX } else { byte };
+            let count = reading.count();
+            reading.set_left(left);
+            reading.set_count(count.wrapping_sub(1));
+            if count == 1 {
+                reading.end_length(state, left);
+            }
+        }
+        MASK => {
+            reading.set_mask(reading.mask() << 8 | u32::from(byte));
+            let count = reading.count();
+            reading.set_count(count.wrapping_sub(1));
+            if count == 1 {
+                reading.begin_payload(state, reading.left());
+            }
+        }
+        _ => {
+            let left = reading.left();
+            if left != u8::MAX {
+                reading.set_left(left.wrapping_sub(1));
+            }
+            if left == 1 {
+                reading.set_state(FIRST);
+            }
+            if state & CONTROL == 0 {
+                let mask = reading.mask();
+                reading.set_mask(mask << 8 | mask >> 24);
+                let name = connect::step(reading.name(), byte ^ (mask >> 24) as u8);
+                reading.set_name(name);
+                match name {
+                    connect::YES => reading.set_state(MQTT),
+                    connect::NO => reading.set_state(NONE),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
 #[derive(Clone, Copy)]
-pub(crate) struct Signs(u64);
+struct Cells(*mut Reading);
 
-impl Signs {
-    /// It carries MQTT.
-    const MQTT: u64 = 1;
+macro_rules! cell {
+    ($get:ident, $set:ident, $field:ident, $type:ty) => {
+        #[inline(always)]
+        fn $get(self) -> $type {
+            // SAFETY: this processor's own, and aligned.
+            unsafe { (&raw const (*self.0).$field).read_volatile() }
+        }
 
-    /// Looks for it.
+        #[inline(always)]
+        fn $set(self, value: $type) {
+            // SAFETY: likewise.
+            unsafe { (&raw mut (*self.0).$field).write_volatile(value) }
+        }
+    };
+}
+
+impl Cells {
+    cell!(state, set_state, state, u8);
+    cell!(name, set_name, name, u8);
+    cell!(left, set_left, left, u8);
+    cell!(count, set_count, count, u8);
+    cell!(mask, set_mask, mask, u32);
+
+    /// Behind the length comes the mask, if there is one.
     #[inline(always)]
-    pub(crate) fn of(frame: &Frame, packet: &Packet, own: *mut Processor) -> Self {
-        // Of its own: what the verifier learns of it here is nothing to it later.
-        let packet = packet.forgotten(own);
-        let is_mqtt = is_mqtt(frame, &packet, own);
-        Signs(forget(own, u64::from(is_mqtt), Self::MQTT))
+    fn end_length(self, state: u8, left: u8) {
+        self.set_mask(0);
+        if state & MASKED != 0 {
+            self.set_count(4);
+            self.set_state(state & !STATE | MASK);
+        } else {
+            self.begin_payload(state, left);
+        }
     }
 
-    /// Whether it carries MQTT.
+    /// Then the payload, or if that is empty the next frame.
     #[inline(always)]
-    pub(crate) fn is_mqtt(self) -> bool {
-        self.0 & Self::MQTT != 0
+    fn begin_payload(self, state: u8, left: u8) {
+        self.set_state(if left != 0 {
+            state & !STATE | PAYLOAD
+        } else {
+            FIRST
+        });
     }
-}
-
-#[inline(always)]
-fn is_mqtt(frame: &Frame, packet: &Packet, own: *mut Processor) -> bool {
-    let (payload, end) = (packet.payload(), packet.end());
-    if !packet.is(Transport::Tcp) || payload >= end {
-        return false;
-    }
-    match frame.byte(payload) {
-        Some(GET) => asks_for_mqtt(frame, payload, end, own),
-        Some(first) if first & RESERVED == 0 && first & OPCODE <= BINARY => {
-            carries_connect(frame, payload, end, own)
-        }
-        _ => false,
-    }
-}
-
-/// Whether a data frame starts at `payload` and a CONNECT with it, its head whole. Clients have
-/// to mask what they send (RFC 6455, 5.3); some servers take it unmasked as well.
-#[inline(always)]
-fn carries_connect(frame: &Frame, payload: usize, end: usize, own: *mut Processor) -> bool {
-    let Some(&[_, second]) = frame.at::<[u8; 2]>(payload) else {
-        return false;
-    };
-    let (header, length) = match second & !MASKED {
-        TWO_MORE => match frame.at::<[u8; 2]>(payload + 2) {
-            Some(&length) => (4, u64::from(u16::from_be_bytes(length))),
-            None => return false,
-        },
-        EIGHT_MORE => match frame.at::<[u8; 8]>(payload + 2) {
-            Some(&length) => (10, u64::from_be_bytes(length)),
-            None => return false,
-        },
-        length => (2, u64::from(length)),
-    };
-    if length < HEAD as u64 {
-        return false;
-    }
-    let at = forget(own, (payload + header) as u64, 0x7fff) as usize;
-    let (mask, at) = if second & MASKED == 0 {
-        (0, at)
-    } else {
-        match frame.at::<[u8; 4]>(at) {
-            Some(&mask) => (u32::from_be_bytes(mask), at + 4),
-            None => return false,
-        }
-    };
-    let mask = forget(own, u64::from(mask), u32::MAX as u64) as u32;
-    let at = forget(own, at as u64, 0x7fff) as usize;
-    let Some(&masked) = frame.at::<[u8; HEAD]>(at) else {
-        return false;
-    };
-    if at + HEAD > end {
-        return false;
-    }
-    let mut head = masked;
-    for (index, byte) in head.iter_mut().enumerate() {
-        *byte ^= (mask >> (24 - 8 * (index & 3))) as u8;
-    }
-    begins_connect(&head)
-}
-
-/// Whether a request for MQTT starts at `payload`.
-#[inline(always)]
-fn asks_for_mqtt(frame: &Frame, payload: usize, end: usize, own: *mut Processor) -> bool {
-    let visible = frame.length().min(end);
-    if payload > HEADERS || payload >= visible {
-        return false;
-    }
-    let at = forget(own, payload as u64, 0x7fff) as usize;
-    let length = forget(own, (visible - payload) as u64, 0x1_ffff) as usize;
-    // Once more, so that what the verifier learns of it block by block is not kept behind them.
-    let all = forget(own, length as u64, 0x1_ffff) as usize;
-    let Some(bytes) = frame.bytes_from(at, length, own) else {
-        return false;
-    };
-    let mut state = forget(own, u64::from(START), 0x3f) as u8;
-    let mut done = 0;
-    for block in 0..SCANNED / BLOCK {
-        if (block + 1) * BLOCK > length || state >= NONE {
-            break;
-        }
-        let Some(block) = bytes.block::<BLOCK>(block * BLOCK) else {
-            break;
-        };
-        for byte in block {
-            state = step(state, byte);
-        }
-        state = forget(own, u64::from(state), 0x3f) as u8;
-        done += BLOCK;
-    }
-    let state = forget(own, u64::from(state), 0x3f) as u8;
-    let done = forget(own, done as u64, 0x7ff) as usize;
-    let left = forget(own, all.wrapping_sub(done) as u64, 0x1_ffff) as usize;
-    if state >= NONE || done >= SCANNED {
-        return state == MQTT;
-    }
-    let rest = bytes.from(done, own);
-    let mut state = state;
-    for index in 0..BLOCK - 1 {
-        if index >= left {
-            break;
-        }
-        let Some(byte) = rest.byte(index) else {
-            break;
-        };
-        state = step(state, &byte);
-    }
-    state == MQTT
 }

@@ -16,12 +16,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use aya::Ebpf;
 use aya::maps::{Array, MapData, RingBuf};
 use aya::programs::tc::qdisc_add_clsact;
 use aya::programs::{TcAttachType, XdpMode};
 use mqttguard::config::{KernelLimits, Mode};
-use mqttguard::enforce::{DeviceCounters, Rules, Stations, Tables, object};
+use mqttguard::enforce::object::{self, Object};
+use mqttguard::enforce::{DeviceCounters, Rules, Stations, Tables};
 use mqttguard::registry::{DevicePolicy, Standing};
 use mqttguard_common::{EventRecord, Flow, Mac, Reason, Station};
 
@@ -62,7 +62,7 @@ pub const STATION: Station = Station {
 
 /// A loaded object with maps of its own.
 pub struct Kernel {
-    object: Ebpf,
+    object: Object,
     /// Its rules, devices and counters.
     pub tables: Tables,
     events: RingBuf<MapData>,
@@ -120,11 +120,14 @@ impl Kernel {
         let mut object = match std::env::var_os("MQTTGUARD_EBPF_OBJECT") {
             Some(path) => {
                 let bytes = std::fs::read(&path).expect("MQTTGUARD_EBPF_OBJECT names a file");
-                object::load(&bytes, None)
+                object::open(&bytes, None)
             }
-            None => object::load(object::OBJECT, None),
+            None => object::open(object::OBJECT, None),
         }
         .unwrap_or_else(|error| panic!("{error}"));
+        for loaded in [object.xdp().map(drop), object.tc().map(drop)] {
+            loaded.unwrap_or_else(|error| panic!("{error}"));
+        }
         let mut tables = Tables::take(&mut object).unwrap();
         tables.set_rules(rules).unwrap();
         let events = object.take_map("EVENTS").unwrap().try_into().unwrap();
@@ -289,11 +292,21 @@ impl Kernel {
     ) -> (Verdict, Duration, usize) {
         let result = match hook {
             Hook::Xdp => {
-                let program = object::xdp(&mut self.object).unwrap().fd().unwrap();
+                let program = self
+                    .object
+                    .xdp()
+                    .unwrap_or_else(|error| panic!("{error}"))
+                    .fd()
+                    .unwrap();
                 test_run(program.as_fd(), frame, &mut [], repeat, out)
             }
             Hook::Tc => {
-                let program = object::tc(&mut self.object).unwrap().fd().unwrap();
+                let program = self
+                    .object
+                    .tc()
+                    .unwrap_or_else(|error| panic!("{error}"))
+                    .fd()
+                    .unwrap();
                 // struct __sk_buff; gso_segs lies at byte 164.
                 let mut context = [0u8; 192];
                 context[164..168].copy_from_slice(&segments.to_ne_bytes());
@@ -318,7 +331,8 @@ impl Kernel {
     ///
     /// If the kernel refuses.
     pub fn attach_xdp(&mut self, interface: &str) {
-        object::xdp(&mut self.object)
+        self.object
+            .xdp()
             .unwrap()
             .attach(interface, XdpMode::Driver)
             .unwrap();
@@ -331,8 +345,20 @@ impl Kernel {
     /// If the object has no such program.
     pub fn program(&mut self, hook: Hook) -> BorrowedFd<'_> {
         match hook {
-            Hook::Xdp => object::xdp(&mut self.object).unwrap().fd().unwrap().as_fd(),
-            Hook::Tc => object::tc(&mut self.object).unwrap().fd().unwrap().as_fd(),
+            Hook::Xdp => self
+                .object
+                .xdp()
+                .unwrap_or_else(|error| panic!("{error}"))
+                .fd()
+                .unwrap()
+                .as_fd(),
+            Hook::Tc => self
+                .object
+                .tc()
+                .unwrap_or_else(|error| panic!("{error}"))
+                .fd()
+                .unwrap()
+                .as_fd(),
         }
     }
 
@@ -344,24 +370,38 @@ impl Kernel {
     pub fn attach_tc(&mut self, interface: &str) {
         // Not needed where there is TCX.
         let _ = qdisc_add_clsact(interface);
-        object::tc(&mut self.object)
+        self.object
+            .tc()
             .unwrap()
             .attach(interface, TcAttachType::Ingress)
             .unwrap();
     }
 
-    /// How many instructions the verifier looked at until it was convinced; 0 if the kernel
-    /// does not tell (before 5.16). It gives up at a million.
+    /// How many instructions the verifier looked at in each program of a hook until it was convinced;
+    /// 0 if the kernel does not tell (before 5.16). It gives up at a million.
     ///
     /// # Panics
     ///
-    /// If the kernel does not know its own program.
-    pub fn verified(&mut self, hook: Hook) -> u32 {
-        let info = match hook {
-            Hook::Xdp => object::xdp(&mut self.object).unwrap().info(),
-            Hook::Tc => object::tc(&mut self.object).unwrap().info(),
+    /// If the kernel does not know its own programs.
+    pub fn verified(&mut self, hook: Hook) -> Vec<(String, u32)> {
+        self.program(hook);
+        let part = match hook {
+            Hook::Xdp => "xdp",
+            Hook::Tc => "tc",
         };
-        info.unwrap().verified_instruction_count().unwrap_or(0)
+        let mut all: Vec<_> = self
+            .object
+            .loaded()
+            .unwrap()
+            .into_iter()
+            .filter(|(name, _)| name.contains(part))
+            .map(|(name, info)| {
+                let checked = info.verified_instruction_count().unwrap_or(0);
+                (name.to_owned(), checked)
+            })
+            .collect();
+        all.sort();
+        all
     }
 
     /// What the router takes in; [`STATION`] if this is not called.
@@ -447,6 +487,54 @@ pub fn pin_to(cpu: usize) {
         libc::sched_setaffinity(0, size_of_val(&set), &raw const set)
     };
     assert!(result == 0, "{}", io::Error::last_os_error());
+}
+
+/// The instructions of a program as the kernel runs them, or hands them to its JIT compiler
+/// (BPF_OBJ_GET_INFO_BY_FD).
+///
+/// # Panics
+///
+/// If the kernel does not show them.
+pub fn translated(program: BorrowedFd<'_>) -> Vec<u8> {
+    const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
+    // The first words of struct bpf_prog_info: type and id, tag, jited_prog_len and
+    // xlated_prog_len, jited_prog_insns, xlated_prog_insns.
+    let mut info = [0u64; 5];
+    let ask = |info: &mut [u64; 5]| {
+        // bpf_fd and info_len, info.
+        let length = size_of_val(info) as u32;
+        let words = [program.as_raw_fd() as u32, length];
+        // SAFETY: two words of 32 bits are one of 64.
+        let words: u64 = unsafe { std::mem::transmute(words) };
+        let attr = [words, info.as_mut_ptr() as u64];
+        // SAFETY: the attributes are as linux/bpf.h lays them out; what they point to is as long
+        // as they say, and outlives the call.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_bpf,
+                BPF_OBJ_GET_INFO_BY_FD,
+                attr.as_ptr(),
+                size_of_val(&attr),
+            )
+        };
+        assert!(result == 0, "{}", io::Error::last_os_error());
+        let [_, length] = lengths(info[2]);
+        length as usize
+    };
+    let length = ask(&mut info);
+    assert!(length > 0, "the kernel does not show its programs");
+    let mut code = vec![0u8; length];
+    info = [0; 5];
+    // SAFETY: as above.
+    info[2] = unsafe { std::mem::transmute::<[u32; 2], u64>([0, length as u32]) };
+    info[4] = code.as_mut_ptr() as u64;
+    assert_eq!(ask(&mut info), length);
+    code
+}
+
+fn lengths(word: u64) -> [u32; 2] {
+    // SAFETY: one word of 64 bits is two of 32.
+    unsafe { std::mem::transmute(word) }
 }
 
 /// Detaches a pinned link behind its owner's back (BPF_LINK_DETACH).

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use aya::util::KernelVersion;
-use mqttguard_common::Reason;
+use mqttguard_common::{LAYOUT_VERSION, Reason};
 use mqttguard_tests::attach::{Lab, Place, plaintext};
 use mqttguard_tests::bpf::{Hook, Nop};
 
@@ -62,6 +62,18 @@ fn take_over(hook: &str, by: &str) {
         // Only what is second best has a reason.
         assert!(by == "tc" || shown == format!("{by} Seen "), "{shown}");
     }
+    // What the first one's programs called went with them; nothing was loaded for another hook.
+    let maps = lab.pins().join(format!("v{LAYOUT_VERSION}"));
+    let calls: Vec<_> = std::fs::read_dir(maps)
+        .unwrap()
+        .map(|pin| pin.unwrap().file_name().into_string().unwrap())
+        .filter(|pin| pin.contains("_CALLS-"))
+        .collect();
+    let whose = if by.starts_with("xdp") { "XDP" } else { "TC" };
+    assert!(
+        calls.len() == 1 && calls[0].starts_with(whose),
+        "{by}: {calls:?}"
+    );
 
     // Stopped on purpose, it leaves nothing.
     second.detach();

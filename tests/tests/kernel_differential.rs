@@ -101,7 +101,8 @@ impl Run {
         };
         for hook in HOOKS {
             let checked = run.kernel.verified(hook);
-            println!("{hook:?}: the verifier looked at {checked} instructions");
+            let sum: u32 = checked.iter().map(|(_, count)| count).sum();
+            println!("{hook:?}: the verifier looked at {sum} instructions: {checked:?}");
         }
         run.tell_devices();
         run

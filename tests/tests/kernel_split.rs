@@ -229,11 +229,11 @@ fn honest_streams_pass() {
         stream.bytes(-1, &[0], Reason::Pass);
         stream.bytes(0, &[], Reason::Pass);
         // A short first segment, once more with what came meanwhile, and the rest.
-        stream.bytes(0, b"GE", Reason::Pass);
-        stream.bytes(0, b"GET / HTTP/1.1", Reason::Pass);
-        stream.bytes(2, b"T / HTTP/1.1", Reason::Pass);
+        stream.bytes(0, b"HE", Reason::Pass);
+        stream.bytes(0, b"HELO a.example", Reason::Pass);
+        stream.bytes(2, b"LO a.example", Reason::Pass);
         stream.syn(SYN_NUMBER);
-        stream.bytes(2, b"T", Reason::Pass);
+        stream.bytes(2, b"L", Reason::Pass);
         // Bytes that look like the beginning of a CONNECT later on: a serial line behind a
         // bridge, say.
         for offset in [3, 14, 1_000, 1 << 30] {

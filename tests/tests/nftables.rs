@@ -394,11 +394,11 @@ fn while_the_kernel_verifies_the_program_nftables_stands_in_and_the_bus_answers(
 }
 
 /// Somebody else's program on an interface of this namespace; it goes when it is dropped.
-fn foreign(interface: &str) -> aya::Ebpf {
+fn foreign(interface: &str) -> mqttguard::enforce::object::Object {
     use aya::programs::XdpMode;
     use mqttguard::enforce::object;
-    let mut object = object::load(object::OBJECT, None).unwrap();
-    let program = object::xdp(&mut object).unwrap();
+    let mut object = object::open(object::OBJECT, None).unwrap();
+    let program = object.xdp().unwrap();
     program.attach(interface, XdpMode::Driver).unwrap();
     object
 }

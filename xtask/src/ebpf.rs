@@ -92,7 +92,12 @@ fn check(root: &Path, tools: &Tools, objects: &Path) -> Result<()> {
         .args(["--test", "kernel_evasion", "--test", "kernel_buckets"])
         .args(["--test", "kernel_linear", "--test", "kernel_split"])
         .args(["--test", "kernel_reject", "--test", "kernel_binding"])
-        .args(["--test", "kernel_websocket"])
+        .args([
+            "--test",
+            "kernel_websocket",
+            "--test",
+            "kernel_websocket_split",
+        ])
         .env("MQTTGUARD_EBPF_OBJECT", built.join(object));
     succeed(&mut tests)
 }

@@ -204,7 +204,7 @@ impl Drop for Enforcer {
 
 /// What the enforcement thread begins with.
 struct Start {
-    object: aya::Ebpf,
+    object: object::Object,
     pins: Pins,
     inherits: bool,
     note: Option<String>,
@@ -230,19 +230,18 @@ impl Start {
     }
 
     fn load(mut self) -> Result<Watch, EnforceError> {
-        object::load_programs(&mut self.object)?;
+        self.object.prepare(self.orders.target().hook)?;
         let events = take(&mut self.object, "EVENTS")?;
         let frames = take(&mut self.object, "FRAMES")?;
         let stations = Stations::take(&mut self.object)?;
         let links = Links::open().map_err(EnforceError::Netlink)?;
         let target = self.orders.target();
-        let ports = Ports::new(self.object, frames, self.pins.clone(), target, self.note)?;
+        let ports = Ports::new(self.object, frames, self.pins, target, self.note);
         Ok(Watch {
             ports,
             stations,
             links,
             events,
-            pins: self.pins,
             orders: self.orders,
             progress: self.progress,
             report: self.report,
@@ -251,7 +250,7 @@ impl Start {
 }
 
 /// Makes or takes over the maps, and sets the rules.
-fn open(pins: &Pins, rules: &Rules) -> Result<(aya::Ebpf, Tables), EnforceError> {
+fn open(pins: &Pins, rules: &Rules) -> Result<(object::Object, Tables), EnforceError> {
     let mut object = object::open(object::OBJECT, Some(&pins.maps()))?;
     let mut tables = Tables::take(&mut object)?;
     tables.set_rules(rules)?;

@@ -37,6 +37,9 @@ pub enum EnforceError {
         /// The error.
         error: ProgramError,
     },
+    /// The kernel refused a program before, and was not asked again: what it said then.
+    #[error("{0}")]
+    Refused(String),
     /// The object lacks a program or map.
     #[error("the kernel object has no {0}")]
     Missing(&'static str),

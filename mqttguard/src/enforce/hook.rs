@@ -2,7 +2,6 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use aya::Ebpf;
 use aya::programs::links::{FdLink, LinkError, PinnedLink};
 use aya::programs::tc::{
     NlOptions, SchedClassifierLink, TcAttachOptions, TcError, TcHandle, qdisc_add_clsact,
@@ -12,7 +11,7 @@ use aya::programs::{LinkOrder, ProgramError, TcAttachType, XdpMode};
 
 use super::holders::tc_holder;
 use super::links::Link;
-use super::object;
+use super::object::Object;
 use crate::config::Hook;
 
 /// Where our filter stands among those of an interface's clsact queueing discipline.
@@ -82,7 +81,7 @@ pub(super) enum Attached {
 /// Attaches and pins, so that it stands when this process is gone; or replaces the program of a
 /// predecessor's attachment.
 pub(super) fn attach(
-    object: &mut Ebpf,
+    object: &mut Object,
     dir: &Path,
     link: &Link,
     kind: Kind,
@@ -97,12 +96,12 @@ pub(super) fn attach(
 }
 
 fn attach_xdp(
-    object: &mut Ebpf,
+    object: &mut Object,
     pin: &Path,
     link: &Link,
     mode: XdpMode,
 ) -> Result<Attached, HookError> {
-    let program = object::xdp(object).map_err(HookError::new)?;
+    let program = object.xdp().map_err(HookError::new)?;
     if let Some(old) = predecessor(pin) {
         let taken = XdpLink::try_from(old)
             .map_err(HookError::new)
@@ -121,8 +120,8 @@ fn attach_xdp(
     Ok(Attached::Fresh)
 }
 
-fn attach_tcx(object: &mut Ebpf, pin: &Path, link: &Link) -> Result<Attached, HookError> {
-    let program = object::tc(object).map_err(HookError::new)?;
+fn attach_tcx(object: &mut Object, pin: &Path, link: &Link) -> Result<Attached, HookError> {
+    let program = object.tc().map_err(HookError::new)?;
     if let Some(old) = predecessor(pin) {
         let taken = SchedClassifierLink::try_from(old)
             .map_err(HookError::new)
@@ -147,8 +146,8 @@ fn attach_tcx(object: &mut Ebpf, pin: &Path, link: &Link) -> Result<Attached, Ho
 
 /// A filter of the classic kind has no link to pin: it holds its program itself. The program is
 /// pinned as a note that there is one.
-fn attach_tc(object: &mut Ebpf, pin: &Path, link: &Link) -> Result<Attached, HookError> {
-    let program = object::tc(object).map_err(HookError::new)?;
+fn attach_tc(object: &mut Object, pin: &Path, link: &Link) -> Result<Attached, HookError> {
+    let program = object.tc().map_err(HookError::new)?;
     if tc_holder(link).is_some() {
         return Err(HookError::busy());
     }

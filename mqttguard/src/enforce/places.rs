@@ -1,10 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use aya::Ebpf;
 use aya::maps::{Array, MapData};
 use mqttguard_common::{Mac, Places};
 
 use super::EnforceError;
+use super::object::Object;
 use super::tables::{on, take};
 
 /// The kernel program's short way to known devices. Whoever has a place keeps it, so that no frame
@@ -18,7 +18,10 @@ pub(super) struct ShortCuts {
 impl ShortCuts {
     /// Takes the map out of a loaded object, and makes what a predecessor left there fit the rows
     /// of its devices.
-    pub(super) fn take(object: &mut Ebpf, rows: &BTreeMap<Mac, u32>) -> Result<Self, EnforceError> {
+    pub(super) fn take(
+        object: &mut Object,
+        rows: &BTreeMap<Mac, u32>,
+    ) -> Result<Self, EnforceError> {
         let mut short_cuts = ShortCuts {
             map: take(object, "PLACES")?,
             wanted: BTreeMap::new(),

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray};
 use mqttguard_common::FRAME_SLOTS;
 
@@ -9,8 +8,9 @@ use super::bpffs::Pins;
 use super::holders::{self, Hold};
 use super::hook::{self, Attached, HookError, Kind};
 use super::links::{Link, resolve};
+use super::object::Object;
 use super::trial::{Trial, Verdict};
-use super::{Attachment, EnforceError, Proof, Report, Target, object, probe};
+use super::{Attachment, Proof, Report, Target, probe};
 use crate::config::Hook;
 
 /// Time between two probes of an interface on which nothing arrives.
@@ -24,8 +24,7 @@ const TRIAL_TIME: Duration = Duration::from_secs(4);
 
 /// The interfaces that are to be guarded, and how the program sits on each.
 pub(super) struct Ports {
-    object: Ebpf,
-    programs: ProgramIds,
+    object: Object,
     frames: PerCpuArray<MapData, u64>,
     pins: Pins,
     target: Target,
@@ -34,12 +33,6 @@ pub(super) struct Ports {
     ports: BTreeMap<u32, Port>,
     /// Devices of the target that stand for no interface, and why.
     missing: BTreeMap<String, &'static str>,
-}
-
-/// What the kernel calls our two programs.
-struct ProgramIds {
-    xdp: u32,
-    tc: u32,
 }
 
 struct Port {
@@ -60,30 +53,22 @@ struct Port {
 }
 
 impl Ports {
-    /// # Errors
-    ///
-    /// The kernel does not tell what it calls the programs.
     pub(super) fn new(
-        mut object: Ebpf,
+        object: Object,
         frames: PerCpuArray<MapData, u64>,
         pins: Pins,
         target: Target,
         take_over_note: Option<String>,
-    ) -> Result<Self, EnforceError> {
-        let programs = ProgramIds {
-            xdp: object::id_of_xdp(&mut object)?,
-            tc: object::id_of_tc(&mut object)?,
-        };
-        Ok(Ports {
+    ) -> Self {
+        Ports {
             object,
-            programs,
             frames,
             pins,
             target,
             take_over_note,
             ports: BTreeMap::new(),
             missing: BTreeMap::new(),
-        })
+        }
     }
 
     /// Where the program is to attach from the next [`Ports::reconcile`] on. False if that is
@@ -294,9 +279,8 @@ impl Ports {
                 self.attach(link, old, report);
                 continue;
             };
-            let ours = match kind.is_xdp() {
-                true => self.programs.xdp,
-                false => self.programs.tc,
+            let Some(ours) = self.object.id(kind.is_xdp()) else {
+                continue;
             };
             let is_pinned = kind.pin(&self.pins.links(), link.index).exists();
             let lost = match holders::hold(link, kind, ours) {
@@ -425,6 +409,12 @@ impl Ports {
             }
             self.sweep(links);
         }
+    }
+
+    /// Lets go of what only a predecessor's programs needed, which stand nowhere any more.
+    pub(super) fn forget_predecessors(&self) {
+        self.object.forget_predecessors();
+        self.pins.remove_other_versions();
     }
 
     fn frames_seen(&self, index: u32, kind: Kind) -> u64 {

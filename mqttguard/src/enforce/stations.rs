@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use aya::Ebpf;
 use aya::maps::{HashMap, MapData};
 use mqttguard_common::{MAX_STATIONS, Station};
 
 use super::EnforceError;
 use super::links::Link;
+use super::object::Object;
 use super::tables::{absent_is_fine, on, take};
 
 /// The kernel program's map of them.
@@ -23,7 +23,7 @@ impl Stations {
     /// # Errors
     ///
     /// It is missing or cannot be read.
-    pub fn take(object: &mut Ebpf) -> Result<Self, EnforceError> {
+    pub fn take(object: &mut Object) -> Result<Self, EnforceError> {
         let map: HashMap<_, Station, u8> = take(object, "STATIONS")?;
         let known = map
             .keys()

@@ -1,6 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use aya::Ebpf;
 use aya::maps::lpm_trie::Key;
 use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, PerCpuValues};
 use aya::util::nr_cpus;
@@ -10,6 +9,7 @@ use mqttguard_common::{
 };
 
 use super::exceptions::{self, Prefix};
+use super::object::Object;
 use super::places::ShortCuts;
 use super::{DeviceCounters, EnforceError, Rules};
 use crate::config::{KernelLimits, Mode};
@@ -40,7 +40,7 @@ impl Tables {
     /// # Errors
     ///
     /// A map is missing or cannot be read.
-    pub fn take(object: &mut Ebpf) -> Result<Self, EnforceError> {
+    pub fn take(object: &mut Object) -> Result<Self, EnforceError> {
         let devices: HashMap<_, MacKey, u32> = take(object, "DEVICES")?;
         let rows: BTreeMap<Mac, u32> = devices
             .iter()
@@ -367,7 +367,7 @@ pub(super) fn on(map: &'static str) -> impl Fn(MapError) -> EnforceError {
 }
 
 /// Takes a map out of a loaded object by its name there.
-pub(super) fn take<M>(object: &mut Ebpf, name: &'static str) -> Result<M, EnforceError>
+pub(super) fn take<M>(object: &mut Object, name: &'static str) -> Result<M, EnforceError>
 where
     M: TryFrom<Map, Error = MapError>,
 {

@@ -7,7 +7,6 @@ use aya::maps::{MapData, RingBuf};
 use mqttguard_common::{EventRecord, event_flags};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::bpffs::Pins;
 use super::links::Links;
 use super::orders::{End, Orders};
 use super::ports::Ports;
@@ -28,7 +27,6 @@ pub(super) struct Watch {
     pub(super) stations: Stations,
     pub(super) links: Links,
     pub(super) events: RingBuf<MapData>,
-    pub(super) pins: Pins,
     pub(super) orders: Arc<Orders>,
     pub(super) progress: Arc<Mutex<Progress>>,
     pub(super) report: Box<dyn FnMut(Report) + Send>,
@@ -85,8 +83,7 @@ impl Watch {
         let standing = Progress::Standing(self.ports.attachments());
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         if let Progress::Loading { .. } = std::mem::replace(&mut *progress, standing) {
-            // No program uses them any more.
-            self.pins.remove_other_versions();
+            self.ports.forget_predecessors();
         }
         true
     }

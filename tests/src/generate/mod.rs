@@ -2,28 +2,17 @@
 //! frame that is random all over is not even IP.
 
 mod payload;
+mod policy;
+mod stream;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use mqttguard::config::{Exception, KernelLimits, Mode};
-use mqttguard::enforce::Rules;
-use mqttguard::registry::{DevicePolicy, Standing};
-use mqttguard_common::{Mac, Station};
+use mqttguard_common::Mac;
 
-use crate::bpf::{INTERFACE, STATION};
 use crate::frames::{ROUTER, connect};
-use crate::model::Model;
 use crate::random::Random;
 use payload::payload;
-
-const UNLIMITED: KernelLimits = KernelLimits {
-    packets_per_s: 0,
-    bytes_per_s: 0,
-    connections_per_s: 0,
-    udp_per_s: 0,
-    broadcasts_per_s: 0,
-};
+use stream::Stream;
 
 /// Source addresses of all frames: devices first, and some that nobody names.
 const MACS: [Mac; 12] = [
@@ -64,25 +53,6 @@ const ADDRESSES: [&str; 18] = [
     "::ffff:192.168.1.1",
 ];
 
-/// Addresses that devices are bound to.
-const BOUND: [&str; 4] = ["192.168.1.77", "192.0.2.10", "10.1.2.3", "192.168.1.1"];
-
-/// Prefixes that lie inside each other, and both families' all.
-const PREFIXES: [&str; 12] = [
-    "0.0.0.0/0",
-    "10.0.0.0/8",
-    "10.1.2.0/25",
-    "10.1.2.3/32",
-    "192.0.2.0/24",
-    "192.0.2.10/31",
-    "192.0.2.10/32",
-    "::/0",
-    "2001:db8::/32",
-    "2001:db8::/64",
-    "2001:db8::10/128",
-    "fd00::/8",
-];
-
 const PORTS: [u16; 20] = [
     0, 1, 63, 64, 67, 68, 80, 443, 546, 547, 1882, 1883, 1884, 2883, 8080, 8883, 8884, 9001,
     65_534, 65_535,
@@ -99,18 +69,6 @@ pub struct Generator {
     streams: Vec<Stream>,
 }
 
-/// A TCP stream that somebody opens or has opened.
-struct Stream {
-    mac: Mac,
-    from: IpAddr,
-    to: IpAddr,
-    ports: (u16, u16),
-    /// Sequence number of its SYN.
-    number: u32,
-    /// Its first bytes.
-    bytes: Vec<u8>,
-}
-
 impl Generator {
     /// Everything it makes follows from the seed.
     pub fn new(seed: u64) -> Self {
@@ -123,112 +81,6 @@ impl Generator {
             ports: Vec::new(),
             router: Vec::new(),
             streams: Vec::new(),
-        }
-    }
-
-    /// Rules and devices, for the frames to come.
-    pub fn model(&mut self) -> Model {
-        let rules = self.rules();
-        self.ports = [1883, 8883].into();
-        self.ports.extend(&rules.plaintext_ports);
-        self.ports.extend(&rules.broker_ports);
-        // Ports that a device may get through to are the rarest.
-        self.ports
-            .extend([rules.local_plaintext_port; 3].iter().flatten());
-        self.router.clone_from(&rules.local_addresses);
-        let random = &mut self.random;
-        let devices: BTreeMap<Mac, DevicePolicy> = MACS[..NAMED]
-            .iter()
-            .map(|&mac| {
-                let policy = DevicePolicy {
-                    standing: random.one_of(&[
-                        Standing::Good,
-                        Standing::Good,
-                        Standing::Good,
-                        Standing::Blocked,
-                        Standing::Quarantined,
-                    ]),
-                    plaintext: random.once_in(2),
-                    uplift: random.once_in(2),
-                    interface: random.one_of(&[None, None, None, None, Some(INTERFACE), Some(7)]),
-                    address: random
-                        .once_in(3)
-                        .then(|| random.one_of(&BOUND).parse().unwrap()),
-                    limits: UNLIMITED,
-                };
-                (mac, policy)
-            })
-            .collect();
-        self.streams.clear();
-        let mut stations: BTreeSet<Station> = [STATION].into();
-        stations.insert(Station {
-            vlan: 10,
-            ..STATION
-        });
-        if random.once_in(4) {
-            // Another interface, another VLAN, another address.
-            stations = [
-                Station {
-                    ifindex: 7,
-                    ..STATION
-                },
-                Station {
-                    vlan: 0x70a,
-                    ..STATION
-                },
-                Station {
-                    mac: Mac([2, 0, 0, 0, 0, 0x99]),
-                    ..STATION
-                },
-            ]
-            .into();
-        }
-        Model {
-            rules,
-            devices,
-            stations,
-            streams: BTreeMap::new(),
-        }
-    }
-
-    fn rules(&mut self) -> Rules {
-        let random = &mut self.random;
-        let mut some_ports = |most: usize| -> Vec<u16> {
-            (0..random.below(most + 1))
-                .map(|_| random.one_of(&PORTS))
-                .collect()
-        };
-        let (plaintext_ports, broker_ports) = (some_ports(4), some_ports(3));
-        let exceptions = (0..random.below(7))
-            .map(|index| Exception {
-                name: format!("exception {index}"),
-                mac: random.once_in(2).then(|| random.one_of(&MACS[..10])),
-                destination: random.one_of(&PREFIXES).parse().unwrap(),
-                // Port 0 would be every port.
-                port: random.once_in(2).then(|| random.one_of(&PORTS[1..])),
-            })
-            .collect();
-        let local_addresses = (0..random.below(6))
-            .map(|_| random.one_of(&self.addresses).to_canonical())
-            .collect();
-        Rules {
-            mode: if random.once_in(5) {
-                Mode::Monitor
-            } else {
-                Mode::Enforce
-            },
-            plaintext_ports,
-            detect_connect: !random.once_in(4),
-            mqtt_sn: !random.once_in(4),
-            websocket: !random.once_in(4),
-            reject: !random.once_in(3),
-            drop_mismatch: random.once_in(2),
-            uplift: random.once_in(2),
-            local_addresses,
-            broker_ports,
-            local_plaintext_port: random.once_in(2).then(|| random.one_of(&PORTS[1..])),
-            exceptions,
-            stranger_limits: UNLIMITED,
         }
     }
 
@@ -260,102 +112,6 @@ impl Generator {
             frame.truncate(length);
         }
         frame
-    }
-
-    /// A segment of a stream: in order or out of order, once more, with other bytes than last
-    /// time, reaching back before the start, far behind it or before it.
-    fn piece(&mut self) -> Vec<u8> {
-        if self.streams.len() < 8 || self.random.once_in(12) {
-            self.open();
-        }
-        let random = &mut self.random;
-        let index = random.below(self.streams.len());
-        let stream = &mut self.streams[index];
-        if random.once_in(60) {
-            stream.number = random.word() as u32;
-        }
-        let (flags, at, payload): (u8, i64, Vec<u8>) = match random.below(8) {
-            0 | 1 => (random.one_of(&[0x02, 0x02, 0x12]), -1, Vec::new()),
-            2 => {
-                let keep = random.below(stream.bytes.len() + 1);
-                (0x02, -1, stream.bytes[..keep].to_vec())
-            }
-            3 => {
-                let before = random.one_of(&[1, 2, 5, 13, 300]);
-                let mut bytes = random.bytes(before);
-                let keep = random.below(stream.bytes.len() + 1);
-                bytes.extend(&stream.bytes[..keep]);
-                (0x10, -(before as i64), bytes)
-            }
-            4 => {
-                let far = random.one_of(&[14, 15, 1_000, 70_000, 1 << 31, -1, -14, -70_000]);
-                let keep = random.below(6).min(stream.bytes.len());
-                (0x10, far, stream.bytes[..keep].to_vec())
-            }
-            kind => {
-                let at = random.one_of(&[0, 0, 0, 1, 2, 3, 7, 12, 13, 14]);
-                let at = at.min(stream.bytes.len());
-                let length = random.one_of(&[1, 1, 2, 3, 9, 13, 14, 40]);
-                let end = (at + length).min(stream.bytes.len());
-                let mut bytes = stream.bytes[at..end].to_vec();
-                if kind == 5 && !bytes.is_empty() {
-                    let changed = random.below(bytes.len());
-                    bytes[changed] = random.byte();
-                }
-                (0x18, at as i64, bytes)
-            }
-        };
-        // Position -1 is that of the SYN.
-        let number = stream.number.wrapping_add((at + 1) as u32);
-        let mut body = Vec::with_capacity(40 + payload.len());
-        body.extend(stream.ports.0.to_be_bytes());
-        body.extend(stream.ports.1.to_be_bytes());
-        body.extend(number.to_be_bytes());
-        body.extend([0, 0, 0, 0, 5 << 4, flags, 0xff, 0xff, 0, 0, 0, 0]);
-        body.extend(payload);
-        let (mac, from, to) = (stream.mac, stream.from, stream.to);
-        let mut frame = Vec::with_capacity(128);
-        frame.extend(ROUTER.0);
-        frame.extend(mac.0);
-        if from.is_ipv4() {
-            frame.extend([0x08, 0x00, 0x45, 0]);
-            frame.extend(length(random, 20 + body.len()).to_be_bytes());
-            frame.extend([0, 0, 0x40, 0, 64, 6, 0, 0]);
-            frame.extend(v4_octets(from));
-            frame.extend(v4_octets(to));
-        } else {
-            frame.extend([0x86, 0xdd, 0x60, 0, 0, 0]);
-            frame.extend(length(random, body.len()).to_be_bytes());
-            frame.extend([6, 64]);
-            frame.extend(v6_octets(from));
-            frame.extend(v6_octets(to));
-        }
-        frame.extend(body);
-        self.trailer(&mut frame);
-        frame
-    }
-
-    /// Begins another stream; the oldest of a few makes room.
-    fn open(&mut self) {
-        if self.streams.len() >= 24 {
-            self.streams.remove(0);
-        }
-        let v4 = self.random.once_in(2);
-        let (from, to) = (self.address(v4), self.address(v4));
-        let (from, to) = match (from, to) {
-            (IpAddr::V4(_), IpAddr::V4(_)) | (IpAddr::V6(_), IpAddr::V6(_)) => (from, to),
-            _ => (self.addresses[1], self.addresses[2]),
-        };
-        let (port, bytes) = (self.port(), payload(&mut self.random));
-        let random = &mut self.random;
-        self.streams.push(Stream {
-            mac: random.one_of(&MACS),
-            from,
-            to,
-            ports: (random.one_of(&[50_000, 50_001, 50_002]), port),
-            number: random.one_of(&[0, u32::MAX, u32::MAX - 5, 1 << 31, 77]),
-            bytes,
-        });
     }
 
     fn whole(&mut self) -> Vec<u8> {

@@ -50,6 +50,73 @@ pub(super) fn payload(random: &mut Random) -> Vec<u8> {
     }
 }
 
+/// The beginning of a stream that goes on for several segments.
+pub(super) fn beginning(random: &mut Random) -> Vec<u8> {
+    let mut bytes = match random.below(6) {
+        0..=1 => payload(random),
+        2..=4 => request(random),
+        _ => Vec::new(),
+    };
+    if random.once_in(2) {
+        bytes.extend(message(random));
+    }
+    bytes
+}
+
+/// What goes through a WebSocket in frames of any size, with control frames in between.
+fn message(random: &mut Random) -> Vec<u8> {
+    let (name, level) = random.one_of(&[("MQTT", 4), ("MQTT", 5), ("MQIsdp", 3), ("MQTT", 3)]);
+    let mut rest = connect(name, level, 200);
+    if random.once_in(5) {
+        let at = random.below(14);
+        rest[at] = random.byte();
+    }
+    if random.once_in(4) {
+        // A length of four bytes.
+        rest.splice(1..2, [0x80, 0x80, 0x80, 0x01]);
+    }
+    let mut frames = Vec::new();
+    while !rest.is_empty() && frames.len() < 900 {
+        let size = random.one_of(&[0, 1, 1, 2, 3, 7, 14, 125, 126, 300]);
+        let mut payload: Vec<u8> = rest.drain(..size.min(rest.len())).collect();
+        let mut first = random.one_of(&[0x82, 0x02, 0x00, 0x80, 0x80, 0x81]);
+        if random.once_in(5) {
+            first = random.one_of(&[0x89, 0x89, 0x8a, 0x88, 0x8b, 0xc2]);
+            rest.splice(0..0, payload);
+            let size = random.one_of(&[0, 1, 8, 40]);
+            payload = random.bytes(size);
+        }
+        frame(random, &mut frames, first, &payload);
+    }
+    frames
+}
+
+/// Appends one frame.
+fn frame(random: &mut Random, frames: &mut Vec<u8>, first: u8, payload: &[u8]) {
+    let masked = if random.once_in(5) { 0 } else { 0x80 };
+    frames.push(first);
+    match (random.below(8), payload.len()) {
+        (0, length) => {
+            frames.push(masked | 127);
+            frames.extend((length as u64).to_be_bytes());
+        }
+        (2.., length @ ..126) => frames.push(masked | length as u8),
+        (_, length) => {
+            frames.push(masked | 126);
+            frames.extend((length as u16).to_be_bytes());
+        }
+    }
+    let mask = match masked {
+        0 => vec![0; 4],
+        _ => random.bytes(4),
+    };
+    if masked != 0 {
+        frames.extend(&mask);
+    }
+    let bytes = payload.iter().zip(mask.iter().cycle());
+    frames.extend(bytes.map(|(byte, mask)| byte ^ mask));
+}
+
 /// An HTTP request, or what looks like one: parts in odd spellings and orders.
 fn request(random: &mut Random) -> Vec<u8> {
     let mut text = random

@@ -22,7 +22,7 @@ use crate::reset;
 use mqtt::{is_beginning, is_connect};
 pub use packet::{Packet, Transport, parse, source_mac};
 use packet::{arp_sender, station};
-use websocket::is_websocket;
+use websocket::{Sign, is_opening, sign};
 
 /// The rules and the devices that the daemon has named.
 pub struct Model {
@@ -37,7 +37,7 @@ pub struct Model {
 }
 
 /// What is remembered of a TCP stream.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Stream {
     tag: u32,
     /// Sequence number of its first byte.
@@ -46,6 +46,33 @@ pub struct Stream {
     shown: bool,
     /// No other stream was remembered here before.
     sure: bool,
+    /// Others went through before its first byte.
+    overtaken: bool,
+    /// What was read of it that ends within a request for a WebSocket, or a message in one.
+    reading: Option<Reading>,
+}
+
+/// Part of a stream that is read.
+#[derive(Clone, Debug)]
+struct Reading {
+    /// Sequence number of what comes next.
+    next: u32,
+    text: Vec<u8>,
+}
+
+/// What reading a segment has shown.
+struct Seen {
+    finding: Finding,
+    /// What to keep of it if it goes through; None: what there is.
+    kept: Option<Option<Reading>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finding {
+    Mqtt,
+    /// It might go on as MQTT, and what comes next, or came before, would not be seen.
+    Doubt,
+    Nothing,
 }
 
 /// What a segment is to its stream.
@@ -61,9 +88,18 @@ enum Place {
 impl Model {
     /// The reason for a frame, and what is to become of it; if it is answered, also by what.
     pub fn decide(&mut self, frame: &[u8]) -> (Reason, Verdict, Option<Vec<u8>>) {
-        let (judged, place) = self.reason(frame);
-        if let (Reason::Pass, Some(place), Some(packet)) = (judged, place, parse(frame)) {
-            self.remember(&packet, place);
+        let (judged, place, seen) = self.reason(frame);
+        if let (Some(place), Some(packet)) = (place, parse(frame)) {
+            let enforces = self.rules.mode == Mode::Enforce;
+            if judged == Reason::Pass {
+                self.remember(&packet, place);
+                if let Some(kept) = seen.and_then(|seen| seen.kept) {
+                    self.keep(&packet, kept);
+                }
+            } else if seen.is_some() && (judged == Reason::Excepted || !enforces) {
+                // Who goes through with MQTT is not followed.
+                self.keep(&packet, None);
+            }
         }
         // What does not fit and is only told counts so, unless there is worse about it.
         let mismatch = self.mismatch(frame);
@@ -115,12 +151,13 @@ impl Model {
         }
     }
 
-    /// The reason, and the place in its stream of a segment that was looked at for it. That it
+    /// The reason, and of a segment that was looked at for it its place in the stream and what was
+    /// read in it. That it
     /// does not fit is a reason only where that is dropped.
-    fn reason(&self, frame: &[u8]) -> (Reason, Option<Place>) {
+    fn reason(&self, frame: &[u8]) -> (Reason, Option<Place>, Option<Seen>) {
         let mismatch = self.mismatch(frame).filter(|_| self.rules.drop_mismatch);
         let Some(packet) = parse(frame) else {
-            return (mismatch.unwrap_or(Reason::Pass), None);
+            return (mismatch.unwrap_or(Reason::Pass), None, None);
         };
         let mac = source_mac(frame);
         let policy = self.devices.get(&mac);
@@ -130,26 +167,32 @@ impl Model {
             && policy.is_some_and(|policy| policy.uplift)
             && station(frame).is_some_and(|station| self.stations.contains(&station));
         if standing == Standing::Blocked && !self.is_dhcp(&packet) {
-            return (Reason::Blocked, None);
+            return (Reason::Blocked, None, None);
         }
         if let Some(mismatch) = mismatch {
-            return (mismatch, None);
+            return (mismatch, None, None);
         }
         if standing == Standing::Quarantined && self.is_any_mqtt(&packet) {
-            return (Reason::Quarantined, None);
+            return (Reason::Quarantined, None, None);
         }
-        let looks = self.rules.detect_connect || standing == Standing::Quarantined;
+        let looks =
+            self.rules.detect_connect || self.rules.websocket || standing == Standing::Quarantined;
         let place = looks.then(|| self.place(&packet));
+        let mut seen = None;
         let reason = match packet.transport {
             Transport::Tcp { port, payload, .. } => {
                 let listed = self.rules.plaintext_ports.contains(&port);
                 let connect = self.rules.detect_connect && is_connect(payload);
-                let websocket = self.rules.websocket && is_websocket(payload);
                 let listener = self.is_listener(&packet);
                 // A quarantined device is looked at in any case, and none of its MQTT gets here.
                 let split = self.rules.detect_connect && place == Some(Place::Splits);
-                if !(listed || connect || split || websocket || listener) {
+                let plain = listed || connect || split || listener;
+                seen = self.read(frame, &packet).filter(|_| !plain);
+                let finding = seen.as_ref().map_or(Finding::Nothing, |seen| seen.finding);
+                if !plain && finding == Finding::Nothing {
                     Reason::Pass
+                } else if standing == Standing::Quarantined && !plain {
+                    Reason::Quarantined
                 } else if listener && may_use_listener {
                     Reason::LocalPlaintext
                 } else if self.is_router(packet.destination) {
@@ -160,10 +203,10 @@ impl Model {
                     Reason::Excepted
                 } else if listed {
                     Reason::PlaintextPort
-                } else if websocket {
-                    Reason::PlaintextWebSocket
                 } else if connect {
                     Reason::PlaintextConnect
+                } else if finding == Finding::Mqtt {
+                    Reason::PlaintextWebSocket
                 } else {
                     Reason::PlaintextSplit
                 }
@@ -178,7 +221,7 @@ impl Model {
             Transport::Hidden => Reason::TinyFragment,
             Transport::Udp { .. } | Transport::Other => Reason::Pass,
         };
-        (reason, place)
+        (reason, place, seen)
     }
 
     /// Where a segment stands in its stream, told by what went through of it before.
@@ -237,15 +280,23 @@ impl Model {
         }
     }
 
-    fn stream(&self, packet: &Packet<'_>) -> Option<Stream> {
+    fn stream(&self, packet: &Packet<'_>) -> Option<&Stream> {
         let key = key(packet)?;
-        let stream = self.streams.get(&key.slot).copied()?;
+        let stream = self.streams.get(&key.slot)?;
         (stream.tag == key.tag).then_some(stream)
     }
 
     /// Remembers a segment that goes through.
     fn remember(&mut self, packet: &Packet<'_>, place: Place) {
-        let (Transport::Tcp { syn, sequence, .. }, Some(key)) = (&packet.transport, key(packet))
+        let (
+            Transport::Tcp {
+                syn,
+                sequence,
+                payload,
+                ..
+            },
+            Some(key),
+        ) = (&packet.transport, key(packet))
         else {
             return;
         };
@@ -253,7 +304,10 @@ impl Model {
         let sure = !self.streams.contains_key(&key.slot);
         match self.streams.get_mut(&key.slot) {
             Some(stream) if stream.tag == key.tag && (!syn || stream.start == *sequence) => {
+                let was_shown = stream.shown;
                 stream.shown |= shows;
+                let offset = sequence.wrapping_sub(stream.start) as i32;
+                stream.overtaken |= !payload.is_empty() && offset >= 14 && !was_shown;
             }
             _ if *syn => {
                 let stream = Stream {
@@ -261,10 +315,83 @@ impl Model {
                     start: *sequence,
                     shown: shows,
                     sure,
+                    overtaken: false,
+                    reading: None,
                 };
                 self.streams.insert(key.slot, stream);
             }
             _ => {}
+        }
+    }
+
+    /// Reads a segment for a WebSocket with MQTT, if it begins like one or goes on with what was read.
+    fn read(&self, frame: &[u8], packet: &Packet<'_>) -> Option<Seen> {
+        let Transport::Tcp {
+            syn,
+            sequence,
+            goes_on,
+            claimed,
+            payload,
+            ..
+        } = packet.transport
+        else {
+            return None;
+        };
+        let policy = self.devices.get(&source_mac(frame));
+        let quarantined = policy.is_some_and(|policy| policy.standing == Standing::Quarantined);
+        if !(self.rules.websocket || quarantined) || payload.is_empty() {
+            return None;
+        }
+        let stream = self.stream(packet).filter(|_| !syn);
+        // How far it reaches back before the first byte of the stream, which is what counts.
+        let early = stream.map(|stream| i64::from(stream.start.wrapping_sub(sequence) as i32));
+        let early = early.filter(|early| (0..claimed as i64).contains(early));
+        let first = payload.get(early.unwrap_or(0) as usize);
+        let reading = stream.and_then(|stream| stream.reading.as_ref());
+        if reading.is_none() && !first.is_some_and(|first| is_opening(*first)) {
+            return None;
+        }
+        let begins = early.filter(|early| (*early as usize) < payload.len());
+        let mut text = payload[begins.unwrap_or(0) as usize..].to_vec();
+        let mut is_old = false;
+        if let Some(reading) = reading {
+            let offset = i64::from(sequence.wrapping_sub(reading.next) as i32);
+            if offset > 0 {
+                return Some(Seen {
+                    finding: Finding::Doubt,
+                    kept: None,
+                });
+            }
+            match payload.get(-offset as usize..) {
+                Some(rest) if !rest.is_empty() => text = [&reading.text, rest].concat(),
+                _ => is_old = true,
+            }
+        }
+        let sign = sign(&text);
+        let overtaken =
+            begins.is_some() && stream.is_some_and(|stream| stream.overtaken && !stream.shown);
+        let finding = match sign {
+            Sign::Mqtt => Finding::Mqtt,
+            Sign::Open if !is_old && (overtaken || goes_on) => Finding::Doubt,
+            Sign::Nothing | Sign::Open => Finding::Nothing,
+        };
+        let next = sequence.wrapping_add(payload.len() as u32);
+        let open = (sign == Sign::Open).then_some(Reading { next, text });
+        Some(Seen {
+            finding,
+            kept: (!is_old).then_some(open),
+        })
+    }
+
+    /// Keeps what was read of a stream, or that it is not read on.
+    fn keep(&mut self, packet: &Packet<'_>, reading: Option<Reading>) {
+        let Some(key) = key(packet) else {
+            return;
+        };
+        if let Some(stream) = self.streams.get_mut(&key.slot)
+            && stream.tag == key.tag
+        {
+            stream.reading = reading;
         }
     }
 
@@ -275,7 +402,6 @@ impl Model {
                 port == 8883
                     || self.rules.plaintext_ports.contains(&port)
                     || is_connect(payload)
-                    || is_websocket(payload)
                     || self.place(packet) == Place::Splits
                     || self.is_listener(packet)
                     || (self.rules.broker_ports.contains(&port)

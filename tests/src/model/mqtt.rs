@@ -4,12 +4,17 @@ pub(super) const CONNECT_HEAD: usize = 14;
 /// Whether a payload starts with a CONNECT of MQTT 3.1, 3.1.1 or 5.0 (3.1 of each), with or
 /// without the bit that bridges set in the protocol level.
 pub(super) fn is_connect(payload: &[u8]) -> bool {
-    if payload.len() < CONNECT_HEAD || payload[0] != 0x10 {
+    payload.len() >= CONNECT_HEAD && names_mqtt(payload)
+}
+
+/// The same, as soon as its protocol level is there.
+pub(super) fn names_mqtt(payload: &[u8]) -> bool {
+    let Some((0x10, length)) = payload.split_first() else {
         return false;
-    }
+    };
     // A variable byte integer (MQTT 5.0, 1.5.5): at most four bytes, the last without its
     // highest bit.
-    let Some(last) = payload[1..5].iter().position(|byte| byte & 0x80 == 0) else {
+    let Some(last) = length.iter().take(4).position(|byte| byte & 0x80 == 0) else {
         return false;
     };
     let remaining = payload[1..=1 + last]

@@ -32,6 +32,8 @@ pub enum Transport<'a> {
         syn: bool,
         /// Sequence number of the first byte of the payload.
         sequence: u32,
+        /// The first fragment of several.
+        goes_on: bool,
         /// How long the payload is by the length that IP gives, if the frame has all of it.
         claimed: usize,
         /// What is behind the header and its options.
@@ -276,6 +278,7 @@ pub(super) fn parse_transport(
                     syn,
                     // A SYN takes a number of its own.
                     sequence: number.wrapping_add(u32::from(syn)),
+                    goes_on: more_fragments,
                     claimed: claimed.saturating_sub(length),
                     payload,
                 }

@@ -38,6 +38,7 @@ run kernel_decide
 run kernel_evasion
 run kernel_reject
 run kernel_websocket --skip real_clients
+run kernel_websocket_split
 run kernel_attach
 
 if [ -f $jit ] && [ "$(cat $jit)" != 0 ] && echo 0 2> /dev/null > $jit && [ "$(cat $jit)" = 0 ]; then

@@ -25,13 +25,14 @@ use source::{Kernel, Source};
 /// How long a guest may take; none needs half of it on an idle machine.
 const LIMIT: Duration = Duration::from_secs(900);
 /// The test files that a guest runs; `init.sh` says in which order and how.
-const TESTS: [&str; 6] = [
+const TESTS: [&str; 7] = [
     "kernel_attach",
     "kernel_decide",
     "kernel_differential",
     "kernel_evasion",
     "kernel_reject",
     "kernel_websocket",
+    "kernel_websocket_split",
 ];
 /// What they need of the kernel that may be in modules, in the order of their dependencies.
 const MODULES: [&str; 9] = [
