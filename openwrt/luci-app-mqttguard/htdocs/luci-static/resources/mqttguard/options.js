@@ -132,6 +132,12 @@ return baseclass.extend({
 					help: () => _('How often the broker brings its state up to date in the topics `$SYS/broker/...`, which have mosquitto\'s names; `0s` for never. Only profiles that grant `$SYS/...` read them.')
 				},
 				{
+					name: 'live', list: false, default: '1',
+					value: {"type":"bool"},
+					expected: () => _('1 or 0 (or on/off, yes/no, true/false, enabled/disabled)'),
+					help: () => _('Whether the owner may look at the topics of the house and their values (`mqttguard live`). Off: nobody may, root included, and nothing of them is kept to be looked at.')
+				},
+				{
 					name: 'data_dir', list: false, default: '/etc/mqttguard',
 					value: {"type":"path"},
 					expected: () => _('an absolute path without \'..\', at most 200 characters'),
@@ -166,6 +172,18 @@ return baseclass.extend({
 					value: {"type":"path"},
 					expected: () => _('an absolute path without \'..\', at most 200 characters'),
 					help: () => _('The table of who makes which devices, by the first digits of their addresses: lines `a4cf12 Espressif`, sorted. Without it no maker is shown. A change takes force with the next start.')
+				},
+				{
+					name: 'mud_ca', list: false, default: '/etc/ssl/certs/ca-certificates.crt',
+					value: {"type":"path"},
+					expected: () => _('an absolute path without \'..\', at most 200 characters'),
+					help: () => _('Certificates, in PEM, of the authorities that servers of MUD files, and the signers of those, must have their certificates from (package `ca-bundle`).')
+				},
+				{
+					name: 'mud_signers', list: false, means: () => _('only those of `mud_ca`'),
+					value: {"type":"path"},
+					expected: () => _('an absolute path without \'..\', at most 200 characters'),
+					help: () => _('Certificates, in PEM, of further authorities for the signers of MUD files.')
 				}
 			]
 		},
@@ -640,6 +658,18 @@ return baseclass.extend({
 					value: {"to":"limits","type":"reference"},
 					expected: () => _('the name of a \'limits\' section'),
 					help: () => _('Its limits.')
+				},
+				{
+					name: 'publish', list: true, means: () => _('nothing'),
+					value: {"dollar":false,"type":"pattern","variables":true},
+					expected: () => _('a topic pattern: \'+\' and \'#\' only as whole levels, \'#\' only as the last, \'%\' only in %d, %u, %c, %m, %n, %x, %y and %%, not starting with $, at most 32 levels and 256 bytes'),
+					help: () => _('Topics that it may publish to beside those of its profile. What the profile denies stays denied. Takes force on a reload for clients that are connected, too.')
+				},
+				{
+					name: 'subscribe', list: true, means: () => _('nothing'),
+					value: {"dollar":true,"type":"pattern","variables":true},
+					expected: () => _('a topic pattern: \'+\' and \'#\' only as whole levels, \'#\' only as the last, \'%\' only in %d, %u, %c, %m, %n, %x, %y and %%, not starting with $share/, at most 32 levels and 256 bytes'),
+					help: () => _('Topics that it may subscribe to beside those of its profile, likewise.')
 				},
 				{
 					name: 'blocked', list: false, default: '0',
