@@ -189,7 +189,7 @@ fn a_device_that_knows_no_ecdsa_gets_a_key_that_it_does() {
 
 /// The reason code of the CONNACK that ends a login by SCRAM.
 fn scram(device: &Device, credential: &Credential) -> String {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scram_login.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/scram_login.py");
     let mut command = Command::new(tools::system("python3").unwrap());
     command
         .arg(script)
