@@ -31,6 +31,7 @@ mod serving;
 mod signatures;
 mod snippets;
 mod translation;
+mod troubles;
 mod upkeep;
 mod uplifting;
 mod wiring;
