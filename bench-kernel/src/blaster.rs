@@ -2,10 +2,11 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use mqttguard_tests::bpf::{Instruction, XDP, load, send};
 use mqttguard_tests::net::Namespace;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::bpf::{self, Instruction};
+use crate::bpf::{self, NAME};
 use crate::network::index_of;
 use crate::priority::have_processor;
 
@@ -27,7 +28,7 @@ impl Blaster {
         fill_checksums(&mut frame).context("not an IPv4 packet with TCP or UDP")?;
         let interface = interface.to_owned();
         let index = namespace.run(move || index_of(&interface))?;
-        let program = bpf::load(bpf::XDP, &restoring(&frame, index)?)?;
+        let program = load(XDP, NAME, &restoring(&frame, index)?)?;
         Ok(Blaster { program, frame })
     }
 
@@ -40,7 +41,7 @@ impl Blaster {
             let mut best = Duration::MAX;
             for _ in 0..tries {
                 let start = thread_time()?;
-                bpf::send(&program, &frame, count).context("sending frames")?;
+                send(&program, &frame, count).context("sending frames")?;
                 best = best.min(thread_time()?.saturating_sub(start));
             }
             Ok(best)

@@ -10,11 +10,11 @@ use mqttguard::config::KernelLimits;
 use mqttguard::registry::DevicePolicy;
 use mqttguard_bench::{aligned, median, ratio};
 use mqttguard_common::{Mac, Reason};
-use mqttguard_tests::bpf::{GOOD, Hook, Kernel, rules};
+use mqttguard_tests::bpf::{GOOD, Hook, Instruction, Kernel, XDP, load, rules};
 use mqttguard_tests::frames::{ACK, Frame, SYN};
 
 use crate::blaster::Blaster;
-use crate::bpf::{self, Instruction, Place};
+use crate::bpf::{NAME, Place};
 use crate::frame_cost::EVERY_LIMIT;
 use crate::network::{CLOUD, DEVICE, DEVICE_MAC, MUTE_CLOUD, MUTE_DEVICE, Network, PORT, WAN_MAC};
 use crate::rulesets::{Chain, ruleset};
@@ -82,7 +82,7 @@ pub(crate) fn measure(quick: bool) -> Result<String> {
         },
     )?;
     let network = Network::new()?;
-    let drop_all = bpf::load(bpf::XDP, &[Instruction::set(0, 1), Instruction::EXIT])?;
+    let drop_all = load(XDP, NAME, &[Instruction::set(0, 1), Instruction::EXIT])?;
 
     let traffic = traffic();
     let mut cells = vec![vec![Vec::new(); GUARDS.len()]; traffic.len()];

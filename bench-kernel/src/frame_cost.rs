@@ -8,10 +8,12 @@ use mqttguard::config::KernelLimits;
 use mqttguard::registry::{DevicePolicy, Standing};
 use mqttguard_bench::{aligned, median, ratio};
 use mqttguard_common::{Mac, Reason};
-use mqttguard_tests::bpf::{GOOD, HOOKS, Hook, Kernel, Verdict, WIDE, rules, test_run};
+use mqttguard_tests::bpf::{
+    GOOD, HOOKS, Hook, Instruction, Kernel, SCHED_CLS, Verdict, WIDE, XDP, load, rules, test_run,
+};
 use mqttguard_tests::frames::{ACK, CLIENT_HELLO, Frame, ROUTER, SYN, connect};
 
-use crate::bpf::{self, Instruction};
+use crate::bpf::NAME;
 use crate::priority::have_processor;
 use crate::xdp_filter::XdpFilter;
 
@@ -86,8 +88,13 @@ pub(crate) fn measure(quick: bool) -> Result<String> {
         kernel.tables.set_device(mac, &policy)?;
     }
     // XDP_PASS, and TC_ACT_UNSPEC.
-    let none = [(bpf::XDP, 2), (bpf::SCHED_CLS, -1)]
-        .map(|(kind, verdict)| bpf::load(kind, &[Instruction::set(0, verdict), Instruction::EXIT]));
+    let none = [(XDP, 2), (SCHED_CLS, -1)].map(|(kind, verdict)| {
+        load(
+            kind,
+            NAME,
+            &[Instruction::set(0, verdict), Instruction::EXIT],
+        )
+    });
     let [none_xdp, none_tc] = none;
     let (none_xdp, none_tc) = (none_xdp?, none_tc?);
     let filter = XdpFilter::load(BLOCKED, MQTT).context("xdp-filter")?;

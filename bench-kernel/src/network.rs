@@ -3,9 +3,10 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::{Context, Result, anyhow};
 use mqttguard_common::Mac;
+use mqttguard_tests::bpf::{XDP, load};
 use mqttguard_tests::net::Namespace;
 
-use crate::bpf::{self, Place};
+use crate::bpf::{self, NAME, Place};
 use crate::command::{run, run_with};
 
 /// The device's port, whose other end is the router's [`PORT`].
@@ -75,7 +76,7 @@ impl Network {
         let links = wire.run(|| -> Result<[OwnedFd; 2]> {
             let [left, right] = [index_of("end0")?, index_of("end1")?];
             let redirect = |from, to| -> Result<OwnedFd> {
-                let program = bpf::load(bpf::XDP, &bpf::redirect(to))?;
+                let program = load(XDP, NAME, &bpf::redirect(to))?;
                 Ok(bpf::attach(program.as_fd(), from, Place::Native)?)
             };
             Ok([redirect(left, right)?, redirect(right, left)?])

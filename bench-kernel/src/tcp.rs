@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use mqttguard::registry::DevicePolicy;
 use mqttguard_bench::{aligned, median, ratio};
-use mqttguard_tests::bpf::{GOOD, Hook, Kernel, rules};
+use mqttguard_tests::bpf::{GOOD, Hook, Instruction, Kernel, XDP, load, rules};
 
-use crate::bpf::{self, Instruction, Place};
+use crate::bpf::{NAME, Place};
 use crate::frame_cost::EVERY_LIMIT;
 use crate::network::{CLOUD_ADDRESS, DEVICE_MAC, Network};
 use crate::priority::have_processor;
@@ -56,7 +56,7 @@ pub(crate) fn measure(quick: bool) -> Result<String> {
         ..GOOD
     };
     kernel.tables.set_device(DEVICE_MAC, &policy)?;
-    let pass = bpf::load(bpf::XDP, &[Instruction::set(0, 2), Instruction::EXIT])?;
+    let pass = load(XDP, NAME, &[Instruction::set(0, 2), Instruction::EXIT])?;
     let networks = [Network::with_wire()?, Network::new()?];
     let [wired, paired] = &networks;
     let sinks = [Sink::open(wired)?, Sink::open(paired)?];

@@ -1,5 +1,5 @@
-//! One request over HTTP/1.1 (RFC 9112), bounded in time and size: what an external check and the
-//! local web interfaces of devices need, and no more. No redirects, no proxies, no reuse of
+//! One request over HTTP/1.1 (RFC 9112), bounded in time and size: what an external check, makers'
+//! descriptions and the local web interfaces of devices need, and no more. No redirects, no proxies, no reuse of
 //! connections.
 
 use std::io::{self, Read, Write};

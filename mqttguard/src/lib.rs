@@ -14,9 +14,10 @@
 //! - [`report`]: the house held against security baselines.
 //! - `upstream`: connections to servers elsewhere, over TLS, for bridges and uplift.
 //! - [`uplift`]: takes devices' plaintext connections over and carries them on over TLS.
-//! - `http`: one bounded request over HTTP, for external checks and push.
+//! - `http`: one bounded request over HTTP, for external checks, MUD and push.
 //! - `push`: settings onto devices, over their own web interfaces.
 //! - [`pki`]: the router's certificate authority and the broker's certificate.
+//! - `der`: the encoding of certificates and signatures, read strictly.
 //! - [`ubus`]: the `mqttguard` object on the bus.
 //! - [`calendar`]: times as people write them.
 //! - [`events`]: one enum of everything worth telling.
@@ -32,6 +33,7 @@ pub mod calendar;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+mod der;
 pub mod discovery;
 pub mod enforce;
 pub mod events;

@@ -51,7 +51,7 @@ fn a_link_that_somebody_detaches_is_attached_again() {
         lab.send("dev1", &plaintext(), 3);
         process.wait_counted(Reason::PlaintextPort, 3);
 
-        force_detach(&pin);
+        force_detach(&pin).unwrap();
         let told = process.expect_within("lan1 lost", NOTICED);
         assert_eq!(told, format!("lan1 lost somebody took it off {hook}"));
         assert_eq!(

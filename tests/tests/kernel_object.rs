@@ -108,7 +108,10 @@ fn atomic_instructions_are_removed_for_compilers_without() {
         object.xdp().unwrap();
         object.tc().unwrap();
         for (name, info) in object.loaded().unwrap() {
-            let found = translated(info.fd().unwrap().as_fd()).chunks(8).any(atomic);
+            let found = translated(info.fd().unwrap().as_fd())
+                .unwrap()
+                .chunks(8)
+                .any(atomic);
             // Those that are called charge buckets only for strangers.
             let charges = name.starts_with("mqttguard_");
             assert!(found == expected || !charges && !found, "{name}: {found}");

@@ -14,6 +14,7 @@ mod form;
 mod kinds;
 mod mistake;
 mod names;
+mod patterns;
 mod reference;
 mod schema;
 mod settings;
@@ -22,6 +23,7 @@ mod table;
 mod tests;
 mod uci;
 mod uplifts;
+mod urls;
 
 use std::fs::File;
 use std::io::Read as _;
@@ -51,7 +53,7 @@ const BUILTIN: &str = include_str!("builtin.uci");
 /// Whether a text can stand as `publish` or, with `$SYS` and the like, `subscribe` in a profile.
 pub fn is_pattern(text: &str, dollar: bool) -> bool {
     kinds::Kind::read(
-        &names::Pattern {
+        &patterns::Pattern {
             dollar,
             variables: true,
         },
@@ -80,7 +82,7 @@ pub fn destination(text: &str) -> Result<IpNet, String> {
 
 /// Reads a URL of HTTPS, or of HTTP to this router itself. None if it is none.
 pub(crate) fn url(text: &str) -> Option<Url> {
-    kinds::Kind::read(&names::HttpUrl, text)
+    kinds::Kind::read(&urls::HttpUrl, text)
 }
 
 /// Reads a time of at least `min` and at most `max`, with its unit behind it.

@@ -1,4 +1,4 @@
-//! The kinds of value that name something: a device, a file, a place in the network, a topic.
+//! The kinds of value that name something: a device, a file, a place in the network.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -7,8 +7,7 @@ use ipnet::IpNet;
 use mqttguard_common::Mac;
 use serde_json::{Value as Json, json};
 
-use super::kinds::{Kind, Port};
-use super::settings::Url;
+use super::kinds::Kind;
 
 /// A MAC address of a single device.
 pub(super) struct MacAddress;
@@ -233,70 +232,6 @@ pub(super) const CLAIM: Text = Text {
     what: "the name of a claim such as sub",
 };
 
-/// Where to ask: a URL that no password leaves the router for in the clear.
-pub(super) struct HttpUrl;
-
-impl Kind for HttpUrl {
-    type Value = Url;
-    fn read(&self, text: &str) -> Option<Url> {
-        if text.len() > 400
-            || !text
-                .bytes()
-                .all(|b| b.is_ascii_graphic() && !b"#@\\".contains(&b))
-        {
-            return None;
-        }
-        let (is_tls, rest) = match text.strip_prefix("https://") {
-            Some(rest) => (true, rest),
-            None => (false, text.strip_prefix("http://")?),
-        };
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at_checked(end)?;
-        let (host, port) = match authority.strip_prefix('[') {
-            Some(rest) => {
-                let (host, port) = rest.split_once(']')?;
-                host.parse::<std::net::Ipv6Addr>().ok()?;
-                (
-                    host,
-                    port.strip_prefix(':').or(port.is_empty().then_some(port))?,
-                )
-            }
-            None => authority.split_once(':').unwrap_or((authority, "")),
-        };
-        let is_address = host.parse::<IpAddr>();
-        let is_here = match &is_address {
-            Ok(address) => address.is_loopback(),
-            Err(_) => host == "localhost",
-        };
-        if (is_address.is_err() && HOSTNAME.read(host).is_none()) || !(is_tls || is_here) {
-            return None;
-        }
-        let port = match port {
-            "" if authority.ends_with(':') => return None,
-            "" if is_tls => 443,
-            "" => 80,
-            port => Port("TCP").read(port)?,
-        };
-        Some(Url {
-            is_tls,
-            host: host.to_owned(),
-            port,
-            path: match path.starts_with('/') {
-                true => path.to_owned(),
-                false => format!("/{path}"),
-            },
-        })
-    }
-    fn expected(&self) -> String {
-        "a URL such as https://auth.example/mqtt or http://127.0.0.1:8080/mqtt; http only to this \
-         router itself"
-            .into()
-    }
-    fn form(&self) -> Json {
-        json!({ "type": "url" })
-    }
-}
-
 /// An absolute path without detours.
 pub(super) struct Path;
 
@@ -344,126 +279,9 @@ pub(super) const SECTION_NAME: Text = Text {
     what: "a section name of letters, digits and '_'",
 };
 
-/// A topic filter with variables (`%d` and the like) in it (MQTT 5 section 4.7).
-pub(super) struct Pattern {
-    /// Whether topics of the server itself may be named (`$SYS/...`). Clients must not publish
-    /// there (MQTT 5 section 4.7.2).
-    pub(super) dollar: bool,
-    /// Whether `%` stands for something else.
-    pub(super) variables: bool,
-}
-
-impl Kind for Pattern {
-    type Value = String;
-    fn read(&self, text: &str) -> Option<String> {
-        let dollar_fits = match text.strip_prefix('$') {
-            Some(rest) => self.dollar && !rest.starts_with("share/"),
-            None => true,
-        };
-        let mut after_percent = text.split('%').skip(1);
-        let percent_fits = !self.variables
-            || loop {
-                match after_percent.next().map(|rest| rest.chars().next()) {
-                    None => break true,
-                    Some(Some('d' | 'u' | 'c' | 'm' | 'n' | 'x' | 'y')) => {}
-                    // The second one of `%%` starts an empty piece.
-                    Some(None) if after_percent.next().is_some() => {}
-                    Some(_) => break false,
-                }
-            };
-        let levels: Vec<&str> = text.split('/').collect();
-        let wildcards_fit = levels
-            .iter()
-            .enumerate()
-            .all(|(index, level)| match *level {
-                "#" => index.saturating_add(1) == levels.len(),
-                "+" => true,
-                level => !level.contains(['+', '#']),
-            });
-        let fits = (1..=256).contains(&text.len())
-            && levels.len() <= 32
-            && !text.chars().any(char::is_control)
-            && dollar_fits
-            && percent_fits
-            && wildcards_fit;
-        fits.then(|| text.to_owned())
-    }
-    fn expected(&self) -> String {
-        let dollar = match self.dollar {
-            true => "not starting with $share/",
-            false => "not starting with $",
-        };
-        let percent = match self.variables {
-            true => "'%' only in %d, %u, %c, %m, %n, %x, %y and %%, ",
-            false => "",
-        };
-        format!(
-            "a topic pattern: '+' and '#' only as whole levels, '#' only as the last, {percent}\
-             {dollar}, at most 32 levels and 256 bytes"
-        )
-    }
-    fn form(&self) -> Json {
-        json!({ "type": "pattern", "dollar": self.dollar, "variables": self.variables })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn patterns_are_topic_filters_with_variables() {
-        let (publish, subscribe) = (
-            Pattern {
-                dollar: false,
-                variables: true,
-            },
-            Pattern {
-                dollar: true,
-                variables: true,
-            },
-        );
-        for text in [
-            "%d/#",
-            "#",
-            "+",
-            "a/+/%u",
-            "+/%c/#",
-            "tasmota/discovery/%m/#",
-            "wled/%y/tasmota_%n/%x",
-            "100%%",
-            "%%%d",
-            "/",
-            "a//b",
-            "käse/%d",
-        ] {
-            assert_eq!(publish.read(text).as_deref(), Some(text));
-            assert_eq!(subscribe.read(text).as_deref(), Some(text));
-        }
-        for text in [
-            "",
-            "a#",
-            "#/a",
-            "a/#/b",
-            "a+",
-            "+a/b",
-            "%",
-            "a/%",
-            "%z",
-            "%%%",
-            "%D",
-            "a\tb",
-            "a\0b",
-            "$share/g/%d/#",
-        ] {
-            assert_eq!(publish.read(text), None, "{text:?}");
-            assert_eq!(subscribe.read(text), None, "{text:?}");
-        }
-        assert_eq!(publish.read("$SYS/x"), None);
-        assert_eq!(subscribe.read("$SYS/#").as_deref(), Some("$SYS/#"));
-        assert_eq!(publish.read(&"a/".repeat(32)), None);
-        assert_eq!(publish.read(&"a".repeat(257)), None);
-    }
 
     #[test]
     fn addresses_and_names_are_exact() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::kinds::*;
 use super::names::*;
+use super::patterns::Pattern;
 use super::schema::{Absent, Naming, Opt, Section};
 use super::settings::{Bindings, BridgeProtocol, Hook, ListenerKind, Mode, OnError, Verdict};
 

@@ -3,9 +3,9 @@
 use mqttguard_common::Mac;
 use serde_json::{Map, Value, json};
 
+use super::answers::{Answer, invalid, refused};
+use super::arguments::{Args, span, text};
 use super::clock::unix_ms;
-use super::identity::span;
-use super::methods::{Answer, Args, invalid, refused, text};
 use super::report;
 use super::wiring::Daemon;
 use crate::broker::login::grants::{Names, expand};

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use mqttguard_common::Mac;
 use serde_json::{Value, json};
 
+use super::troubles::Trouble;
 use crate::config::{Main, Mode, OnError};
 use crate::enforce::nft::{Action, Keeper, Plaintext, Ruleset, State, Uplift};
 use crate::enforce::{self, Rules};
@@ -313,9 +314,7 @@ impl Told {
         match (self.level, &self.trouble) {
             (Level::None, None) => None,
             (Level::None, Some(trouble)) => Some(format!("nftables fails: {trouble}")),
-            (Level::Reduced, None) => Some(format!(
-                "reduced protection: nftables, plaintext ports only, on {devices}"
-            )),
+            (Level::Reduced, None) => Some(Trouble::Reduced(&devices).to_string()),
             (Level::Reduced, Some(trouble)) => Some(format!(
                 "no protection on {devices}: nftables does not help either: {trouble}"
             )),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::fallback::Fallback;
+use super::troubles::Trouble;
 use crate::config::{Bindings, Exception, ListenerKind, Mode, Settings, Verdict};
 use crate::discovery::{self, Networks};
 use crate::enforce::{
@@ -50,7 +51,7 @@ pub(super) struct Guard {
 }
 
 /// Why there is no program when the owner wants none.
-const OFF: &str = "switched off in the configuration";
+pub(super) const OFF: &str = "switched off in the configuration";
 /// How long until a program that could not be loaded is tried again: having it verified keeps a
 /// small router busy.
 const RETRY: Duration = Duration::from_secs(60);
@@ -383,7 +384,7 @@ impl Guard {
             Ok(Progress::Failed(error)) => error,
             Err(error) => error.to_owned(),
         };
-        Err(format!("not loaded: {why}"))
+        Err(not_loaded(&why))
     }
 
     /// Events that were lost because the daemon was behind.
@@ -405,7 +406,7 @@ impl Guard {
     pub(super) fn problems(&self) -> Vec<String> {
         let mut why = Vec::new();
         if self.rules.mode == Mode::Monitor {
-            why.push("monitor mode: nothing is dropped".to_owned());
+            why.push(Trouble::Monitor.to_string());
         }
         why.extend(self.gaps());
         why
@@ -415,12 +416,12 @@ impl Guard {
     pub(super) fn gaps(&self) -> Vec<String> {
         let mut why = Vec::new();
         for network in &self.unresolved {
-            why.push(format!("network '{network}' has no device yet"));
+            why.push(Trouble::NoDevice(network).to_string());
         }
         let attachments = match self.attachments() {
             Ok(attachments) => attachments,
             Err(error) => {
-                why.push(format!("the kernel program is {error}"));
+                why.push(Trouble::NoProgram(&error).to_string());
                 return why;
             }
         };
@@ -432,18 +433,16 @@ impl Guard {
         } in &attachments
         {
             if hook.is_none() {
-                why.push(format!("not attached to {interface}: {detail}"));
+                why.push(Trouble::NotAttached(interface, detail).to_string());
             } else if *proof == Proof::Blind {
-                why.push(format!(
-                    "{interface} has frames that the kernel program does not see"
-                ));
+                why.push(Trouble::Blind(interface).to_string());
             }
         }
         if !attachments
             .iter()
             .any(|attachment| attachment.proof == Proof::Seen)
         {
-            why.push("no frame has been seen yet".to_owned());
+            why.push(Trouble::Unproven.to_string());
         }
         why
     }
@@ -453,6 +452,11 @@ impl Guard {
         detach(self.enforcer);
         self.fallback.stop();
     }
+}
+
+/// How the kernel program is that could not be loaded, or was not to be.
+pub(super) fn not_loaded(why: &str) -> String {
+    format!("not loaded: {why}")
 }
 
 fn detach(enforcer: Result<Enforcer, String>) {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value, json};
 
+use super::answers::{Answer, never_seen};
+use super::arguments::{Args, text};
 use super::clock::{millis, unix_ms};
-use super::methods::{Answer, Args, never_seen, text};
 use super::report;
 use super::wiring::Daemon;
 use crate::broker::BrokerStats;

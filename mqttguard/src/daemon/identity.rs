@@ -1,11 +1,12 @@
 //! The methods by which a device gets, changes and loses what it proves itself with.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
+use super::answers::{Answer, invalid, no_broker, refused};
+use super::arguments::{Args, span, text};
 use super::clock::unix_ms;
-use super::methods::{Answer, Args, invalid, refused, text};
 use super::report;
 use super::wiring::Daemon;
 use crate::broker::login::{password, scram};
@@ -159,10 +160,6 @@ impl Daemon {
     }
 }
 
-fn no_broker(why: &str) -> MethodError {
-    MethodError::new(Status::SystemError, why)
-}
-
 /// A password that nobody has, and what it is checked against.
 pub(super) fn new_password() -> Result<(zeroize::Zeroizing<String>, Verifiers), MethodError> {
     let no_random = |error| MethodError::new(Status::SystemError, format!("{error}"));
@@ -172,23 +169,4 @@ pub(super) fn new_password() -> Result<(zeroize::Zeroizing<String>, Verifiers), 
         .to_string();
     let scram = scram::verifiers(&secret).map_err(no_random)?;
     Ok((secret, Verifiers { hash, scram }))
-}
-
-/// A number of seconds within these bounds; None if there is none.
-pub(super) fn span(
-    args: &Args,
-    name: &str,
-    (shortest, longest): (Duration, Duration),
-) -> Result<Option<Duration>, MethodError> {
-    let Some(found) = args.get(name) else {
-        return Ok(None);
-    };
-    let time = found.as_u64().map(Duration::from_secs);
-    let time = time.filter(|time| (shortest..=longest).contains(time));
-    time.map(Some).ok_or_else(|| {
-        let (shortest, longest) = (shortest.as_secs(), longest.as_secs());
-        invalid(format!(
-            "{name}: found {found}, expected a number of seconds from {shortest} to {longest}"
-        ))
-    })
 }

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::Input;
+use super::answers::{Answer, invalid, never_seen};
+use super::arguments::{Args, text};
 use super::clock::{millis, unix_ms};
-use super::methods::{Answer, Args, invalid, never_seen, text};
 use super::wiring::Daemon;
 use crate::broker::{Live, LiveQuery, LiveTopic};
 use crate::ubus::{MethodError, Reply, Status};

@@ -1,29 +1,21 @@
 //! What each method of the `mqttguard` object does.
 
-use ipnet::IpNet;
-use std::time::Duration;
-
 use mqttguard_common::Mac;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use super::answers::{Answer, invalid, never_seen, refused};
+use super::arguments::{Args, destination, firmware, port, span, text, why};
 use super::clock::unix_ms;
-use super::identity::span;
 use super::learning;
 use super::report;
 use super::snippets;
 use super::wiring::Daemon;
-use crate::config;
 use crate::naming::Firmware;
-use crate::registry::{LookupError, Refused, Registry};
+use crate::registry::{LookupError, Registry};
 use crate::ubus::{Call, MethodError, Status};
 
 /// Events that one reply holds, if the caller names no number.
 const EVENTS: usize = 50;
-/// Longest reason an owner may give for a block, in bytes.
-const WHY_BYTES: usize = 200;
-
-pub(super) type Args = Map<String, Value>;
-pub(super) type Answer = Result<Value, MethodError>;
 
 impl Daemon {
     /// A method was called.
@@ -104,19 +96,10 @@ impl Daemon {
 
     fn learn_method(&mut self, args: &Args) -> Answer {
         let mac = self.wanted(args)?;
-        if let Some(found) = args.get("for") {
-            let (shortest, longest) = Registry::LEARNING_TIMES;
-            let time = found.as_u64().map(Duration::from_secs);
-            let time = time
-                .filter(|time| (shortest..=longest).contains(time))
-                .ok_or_else(|| {
-                    let (shortest, longest) = (shortest.as_secs(), longest.as_secs());
-                    let expected = format!("a number of seconds from {shortest} to {longest}");
-                    invalid(format!("for: found {found}, expected {expected}"))
-                })?;
-            if !self.registry.learn(unix_ms(), mac, time) {
-                return Err(never_seen(mac));
-            }
+        if let Some(time) = span(args, "for", Registry::LEARNING_TIMES)?
+            && !self.registry.learn(unix_ms(), mac, time)
+        {
+            return Err(never_seen(mac));
         }
         learning::report(self, mac).ok_or_else(|| {
             let what =
@@ -243,86 +226,4 @@ impl Daemon {
         }
         answer
     }
-}
-
-/// The owner's reason, or what stands for it.
-fn why<'a>(args: &'a Args, otherwise: &'a str) -> Result<&'a str, MethodError> {
-    let why = text(args, "why").unwrap_or(otherwise);
-    match why.len() {
-        ..=WHY_BYTES => Ok(why),
-        found => Err(invalid(format!(
-            "why: found {found} bytes, expected at most {WHY_BYTES}"
-        ))),
-    }
-}
-
-pub(super) fn text<'a>(args: &'a Args, name: &str) -> Option<&'a str> {
-    args.get(name)
-        .and_then(Value::as_str)
-        .filter(|text| !text.is_empty())
-}
-
-/// A firmware; None if none is named.
-pub(super) fn firmware(args: &Args) -> Result<Option<Firmware>, MethodError> {
-    let Some(name) = text(args, "firmware") else {
-        return Ok(None);
-    };
-    Firmware::named(name).map(Some).ok_or_else(|| {
-        let known = Firmware::ALL.map(Firmware::name).join(", ");
-        invalid(format!(
-            "firmware: found '{name}', expected one of: {known}"
-        ))
-    })
-}
-
-/// A destination; None if there is none.
-fn destination(args: &Args) -> Result<Option<IpNet>, MethodError> {
-    let destination = text(args, "destination").map(config::destination);
-    destination
-        .transpose()
-        .map_err(|error| invalid(format!("destination: {error}")))
-}
-
-/// A TCP or UDP port; None if there is none.
-fn port(args: &Args) -> Result<Option<u16>, MethodError> {
-    let Some(found) = args.get("port") else {
-        return Ok(None);
-    };
-    let port = found.as_u64().and_then(|port| u16::try_from(port).ok());
-    port.filter(|port| *port > 0).map(Some).ok_or_else(|| {
-        invalid(format!(
-            "port: found {found}, expected a TCP or UDP port from 1 to 65535"
-        ))
-    })
-}
-
-pub(super) fn invalid(message: String) -> MethodError {
-    MethodError::new(Status::InvalidArgument, message)
-}
-
-pub(super) fn never_seen(mac: Mac) -> MethodError {
-    MethodError::new(
-        Status::NotFound,
-        format!("no device has the MAC address {mac}"),
-    )
-}
-
-pub(super) fn refused(why: Refused) -> MethodError {
-    let status = match why {
-        Refused::Full(_)
-        | Refused::TooManyAllowances(_)
-        | Refused::TooManyPairings(_)
-        | Refused::TooManyClaims(_)
-        | Refused::NoRoomForAllowance => Status::NoMemory,
-        Refused::NoCredential(_) => Status::NotFound,
-        // Not for want of rights: the command line would advise to become root.
-        Refused::BlockedByConfig(_) | Refused::Blocked(_) => Status::NotSupported,
-        Refused::NoSuchProfile { .. }
-        | Refused::BadUsername(_)
-        | Refused::UsernameTaken { .. }
-        | Refused::UsernameTwice(_)
-        | Refused::HasCredential { .. }
-        | Refused::TwoAccounts(_) => Status::InvalidArgument,
-    };
-    MethodError::new(status, why.to_string())
 }

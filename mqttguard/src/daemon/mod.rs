@@ -4,12 +4,16 @@
 //! what they have to say into its one bounded inbox; it answers by calling their handles.
 
 mod accounts;
+mod answers;
+mod arguments;
 mod clock;
 mod configuration;
+mod effects;
 mod facts;
 mod fallback;
 mod frames;
 mod guard;
+mod hearing;
 mod history;
 mod identity;
 mod learning;
@@ -18,6 +22,7 @@ mod live;
 mod logger;
 mod methods;
 mod mud;
+mod policing;
 mod pushing;
 mod reference;
 mod repeats;
@@ -26,6 +31,8 @@ mod serving;
 mod signatures;
 mod snippets;
 mod translation;
+mod troubles;
+mod upkeep;
 mod uplifting;
 mod wiring;
 

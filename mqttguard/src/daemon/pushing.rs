@@ -11,9 +11,10 @@ use mqttguard_common::Mac;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::answers::{invalid, never_seen};
+use super::arguments::{Args, firmware, text};
 use super::clock::unix_ms;
 use super::identity::new_password;
-use super::methods::{Args, firmware, invalid, never_seen, text};
 use super::wiring::Daemon;
 use super::{Input, report, snippets};
 use crate::events::EventKind;

@@ -1,9 +1,11 @@
 //! One enum of everything worth telling. Log, ubus, command line and LuCI read this one stream.
 
+mod codes;
 mod json;
 mod mud;
 mod notifications;
 mod ring;
+mod severity;
 mod words;
 
 use std::net::{IpAddr, SocketAddr};
@@ -14,6 +16,7 @@ use mqttguard_common::{Mac, Reason};
 pub use mud::MudChange;
 pub use notifications::NOTIFICATIONS;
 pub use ring::EventLog;
+pub use severity::Severity;
 
 /// Something that happened, when, and to whom.
 #[derive(Clone, Debug, PartialEq)]
@@ -371,182 +374,6 @@ pub enum ExceptionChange {
     Expired,
     /// A new configuration left no room for it.
     Crowded,
-}
-
-/// How much an event should trouble the owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// The house at work.
-    Info,
-    /// Worth knowing.
-    Notice,
-    /// Something was refused, blocked or is broken.
-    Warning,
-}
-
-impl Severity {
-    /// As ubus and the command line show it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Severity::Info => "info",
-            Severity::Notice => "notice",
-            Severity::Warning => "warning",
-        }
-    }
-}
-
-impl EventKind {
-    /// The stable code, as scripts and ubus notifications see it.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            EventKind::DeviceSeen { .. } => "device-seen",
-            EventKind::DeviceGone => "device-gone",
-            EventKind::StateChanged { .. } => "state-changed",
-            EventKind::Enrolled { .. } => "enrolled",
-            EventKind::Pairing { change } => match change {
-                PairingChange::Opened { .. } => "pairing-opened",
-                PairingChange::Done { .. } => "paired",
-                PairingChange::Cancelled => "pairing-cancelled",
-                PairingChange::Expired => "pairing-expired",
-            },
-            EventKind::Import { change } => match change {
-                ImportChange::Opened { .. } => "imported",
-                ImportChange::Cancelled { .. } => "import-cancelled",
-                ImportChange::Expired { .. } => "import-expired",
-            },
-            EventKind::Rotated { .. } => "rotated",
-            EventKind::RotationEnded { .. } => "rotation-ended",
-            EventKind::Revoked { .. } => "revoked",
-            EventKind::Pushed { failure: None, .. } => "pushed",
-            EventKind::Pushed {
-                failure: Some(_), ..
-            } => "push-failed",
-            EventKind::CertificateIssued { .. } => "certificate-issued",
-            EventKind::Frame { dropped: true, .. } => "frame-dropped",
-            EventKind::Frame { dropped: false, .. } => "frame-would-drop",
-            EventKind::Exception { change, .. } => match change {
-                ExceptionChange::Made => "exception-made",
-                ExceptionChange::Withdrawn | ExceptionChange::Crowded => "exception-withdrawn",
-                ExceptionChange::Expired => "exception-expired",
-            },
-            EventKind::Binding { missing: None, .. } => "bound",
-            EventKind::Binding {
-                missing: Some(_), ..
-            } => "not-bound",
-            EventKind::Connected { .. } => "connected",
-            EventKind::Disconnected { .. } => "disconnected",
-            EventKind::LoginRefused { .. } => "login-refused",
-            EventKind::TopicRefused { .. } => "topic-refused",
-            EventKind::LimitMet { .. } => "limit-met",
-            EventKind::Memory { .. } => "memory",
-            EventKind::ProtocolError { .. } => "protocol-error",
-            EventKind::Enforcement { .. } => "enforcement",
-            EventKind::Fallback { .. } => "fallback",
-            EventKind::SourceChanged { .. } => "source-changed",
-            EventKind::ConfigLoaded { .. } => "config-loaded",
-            EventKind::ConfigRefused { .. } => "config-refused",
-            EventKind::BridgeLink { up: true, .. } => "bridge-up",
-            EventKind::BridgeLink { up: false, .. } => "bridge-down",
-            EventKind::BridgeTrouble { .. } => "bridge-trouble",
-            EventKind::Uplift { refused: None, .. } => "uplift",
-            EventKind::Uplift {
-                refused: Some(_), ..
-            } => "uplift-refused",
-            EventKind::UpliftReady { ready: true, .. } => "uplift-ready",
-            EventKind::UpliftReady { ready: false, .. } => "uplift-failed",
-            EventKind::Mud(change) => match change {
-                MudChange::Announced { .. } => "mud-announced",
-                MudChange::Accepted { .. } => "mud-accepted",
-                MudChange::Forgotten { .. } => "mud-forgotten",
-                MudChange::Changed { .. } => "mud-changed",
-                MudChange::Failed { .. } => "mud-failed",
-                MudChange::Resolved { .. } => "mud-resolved",
-                MudChange::Crowded { .. } => "mud-crowded",
-                MudChange::Outside { .. } => "mud-outside",
-            },
-            EventKind::Journal { well: true, .. } => "journal",
-            EventKind::Journal { well: false, .. } => "journal-trouble",
-            EventKind::Listening { .. } => "listening",
-        }
-    }
-
-    /// How much it should trouble the owner.
-    pub fn severity(&self) -> Severity {
-        match self {
-            EventKind::Mud(change) => change.severity(),
-            EventKind::Frame { .. }
-            | EventKind::LoginRefused { .. }
-            | EventKind::TopicRefused { .. }
-            | EventKind::LimitMet { .. }
-            | EventKind::Memory {
-                pressure: "high" | "critical",
-                ..
-            }
-            | EventKind::ProtocolError { .. }
-            | EventKind::ConfigRefused { .. }
-            | EventKind::Pairing {
-                change: PairingChange::Done { weak: true, .. },
-            }
-            | EventKind::Import {
-                change: ImportChange::Expired { .. },
-            }
-            | EventKind::RotationEnded {
-                how: RotationEnd::Expired,
-                ..
-            }
-            | EventKind::Pushed {
-                failure: Some(_), ..
-            }
-            | EventKind::Enforcement {
-                what: "lost" | "failed" | "blind",
-                ..
-            }
-            | EventKind::Fallback {
-                what: "reduced" | "closed" | "failed" | "restored",
-                ..
-            }
-            | EventKind::StateChanged {
-                to: "quarantined" | "blocked",
-                ..
-            }
-            | EventKind::BridgeLink { up: false, .. }
-            | EventKind::BridgeTrouble { .. }
-            | EventKind::Binding {
-                missing: Some(_), ..
-            }
-            | EventKind::Uplift {
-                refused: Some(_), ..
-            }
-            | EventKind::UpliftReady { ready: false, .. }
-            | EventKind::Journal { well: false, .. }
-            | EventKind::Listening { up: false, .. } => Severity::Warning,
-            EventKind::DeviceSeen { .. }
-            | EventKind::StateChanged { .. }
-            | EventKind::Enrolled { .. }
-            | EventKind::Pairing { .. }
-            | EventKind::Import { .. }
-            | EventKind::Rotated { .. }
-            | EventKind::RotationEnded { .. }
-            | EventKind::Revoked { .. }
-            | EventKind::Pushed { failure: None, .. }
-            | EventKind::CertificateIssued { .. }
-            | EventKind::Exception { .. }
-            | EventKind::Binding { missing: None, .. }
-            | EventKind::Memory { .. }
-            | EventKind::Enforcement { .. }
-            | EventKind::Fallback { .. }
-            | EventKind::ConfigLoaded { .. }
-            | EventKind::BridgeLink { up: true, .. }
-            | EventKind::UpliftReady { ready: true, .. } => Severity::Notice,
-            EventKind::DeviceGone
-            | EventKind::Connected { .. }
-            | EventKind::Disconnected { .. }
-            | EventKind::SourceChanged { .. }
-            | EventKind::Uplift { refused: None, .. }
-            | EventKind::Journal { .. }
-            | EventKind::Listening { .. } => Severity::Info,
-        }
-    }
 }
 
 #[cfg(test)]

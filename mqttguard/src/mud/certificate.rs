@@ -1,6 +1,8 @@
 //! What the TLS library's verifier does not say of a certificate (RFC 5280 section 4.1).
 
-use super::der::{BIT_STRING, BOOLEAN, INTEGER, OBJECT, OCTET_STRING, Reader, SEQUENCE, SET};
+use crate::der::{
+    BIT_STRING, BOOLEAN, CONTEXT_0, CONTEXT_3, INTEGER, OBJECT, OCTET_STRING, Reader, SEQUENCE, SET,
+};
 use crate::text::{clip, is_dangerous};
 
 /// 2.5.29.15
@@ -25,13 +27,13 @@ impl<'a> Certificate<'a> {
         let mut signed = Reader::new(der).take(SEQUENCE)?.parts();
         let mut fields = signed.take(SEQUENCE)?.parts();
         // Version, and after the serial number the algorithm.
-        fields.take(0xa0);
+        fields.take(CONTEXT_0);
         let serial = fields.take(INTEGER)?.content;
         fields.take(SEQUENCE)?;
         let issuer = fields.take(SEQUENCE)?.whole;
         let mut extensions = Vec::new();
         while let Some(field) = fields.next() {
-            if field.tag != 0xa3 {
+            if field.tag != CONTEXT_3 {
                 continue;
             }
             let all = field.parts().take(SEQUENCE)?.parts().all(MAX_EXTENSIONS)?;

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::certificate::{Certificate, subject};
-use super::der::{Element, INTEGER, OBJECT, OCTET_STRING, Reader, SEQUENCE, SET};
+use crate::der::{
+    CONTEXT_0, CONTEXT_1, Element, INTEGER, OBJECT, OCTET_STRING, Reader, SEQUENCE, SET,
+};
 
 /// What is known of who signed a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,9 +93,6 @@ const SIGNING: KeyUsage = KeyUsage::required_if_present(&[0x2b, 6, 1, 5, 5, 7, 3
 /// Certificates in a signature, and attributes of a signer.
 const MAX_CERTIFICATES: usize = 8;
 const MAX_ATTRIBUTES: usize = 16;
-/// `[0]`, constructed.
-const TAG_0: u8 = 0xa0;
-const TAG_1: u8 = 0xa1;
 /// `[0]`, primitive.
 const KEY_IDENTIFIER: u8 = 0x80;
 
@@ -199,7 +198,7 @@ fn read(signature: &[u8]) -> Result<Signed<'_>, String> {
     if kind.content != SIGNED_DATA {
         return Err("the signature is CMS of another kind than signed data".into());
     }
-    let mut explicit = info.take(TAG_0).ok_or_else(damaged)?.parts();
+    let mut explicit = info.take(CONTEXT_0).ok_or_else(damaged)?.parts();
     let mut data = explicit.take(SEQUENCE).ok_or_else(damaged)?.parts();
     data.take(INTEGER).ok_or_else(damaged)?;
     data.take(SET).ok_or_else(damaged)?;
@@ -208,13 +207,13 @@ fn read(signature: &[u8]) -> Result<Signed<'_>, String> {
     if kind.content != DATA || !content.is_empty() {
         return Err("the signature is not a detached one of data".into());
     }
-    let certificates = data.take(TAG_0).map(|found| found.parts());
+    let certificates = data.take(CONTEXT_0).map(|found| found.parts());
     let certificates = certificates.unwrap_or(Reader::new(&[]));
     let certificates = certificates.all(MAX_CERTIFICATES).ok_or_else(|| {
         format!("the signature's certificates are no DER, or more than {MAX_CERTIFICATES}")
     })?;
     // Revocation lists; the owner's word is what takes a file back.
-    data.take(TAG_1);
+    data.take(CONTEXT_1);
     let mut signers = data.take(SET).ok_or_else(damaged)?.parts();
     let signer = signers.take(SEQUENCE);
     let signer = signer.ok_or("the signature has no signer")?;
@@ -246,7 +245,7 @@ fn read_signer(mut info: Reader<'_>) -> Result<Signer<'_>, String> {
         SHA512 => &digest::SHA512,
         _ => return Err("the signature's digest is none of SHA-256, SHA-384 and SHA-512".into()),
     };
-    let attributes = info.take(TAG_0);
+    let attributes = info.take(CONTEXT_0);
     let algorithms = algorithm(&mut info).ok_or_else(damaged)?;
     let algorithms = algorithms_of(algorithms, digest)
         .ok_or("the signature's algorithm is none of RSA (PKCS #1) and ECDSA")?;

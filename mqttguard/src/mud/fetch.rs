@@ -14,16 +14,15 @@ use super::address::is_outside;
 use super::cms::{self, Signature};
 use super::file::{self, Description};
 use crate::config::{self, Url};
+use crate::http::words;
 use crate::upstream::{http, link, trust};
 
 /// How long file and signature may take together. A call on ubus has ten seconds.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// Addresses of one name that are tried.
 const ADDRESSES: usize = 4;
-/// Longest signature, in bytes; head of the answer included, as for the file.
+/// Longest signature, in bytes.
 const SIGNATURE_BYTES: usize = 64 * 1024;
-/// What a head of an answer may add to a file.
-const HEAD_BYTES: usize = 8 * 1024;
 
 /// What is to be fetched, and what to trust for it.
 #[derive(Clone, Debug)]
@@ -59,7 +58,7 @@ pub(crate) struct Fetched {
 pub(crate) fn fetch(wish: &Wish) -> Result<Fetched, String> {
     let deadline = Instant::now() + PATIENCE;
     let tls = trust::client_config(&wish.ca, None)?;
-    let most = file::MAX_BYTES + HEAD_BYTES;
+    let most = file::MAX_BYTES;
     let home = url(&wish.url)?;
     let accept = "application/mud+json";
     let bytes = get(wish, &home, &home, accept, &tls, deadline, most)?;
@@ -127,7 +126,7 @@ fn get(
             .is_some_and(|inner| inner.is::<rustls::Error>())
         {
             true => link::words(&error, &url.host, &wish.ca.display().to_string()),
-            false => http::words(&error),
+            false => words(&error),
         };
         format!("{url}: {told}")
     })

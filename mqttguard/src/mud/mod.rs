@@ -17,7 +17,6 @@
 mod address;
 mod certificate;
 pub mod cms;
-mod der;
 mod fetch;
 pub mod file;
 mod names;

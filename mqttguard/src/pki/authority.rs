@@ -20,6 +20,7 @@ use rustls_pki_types::{
 };
 
 use super::{Names, PkiError, crypto_provider, store};
+use crate::der::{OCTET_STRING, SEQUENCE, element};
 
 /// The first year of both certificates; see the module's documentation.
 pub(super) const FIRST_YEAR: i32 = 2020;
@@ -328,8 +329,6 @@ fn dns_name(hostname: &str) -> Result<DnsName<'static>, PkiError> {
 fn carries_exactly(certificate: &[u8], names: &Names) -> Result<bool, PkiError> {
     const DNS_NAME: u8 = 0x82;
     const IP_ADDRESS: u8 = 0x87;
-    const SEQUENCE: u8 = 0x30;
-    const OCTET_STRING: u8 = 0x04;
     /// 2.5.29.17, as object identifier with tag and length.
     const SUBJECT_ALT_NAME: [u8; 5] = [0x06, 0x03, 0x55, 0x1d, 0x11];
 
@@ -349,22 +348,6 @@ fn carries_exactly(certificate: &[u8], names: &Names) -> Result<bool, PkiError> 
     Ok(certificate
         .windows(extension.len())
         .any(|window| window == extension))
-}
-
-/// A DER element with a definite length.
-fn element(tag: u8, content: &[u8]) -> Vec<u8> {
-    let mut encoded = vec![tag];
-    match u8::try_from(content.len()) {
-        Ok(short) if short < 0x80 => encoded.push(short),
-        _ => {
-            let length = content.len().to_be_bytes();
-            let length = length.iter().skip_while(|byte| **byte == 0);
-            encoded.push(0x80 | u8::try_from(length.clone().count()).unwrap_or_default());
-            encoded.extend(length);
-        }
-    }
-    encoded.extend(content);
-    encoded
 }
 
 fn file_name(path: &Path) -> String {

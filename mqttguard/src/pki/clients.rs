@@ -18,9 +18,9 @@ use rustls::{
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 
-use super::der::{OBJECT_IDENTIFIER, SEQUENCE, SET, element, expect};
 use super::{PkiError, crypto_provider, store};
 use crate::config::ClientCertificates;
+use crate::der::{IA5_STRING, OBJECT, PRINTABLE_STRING, Reader, SEQUENCE, SET, UTF8_STRING};
 use crate::text::clip;
 
 /// The believed CAs and the revocation lists of one listener.
@@ -237,28 +237,23 @@ fn roots(path: &Path, text: &str) -> Result<Arc<RootCertStore>, PkiError> {
 pub fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
     /// 2.5.4.3
     const COMMON_NAME: [u8; 3] = [0x55, 0x04, 0x03];
-    const UTF8_STRING: u8 = 0x0c;
-    const PRINTABLE_STRING: u8 = 0x13;
-    const IA5_STRING: u8 = 0x16;
 
     let certificate = webpki::EndEntityCert::try_from(certificate).ok()?;
-    let mut names = certificate.subject();
+    let mut names = Reader::new(certificate.subject());
     let mut found = None;
     while !names.is_empty() {
-        let (mut attributes, rest) = expect(SET, names)?;
-        names = rest;
+        let mut attributes = names.take(SET)?.parts();
         while !attributes.is_empty() {
-            let (attribute, rest) = expect(SEQUENCE, attributes)?;
-            attributes = rest;
-            let (kind, value) = expect(OBJECT_IDENTIFIER, attribute)?;
-            if kind != COMMON_NAME {
+            let mut attribute = attributes.take(SEQUENCE)?.parts();
+            if attribute.take(OBJECT)?.content != COMMON_NAME {
                 continue;
             }
-            let (tag, text, _) = element(value)?;
-            if found.is_some() || ![UTF8_STRING, PRINTABLE_STRING, IA5_STRING].contains(&tag) {
+            let text = attribute.next()?;
+            let is_text = [UTF8_STRING, PRINTABLE_STRING, IA5_STRING].contains(&text.tag);
+            if found.is_some() || !is_text {
                 return None;
             }
-            found = Some(std::str::from_utf8(text).ok()?.to_owned());
+            found = Some(std::str::from_utf8(text.content).ok()?.to_owned());
         }
     }
     found.filter(|name| !name.is_empty())

@@ -27,7 +27,6 @@
 
 mod authority;
 mod clients;
-mod der;
 mod issuing;
 mod request;
 mod rsa_key;

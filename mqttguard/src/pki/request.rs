@@ -11,7 +11,7 @@ use ring::signature::{self, VerificationAlgorithm};
 use rustls_pki_types::CertificateSigningRequestDer;
 use rustls_pki_types::pem::PemObject;
 
-use super::der::{CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, SEQUENCE, bits, expect, whole};
+use crate::der::{BIT_STRING, CONTEXT_0, INTEGER, OBJECT, Reader, SEQUENCE};
 
 /// Longest request, in bytes of PEM. One with a key of RSA 4096 and some extensions takes 2 KiB.
 pub(super) const MAX_PEM: usize = 16 * 1024;
@@ -130,28 +130,20 @@ struct Request<'a> {
 
 impl<'a> Request<'a> {
     fn read(der: &'a [u8]) -> Option<Request<'a>> {
-        let (request, []) = expect(SEQUENCE, der)? else {
-            return None;
-        };
-        let (signed, info, rest) = whole(SEQUENCE, request)?;
-        let (signature_algorithm, rest) = expect(SEQUENCE, rest)?;
-        let (signature, []) = bits(rest)? else {
-            return None;
-        };
-        let (version, info) = expect(INTEGER, info)?;
-        let (_subject, info) = expect(SEQUENCE, info)?;
-        let (key_info, attributes) = expect(SEQUENCE, info)?;
-        let (key_algorithm, key) = expect(SEQUENCE, key_info)?;
-        let (key, []) = bits(key)? else {
-            return None;
-        };
+        let mut request = Reader::new(der).last(SEQUENCE)?.parts();
+        let signed = request.take(SEQUENCE)?;
+        let signature_algorithm = request.take(SEQUENCE)?.content;
+        let signature = request.last(BIT_STRING)?.bytes()?;
+        let mut info = signed.parts();
+        let version = info.take(INTEGER)?.content;
+        let _subject = info.take(SEQUENCE)?;
+        let mut key = info.take(SEQUENCE)?.parts();
+        let key_algorithm = key.take(SEQUENCE)?.content;
+        let key = key.last(BIT_STRING)?.bytes()?;
         // openssl writes an empty one, others leave it out.
-        let attributes = match attributes {
-            [] => &[],
-            more => expect(CONTEXT_0, more)?.1,
-        };
-        (version == [0] && attributes.is_empty()).then_some(Request {
-            signed,
+        let _attributes = info.take(CONTEXT_0);
+        (version == [0] && info.is_empty()).then_some(Request {
+            signed: signed.whole,
             key_algorithm,
             key,
             signature_algorithm,
@@ -170,12 +162,12 @@ enum Key {
 
 impl Key {
     fn read(algorithm: &[u8], key: &[u8]) -> Result<Key, RequestError> {
-        let (kind, parameters) =
-            expect(OBJECT_IDENTIFIER, algorithm).ok_or(RequestError::Format)?;
-        match kind {
-            EC_PUBLIC_KEY => match expect(OBJECT_IDENTIFIER, parameters) {
-                Some((SECP256R1, [])) => Ok(Key::EcdsaP256),
-                Some((SECP384R1, [])) => Ok(Key::EcdsaP384),
+        let mut algorithm = Reader::new(algorithm);
+        let kind = algorithm.take(OBJECT).ok_or(RequestError::Format)?;
+        match kind.content {
+            EC_PUBLIC_KEY => match algorithm.last(OBJECT).map(|curve| curve.content) {
+                Some(SECP256R1) => Ok(Key::EcdsaP256),
+                Some(SECP384R1) => Ok(Key::EcdsaP384),
                 _ => Err(RequestError::Key("an ECDSA key of another curve".into())),
             },
             ED25519 => Ok(Key::Ed25519),
@@ -199,8 +191,8 @@ impl Key {
 
     /// How a signature of this AlgorithmIdentifier is checked; None if it is of another key.
     fn signed_by(self, algorithm: &[u8]) -> Option<&'static dyn VerificationAlgorithm> {
-        let (kind, _) = expect(OBJECT_IDENTIFIER, algorithm)?;
-        Some(match (self, kind) {
+        let kind = Reader::new(algorithm).take(OBJECT)?;
+        Some(match (self, kind.content) {
             (Key::EcdsaP256, ECDSA_SHA256) => &signature::ECDSA_P256_SHA256_ASN1,
             (Key::EcdsaP256, ECDSA_SHA384) => &signature::ECDSA_P256_SHA384_ASN1,
             (Key::EcdsaP384, ECDSA_SHA256) => &signature::ECDSA_P384_SHA256_ASN1,
@@ -216,10 +208,8 @@ impl Key {
 
 /// Bits of the modulus in an RSAPublicKey (RFC 8017 appendix A.1.1).
 fn modulus_bits(key: &[u8]) -> Option<usize> {
-    let (key, []) = expect(SEQUENCE, key)? else {
-        return None;
-    };
-    let (modulus, _) = expect(INTEGER, key)?;
+    let modulus = Reader::new(key).last(SEQUENCE)?.parts().take(INTEGER)?;
+    let modulus = modulus.content;
     let modulus = modulus.strip_prefix(&[0]).unwrap_or(modulus);
     let first = modulus.first().filter(|first| **first != 0)?;
     let unused = usize::try_from(first.leading_zeros()).ok()?;

@@ -4,9 +4,9 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 
-use super::der::{element, expect};
 use super::digest;
 use crate::calendar;
+use crate::der::{CONTEXT_0, GENERALIZED_TIME, INTEGER, Reader, SEQUENCE, UTC_TIME};
 
 /// A certificate as its owner compares it with what a device shows. Nothing of it is secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,26 +37,17 @@ impl Shown {
 
 /// `notAfter` of the validity: RFC 5280 section 4.1.2.5.
 fn until(der: &[u8]) -> Option<u64> {
-    const SEQUENCE: u8 = 0x30;
-    const INTEGER: u8 = 0x02;
-    const VERSION: u8 = 0xa0;
-    const UTC_TIME: u8 = 0x17;
-    const GENERALIZED_TIME: u8 = 0x18;
-
-    let (certificate, _) = expect(SEQUENCE, der)?;
-    let (signed, _) = expect(SEQUENCE, certificate)?;
-    let signed = match expect(VERSION, signed) {
-        Some((_, rest)) => rest,
-        None => signed,
-    };
-    let (_serial, rest) = expect(INTEGER, signed)?;
-    let (_algorithm, rest) = expect(SEQUENCE, rest)?;
-    let (_issuer, rest) = expect(SEQUENCE, rest)?;
-    let (validity, _) = expect(SEQUENCE, rest)?;
-    let (_, _not_before, rest) = element(validity)?;
-    let (tag, not_after, _) = element(rest)?;
-    let text = std::str::from_utf8(not_after).ok()?;
-    let text = match (tag, text.len()) {
+    let mut certificate = Reader::new(der).take(SEQUENCE)?.parts();
+    let mut signed = certificate.take(SEQUENCE)?.parts();
+    let _version = signed.take(CONTEXT_0);
+    let _serial = signed.take(INTEGER)?;
+    let _algorithm = signed.take(SEQUENCE)?;
+    let _issuer = signed.take(SEQUENCE)?;
+    let mut validity = signed.take(SEQUENCE)?.parts();
+    let _not_before = validity.next()?;
+    let not_after = validity.next()?;
+    let text = std::str::from_utf8(not_after.content).ok()?;
+    let text = match (not_after.tag, text.len()) {
         (GENERALIZED_TIME, 15) => text.to_owned(),
         // Two digits of the year: those from 50 are of the last century.
         (UTC_TIME, 13) if text < "5" => format!("20{text}"),

@@ -12,9 +12,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
 
 use crate::config::Url;
-use crate::http::{Request, Timed, exchange, left};
-
-pub(crate) use crate::http::words;
+use crate::http::{Request, Timed, exchange, left, words};
 
 /// Longest answer to what is posted, head and body, in bytes.
 const MAX_ANSWER: usize = 32 * 1024;
@@ -54,7 +52,7 @@ pub(crate) fn post(
 ///
 /// # Errors
 ///
-/// What went wrong; [`words`] says it.
+/// What went wrong; [`crate::http::words`] says it.
 pub(crate) fn get(
     url: &Url,
     accept: &str,

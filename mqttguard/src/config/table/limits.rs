@@ -6,6 +6,7 @@ use mqttguard_broker::OverRate;
 
 use super::super::kinds::*;
 use super::super::names::*;
+use super::super::patterns::Pattern;
 use super::super::schema::{Absent, Naming, Opt, Section};
 use super::{DAY, MINUTE};
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::super::kinds::*;
 use super::super::names::*;
 use super::super::schema::{Absent, Naming, Opt, Section};
+use super::super::urls::HttpUrl;
 use super::{DAY, MINUTE};
 
 pub(in crate::config) static JWT: Section = Section {

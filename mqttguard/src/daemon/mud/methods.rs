@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::Word;
 use crate::config;
+use crate::daemon::answers::{Answer, invalid};
+use crate::daemon::arguments::{Args, text};
 use crate::daemon::clock::unix_ms;
-use crate::daemon::methods::{Answer, Args, invalid, text};
 use crate::daemon::report;
 use crate::daemon::wiring::Daemon;
 use crate::mud::URL_BYTES;

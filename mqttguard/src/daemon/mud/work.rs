@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use mqttguard_common::{Mac, Reason};
 
 use super::{Job, MudAnswer, Purpose, Word, validity};
+use crate::daemon::answers::Answer;
 use crate::daemon::clock::unix_ms;
-use crate::daemon::methods::Answer;
 use crate::daemon::wiring::Daemon;
 use crate::daemon::{Input, outlet, report};
 use crate::discovery;

@@ -4,7 +4,7 @@ use mqttguard_common::Mac;
 use serde_json::{Map, Value, json};
 
 use super::name;
-use crate::daemon::methods::Answer;
+use crate::daemon::answers::Answer;
 use crate::daemon::wiring::Daemon;
 use crate::mud::cms::Signature;
 use crate::mud::file::Description;

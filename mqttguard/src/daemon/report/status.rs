@@ -7,6 +7,7 @@ use crate::broker::{BridgeStatus, BrokerStats, protocol};
 use crate::config::Mode;
 use crate::daemon::clock::{millis, unix_ms};
 use crate::daemon::translation::memory_pressure;
+use crate::daemon::troubles::Trouble;
 use crate::daemon::wiring::Daemon;
 use crate::enforce::{DeviceCounters, Proof};
 use crate::registry::State;
@@ -21,28 +22,24 @@ pub(in crate::daemon) fn status(daemon: &Daemon) -> Value {
     let mut why = daemon.guard.problems();
     why.extend(fallback.problems());
     if let Err(error) = &daemon.broker {
-        why.push(format!("the broker is not running: {error}"));
+        why.push(Trouble::NoBroker(error).to_string());
     }
     if let Some(error) = &daemon.unreadable {
-        why.push(format!("blocks and credentials are not in force: {error}"));
+        why.push(Trouble::Unreadable(error).to_string());
     }
     let protected = why.is_empty();
     let broker = broker(daemon, &ask_broker(daemon));
     if let Some(trouble) = broker.pointer("/journal/why").and_then(Value::as_str) {
-        why.push(format!(
-            "what the broker acknowledges is lost in a crash: {trouble}"
-        ));
+        why.push(Trouble::Journal(trouble).to_string());
     }
     if let Some(problem) = daemon.uplifting.problem() {
-        why.push(format!(
-            "devices that are to be uplifted are cut off from their servers: {problem}"
-        ));
+        why.push(Trouble::Uplift(problem).to_string());
     }
     if let Some(error) = &daemon.unsaved {
-        why.push(format!("changes are lost at the next restart: {error}"));
+        why.push(Trouble::Unsaved(error).to_string());
     }
     if !daemon.configuration.errors.is_empty() {
-        why.push("the configuration has mistakes; an earlier one is in force".to_owned());
+        why.push(Trouble::Configuration.to_string());
     }
     let counters: BTreeMap<Mac, DeviceCounters> = daemon.guard.counters().into_iter().collect();
     let settings = &daemon.configuration.settings;

@@ -1,13 +1,20 @@
 //! What the owner decided, validated. Everything downstream reads these types; nobody but this
 //! module's parent knows that they came from UCI.
 
+mod bridge;
+mod listener;
+mod login;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use mqttguard_common::{MAX_EXCEPTIONS, Mac};
+
+pub use bridge::*;
+pub use listener::*;
+pub use login::*;
 
 /// The whole configuration, valid as a whole: every name that is referred to exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,92 +188,6 @@ pub enum Hook {
     Tc,
 }
 
-/// A `listener` section.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listener {
-    /// The section's name.
-    pub name: String,
-    /// What is spoken on it.
-    pub kind: ListenerKind,
-    /// Addresses to listen on; empty means all.
-    pub addresses: Vec<std::net::IpAddr>,
-    /// TCP port.
-    pub port: u16,
-    /// Connections at the same time.
-    pub connections: u32,
-    /// What its TLS is like, if it has any.
-    pub tls: TlsOptions,
-    /// Origins of web pages that may connect beside those of the same host; `*` for all. Only
-    /// for [`ListenerKind::Wss`].
-    pub origins: Vec<String>,
-}
-
-/// What a listener's TLS is like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsOptions {
-    /// Bytes of the longest record sent, all included.
-    pub record_size: u32,
-    /// Who may log in with a certificate; None: clients are not asked for one.
-    pub clients: Option<ClientCertificates>,
-}
-
-impl TlsOptions {
-    /// rustls does not negotiate RFC 6066's maximum fragment length, so the size has to suit the
-    /// smallest common receiver: mbedTLS builds with 4 KiB input buffers are common on ESP32.
-    /// Costs a large transfer under one percent.
-    const RECORD_SIZE: u32 = 4096;
-}
-
-impl Default for TlsOptions {
-    fn default() -> TlsOptions {
-        TlsOptions {
-            record_size: TlsOptions::RECORD_SIZE,
-            clients: None,
-        }
-    }
-}
-
-/// Whose certificates clients may log in with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientCertificates {
-    /// PEM file with the CAs that the owner brings, beside the router's own client CA.
-    pub ca: Option<PathBuf>,
-    /// PEM files with revocation lists.
-    pub crls: Vec<PathBuf>,
-    /// Whether clients without a certificate are refused.
-    pub required: bool,
-}
-
-impl ListenerKind {
-    /// As the configuration and status write it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            ListenerKind::Tls => "tls",
-            ListenerKind::Wss => "wss",
-            ListenerKind::Plain => "plain",
-        }
-    }
-
-    /// Whether everything on it goes through TLS.
-    pub const fn is_encrypted(self) -> bool {
-        match self {
-            ListenerKind::Tls | ListenerKind::Wss => true,
-            ListenerKind::Plain => false,
-        }
-    }
-}
-
-/// What is spoken on a listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListenerKind {
-    /// MQTT over TLS.
-    Tls,
-    /// MQTT over WebSocket over TLS.
-    Wss,
-    /// MQTT in the clear, for devices on the LAN that cannot do TLS and have `plaintext` set.
-    Plain,
-}
-
 /// A `profile` section: topic patterns with `%d` (device name), `%u` (user name), `%c` (client
 /// identifier), and the MAC address: whole (`%m`, `%x`) or its end (`%n`, `%y`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -279,77 +200,6 @@ pub struct Profile {
     pub deny: Vec<String>,
     /// Name of the [`Limits`]; `default` if the profile names none.
     pub limits: String,
-}
-
-/// The `jwt` section: what a JSON Web Token has to be for its bearer to be let in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Jwt {
-    /// What it is signed with.
-    pub keys: JwtKeys,
-    /// One of these has to be in its `aud`.
-    pub audience: Vec<String>,
-    /// Its `iss`, if that matters.
-    pub issuer: Option<String>,
-    /// The claim that is the user name.
-    pub claim: String,
-    /// How wrong a clock may be, for `exp` and `nbf`.
-    pub leeway: Duration,
-}
-
-/// Where the keys are that tokens are checked with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum JwtKeys {
-    /// One public key in PEM.
-    Pem(PathBuf),
-    /// A JSON Web Key Set.
-    Jwks(PathBuf),
-}
-
-/// The `http_auth` section: who else is asked about users that the registry does not know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HttpAuth {
-    /// Where to.
-    pub url: Url,
-    /// How long the answer may take.
-    pub timeout: Duration,
-    /// How long a good answer is remembered.
-    pub cache: Duration,
-    /// Who may sign the server's certificate, in PEM.
-    pub ca_file: PathBuf,
-    /// What those may do whose answer does not say it; None: nothing.
-    pub profile: Option<String>,
-    /// Name of the [`Limits`] of each.
-    pub limits: String,
-}
-
-/// A URL of HTTP or HTTPS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Url {
-    /// HTTPS.
-    pub is_tls: bool,
-    /// A name or address, an IPv6 address without its brackets.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// With the query, if there is one. Begins with `/`.
-    pub path: String,
-}
-
-impl Url {
-    /// Host and port, as in a Host header.
-    pub fn authority(&self) -> String {
-        match self.host.contains(':') {
-            true => format!("[{}]:{}", self.host, self.port),
-            false => format!("{}:{}", self.host, self.port),
-        }
-    }
-}
-
-impl fmt::Display for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.is_tls { "https" } else { "http" };
-        write!(f, "{scheme}://{}{}", self.authority(), self.path)
-    }
 }
 
 /// A `limits` section.
@@ -407,59 +257,6 @@ pub struct TimedException {
     pub exception: Exception,
     /// Until when, in milliseconds since the Unix epoch; None: for good.
     pub expires_ms: Option<u64>,
-}
-
-/// A `bridge` section: another MQTT server that topics go to and come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bridge {
-    /// The section's name.
-    pub name: String,
-    /// The server's name or address.
-    pub host: String,
-    /// TCP port.
-    pub port: u16,
-    /// None: in the clear.
-    pub tls: Option<BridgeTls>,
-    /// The user name there.
-    pub username: Option<String>,
-    /// Where the password is.
-    pub password_file: Option<PathBuf>,
-    /// The client identifier there. None: one of this router's own.
-    pub client_id: Option<String>,
-    /// The version of MQTT to begin with.
-    pub protocol: BridgeProtocol,
-    /// Keep Alive, in seconds.
-    pub keep_alive_s: u16,
-    /// Topic filters, without prefix, of what goes there.
-    pub outward: Vec<String>,
-    /// Topic filters, without prefix, of what comes from there.
-    pub inward: Vec<String>,
-    /// What topics begin with here, and not there.
-    pub local_prefix: String,
-    /// What topics begin with there, and not here.
-    pub remote_prefix: String,
-    /// The highest QoS, 0 to 2.
-    pub qos: u8,
-    /// What it may use here.
-    pub limits: mqttguard_broker::Limits,
-}
-
-/// How a bridge does TLS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BridgeTls {
-    /// Certificates that are trusted, in PEM.
-    pub ca: PathBuf,
-    /// The client's own certificate and its key, in PEM.
-    pub identity: Option<(PathBuf, PathBuf)>,
-}
-
-/// The version of MQTT that a bridge begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BridgeProtocol {
-    /// MQTT 5.0.
-    V5,
-    /// MQTT 3.1.1.
-    V311,
 }
 
 /// An `uplift` section: devices whose plaintext connections are carried on over TLS.

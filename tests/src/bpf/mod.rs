@@ -8,12 +8,12 @@
     clippy::indexing_slicing
 )]
 
+mod calls;
+mod nop;
+
 use std::collections::BTreeSet;
-use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use aya::maps::{Array, MapData, RingBuf};
@@ -26,6 +26,9 @@ use mqttguard::registry::{DevicePolicy, Standing};
 use mqttguard_common::{EventRecord, Flow, Mac, Reason, Station};
 
 use crate::frames::ROUTER;
+
+pub use calls::*;
+pub use nop::Nop;
 
 /// The two programs of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,29 +293,14 @@ impl Kernel {
         repeat: u32,
         out: &mut [u8],
     ) -> (Verdict, Duration, usize) {
-        let result = match hook {
-            Hook::Xdp => {
-                let program = self
-                    .object
-                    .xdp()
-                    .unwrap_or_else(|error| panic!("{error}"))
-                    .fd()
-                    .unwrap();
-                test_run(program.as_fd(), frame, &mut [], repeat, out)
-            }
-            Hook::Tc => {
-                let program = self
-                    .object
-                    .tc()
-                    .unwrap_or_else(|error| panic!("{error}"))
-                    .fd()
-                    .unwrap();
-                // struct __sk_buff; gso_segs lies at byte 164.
-                let mut context = [0u8; 192];
-                context[164..168].copy_from_slice(&segments.to_ne_bytes());
-                test_run(program.as_fd(), frame, &mut context, repeat, out)
-            }
+        // struct __sk_buff; gso_segs lies at byte 164.
+        let mut buffer = [0u8; 192];
+        buffer[164..168].copy_from_slice(&segments.to_ne_bytes());
+        let context: &mut [u8] = match hook {
+            Hook::Xdp => &mut [],
+            Hook::Tc => &mut buffer,
         };
+        let result = test_run(self.program(hook), frame, context, repeat, out);
         let run = result
             .unwrap_or_else(|error| panic!("BPF_PROG_TEST_RUN of {} bytes: {error}", frame.len()));
         let verdict = match (hook, run.verdict as i32) {
@@ -487,265 +475,4 @@ pub fn pin_to(cpu: usize) {
         libc::sched_setaffinity(0, size_of_val(&set), &raw const set)
     };
     assert!(result == 0, "{}", io::Error::last_os_error());
-}
-
-/// The instructions of a program as the kernel runs them, or hands them to its JIT compiler
-/// (BPF_OBJ_GET_INFO_BY_FD).
-///
-/// # Panics
-///
-/// If the kernel does not show them.
-pub fn translated(program: BorrowedFd<'_>) -> Vec<u8> {
-    const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
-    // The first words of struct bpf_prog_info: type and id, tag, jited_prog_len and
-    // xlated_prog_len, jited_prog_insns, xlated_prog_insns.
-    let mut info = [0u64; 5];
-    let ask = |info: &mut [u64; 5]| {
-        // bpf_fd and info_len, info.
-        let length = size_of_val(info) as u32;
-        let words = [program.as_raw_fd() as u32, length];
-        // SAFETY: two words of 32 bits are one of 64.
-        let words: u64 = unsafe { std::mem::transmute(words) };
-        let attr = [words, info.as_mut_ptr() as u64];
-        // SAFETY: the attributes are as linux/bpf.h lays them out; what they point to is as long
-        // as they say, and outlives the call.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_bpf,
-                BPF_OBJ_GET_INFO_BY_FD,
-                attr.as_ptr(),
-                size_of_val(&attr),
-            )
-        };
-        assert!(result == 0, "{}", io::Error::last_os_error());
-        let [_, length] = lengths(info[2]);
-        length as usize
-    };
-    let length = ask(&mut info);
-    assert!(length > 0, "the kernel does not show its programs");
-    let mut code = vec![0u8; length];
-    info = [0; 5];
-    // SAFETY: as above.
-    info[2] = unsafe { std::mem::transmute::<[u32; 2], u64>([0, length as u32]) };
-    info[4] = code.as_mut_ptr() as u64;
-    assert_eq!(ask(&mut info), length);
-    code
-}
-
-fn lengths(word: u64) -> [u32; 2] {
-    // SAFETY: one word of 64 bits is two of 32.
-    unsafe { std::mem::transmute(word) }
-}
-
-/// Detaches a pinned link behind its owner's back (BPF_LINK_DETACH).
-///
-/// # Panics
-///
-/// If there is none, or the kernel refuses.
-pub fn force_detach(pin: &Path) {
-    const BPF_OBJ_GET: libc::c_int = 7;
-    const BPF_LINK_DETACH: libc::c_int = 34;
-    let path = CString::new(pin.as_os_str().as_bytes()).unwrap();
-    // pathname, then bpf_fd and file_flags.
-    let get = [path.as_ptr() as u64, 0];
-    // SAFETY: the attributes are as linux/bpf.h lays them out and outlive the call, as does
-    // the path.
-    let fd = unsafe { libc::syscall(libc::SYS_bpf, BPF_OBJ_GET, get.as_ptr(), size_of_val(&get)) };
-    assert!(fd >= 0, "{}: {}", pin.display(), io::Error::last_os_error());
-    // SAFETY: just opened, owned by nobody else.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
-    let detach = [fd.as_raw_fd()];
-    // SAFETY: as above.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            BPF_LINK_DETACH,
-            detach.as_ptr(),
-            size_of_val(&detach),
-        )
-    };
-    assert!(result == 0, "{}", io::Error::last_os_error());
-}
-
-/// A program that does nothing but answer: what a run costs in any case, or somebody else's.
-pub struct Nop {
-    program: OwnedFd,
-}
-
-impl Nop {
-    /// Its name in the kernel, of at most 15 characters.
-    pub const NAME: &str = "somebody_else";
-
-    /// Loads one that lets every frame go on its way.
-    ///
-    /// # Panics
-    ///
-    /// If the kernel refuses.
-    pub fn load(hook: Hook) -> Self {
-        // XDP_PASS and TC_ACT_UNSPEC.
-        match hook {
-            Hook::Xdp => Self::answering(hook, 2),
-            Hook::Tc => Self::answering(hook, -1),
-        }
-    }
-
-    /// Loads one that answers this to every frame.
-    ///
-    /// # Panics
-    ///
-    /// If the kernel refuses.
-    pub fn answering(hook: Hook, verdict: i32) -> Self {
-        const BPF_PROG_LOAD: libc::c_int = 5;
-        // BPF_PROG_TYPE_XDP and BPF_PROG_TYPE_SCHED_CLS.
-        let kind = match hook {
-            Hook::Xdp => 6u32,
-            Hook::Tc => 3,
-        };
-        // struct bpf_insn: r0 = verdict; exit.
-        let mut code = [[0u8; 8]; 2];
-        code[0][0] = 0xb7;
-        code[0][4..].copy_from_slice(&verdict.to_ne_bytes());
-        code[1][0] = 0x95;
-        let license = c"GPL";
-        // prog_type and insn_cnt, insns, license, then no log and no flags, then prog_name.
-        let mut name = [0; 16];
-        name[..Self::NAME.len()].copy_from_slice(Self::NAME.as_bytes());
-        let mut attr = [0u64; 8];
-        for (word, bytes) in attr[6..].iter_mut().zip(name.chunks(8)) {
-            *word = u64::from_ne_bytes(bytes.try_into().unwrap());
-        }
-        attr[0] = u64::from_ne_bytes({
-            let mut words = [0; 8];
-            words[..4].copy_from_slice(&kind.to_ne_bytes());
-            words[4..].copy_from_slice(&(code.len() as u32).to_ne_bytes());
-            words
-        });
-        attr[1] = code.as_ptr() as u64;
-        attr[2] = license.as_ptr() as u64;
-        // SAFETY: the attributes are as linux/bpf.h lays them out, and what they point to
-        // outlives the call.
-        let fd = unsafe {
-            libc::syscall(
-                libc::SYS_bpf,
-                BPF_PROG_LOAD,
-                attr.as_ptr(),
-                size_of_val(&attr),
-            )
-        };
-        assert!(fd >= 0, "{}", io::Error::last_os_error());
-        // SAFETY: just opened, owned by nobody else.
-        let program = unsafe { OwnedFd::from_raw_fd(fd as i32) };
-        Nop { program }
-    }
-
-    /// The program.
-    pub fn program(&self) -> BorrowedFd<'_> {
-        self.program.as_fd()
-    }
-
-    /// Pins the program (BPF_OBJ_PIN).
-    ///
-    /// # Panics
-    ///
-    /// If the kernel refuses.
-    pub fn pin(&self, path: &Path) {
-        const BPF_OBJ_PIN: libc::c_int = 6;
-        let path = CString::new(path.as_os_str().as_bytes()).unwrap();
-        // pathname, then bpf_fd and file_flags.
-        let mut pin = [path.as_ptr() as u64, 0];
-        pin[1] = u64::from_ne_bytes({
-            let mut words = [0; 8];
-            words[..4].copy_from_slice(&self.program.as_raw_fd().to_ne_bytes());
-            words
-        });
-        // SAFETY: the attributes are as linux/bpf.h lays them out and outlive the call, as does
-        // the path.
-        let result =
-            unsafe { libc::syscall(libc::SYS_bpf, BPF_OBJ_PIN, pin.as_ptr(), size_of_val(&pin)) };
-        assert!(result == 0, "{}", io::Error::last_os_error());
-    }
-}
-
-/// What came of running a program on a frame.
-#[derive(Clone, Copy, Debug)]
-pub struct Ran {
-    /// What it answered last.
-    pub verdict: u32,
-    /// The mean time of a run.
-    pub took: Duration,
-    /// Length of the frame that it left.
-    pub length: usize,
-}
-
-/// The part of `union bpf_attr` that BPF_PROG_TEST_RUN reads (linux/bpf.h).
-#[repr(C)]
-#[derive(Default)]
-struct TestRun {
-    prog_fd: u32,
-    retval: u32,
-    data_size_in: u32,
-    data_size_out: u32,
-    data_in: u64,
-    data_out: u64,
-    repeat: u32,
-    duration: u32,
-    ctx_size_in: u32,
-    ctx_size_out: u32,
-    ctx_in: u64,
-    ctx_out: u64,
-    flags: u32,
-    cpu: u32,
-}
-
-/// Runs a program `repeat` times on a frame (BPF_PROG_TEST_RUN). `context` is empty, or a
-/// `struct __sk_buff`; the frame that it leaves goes to `out`, as much of it as fits.
-///
-/// # Errors
-///
-/// The kernel refuses.
-pub fn test_run(
-    program: BorrowedFd<'_>,
-    frame: &[u8],
-    context: &mut [u8],
-    repeat: u32,
-    out: &mut [u8],
-) -> io::Result<Ran> {
-    const BPF_PROG_TEST_RUN: libc::c_int = 10;
-    let mut attr = TestRun {
-        prog_fd: program.as_raw_fd() as u32,
-        data_size_in: frame.len() as u32,
-        data_in: frame.as_ptr() as u64,
-        data_size_out: out.len() as u32,
-        data_out: if out.is_empty() {
-            0
-        } else {
-            out.as_mut_ptr() as u64
-        },
-        repeat,
-        ctx_size_in: context.len() as u32,
-        ctx_in: if context.is_empty() {
-            0
-        } else {
-            context.as_ptr() as u64
-        },
-        ..TestRun::default()
-    };
-    // SAFETY: the attributes are as linux/bpf.h lays them out, and the buffers they point to
-    // live until the call returns.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            BPF_PROG_TEST_RUN,
-            &raw mut attr,
-            size_of::<TestRun>(),
-        )
-    };
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(Ran {
-        verdict: attr.retval,
-        took: Duration::from_nanos(attr.duration.into()),
-        length: attr.data_size_out as usize,
-    })
 }

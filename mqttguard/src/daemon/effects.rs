@@ -1,0 +1,80 @@
+//! What the registry's changes ask for: of the broker, the kernel program, the disk and whoever
+//! listens.
+
+use std::sync::Arc;
+
+use super::clock::unix_ms;
+use super::policing::instruct;
+use super::wiring::Daemon;
+use crate::registry::{Effects, Save, UnixMs, store};
+
+/// How long changes that can wait for the disk do: flash wears.
+const SAVE_DELAY_MS: u64 = 60_000;
+
+impl Daemon {
+    /// Carries out what the registry's changes ask for.
+    pub(super) fn settle(&mut self) {
+        let effects = self.registry.take_effects();
+        self.carry_out(effects);
+    }
+
+    pub(super) fn carry_out(&mut self, effects: Effects) {
+        if effects.exceptions {
+            let settings = self.configuration.settings.clone();
+            self.guard.except(self.registry.exceptions());
+            if self.guard.follow(&settings) {
+                self.fill_guard();
+            }
+            self.guard.fall_back();
+        }
+        instruct(&mut self.guard, &self.registry, &effects);
+        for mac in &effects.freed {
+            self.history.forget_frames(*mac);
+        }
+        if !effects.policies.is_empty() && self.uplifting.is_wanted() {
+            let sections = &self.configuration.settings.uplifts;
+            self.uplifting.tell_proxy(sections, &self.registry);
+        }
+        if effects.directory
+            && let Ok(broker) = &self.broker
+        {
+            broker
+                .handle
+                .set_directory(Arc::new(self.registry.directory()));
+        }
+        match effects.save {
+            Save::No => {}
+            Save::Soon => {
+                self.save_due
+                    .get_or_insert(unix_ms().saturating_add(SAVE_DELAY_MS));
+            }
+            Save::Now => self.save(),
+        }
+        for (mac, name, kind) in effects.told {
+            self.tell(mac, name, kind);
+        }
+    }
+
+    /// Saves what has waited long enough, or was noted by a clock that has been set back since.
+    pub(super) fn save_if_due(&mut self, now: UnixMs) {
+        let is_due = |due| now >= due || due > now + SAVE_DELAY_MS;
+        if self.save_due.is_some_and(is_due) {
+            self.save();
+        }
+    }
+
+    /// Writes the registry to disk.
+    pub(super) fn save(&mut self) {
+        self.save_due = None;
+        if self.unreadable.is_some() {
+            self.unsaved.clone_from(&self.unreadable);
+            return;
+        }
+        let saved = store::save(&self.configuration.settings.main.data_dir, &self.registry);
+        self.unsaved = saved.err().map(|error| error.to_string());
+        if let Some(error) = &self.unsaved {
+            log::error!("{error}");
+            self.save_due = Some(unix_ms().saturating_add(SAVE_DELAY_MS));
+        }
+    }
+}

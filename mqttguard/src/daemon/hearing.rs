@@ -1,0 +1,138 @@
+//! What discovery, the kernel program and the broker say, and what the registry is told of it.
+
+use mqttguard_broker::Access;
+use mqttguard_common::Mac;
+
+use super::clock::unix_ms;
+use super::translation::event_kind;
+use super::wiring::Daemon;
+use crate::broker::{BrokerEvent, BrokerEventKind};
+use crate::discovery::Update;
+use crate::enforce;
+use crate::events::EventKind;
+use crate::registry::Wish;
+
+impl Daemon {
+    /// A source of sightings spoke.
+    pub(super) fn discovered(&mut self, update: Update) {
+        match update {
+            Update::Sighting(sighting) => self.registry.sighting(unix_ms(), &sighting),
+            Update::AddressLost {
+                source,
+                mac,
+                address,
+            } => self.registry.address_lost(unix_ms(), source, mac, address),
+            Update::Source { source, up, detail } => {
+                self.sources.insert(source, (up, detail.clone()));
+                self.tell(
+                    None,
+                    None,
+                    EventKind::SourceChanged {
+                        source: source.name(),
+                        up,
+                        detail,
+                    },
+                );
+            }
+        }
+    }
+
+    /// The kernel program decided against a frame, or came to or left an interface.
+    pub(super) fn enforced(&mut self, report: enforce::Report) {
+        match report {
+            enforce::Report::Frame(frame) => self.framed(&frame),
+            enforce::Report::Attachment {
+                interface,
+                what,
+                detail,
+            } => {
+                // An interface came or went.
+                self.follow_links();
+                self.tell(
+                    None,
+                    None,
+                    EventKind::Enforcement {
+                        interface,
+                        what,
+                        detail,
+                    },
+                );
+            }
+        }
+    }
+
+    /// The broker has something to tell.
+    pub(super) fn brokered(&mut self, event: BrokerEvent) {
+        if let (Some(mac), BrokerEventKind::LoginRefused { why, .. }) = (event.mac, &event.kind) {
+            if why.is_guess() {
+                self.registry.login_failed(unix_ms(), mac);
+            }
+            self.registry
+                .login_refused(unix_ms(), mac, why.text(), event.suppressed);
+        }
+        let mac = event.mac.or_else(|| self.holder(event.identity.as_deref()));
+        match (mac, &event.kind) {
+            (Some(mac), BrokerEventKind::Verified { verifiers }) => {
+                self.registry.verified(mac, verifiers);
+            }
+            (_, BrokerEventKind::Used { hash }) => {
+                let username = event.identity.as_deref().unwrap_or_default();
+                self.registry.used(username, hash);
+            }
+            (
+                Some(mac),
+                BrokerEventKind::Paired {
+                    username,
+                    verifiers,
+                    weak,
+                    claim,
+                },
+            ) => {
+                let (now, verifiers) = (unix_ms(), verifiers.clone());
+                match *claim {
+                    None => self.registry.paired(now, mac, username, verifiers, *weak),
+                    Some(serial) => self.registry.claimed(now, mac, serial, verifiers, *weak),
+                }
+            }
+            _ => {}
+        }
+        self.listen(mac, &event);
+        if let Some(kind) = event_kind(event) {
+            self.tell_device(mac, kind);
+        }
+    }
+
+    /// Notes what a client says of the firmware of its device, and what it wishes in vain.
+    fn listen(&mut self, peer: Option<Mac>, event: &BrokerEvent) {
+        let holder = self.holder(event.identity.as_deref());
+        // A device behind a repeater has the repeater's address.
+        let Some(mac) = holder.or(peer) else {
+            return;
+        };
+        match &event.kind {
+            BrokerEventKind::Connected { .. } => {
+                self.registry.heard(mac, event.client_id.as_deref(), None);
+            }
+            BrokerEventKind::TopicRefused { access, topic, .. } => {
+                self.registry.heard(mac, None, Some(topic));
+                let wish = match access {
+                    Access::Publish | Access::Will => Wish::Publish,
+                    Access::Subscribe => Wish::Subscribe,
+                };
+                let now = unix_ms();
+                // Of others, a grant to the device would be none to them.
+                if let Some(mac) = holder {
+                    self.registry.topic_refused(now, mac, wish, topic);
+                }
+                self.registry
+                    .wished(now, mac, wish, topic, event.suppressed);
+            }
+            _ => {}
+        }
+    }
+
+    /// The device that holds a credential.
+    fn holder(&self, username: Option<&str>) -> Option<Mac> {
+        self.registry.owner_of(username?)
+    }
+}
