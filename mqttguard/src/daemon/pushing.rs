@@ -235,7 +235,7 @@ impl Daemon {
     fn push_done(&mut self, done: Done) {
         let Done {
             order,
-            report,
+            mut report,
             mut granted,
             reply,
         } = done;
@@ -245,6 +245,13 @@ impl Daemon {
             && let Some(granted) = granted.take()
         {
             self.registry.take_back(mac, &granted.hash, granted.before);
+        }
+        if granted
+            .take_if(|made| !holds(&self.registry, mac, &made.hash))
+            .is_some()
+        {
+            let why = "its credential was revoked or made anew meanwhile: push again";
+            report.result = Err(why.to_owned());
         }
         if !order.dry_run {
             let kind = EventKind::Pushed {
@@ -320,6 +327,14 @@ fn carry_out(order: Order, profile: Option<String>, reply: Reply, inbox: &SyncSe
     }))));
 }
 
+/// Whether a password of this hash is good for the device now.
+fn holds(registry: &Registry, mac: Mac, hash: &str) -> bool {
+    let device = registry.device(mac);
+    device.is_some_and(|device| {
+        device.credential.is_some() && registry.account_of(device).has_hash(hash)
+    })
+}
+
 /// Hands a credential over to the push that wants it. Returns what no push waits for any more: no
 /// device would ever hear of it, while the password that it has would end.
 fn not_taken(
@@ -384,5 +399,28 @@ mod tests {
         let back = not_taken(&answer, Ok(granted()));
         assert_eq!(back.map(|granted| granted.hash).as_deref(), Some("h"));
         assert!(not_taken(&answer, Err("no".to_owned())).is_none());
+    }
+
+    #[test]
+    fn a_credential_that_was_revoked_meanwhile_holds_no_more() {
+        let mac = Mac([2, 0xc1, 0x1e, 0x17, 0, 1]);
+        let settings = crate::config::parse("test", "").expect("valid");
+        let contents = crate::registry::Contents::default();
+        let mut registry = Registry::new(contents, settings.into(), 0);
+        let verifiers = |hash: &str| Verifiers {
+            hash: hash.to_owned(),
+            scram: Vec::new(),
+        };
+        assert!(!holds(&registry, mac, "one"));
+        registry
+            .enrol(1, mac, None, None, verifiers("one"))
+            .expect("enrolled");
+        assert!(holds(&registry, mac, "one") && !holds(&registry, mac, "two"));
+        registry
+            .rotate(2, mac, verifiers("two"), Registry::OVERLAP)
+            .expect("rotated");
+        assert!(holds(&registry, mac, "one") && holds(&registry, mac, "two"));
+        registry.revoke(mac).expect("revoked");
+        assert!(!holds(&registry, mac, "two"));
     }
 }
