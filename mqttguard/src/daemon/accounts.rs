@@ -124,42 +124,42 @@ impl Daemon {
         let devices = self.registry.devices();
         let enrolled = devices.filter_map(|device| {
             let credential = device.credential.as_ref()?;
-            Some(self.exported(device, credential))
+            Some(exported(&self.registry, device, credential))
         });
         json!({ "accounts": enrolled.collect::<Vec<_>>() })
     }
+}
 
-    fn exported(&self, device: &Device, credential: &Credential) -> Value {
-        let profile_name = self.registry.profile_name(device);
-        let profile = self.configuration.settings.profiles.get(profile_name);
-        let profile = profile.cloned().unwrap_or_default();
-        // What depends on the client identifier is of no one client here.
-        let (depends, stands) = by_client(profile);
-        let names = Names {
-            device: &device.name,
-            username: &credential.username,
-            client_id: "",
-            mac: device.mac,
-        };
-        let grants = expand(&stands, names);
-        // The password that the device has is the old one until it has used the new one.
-        let hash = match &credential.earlier {
-            Some(earlier) => &earlier.hash,
-            None => &credential.hash,
-        };
-        json!({
-            "mac": device.mac.to_string(),
-            "name": device.name,
-            "username": credential.username,
-            "hash": hash,
-            "rotating": credential.earlier.is_some(),
-            "profile": profile_name,
-            "publish": grants.publish,
-            "subscribe": grants.subscribe,
-            "deny": grants.deny,
-            "left_out": depends,
-        })
-    }
+fn exported(registry: &Registry, device: &Device, credential: &Credential) -> Value {
+    let profile_name = registry.profile_name(device);
+    // With what the device's own section grants beside the profile.
+    let profile = Profile::clone(&registry.account_of(device).profile);
+    // What depends on the client identifier is of no one client here.
+    let (depends, stands) = by_client(profile);
+    let names = Names {
+        device: &device.name,
+        username: &credential.username,
+        client_id: "",
+        mac: device.mac,
+    };
+    let grants = expand(&stands, names);
+    // The password that the device has is the old one until it has used the new one.
+    let hash = match &credential.earlier {
+        Some(earlier) => &earlier.hash,
+        None => &credential.hash,
+    };
+    json!({
+        "mac": device.mac.to_string(),
+        "name": device.name,
+        "username": credential.username,
+        "hash": hash,
+        "rotating": credential.earlier.is_some(),
+        "profile": profile_name,
+        "publish": grants.publish,
+        "subscribe": grants.subscribe,
+        "deny": grants.deny,
+        "left_out": depends,
+    })
 }
 
 /// The patterns of publish and subscribe with the client identifier in them, and the profile
@@ -209,5 +209,36 @@ mod tests {
         assert!(stands.subscribe.is_empty());
         // Denials are left to become wider, never narrower.
         assert_eq!(stands.deny, ["no/%c"]);
+    }
+
+    #[test]
+    fn what_a_device_is_granted_of_its_own_is_exported_too() {
+        let mac = Mac([2, 0xc1, 0x1e, 0x17, 0, 1]);
+        let uci = format!(
+            "config mqttguard 'main'\n\toption profile 'narrow'\n\
+             config profile 'narrow'\n\tlist publish '%d/#'\n\
+             config device 'plug'\n\toption mac '{mac}'\n\tlist publish 'meter/%u/power'\n\
+             \tlist subscribe 'tariff/now'\n\tlist subscribe 'to/%c'\n"
+        );
+        let settings = crate::config::parse("test", &uci).expect("valid");
+        let contents = crate::registry::Contents::default();
+        let mut registry = Registry::new(contents, settings.into(), 0);
+        let verifiers = crate::registry::Verifiers {
+            hash: "h".to_owned(),
+            scram: Vec::new(),
+        };
+        registry
+            .enrol(1, mac, None, Some("meter1"), verifiers)
+            .expect("enrolled");
+        let device = registry.device(mac).expect("known");
+        let credential = device.credential.as_ref().expect("enrolled");
+        let found = exported(&registry, device, credential);
+        let name = &device.name;
+        assert_eq!(
+            found["publish"],
+            json!([format!("{name}/#"), "meter/meter1/power"])
+        );
+        assert_eq!(found["subscribe"], json!(["tariff/now"]));
+        assert_eq!(found["left_out"], json!(["to/%c"]));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -127,17 +128,9 @@ impl Guard {
                 self.complain(failure);
                 self.enforcer.is_ok()
             }
-            (false, Ok(_)) => {
-                detach(std::mem::replace(&mut self.enforcer, Err(OFF.to_owned())));
-                false
-            }
-            (false, Err(_)) => {
-                self.enforcer = Err(OFF.to_owned());
-                match enforce::take_off(&settings.main.bpf_dir) {
-                    Ok(true) => log::info!("the kernel program of an earlier run is taken off"),
-                    Ok(false) => {}
-                    Err(error) => log::error!("kernel program: {error}"),
-                }
+            (false, _) => {
+                let enforcer = std::mem::replace(&mut self.enforcer, Err(OFF.to_owned()));
+                detach(enforcer, &settings.main.bpf_dir);
                 false
             }
             (true, Ok(_)) => false,
@@ -447,9 +440,9 @@ impl Guard {
         why
     }
 
-    /// Takes the program off the interfaces.
-    pub(super) fn stop(self) {
-        detach(self.enforcer);
+    /// Takes the program off the interfaces, were it a predecessor's.
+    pub(super) fn stop(self, bpf_dir: &Path) {
+        detach(self.enforcer, bpf_dir);
         self.fallback.stop();
     }
 }
@@ -459,11 +452,14 @@ pub(super) fn not_loaded(why: &str) -> String {
     format!("not loaded: {why}")
 }
 
-fn detach(enforcer: Result<Enforcer, String>) {
-    if let Ok(enforcer) = enforcer
-        && let Err(error) = enforcer.detach()
-    {
-        log::error!("kernel program: {error}");
+/// Ends enforcement. Where the program of this run never came to stand, that of the run before may:
+/// nobody would be left to tell it what is not blocked any more.
+fn detach(enforcer: Result<Enforcer, String>, bpf_dir: &Path) {
+    let failure = enforcer.ok().and_then(|enforcer| enforcer.detach().err());
+    match (enforce::take_off(bpf_dir), failure) {
+        (Ok(true), _) => log::info!("the kernel program of an earlier run is taken off"),
+        (Ok(false), None) => {}
+        (Ok(false), Some(error)) | (Err(error), _) => log::error!("kernel program: {error}"),
     }
 }
 
@@ -509,4 +505,24 @@ fn local_addresses() -> Option<Vec<IpAddr>> {
     // no program for want of room.
     addresses.truncate(MAX_LOCAL as usize);
     Some(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use mqttguard_common::LAYOUT_VERSION;
+
+    use super::*;
+
+    #[test]
+    fn a_stop_takes_off_what_a_predecessor_left_where_loading_failed() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let bpf_dir = dir.path().join("mqttguard");
+        let maps = bpf_dir.join(format!("v{LAYOUT_VERSION}"));
+        fs::create_dir_all(&maps).expect("made");
+        fs::write(maps.join("DEVICES"), "").expect("written");
+        detach(Err("the verifier refused it".to_owned()), &bpf_dir);
+        assert!(!bpf_dir.exists());
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -193,7 +193,10 @@ impl Daemon {
                 let granted = self.grant(mac, &name, profile.as_deref(), verifiers);
                 // On disk and with the broker before the device hears of it.
                 self.settle();
-                let _ = answer.try_send(granted);
+                if let Some(granted) = not_taken(&answer, granted) {
+                    self.registry.take_back(mac, &granted.hash, granted.before);
+                    self.settle();
+                }
             }
             PushEvent::Done(done) => self.push_done(*done),
         }
@@ -233,7 +236,7 @@ impl Daemon {
     fn push_done(&mut self, done: Done) {
         let Done {
             order,
-            report,
+            mut report,
             mut granted,
             reply,
         } = done;
@@ -243,6 +246,13 @@ impl Daemon {
             && let Some(granted) = granted.take()
         {
             self.registry.take_back(mac, &granted.hash, granted.before);
+        }
+        if granted
+            .take_if(|made| !holds(&self.registry, mac, &made.hash))
+            .is_some()
+        {
+            let why = "its credential was revoked or made anew meanwhile: push again";
+            report.result = Err(why.to_owned());
         }
         if !order.dry_run {
             let kind = EventKind::Pushed {
@@ -302,6 +312,8 @@ fn carry_out(order: Order, profile: Option<String>, reply: Reply, inbox: &SyncSe
             .send(Input::Push(wanted))
             .map_err(|_| stopping.to_owned())?;
         let made = answered.recv_timeout(CREDENTIAL);
+        // It may have come meanwhile: whatever is not taken here, main takes back.
+        let made = made.or_else(|_| answered.try_recv());
         let made = made.map_err(|_| stopping.to_owned())??;
         let username = made.username.clone();
         granted = Some(made);
@@ -314,6 +326,25 @@ fn carry_out(order: Order, profile: Option<String>, reply: Reply, inbox: &SyncSe
         granted,
         reply,
     }))));
+}
+
+/// Whether a password of this hash is good for the device now.
+fn holds(registry: &Registry, mac: Mac, hash: &str) -> bool {
+    let device = registry.device(mac);
+    device.is_some_and(|device| {
+        device.credential.is_some() && registry.account_of(device).has_hash(hash)
+    })
+}
+
+/// Hands a credential over to the push that wants it. Returns what no push waits for any more: no
+/// device would ever hear of it, while the password that it has would end.
+fn not_taken(
+    answer: &SyncSender<Result<Granted, String>>,
+    granted: Result<Granted, String>,
+) -> Option<Granted> {
+    let (TrySendError::Full(back) | TrySendError::Disconnected(back)) =
+        answer.try_send(granted).err()?;
+    back.ok()
 }
 
 fn login(args: &Args) -> Result<Option<Login>, MethodError> {
@@ -349,3 +380,48 @@ fn step(step: &Step) -> Value {
 
 /// Pushes that are under way.
 pub(super) type Pushes = BTreeSet<Mac>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_that_comes_too_late_comes_back() {
+        let granted = || Granted {
+            username: "plug".to_owned(),
+            hash: "h".to_owned(),
+            before: None,
+            old_until_ms: None,
+        };
+        let (answer, answered) = sync_channel(1);
+        assert!(not_taken(&answer, Ok(granted())).is_none());
+        assert!(answered.try_recv().is_ok_and(|made| made.is_ok()));
+        drop(answered);
+        let back = not_taken(&answer, Ok(granted()));
+        assert_eq!(back.map(|granted| granted.hash).as_deref(), Some("h"));
+        assert!(not_taken(&answer, Err("no".to_owned())).is_none());
+    }
+
+    #[test]
+    fn a_credential_that_was_revoked_meanwhile_holds_no_more() {
+        let mac = Mac([2, 0xc1, 0x1e, 0x17, 0, 1]);
+        let settings = crate::config::parse("test", "").expect("valid");
+        let contents = crate::registry::Contents::default();
+        let mut registry = Registry::new(contents, settings.into(), 0);
+        let verifiers = |hash: &str| Verifiers {
+            hash: hash.to_owned(),
+            scram: Vec::new(),
+        };
+        assert!(!holds(&registry, mac, "one"));
+        registry
+            .enrol(1, mac, None, None, verifiers("one"))
+            .expect("enrolled");
+        assert!(holds(&registry, mac, "one") && !holds(&registry, mac, "two"));
+        registry
+            .rotate(2, mac, verifiers("two"), Registry::OVERLAP)
+            .expect("rotated");
+        assert!(holds(&registry, mac, "one") && holds(&registry, mac, "two"));
+        registry.revoke(mac).expect("revoked");
+        assert!(!holds(&registry, mac, "two"));
+    }
+}

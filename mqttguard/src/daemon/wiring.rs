@@ -246,7 +246,7 @@ impl Daemon {
         self.save_descriptions();
         drop(self.discovery);
         // Before what may take its time: the service manager kills who takes too long.
-        self.guard.stop();
+        self.guard.stop(&self.configuration.settings.main.bpf_dir);
         drop(self.uplifting);
         if let Ok(broker) = self.broker {
             broker.handle.stop();

@@ -230,11 +230,12 @@ impl Start {
     }
 
     fn load(mut self) -> Result<Watch, EnforceError> {
-        self.object.prepare(self.orders.target().hook)?;
         let events = take(&mut self.object, "EVENTS")?;
         let frames = take(&mut self.object, "FRAMES")?;
         let stations = Stations::take(&mut self.object)?;
         let links = Links::open().map_err(EnforceError::Netlink)?;
+        // Last, since it pins what keeps the programs in memory: nothing is to fail behind it.
+        self.object.prepare(self.orders.target().hook)?;
         let target = self.orders.target();
         let ports = Ports::new(self.object, frames, self.pins, target, self.note);
         Ok(Watch {

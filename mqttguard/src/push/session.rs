@@ -94,6 +94,11 @@ impl<'a> Session<'a> {
         };
         if let Some(login) = &order.login {
             session.hide(&login.password);
+            // As some answer with what they were asked.
+            let user = login.user.as_deref().unwrap_or(digest::USER);
+            let basic = digest::basic(user, &login.password);
+            let coded = basic.trim_start_matches("Basic ").to_owned();
+            session.secrets.push(Zeroizing::new(coded));
         }
         session
     }
@@ -115,6 +120,15 @@ impl<'a> Session<'a> {
             let encoded = query(&[("", secret)]);
             let encoded = encoded.trim_start_matches('=').to_owned();
             self.secrets.push(Zeroizing::new(encoded));
+            let quoted = Zeroizing::new(Value::from(secret.as_str()).to_string());
+            // Only the outer quotes: the secret may end with one.
+            let in_json = quoted
+                .strip_prefix('"')
+                .and_then(|rest| rest.strip_suffix('"'));
+            let in_json = Zeroizing::new(in_json.unwrap_or_default().to_owned());
+            if in_json != *secret && !in_json.is_empty() {
+                self.secrets.push(in_json);
+            }
         }
     }
 

@@ -59,6 +59,14 @@ fn what_a_device_says_is_shown_without_secrets_and_escaped() {
     session.hide(&Zeroizing::new("s3cret".into()));
     let shown = session.shown("as3cretb web p&ss web%20p%26ss \x1b[31m");
     assert_eq!(shown, "a***b *** *** \\u{1b}[31m");
+    // As it went to the device: in Basic, and as JSON.
+    let asked = session.shown("Authorization: Basic YWRtaW46d2ViIHAmc3M=");
+    assert_eq!(asked, "Authorization: Basic ***");
+    session.hide(&Zeroizing::new("a\"b\\c\"".into()));
+    assert_eq!(
+        session.shown(r#"{"Input":"a\"b\\c\""}"#),
+        r#"{"Input":"***"}"#
+    );
     let long = session.shown(&"x".repeat(10_000));
     assert!(long.len() < 250, "{}", long.len());
     // An empty secret is in everything.

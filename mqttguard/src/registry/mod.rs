@@ -253,19 +253,19 @@ impl Registry {
             let account = self.account(device, None, profile_name, &mut shared);
             directory.pairings.insert(pairing.mac, Arc::new(account));
         }
-        self.add_claims(&mut directory);
+        self.add_claims(&mut directory, &mut shared);
         directory
     }
 
     /// The accounts that wait, for the broker.
-    fn add_claims(&self, directory: &mut Directory) {
+    fn add_claims<'a>(&'a self, directory: &mut Directory, shared: &mut Shared<'a>) {
         for claim in &self.claims {
             // Of whom it will be is not known yet: until then it grants what nobody gets to use.
             let nobody = Device::new(claim.mac.unwrap_or(Mac([0; 6])), 0);
             let main = &self.settings.main;
             let account = Account {
                 username: claim.username.as_str().into(),
-                ..self.account(&nobody, None, &main.profile, &mut Shared::default())
+                ..self.account(&nobody, None, &main.profile, shared)
             };
             let waiting = Waiting {
                 mac: claim.mac,

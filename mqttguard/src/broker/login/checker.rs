@@ -19,10 +19,11 @@ use super::password::{self, Hash};
 use super::scram::{ClientFirst, Exchange, Failure, Mechanism, Verifier, verifiers};
 use super::token::{self, Tokens};
 use super::verdict::{By, Job, Proof, Proven, Verdict};
+use super::weak::is_weak;
 use crate::broker::Resolve;
 use crate::broker::event::Denial;
 use crate::config::ListenerKind;
-use crate::registry::{Account, Directory, Registry, Waiting, is_username};
+use crate::registry::{Account, Directory, Waiting, is_username};
 
 /// Passwords remembered as good; devices that reconnect after an outage cost no PBKDF2 then.
 const REMEMBERED: usize = 1024;
@@ -233,7 +234,10 @@ impl Checker {
         let fits = claimable(&job.directory, username, mac, job.kind);
         if !is_right || fits.is_err() {
             // Right or wrong, as much as for a name that nobody has.
-            self.waste(&job.directory, None, password);
+            let passwords = 1 + u32::from(job.directory.has_rotations);
+            if let Some(rest) = imported.rest(passwords) {
+                self.nobody.with_iterations(rest).verify(password);
+            }
         }
         if !is_right {
             return Err(Denial::WrongPassword);
@@ -434,10 +438,6 @@ fn with_password(account: &Account, username: &str, password: &[u8]) -> Result<A
         scram: scram.map_err(|_| Denial::NoRandom)?,
         ..account.clone()
     })
-}
-
-fn is_weak(username: &str, password: &[u8]) -> bool {
-    password.len() < Registry::STRONG_PASSWORD || password == username.as_bytes()
 }
 
 /// The account of the user whom a certificate names, which proves as much as a password.

@@ -2,6 +2,7 @@
 //! mosquittos and `mosquitto_passwd -H sha512` write: SHA-512 of password and salt, once. That is
 //! no more than good enough to know a password again, once: whoever shows it has it hashed anew.
 
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use base64::Engine;
@@ -9,7 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use ring::digest;
 use subtle::ConstantTimeEq;
 
-use super::password::{Hash, HashError, MAX_SALT_LEN};
+use super::password::{Hash, HashError, ITERATIONS, MAX_SALT_LEN};
+
+/// Most iterations of a hash that is taken over, ten times those of our own: while it waits for its
+/// device, anybody on the LAN can have the one login worker compute it, which takes a router of the
+/// smaller kind a second.
+pub const MAX_ITERATIONS: u32 = 100_000;
 
 /// A password's hash in a password file of mosquitto.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,6 +54,12 @@ pub enum ImportedError {
          64 bytes, both in base64"
     )]
     Salted,
+    /// A `$7$` that takes too long to check.
+    #[error(
+        "password: found a hash of {0} iterations, expected at most {MAX_ITERATIONS}: every guess \
+         would keep other logins waiting; set it anew with fewer"
+    )]
+    TooCostly(u32),
     /// A `$7$` that is damaged.
     #[error(transparent)]
     Pbkdf2(#[from] HashError),
@@ -67,6 +79,22 @@ impl Imported {
         }
     }
 
+    /// The iterations of PBKDF2 that it takes to check a password.
+    fn iterations(&self) -> u32 {
+        match self {
+            Imported::Pbkdf2(hash) => hash.iterations().get(),
+            Imported::Sha512(_) => 0,
+        }
+    }
+
+    /// The iterations that a wrong password is still to cost, after it was checked against this, to
+    /// have cost as much as that many of ours. One of more iterations than those is found out by
+    /// its time.
+    pub(super) fn rest(&self, passwords: u32) -> Option<NonZeroU32> {
+        let most = ITERATIONS.get().saturating_mul(passwords);
+        NonZeroU32::new(most.saturating_sub(self.iterations()))
+    }
+
     /// What it is, in mosquitto's words.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -81,7 +109,12 @@ impl FromStr for Imported {
 
     fn from_str(text: &str) -> Result<Imported, ImportedError> {
         if text.starts_with("$7$") {
-            return text.parse().map(Imported::Pbkdf2).map_err(pbkdf2);
+            let hash: Hash = text.parse().map_err(pbkdf2)?;
+            let iterations = hash.iterations().get();
+            return match iterations > MAX_ITERATIONS {
+                true => Err(ImportedError::TooCostly(iterations)),
+                false => Ok(Imported::Pbkdf2(hash)),
+            };
         }
         let Some(rest) = text.strip_prefix("$6$") else {
             return Err(other_kind(text));
@@ -166,8 +199,28 @@ mod tests {
             assert_eq!(error(&damaged), ImportedError::Salted, "{damaged}");
         }
         assert_eq!(error("$7$open$sesame$x"), HashError::Format.into());
-        let many = format!("$7$900000$c2FsdA==${key}");
+        let costly = |iterations| format!("$7${iterations}$c2FsdA==${key}");
+        let most = costly(MAX_ITERATIONS).parse::<Imported>();
+        assert_eq!(most.ok().map(|hash| hash.iterations()), Some(100_000));
+        let over = error(&costly(100_001));
+        assert_eq!(over, ImportedError::TooCostly(100_001));
+        let many = costly(900_000);
         assert!(error(&many).to_string().contains("900000"));
         assert!(matches!(error("$7$1$x$y"), ImportedError::Pbkdf2(_)));
+    }
+
+    #[test]
+    fn a_name_that_waits_costs_as_much_as_one_that_nobody_has() {
+        let (ours, key) = (ITERATIONS.get(), STANDARD.encode([0; 64]));
+        let rest = |hash: &str, passwords| {
+            let hash: Imported = hash.parse().unwrap();
+            hash.rest(passwords).map_or(0, NonZeroU32::get)
+        };
+        let pbkdf2 = |iterations| format!("$7${iterations}$c2FsdA==${key}");
+        assert_eq!(rest(&format!("$6$c2FsdA==${key}"), 1), ours);
+        assert_eq!(rest(&pbkdf2(101), 1), ours - 101);
+        assert_eq!(rest(&pbkdf2(ours), 1), 0);
+        assert_eq!(rest(&pbkdf2(ours), 2), ours);
+        assert_eq!(rest(&pbkdf2(MAX_ITERATIONS), 2), 0);
     }
 }

@@ -14,4 +14,5 @@ pub mod scram;
 pub mod secret;
 pub(super) mod token;
 pub(super) mod verdict;
+mod weak;
 pub(super) mod worker;

@@ -15,8 +15,7 @@ use zeroize::Zeroizing;
 /// router of the smaller kind that is a tenth of a second of the login worker.
 pub const ITERATIONS: NonZeroU32 = NonZeroU32::new(10_000).unwrap();
 
-/// Most iterations accepted. An imported hash must not be able to keep the login worker busy
-/// for minutes.
+/// Most iterations accepted of a hash that is in use.
 pub const MAX_ITERATIONS: u32 = 500_000;
 
 /// Longest password accepted at a login, in bytes. HMAC hashes a longer key down anyway.
@@ -77,6 +76,19 @@ impl Hash {
             salt,
             key,
         })
+    }
+
+    /// How much it costs to check a password.
+    pub(super) fn iterations(&self) -> NonZeroU32 {
+        self.iterations
+    }
+
+    /// What costs this much to check, and is nobody's password.
+    pub(super) fn with_iterations(&self, iterations: NonZeroU32) -> Hash {
+        Hash {
+            iterations,
+            ..self.clone()
+        }
     }
 
     /// Whether this is the password. Compares in constant time.

@@ -229,3 +229,14 @@ fn they_outlive_a_restart() {
     serials.dedup();
     assert_eq!(serials.len(), 3);
 }
+
+#[test]
+fn all_that_wait_share_what_they_would_be_granted() {
+    let mut registry = registry();
+    let accounts = (0..Registry::MAX_CLAIMS).map(|number| import(&format!("user{number}"), None));
+    registry.import(1, accounts.collect(), DAY).expect("room");
+    let directory = registry.directory();
+    let mut profiles = directory.claims.values().map(|one| &one.account.profile);
+    let first = profiles.next().expect("one waits");
+    assert!(profiles.all(|profile| Arc::ptr_eq(profile, first)));
+}
