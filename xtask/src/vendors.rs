@@ -14,7 +14,7 @@ const LISTS: [&str; 2] = [
     "/usr/share/ieee-data/oui.csv",
     "/usr/share/ieee-data/mam.csv",
 ];
-const TABLE: &str = "openwrt/mqttguard/files/vendors";
+const TABLE: &str = "openwrt/mqttguard-vendors/files/vendors";
 /// Longest name, in characters.
 const NAME: usize = 28;
 

@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn every_line_of_the_table_is_found() {
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openwrt/mqttguard/files/vendors");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../openwrt/mqttguard-vendors/files/vendors");
         let text = std::fs::read_to_string(&file).unwrap();
         let vendors = Vendors::new(file);
         let lines: Vec<(&str, &str)> = text

@@ -53,6 +53,20 @@ impl Contents {
         program: &Path,
         mtime: u64,
     ) -> Result<Self> {
+        Self::of_makefile(directory, arch, Some(program), mtime)
+    }
+
+    /// What the Makefile in `directory` puts into a package of data, the same for all.
+    pub(super) fn of_data(directory: &Path, mtime: u64) -> Result<Self> {
+        Self::of_makefile(directory, "all", None, mtime)
+    }
+
+    fn of_makefile(
+        directory: &Path,
+        arch: &str,
+        program: Option<&Path>,
+        mtime: u64,
+    ) -> Result<Self> {
         let recipe = Recipe::read(directory)?;
         let mut contents = Self::new(&recipe, arch, mtime)?;
         contents.depends = recipe.depends("DEPENDS");
@@ -61,7 +75,9 @@ impl Contents {
         contents.description = recipe.lines("description").join("\n");
         for install in recipe.installs()? {
             let from = match install.from.strip_prefix("$(PKG_INSTALL_DIR)/") {
-                Some(_) => program.to_owned(),
+                Some(_) => program
+                    .context("a program in a package of data")?
+                    .to_owned(),
                 None => directory.join(&install.from),
             };
             contents.add(&install.to, install.mode, &from)?;

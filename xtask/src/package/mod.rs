@@ -112,7 +112,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let (output, keys) = (below(&args.output, "feed"), below(&args.keys, "feed-keys"));
     let keys = Keys::open(&keys)?;
     let mtime = source_date()?;
-    let luci = luci(mtime)?;
+    let openwrt = workspace().join("openwrt");
+    let for_all = [
+        Contents::of_data(&openwrt.join("mqttguard-vendors"), mtime)?,
+        Contents::of_luci(&openwrt.join("luci-app-mqttguard"), mtime)?,
+    ];
     let mut too_large = Vec::new();
     for arch in archs {
         let start = Instant::now();
@@ -126,14 +130,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         if args.check {
             check::run(*arch, &program)?;
         }
-        let directory = workspace().join("openwrt/mqttguard");
+        let directory = openwrt.join("mqttguard");
         let mut packages = vec![Contents::of_daemon(
             &directory,
             arch.name(),
             &program,
             mtime,
         )?];
-        packages.extend(luci.clone());
+        packages.extend(for_all.clone());
         for format in formats {
             for written in feed::write(&output, *format, arch.name(), &packages, &keys)? {
                 println!("  {:>9} {}", written.bytes, written.file.display());
@@ -148,15 +152,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         bail!("larger than {LARGEST} bytes, which small routers have no room for: {too_large:?}");
     }
     Ok(())
-}
-
-/// The LuCI application, once there is one.
-fn luci(mtime: u64) -> Result<Option<Contents>> {
-    let directory = workspace().join("openwrt/luci-app-mqttguard");
-    match directory.join("Makefile").exists() {
-        true => Ok(Some(Contents::of_luci(&directory, mtime)?)),
-        false => Ok(None),
-    }
 }
 
 /// The time that everything in a package has: that of the commit, or what `SOURCE_DATE_EPOCH` says.

@@ -30,7 +30,7 @@ fn daemon(directory: &Path) -> Contents {
 }
 
 /// What has to be on a router, and how.
-const FILES: [(&str, u32); 8] = [
+const FILES: [(&str, u32); 7] = [
     ("/etc/capabilities/mqttguard.json", 0o644),
     ("/etc/config/mqttguard", 0o600),
     ("/etc/hotplug.d/dhcp/50-mqttguard", 0o644),
@@ -38,7 +38,6 @@ const FILES: [(&str, u32); 8] = [
     ("/etc/uci-defaults/90_mqttguard", 0o755),
     ("/lib/upgrade/keep.d/mqttguard", 0o644),
     ("/usr/sbin/mqttguard", 0o755),
-    ("/usr/share/mqttguard/vendors", 0o644),
 ];
 
 fn output(command: &mut Command) -> String {
@@ -417,4 +416,17 @@ fn a_luci_application_is_packed_for_every_architecture() {
     let found = &files["/www/luci-static/resources/view/mqttguard/status.js"];
     assert_eq!(*found, (0o644, view.as_bytes().to_vec()));
     assert!(files.contains_key("/usr/share/luci/menu.d/luci-app-mqttguard.json"));
+}
+
+#[test]
+fn the_table_of_makers_is_a_package_for_all() {
+    let openwrt = workspace().join("openwrt/mqttguard-vendors");
+    let contents = Contents::of_data(&openwrt, TIME).unwrap();
+    assert_eq!(
+        ipk::file_name(&contents),
+        "mqttguard-vendors_0.1.0-r1_all.ipk"
+    );
+    let files: Vec<_> = contents.files.keys().collect();
+    assert_eq!(files, ["/usr/share/mqttguard/vendors"]);
+    assert!(contents.depends.is_empty(), "{:?}", contents.depends);
 }
