@@ -85,7 +85,7 @@ return baseclass.extend({
 			found.open && found.admitted
 				? E('p', {}, [ _('The island is open at port %s, and this device may use it already.').format(found.port) ])
 				: E('div', {}, [
-					E('p', {}, [ _('In the configuration is changed, saved and applied:') ]),
+					E('p', {}, [ _('This is changed in the configuration, which is saved and applied:') ]),
 					E('ul', {}, [
 						found.open ? null : _('a listener without TLS is opened at port %s').format(found.port),
 						found.admitted ? null : _('this device may use it (option plaintext)')

@@ -52,6 +52,10 @@ return baseclass.extend({
 			NO_TLS.test(answer.why || '') && island
 				? E('p', {}, [ parts.button(_('Let it on the island'), island, { style: 'action' }) ]) : '',
 			outcomes(answer),
+			answer.dry_run && answer.ok ? E('p', {}, [ answer.firmware == 'shelly'
+				? _('Its web interface speaks plain HTTP: whoever listens in your LAN in that moment can read the new password.')
+				: _('Its web interface speaks plain HTTP: whoever listens in your LAN in that moment can read the new password, and that of the web interface.')
+			]) : '',
 			answer.suggested_profile && answer.ok && !answer.dry_run ? E('p', {}, [
 				_('If it is refused topics: the profile %s is made for %s.')
 					.format(answer.suggested_profile, firmware.title(answer.firmware))
