@@ -14,12 +14,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use mqttguard::ubus;
 use mqttguard_lab::traffic::plaintext_connect;
 use mqttguard_lab::{
     Guard, Lab, Means, ODD_MQTT_PORT, PLAIN_MQTT_PORT, Process, address, tools, until, wait_for,
 };
 use mqttguard_tests::house::{PATIENCE, cloud, enrol};
+use mqttguard_tests::luci::{Luci, check_with};
 use mqttguard_tests::mud::{Maker, lamp, name_server, url};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -255,6 +257,35 @@ fn what_a_maker_signs_and_the_owner_accepts_is_in_force_until_it_is_forgotten() 
             .unwrap_err()
             .contains("nothing is accepted")
     );
+}
+
+#[test]
+fn the_owner_sees_and_accepts_it_in_the_browser() {
+    let mut house = House::new(&["lamp", "plug", "quiet"]);
+    house.maker.publish_signed("lamp", "signer");
+    let unsigned = lamp(&url("plug.json"), None).to_string();
+    house.maker.publish("plug.json", unsigned);
+    house.announce(0, &url("lamp.json"));
+    house.announce(1, &url("plug.json"));
+    house.join(2);
+    let config = house.guard.files().config.clone();
+    let luci = Luci::start(house.lab.router.bus().socket(), &config).unwrap();
+    let port = cloud(PLAIN_MQTT_PORT);
+    let guard = &house.guard;
+    let lab = &house.lab;
+    check_with(&luci, &["mud"], |order| {
+        let index = usize::from(order["device"] == "plug");
+        let expected = order["leaves"] == true;
+        ensure!(
+            until(PATIENCE * 5, || leaves(lab, index, port) == expected),
+            "{order}"
+        );
+        Ok(())
+    })
+    .unwrap();
+    assert!(guard.device("lamp").unwrap().get("mud").is_none());
+    let plug = guard.device("plug").unwrap();
+    assert_eq!(plug["mud"]["signature"]["state"], "absent", "{plug}");
 }
 
 #[test]
