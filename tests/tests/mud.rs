@@ -14,14 +14,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
 use mqttguard::ubus;
 use mqttguard_lab::traffic::plaintext_connect;
 use mqttguard_lab::{
     Guard, Lab, Means, ODD_MQTT_PORT, PLAIN_MQTT_PORT, Process, address, tools, until, wait_for,
 };
 use mqttguard_tests::house::{PATIENCE, cloud, enrol};
-use mqttguard_tests::luci::{Luci, check_with};
+use mqttguard_tests::luci::{Luci, check};
 use mqttguard_tests::mud::{Maker, lamp, name_server, url};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -271,18 +270,16 @@ fn the_owner_sees_and_accepts_it_in_the_browser() {
     let config = house.guard.files().config.clone();
     let luci = Luci::start(house.lab.router.bus().socket(), &config).unwrap();
     let port = cloud(PLAIN_MQTT_PORT);
-    let guard = &house.guard;
     let lab = &house.lab;
-    check_with(&luci, &["mud"], |order| {
-        let index = usize::from(order["device"] == "plug");
-        let expected = order["leaves"] == true;
-        ensure!(
-            until(PATIENCE * 5, || leaves(lab, index, port) == expected),
-            "{order}"
-        );
-        Ok(())
-    })
-    .unwrap();
+    check(&luci, &["mud"]).unwrap();
+    for index in 0..2 {
+        assert!(until(PATIENCE * 5, || leaves(lab, index, port)), "{index}");
+    }
+    assert!(!leaves(lab, 2, port));
+    check(&luci, &["mud_forget"]).unwrap();
+    assert!(until(PATIENCE * 5, || !leaves(lab, 0, port)));
+    assert!(leaves(lab, 1, port));
+    let guard = &house.guard;
     assert!(guard.device("lamp").unwrap().get("mud").is_none());
     let plug = guard.device("plug").unwrap();
     assert_eq!(plug["mud"]["signature"]["state"], "absent", "{plug}");

@@ -66,7 +66,7 @@ const Maker = baseclass.extend({
 	},
 
 	fetch(device) {
-		dom.content(this.told, [ E('p', {}, [ _('Asking the maker\'s server…') ]) ]);
+		dom.content(this.told, [ E('p', {}, [ _('Asking the maker\'s server...') ]) ]);
 		const { mud: held } = device;
 		return api.mud(device.mac, held && held.by_hand ? held.url : undefined).then((says) => this.tell(device, says),
 			(error) => dom.content(this.told, [ parts.failure(error) ]));
