@@ -1,9 +1,17 @@
 //! Enrol and Settings in a real browser, on a real daemon in a house: see `tests/luci`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up has failed"
+)]
+
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use mqttguard_lab::{Credential, Device, Guard, Subscription, address};
+use mqttguard_lab::{Credential, Device, Guard, Subscription, address, until};
+use mqttguard_tests::firmware::{Served, Tasmota};
 use mqttguard_tests::house::guarded_with;
 use mqttguard_tests::luci::{Luci, check, check_with};
 use serde_json::{Value, json};
@@ -29,14 +37,19 @@ fn connect(
         "hostile" => HOSTILE,
         username => username,
     };
-    let credential = Credential {
-        username: username.to_owned(),
-        password: text("password")?.to_owned(),
-        ca_file: guard.files().data.join("ca.crt"),
-        address: address::ROUTER.to_string(),
-        port: 8883,
+    let password = text("password")?;
+    let client = match order.get("plain").and_then(Value::as_u64) {
+        Some(port) => device
+            .plain_client(address::ROUTER, u16::try_from(port)?)
+            .login(username, password),
+        None => device.client(&Credential {
+            username: username.to_owned(),
+            password: password.to_owned(),
+            ca_file: guard.files().data.join("ca.crt"),
+            address: address::ROUTER.to_string(),
+            port: 8883,
+        }),
     };
-    let client = device.client(&credential);
     match order.get("stays").and_then(Value::as_bool) {
         Some(true) => stays.push(client.subscribe(text("filter")?, 100)?),
         _ => {
@@ -84,4 +97,62 @@ fn the_owner_enrols_devices_and_changes_the_settings() {
 
     guard.stop().unwrap();
     check(&luci, &["settings_stopped"]).unwrap();
+}
+
+/// The password of a device's web interface; `checks/setup.mjs` types it.
+const WEB_PASSWORD: &str = "web s3cret & more";
+
+/// What a device was set to over its web interface, as an order of its owner to use it.
+fn as_set(order: &Value, served: &Served<Tasmota>) -> Value {
+    let mut tasmota = served.now();
+    tasmota.settle();
+    let set = &tasmota.set;
+    let mut out = json!({
+        "device": order["device"], "username": set.username, "password": set.password,
+        "filter": format!("cmnd/{}/#", set.topic), "stays": true,
+    });
+    if !set.tls {
+        out["plain"] = json!(set.port);
+    }
+    out
+}
+
+#[test]
+fn the_owner_has_devices_set_up_and_lets_some_on_the_island() {
+    let (lab, guard) = guarded_with(
+        &["kettle", "boiler", "wled-0b0b0b", "lamp", "plug"],
+        "\toption login_failures '50'\n",
+        "",
+    );
+    let has_rsa = || {
+        let status = guard.ubus("status", &json!({})).unwrap();
+        status
+            .pointer("/broker/certificates/rsa")
+            .is_some_and(Value::is_string)
+    };
+    assert!(until(Duration::from_secs(60), has_rsa));
+    let devices: Vec<&Device> = (0..5).map(|number| lab.device(number)).collect();
+    let kettle = Served::on(devices[0], Tasmota::new(true, Some(WEB_PASSWORD)));
+    let boiler = Served::on(devices[1], Tasmota::new(false, None));
+    let config = guard.files().config.clone();
+    let luci = Luci::start(lab.router.bus().socket(), &config).unwrap();
+    let mut stays = Vec::new();
+    let seen = check_with(&luci, &["setup"], |order| {
+        let order = match order.get("set").and_then(Value::as_bool) {
+            Some(true) if order["device"] == "kettle" => as_set(order, &kettle),
+            Some(true) => as_set(order, &boiler),
+            _ => order.clone(),
+        };
+        connect(&devices, &guard, &order, &mut stays)
+    });
+    seen.unwrap_or_else(|error| panic!("{error:#}\n{}", guard.log()));
+
+    // What the browser showed is what was done.
+    assert!(kettle.now().set.tls && !boiler.now().set.tls);
+    assert_eq!(guard.device("kettle").unwrap()["profile"], "tasmota");
+    let text = fs::read_to_string(&config).unwrap();
+    assert_eq!(text.matches("option kind 'plain'").count(), 1, "{text}");
+    // One of the three that came by the island was sent back.
+    assert_eq!(text.matches("option plaintext '1'").count(), 2, "{text}");
+    assert!(!guard.log().contains(WEB_PASSWORD));
 }

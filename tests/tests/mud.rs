@@ -20,6 +20,7 @@ use mqttguard_lab::{
     Guard, Lab, Means, ODD_MQTT_PORT, PLAIN_MQTT_PORT, Process, address, tools, until, wait_for,
 };
 use mqttguard_tests::house::{PATIENCE, cloud, enrol};
+use mqttguard_tests::luci::{Luci, check};
 use mqttguard_tests::mud::{Maker, lamp, name_server, url};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -255,6 +256,33 @@ fn what_a_maker_signs_and_the_owner_accepts_is_in_force_until_it_is_forgotten() 
             .unwrap_err()
             .contains("nothing is accepted")
     );
+}
+
+#[test]
+fn the_owner_sees_and_accepts_it_in_the_browser() {
+    let mut house = House::new(&["lamp", "plug", "quiet"]);
+    house.maker.publish_signed("lamp", "signer");
+    let unsigned = lamp(&url("plug.json"), None).to_string();
+    house.maker.publish("plug.json", unsigned);
+    house.announce(0, &url("lamp.json"));
+    house.announce(1, &url("plug.json"));
+    house.join(2);
+    let config = house.guard.files().config.clone();
+    let luci = Luci::start(house.lab.router.bus().socket(), &config).unwrap();
+    let port = cloud(PLAIN_MQTT_PORT);
+    let lab = &house.lab;
+    check(&luci, &["mud"]).unwrap();
+    for index in 0..2 {
+        assert!(until(PATIENCE * 5, || leaves(lab, index, port)), "{index}");
+    }
+    assert!(!leaves(lab, 2, port));
+    check(&luci, &["mud_forget"]).unwrap();
+    assert!(until(PATIENCE * 5, || !leaves(lab, 0, port)));
+    assert!(leaves(lab, 1, port));
+    let guard = &house.guard;
+    assert!(guard.device("lamp").unwrap().get("mud").is_none());
+    let plug = guard.device("plug").unwrap();
+    assert_eq!(plug["mud"]["signature"]["state"], "absent", "{plug}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 'require poll';
 'require mqttguard.api as api';
 'require mqttguard.parts as parts';
+'require mqttguard.sentences as sentences';
 'require mqttguard.words as words';
 
 /* Whether a device comes to the broker after something was done for it, and what keeps it from that.
@@ -18,6 +19,11 @@ const TROUBLES = [
 	'login-refused', 'protocol-error', 'frame-dropped', 'frame-would-drop', 'limit-met', 'topic-refused',
 	'state-changed'
 ];
+
+/* What tells that it is in by what it was given now: after a rotation it may come by the old password. */
+function arrived(answer) {
+	return (event) => answer.old_until_ms ? event.event == 'rotation-ended' && event.used : event.event == 'connected';
+}
 
 function last(events, wanted) {
 	return events.filter(wanted).sort((a, b) => b.seq - a.seq)[0];
@@ -37,10 +43,11 @@ function advice(device, answer) {
 			device && device.last_seen_ms
 				? _('Is it on? It was last seen %s.').format(words.ago(device.last_seen_ms))
 				: _('Is it on, and in this network? The router has not seen it yet.'),
-			_('Does it know the server (%s) and the port (%s)?').format(server || '–', port || '–'),
+			server ? _('Does it know the server (%s) and the port (%s)?').format(server, port || '–') : null,
 			_('Many devices only try again after a restart: take its power away for a moment.'),
-			_('Does it trust the router? It needs the CA certificate, or the fingerprint, unless it is told not to check.')
-		].map((line) => E('li', {}, [ line ])))
+			answer.plain ? _('Is TLS switched off in it? On the island there is none.')
+				: server ? _('Does it trust the router? It needs the CA certificate, or the fingerprint, unless it is told not to check.') : null
+		].filter(Boolean).map((line) => E('li', {}, [ line ])))
 	]);
 }
 
@@ -78,25 +85,34 @@ return baseclass.extend({
 		};
 	},
 
+	/* Whether the device has come by what `answer` gives it. */
+	has(events, answer) {
+		return events.some(arrived(answer));
+	},
+
 	show(node, device, events, name, answer, begun) {
-		const came = last(events, (event) => event.event == 'connected');
+		const came = last(events, arrived(answer));
 		const trouble = last(events, (event) => isTrouble(event) && (!came || event.seq > came.seq));
-		const isIn = !!came && (device.connected || []).length > 0;
+		const isOnline = !!device && (device.connected || []).length > 0;
+		const isIn = !!came && isOnline, isOld = isOnline && !isIn && !!answer.old_until_ms;
 		const late = !events.some(isTrouble) && Date.now() - begun > PATIENCE * 1000;
-		parts.renew(node, [ isIn, trouble && trouble.message, late && !isIn ], () => [
+		parts.renew(node, [ isIn, isOld, trouble && trouble.message, late && !isIn ], () => [
 			E('div', { 'class': 'mqttguard-verdict' + (isIn ? ' good' : trouble ? '' : ' waiting') }, [
 				E('h4', {}, [ isIn ? _('%s is connected.').format(name) : _('Waiting for %s').format(name) ]),
 				isIn ? E('p', {}, [ device.connected.map((one) => one.address).join(', ') ])
-					: E('p', {}, [ _('This page notices by itself when it comes.') ]),
+					: E('p', {}, [ isOld
+						? _('It is connected with its old password, which works until it uses the new one, or until %s.')
+							.format(words.time(answer.old_until_ms))
+						: _('This page notices by itself when it comes.') ]),
 				trouble ? E('p', {}, [
 					E('strong', {}, [ isIn ? _('It was refused something:') : _('It tried, and this went wrong:') ]),
-					' ', words.event(trouble)
+					' ', sentences.of(trouble)
 				]) : '',
 				isIn || trouble ? E('p', {}, [ E('a', {
 					'href': L.url('admin/services/mqttguard/devices') + '#' + device.mac
 				}, [ _('See all about it') ]) ]) : ''
 			]),
-			late && !isIn ? advice(device, answer) : ''
+			late && !isIn && !isOld ? advice(device, answer) : ''
 		]);
 	}
 });

@@ -5,6 +5,7 @@
 'require mqttguard.files as files';
 'require mqttguard.firmware as firmware';
 'require mqttguard.parts as parts';
+'require mqttguard.words as words';
 
 /* What is shown once: a password, with what to set on the device, or a certificate with its key. It is
  * in the page and nowhere else, and a page that is left while nobody has taken it says so. */
@@ -32,22 +33,28 @@ function hold() {
 	};
 }
 
-function snippets(list, taken) {
-	return list.length ? list.map((one) => E('section', { 'class': 'mqttguard-snippet' }, [
+/* How the daemon calls what is to be set for the island. */
+const PLAIN = / without TLS(:|$)/;
+
+function snippets(list, isPlain, taken) {
+	const fit = isPlain ? list.filter((one) => PLAIN.test(one.title)) : list;
+	return fit.length ? fit.map((one) => E('section', { 'class': 'mqttguard-snippet' }, [
 		E('h4', {}, [ one.title ]),
 		one.text ? E('pre', { 'tabindex': 0, 'aria-label': one.title }, [ one.text ]) : '',
 		one.text ? files.copier(one.text, one.title, taken) : '',
 		one.notes.length ? E('ul', {}, one.notes.map((note) => E('li', {}, [ note ]))) : ''
-	])) : [ E('p', {}, [ _('There is nothing to copy for it: the broker has no listener that it could use.') ]) ];
+	])) : [ E('p', {}, [ isPlain
+		? _('Nothing is prepared for it: enter what stands above, and switch TLS off.')
+		: _('There is nothing to copy for it: the broker has no listener that it could use.') ]) ];
 }
 
 /* The snippets, with a choice for which firmware. */
 function chooser(answer, taken) {
-	const place = E('div', {}, snippets(answer.snippets || [], taken));
+	const place = E('div', {}, snippets(answer.snippets || [], answer.plain, taken));
 	const choice = E('select', { 'id': 'mqttguard-firmware', 'class': 'cbi-input-select', 'change': () =>
 		api.snippet(answer.mac, choice.value).then(({ snippets: list }) => list.map((one) =>
 			Object.assign({}, one, { text: one.text.split(PLACEHOLDER).join(answer.password) })))
-			.then((list) => dom.content(place, snippets(list, taken)),
+			.then((list) => dom.content(place, snippets(list, answer.plain, taken)),
 				(error) => dom.content(place, [ parts.failure(error) ]))
 	}, [ E('option', { 'value': '', 'disabled': '' }, [ _('Firmware not known') ]) ].concat(
 		firmware.NAMES.map((name) => E('option', { 'value': name }, [ firmware.title(name) ]))));
@@ -95,7 +102,8 @@ return baseclass.extend({
 		return untaken > 0;
 	},
 
-	/* The answer to `enrol`, and what tells that its secret needs no keeping any more. */
+	/* The answer to `enrol` or `rotate`, `plain` if it is for the island, and what tells that its secret
+	 * needs no keeping any more. */
 	password(answer) {
 		const taken = hold();
 		return { taken: taken, node: once(_('Credential for %s').format(answer.name || answer.mac), [
@@ -103,12 +111,13 @@ return baseclass.extend({
 			answer.warning ? E('p', { 'class': 'alert-message warning', 'role': 'alert' }, [ answer.warning ]) : '',
 			parts.facts([
 				[ _('Server'), [ answer.server, answer.address ].filter(Boolean).join(' / ') ],
-				[ _('Port (TLS)'), answer.port ],
+				[ answer.plain ? _('Port (without TLS)') : _('Port (TLS)'), answer.port ],
 				[ _('User name'), value(answer.username, _('User name')) ],
 				[ _('Password'), value(answer.password, _('Password'), taken) ],
+				[ _('The old one works until'), answer.old_until_ms ? words.time(answer.old_until_ms) : null ],
 				[ _('Profile'), answer.profile ]
 			])
-		].concat(chooser(answer, taken), [ authority() ]), taken) };
+		].concat(chooser(answer, taken), answer.plain ? [] : [ authority() ]), taken) };
 	},
 
 	/* The answer to `certificate`. */

@@ -5,6 +5,7 @@
 'require mqttguard.events as events';
 'require mqttguard.grants as grants';
 'require mqttguard.graph as graph';
+'require mqttguard.maker as maker';
 'require mqttguard.parts as parts';
 'require mqttguard.topics as topics';
 'require mqttguard.words as words';
@@ -83,6 +84,7 @@ const Page = baseclass.extend({
 			frames: [ _('Frames it sent') ],
 			dropped: [ _('Frames dropped'), { tone: 'bad' } ]
 		});
+		this.maker = new maker.Maker(refresh);
 		this.topics = new topics.Tree(_('Topics of this device'));
 		const { head, identity, limits, grants, refused, frames, sessions, exceptions } = this.parts;
 		this.node = [
@@ -97,6 +99,7 @@ const Page = baseclass.extend({
 			parts.section(_('Profile and limits'), [ limits ]),
 			parts.section(_('Frames dropped, by reason'), [ frames ]),
 			parts.section(_('Exceptions'), [ exceptions ]),
+			parts.section(_('What its maker says'), [ this.maker.node ]),
 			parts.section(_('What happened lately'), [ this.parts.events ])
 		];
 	},
@@ -122,6 +125,7 @@ const Page = baseclass.extend({
 		renew('frames', device.dropped, () =>
 			[ parts.reasons(device.dropped, _('Nothing of it was dropped.')) ]);
 		renew('exceptions', device.exceptions, () => [ this.exceptions(device) ]);
+		this.maker.show(device);
 		events.show(nodes.events, (device.events || []).slice().sort((a, b) => b.seq - a.seq)
 			.map((event) => Object.assign({ times: event.count || 1 }, event)),
 		(mac) => mac === device.mac ? device : null, { linked: false, refresh: refresh });

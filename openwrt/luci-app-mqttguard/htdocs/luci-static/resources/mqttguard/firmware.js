@@ -19,11 +19,15 @@ const TITLES = {
 	'frigate': 'Frigate'
 };
 
+/* Those that cannot do TLS, in any build. */
+const PLAIN = [ 'shelly-gen1', 'wled' ];
+
 /* Those that take their settings from the network. */
 const PUSHED = [ 'tasmota', 'openbeken', 'shelly' ];
 
 return baseclass.extend({
 	NAMES: Object.keys(TITLES),
+	PUSHED: PUSHED,
 
 	title(name) {
 		return Object.hasOwn(TITLES, name) ? TITLES[name] : String(name);
@@ -32,5 +36,10 @@ return baseclass.extend({
 	/* Whether the router can set it up by itself. */
 	isPushed(name) {
 		return PUSHED.includes(name);
+	},
+
+	/* Whether it needs the island. */
+	isPlain(name) {
+		return PLAIN.includes(name);
 	}
 });

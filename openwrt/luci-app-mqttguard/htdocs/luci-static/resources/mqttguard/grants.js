@@ -1,54 +1,28 @@
 'use strict';
 'require baseclass';
 'require uci';
-'require mqttguard.api as api';
+'require mqttguard.config as config';
 
 /* What the configuration grants to one device beyond its profile: `list publish` and `list subscribe`
  * of its `device` section. */
 
-const CONFIG = 'mqttguard';
 /* A last will is published, after all. */
 const LISTS = { 'publish': 'publish', 'subscribe': 'subscribe', 'will': 'publish' };
 
-function section(mac) {
-	return uci.sections(CONFIG, 'device')
-		.find((one) => String(one.mac).toLowerCase() == mac.toLowerCase());
+/* Puts what `edit` makes of a list in its place. */
+function edited(mac, list, edit) {
+	const name = config.made(mac), patterns = edit([].concat(uci.get(config.NAME, name, list) || []));
+	if (patterns.length)
+		uci.set(config.NAME, name, list, patterns);
+	else
+		uci.unset(config.NAME, name, list);
 }
 
-/* The section of a device, by name; it is made if there is none. */
-function made(mac) {
-	const found = section(mac);
-	if (found)
-		return found['.name'];
-	const name = uci.add(CONFIG, 'device');
-	uci.set(CONFIG, name, 'mac', mac);
-	return name;
-}
-
-/* Writes a list into the file, and has the daemon read it. The file is read anew before, for another
- * page may have changed it. */
-function write(mac, list, edit) {
-	uci.unload(CONFIG);
-	return uci.load(CONFIG).then(() => {
-		const name = made(mac), patterns = edit([].concat(uci.get(CONFIG, name, list) || []));
-		if (patterns.length)
-			uci.set(CONFIG, name, list, patterns);
-		else
-			uci.unset(CONFIG, name, list);
-		return uci.save();
-	}).then(() => uci.apply()).then(() => api.reload());
-}
-
-/* Changes a list, or leaves it as it was if the daemon does not take it. */
 function change(mac, access, edit, back) {
 	const list = LISTS[access];
-	return write(mac, list, edit).then((answer) => {
-		if (answer.ok !== false)
-			return;
-		const error = new Error((answer.errors || []).join('; '));
-		return write(mac, list, back).then(() => {
-			throw error;
-		});
+	return config.change(() => {
+		edited(mac, list, edit);
+		return () => edited(mac, list, back);
 	});
 }
 
@@ -86,8 +60,8 @@ return baseclass.extend({
 
 	/* The options of a `limits` section, as `[name, value]`; none where all are the daemon's own. */
 	limits(name) {
-		return uci.load(CONFIG).then(() => {
-			const found = uci.sections(CONFIG, 'limits').find((one) => one['.name'] == name);
+		return uci.load(config.NAME).then(() => {
+			const found = uci.sections(config.NAME, 'limits').find((one) => one['.name'] == name);
 			return Object.entries(found || {}).filter(([ option ]) => !option.startsWith('.'));
 		});
 	}

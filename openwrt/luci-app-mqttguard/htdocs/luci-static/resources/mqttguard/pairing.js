@@ -16,8 +16,10 @@ function clock(seconds) {
 
 function instruction(answer) {
 	const server = [ answer.server, answer.address ].filter(Boolean).join(' / ');
-	return _('Let the device connect now, to %s, port %s, with any user name and password that you have set on it, or that it has from the factory. What it presents first is its credential from then on.')
-		.format(server, answer.port || '–');
+	const text = answer.plain
+		? _('Let the device connect now, to %s, port %s, without TLS, with any user name and password that you have set on it, or that it has from the factory. What it presents first is its credential from then on.')
+		: _('Let the device connect now, to %s, port %s, with any user name and password that you have set on it, or that it has from the factory. What it presents first is its credential from then on.');
+	return text.format(server, answer.port || '–');
 }
 
 return baseclass.extend({

@@ -3,6 +3,7 @@
 'require dom';
 'require mqttguard.firmware as firmware';
 'require mqttguard.parts as parts';
+'require mqttguard.words as words';
 
 /* What the router sends to a device to set it up, before and after it is sent. */
 
@@ -16,9 +17,22 @@ function outcome(step) {
 		? _('failed (status %s)').format(step.status) : _('failed');
 }
 
+/* How the daemon's reason reads where the device would need the island. */
+const NO_TLS = /\bno TLS\b/;
+
+/* What is settled by it. Before it is sent, nothing is. */
+function outcomes(answer) {
+	return parts.facts([
+		[ _('Connection'), answer.tls == null ? null : answer.tls ? _('by TLS') : _('without TLS, on the island') ],
+		[ _('User name'), answer.username ],
+		[ _('Profile'), answer.dry_run ? null : answer.profile ],
+		[ _('The old password works until'), answer.old_until_ms ? words.time(answer.old_until_ms) : null ]
+	]);
+}
+
 return baseclass.extend({
-	/* The answer to `push`. If it was only tried out, `send` is offered. */
-	show(answer, send) {
+	/* The answer to `push`. If it was only tried out, `send` is offered; `island` where that is missing. */
+	show(answer, send, island) {
 		const name = answer.name || answer.mac, trouble = E('div', { 'aria-live': 'assertive' });
 		const now = parts.button(_('Send it to the device'), () => {
 			now.disabled = true;
@@ -35,6 +49,17 @@ return baseclass.extend({
 				: answer.ok ? _('All of it was taken by the device.') : _('It did not work.') ]),
 			answer.next && !answer.dry_run ? E('p', {}, [ answer.next ]) : '',
 			answer.why ? E('p', { 'class': 'alert-message warning', 'role': 'alert' }, [ answer.why ]) : '',
+			NO_TLS.test(answer.why || '') && island
+				? E('p', {}, [ parts.button(_('Let it on the island'), island, { style: 'action' }) ]) : '',
+			outcomes(answer),
+			answer.dry_run && answer.ok ? E('p', {}, [ answer.firmware == 'shelly'
+				? _('Its web interface speaks plain HTTP: whoever listens in your LAN in that moment can read the new password.')
+				: _('Its web interface speaks plain HTTP: whoever listens in your LAN in that moment can read the new password, and that of the web interface.')
+			]) : '',
+			answer.suggested_profile && answer.ok && !answer.dry_run ? E('p', {}, [
+				_('If it is refused topics: the profile %s is made for %s.')
+					.format(answer.suggested_profile, firmware.title(answer.firmware))
+			]) : '',
 			E('ol', { 'class': 'mqttguard-steps' }, (answer.steps || []).map((step) => E('li', {}, [
 				E('strong', {}, [ step.what ]), ': ', outcome(step),
 				E('pre', { 'tabindex': 0, 'aria-label': step.what }, [

@@ -97,6 +97,34 @@ const SENTENCES = {
 			.format(who, event.serial, words.time(event.until_ms)),
 	'frame-dropped': frames,
 	'frame-would-drop': frames,
+	'imported': (who, event) => _('Accounts of another broker wait for their devices until %s: %s.')
+		.format(words.time(event.until_ms), words.number(event.count)),
+	'import-cancelled': (who, event) =>
+		_('The account "%s" of another broker waits for its device no longer.').format(event.username),
+	'import-expired': (who, event) => _('No device has claimed these accounts of another broker in time: %s.')
+		.format([].concat(event.usernames || []).join(', ')),
+	'pushed': (who, event) =>
+		_('%s was sent its settings, at %s (%s).').format(who, event.address, event.firmware),
+	'push-failed': (who, event) => _('%s at %s (%s) could not be set up: %s')
+		.format(who, event.address, event.firmware, event.failure),
+	'mud-announced': (who, event) => _('%s says that its maker describes it at %s.').format(who, event.url),
+	'mud-accepted': (who, event) => event.signer
+		? _('What the maker of %s says at %s is in force. It is signed by %s.').format(who, event.url, event.signer)
+		: _('What is said of %s at %s is in force. It is not proven to be from its maker.').format(who, event.url),
+	'mud-forgotten': (who, event) => _('What is said of %s at %s is not in force any more.').format(who, event.url),
+	'mud-changed': (who, event) =>
+		_('What is said of %s at %s has changed. What you accepted stays in force until you accept the new one.')
+			.format(who, event.url),
+	'mud-failed': (who, event) =>
+		_('What is said of %s at %s could not be fetched again, and stays in force: %s').format(who, event.url, event.why),
+	'mud-resolved': (who, event) => _('%s may send unencrypted MQTT to %s, as its maker says: that is %s now.')
+		.format(who, event.host, [].concat(event.addresses || []).join(', ') || _('no address')),
+	'mud-crowded': (who, event) =>
+		_('There is no room for this many destinations that makers name: %s. Those are not let out.')
+			.format(words.number(event.count)),
+	'mud-outside': (who, event) => event.tls_only
+		? _('%s tried to send unencrypted MQTT, though its maker says that it uses TLS only (%s).').format(who, event.url)
+		: _('%s tried to send unencrypted MQTT where its maker says nothing of (%s).').format(who, event.url),
 	'exception-made': (who, event) => _('%s may send unencrypted MQTT to %s until %s.')
 		.format(who, plaintext(event), words.time(event.until_ms)),
 	'exception-withdrawn': (who, event) =>

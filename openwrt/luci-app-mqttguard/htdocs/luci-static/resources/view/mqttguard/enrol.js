@@ -6,6 +6,7 @@
 'require mqttguard.arrival as arrival';
 'require mqttguard.credential as credential';
 'require mqttguard.firmware as firmware';
+'require mqttguard.island as island';
 'require mqttguard.pairing as pairing';
 'require mqttguard.parts as parts';
 'require mqttguard.pushing as pushing';
@@ -31,10 +32,16 @@ const WAYS = [
 	{ name: 'pair', title: () => _('Take what it has (pairing)'),
 	  about: () => _('For two minutes, the user name and password that the device presents are taken for its own.'),
 	  begin: () => _('Begin pairing') },
+	{ name: 'island', title: () => _('Without TLS, on the island'),
+	  about: () => _('For devices that cannot do TLS at all: unencrypted, but only to this router and never out of the house.'),
+	  begin: () => _('Let it on the island') },
 	{ name: 'certificate', title: () => _('With a certificate'),
 	  about: () => _('For software that logs in by a certificate instead of a password. You get files.'),
 	  begin: () => _('Make a certificate') }
 ];
+
+/* The ways that a device can take once it is on the island. */
+const ASHORE = [ 'snippet', 'pair', 'push' ];
 
 function wanted() {
 	return decodeURIComponent(location.hash.replace(/^#/, '')).toLowerCase();
@@ -50,6 +57,12 @@ function load() {
 function ordered(devices) {
 	const key = (device) => (device.username ? '1' : '0') + (device.name || device.mac).toLowerCase();
 	return devices.slice().sort((a, b) => key(a) < key(b) ? -1 : 1);
+}
+
+/* Where a device can be spoken to, as far as there is a choice. */
+function addresses(device) {
+	const all = device.addresses || [], v4 = all.filter((one) => !one.includes(':'));
+	return v4.length ? v4 : all.filter((one) => !/^fe[89ab]/i.test(one));
 }
 
 function called(device) {
@@ -102,6 +115,7 @@ return view.extend({
 	/* What is asked, and a place for what comes of it. */
 	make() {
 		const update = () => this.update();
+		this.explored = null;
 		const nodes = this.nodes = {
 			device: E('select', { 'id': 'mqttguard-device', 'class': 'cbi-input-select', 'change': () => this.changed(),
 				'aria-describedby': 'mqttguard-hints' }),
@@ -111,6 +125,13 @@ return view.extend({
 				'aria-describedby': 'mqttguard-why' }),
 			why: E('div', { 'id': 'mqttguard-why', 'class': 'cbi-value-description' }),
 			ways: E('div'),
+			firmware: E('select', { 'id': 'mqttguard-pushed', 'class': 'cbi-input-select', 'change': update }),
+			address: E('select', { 'id': 'mqttguard-address', 'class': 'cbi-input-select' }),
+			island: E('div', { 'class': 'mqttguard-note' }),
+			then: E('select', { 'id': 'mqttguard-then', 'class': 'cbi-input-select', 'change': update }),
+			present: E('select', { 'id': 'mqttguard-present', 'class': 'cbi-input-select', 'change': update,
+				'aria-describedby': 'mqttguard-kept' }),
+			kept: E('div', { 'id': 'mqttguard-kept', 'class': 'cbi-value-description' }),
 			user: line('mqttguard-user', { 'placeholder': 'admin' }),
 			password: line('mqttguard-password', { 'type': 'password', 'autocomplete': 'new-password' }),
 			trouble: E('div', { 'aria-live': 'assertive' }),
@@ -118,10 +139,15 @@ return view.extend({
 		};
 		nodes.other = labelled('mqttguard-mac', _('MAC address'), nodes.mac,
 			E('div', { 'class': 'cbi-value-description' }, [ _('It is on the device or in its settings.') ]));
+		nodes.runs = labelled('mqttguard-pushed', _('What it runs'), nodes.firmware, '');
+		nodes.where = labelled('mqttguard-address', _('At which address'), nodes.address, '');
+		nodes.next = labelled('mqttguard-then', _('And then'), nodes.then, '');
+		nodes.kind = labelled('mqttguard-present', _('The password that it has'), nodes.present, nodes.kept);
 		nodes.login = E('form', { 'submit': (event) => {
 			event.preventDefault();
 			nodes.begin.click();
 		} }, [
+			nodes.runs, nodes.where,
 			E('p', {}, [ _('If the device\'s own web page asks for a password, the router needs it too. It is not kept.') ]),
 			labelled('mqttguard-user', _('User name there'), nodes.user, ''),
 			labelled('mqttguard-password', _('Password there'), nodes.password, '')
@@ -138,7 +164,7 @@ return view.extend({
 				labelled('mqttguard-profile', _('Profile'), nodes.profile, nodes.why)
 			]),
 			E('fieldset', { 'class': 'cbi-section mqttguard-ways' }, [
-				E('legend', {}, [ _('Which way?') ]), nodes.ways, nodes.login
+				E('legend', {}, [ _('Which way?') ]), nodes.ways, nodes.island, nodes.next, nodes.kind, nodes.login
 			]),
 			nodes.trouble, E('p', {}, [ nodes.begin ]), nodes.result
 		]);
@@ -187,14 +213,72 @@ return view.extend({
 		const standard = this.data.profiles.find((one) => one.default);
 		const fits = device.username ? device.profile : device.suggested_profile;
 		profile.value = names.includes(fits) ? fits : standard ? standard.name : names[0];
-		this.way = this.ways(device)[0].name;
+		this.way = this.ways(device).some(({ name }) => name == 'push') && firmware.isPushed(device.firmware) ? 'push'
+			: firmware.isPlain(device.firmware) ? 'island' : 'snippet';
+		/* What was meant for another device is not sent to this one. */
+		this.nodes.password.value = '';
+		this.offer(this.nodes.firmware, firmware.PUSHED.map((name) => [ name, firmware.title(name) ]), device.firmware);
+		this.offer(this.nodes.present, [
+			[ 'kept', _('works until the device uses the new one, for 7 days at most') ],
+			[ 'ended', _('ends at once, and the device is cut off until it has the new one') ]
+		], 'kept');
 		this.update();
 	},
 
-	/* The ways that are open to a device. */
+	/* Puts options into a choice, and chooses one; else what was chosen stays, or it is the first. */
+	offer(select, options, chosen) {
+		const before = select.value;
+		parts.renew(select, options, () =>
+			options.map(([ value, title ]) => E('option', { 'value': value }, [ title ])));
+		select.value = chosen || before;
+		if (select.selectedIndex < 0)
+			select.selectedIndex = 0;
+	},
+
+	/* The ways that are open to a device. One whose firmware is not known may take a push: its owner
+	 * knows. */
 	ways(device) {
-		return WAYS.filter(({ name }) => name != 'push' ||
-			firmware.isPushed(device.firmware) && (device.addresses || []).length > 0);
+		return WAYS.filter(({ name }) => name != 'push' || addresses(device).length > 0 &&
+			(!device.firmware || firmware.isPushed(device.firmware)));
+	},
+
+	/* What is done in the end, on the island or not. */
+	step() {
+		return this.way == 'island' ? this.nodes.then.value : this.way;
+	},
+
+	/* Shows what goes with the way that is chosen. */
+	detail(device) {
+		const nodes = this.nodes, known = device || {}, on = this.way == 'island';
+		const ashore = ASHORE.filter((way) => this.ways(known).some(({ name }) => name == way));
+		this.offer(nodes.then, ashore.map((way) => [ way, WAYS.find(({ name }) => name == way).title() ]));
+		nodes.island.hidden = nodes.next.hidden = !on;
+		if (on)
+			this.explore(known.mac);
+		const step = this.step(), found = addresses(known);
+		this.offer(nodes.address, found.map((one) => [ one, one ]));
+		nodes.login.hidden = step != 'push';
+		nodes.where.hidden = found.length < 2;
+		nodes.runs.hidden = firmware.isPushed(known.firmware);
+		/* A rotation leaves the profile as it is. */
+		const other = known.username && nodes.profile.value != known.profile;
+		nodes.kind.hidden = step != 'snippet' || !known.username;
+		if (nodes.present.disabled != !!other)
+			nodes.present.value = other ? 'ended' : 'kept';
+		nodes.present.disabled = !!other;
+		parts.renew(nodes.kept, other, () => other ? [ _('With another profile it has to start anew.') ] : []);
+	},
+
+	/* What the island is, and what would be changed for the device. The configuration is read when
+	 * another device is chosen. */
+	explore(mac) {
+		const { island: place } = this.nodes;
+		if (this.explored === mac)
+			return;
+		this.explored = mac;
+		island.look(mac).then(
+			(found) => this.explored === mac && dom.content(place, island.explain(found)),
+			(error) => dom.content(place, [ parts.failure(error) ]));
 	},
 
 	/* Shows what goes with what is chosen. */
@@ -217,7 +301,7 @@ return view.extend({
 		nodes.ways.querySelectorAll('input').forEach((input) => {
 			input.checked = input.value == this.way;
 		});
-		nodes.login.hidden = this.way != 'push';
+		this.detail(device);
 		nodes.begin.textContent = WAYS.find(({ name }) => name == this.way).begin();
 		nodes.begin.disabled = !device || !L.hasViewPermission() || !!this.busy;
 	},
@@ -286,25 +370,44 @@ return view.extend({
 			if (one)
 				(one.stop || one.taken).call(one);
 		});
-		this.watched = this.paired = this.held = null;
+		this.watched = this.paired = this.held = this.shore = null;
 		dom.content(this.nodes.result, null);
 	},
 
 	/* Shows this, and whether the device comes. */
 	present(node, answer, since, seen) {
 		const name = answer.name || answer.mac;
+		if (this.watched)
+			this.watched.stop();
 		this.watched = arrival.watch(answer.mac, name, since, answer, seen);
-		dom.content(this.nodes.result, [ node, this.watched.node ]);
+		dom.content(this.nodes.result, [ this.shore || '', node, this.watched.node ]);
 		const heading = node.querySelector('h3');
 		heading.focus();
 		heading.scrollIntoView({ block: 'start' });
 	},
 
-	snippet(device, profile, since) {
-		return api.enrol(device.mac, profile, '').then((answer) => {
+	/* `extra` is added to what is answered: that it is for the island, and its port. */
+	snippet(device, profile, since, extra) {
+		const isKept = device.username && this.nodes.present.value == 'kept';
+		return (isKept ? api.rotate(device.mac) : api.enrol(device.mac, profile, '')).then((answer) => {
+			Object.assign(answer, extra);
 			this.held = credential.password(answer);
 			this.present(this.held.node, answer, since, (seen, events) =>
-				events.some(({ event }) => event == 'connected') && this.held && this.held.taken());
+				arrival.has(events, answer) && this.held && this.held.taken());
+		});
+	},
+
+	/* Opens the island for the device, and goes on from there. */
+	island(device, profile, since) {
+		const then = this.step();
+		return island.admit(device.mac).then((port) => {
+			this.explored = null;
+			this.shore = island.landed(device, port, () => {
+				this.explored = null;
+				this.update();
+			});
+			dom.content(this.nodes.result, [ this.shore ]);
+			return this[then](device, profile, since, { port: port, plain: true });
 		});
 	},
 
@@ -315,24 +418,38 @@ return view.extend({
 		});
 	},
 
-	pair(device, profile, since) {
+	pair(device, profile, since, extra) {
 		return api.pair(device.mac, profile).then((answer) => {
+			Object.assign(answer, extra);
 			this.paired = pairing.show(answer, () => this.begin());
 			this.present(this.paired.node, answer, since, this.paired.seen);
 		});
 	},
 
 	push(device, profile, since) {
-		const { user, password } = this.nodes;
-		const call = (dry) => api.push(device.mac, device.firmware, user.value.trim(), password.value, profile, dry);
+		const { user, password, address, firmware: chosen } = this.nodes;
+		/* What is sent is what was shown, whatever is typed meanwhile. */
+		const login = [ user.value.trim(), password.value ];
+		const [ runs, target ] = [ device.firmware || chosen.value, addresses(device).length > 1 ? address.value : device.mac ];
+		const call = (dry) => api.push(target, runs, login[0] || undefined, login[1] || undefined, profile, dry);
+		const refuge = () => {
+			this.way = 'island';
+			this.update();
+			this.nodes.then.value = 'push';
+			this.update();
+			this.nodes.then.focus();
+		};
 		const send = () => call(false).then((answer) => {
 			password.value = '';
-			this.present(pushing.show(answer), answer, since);
+			this.present(pushing.show(answer, null, refuge), answer, since);
 		});
 		return call(true).then((answer) => {
-			const node = pushing.show(answer, send);
-			dom.content(this.nodes.result, [ node ]);
+			if (answer.mac != device.mac)
+				throw new Error(_('The address %s has another device by now. Choose it anew.').format(target));
+			const node = pushing.show(answer, send, refuge);
+			dom.content(this.nodes.result, [ this.shore || '', node ]);
 			node.querySelector('h3').focus();
+			node.querySelector('h3').scrollIntoView({ block: 'start' });
 		});
 	},
 

@@ -1,0 +1,63 @@
+'use strict';
+'require baseclass';
+'require uci';
+'require mqttguard.api as api';
+
+/* Changes of /etc/config/mqttguard that a page makes by itself, for one thing that the owner wants. */
+
+const CONFIG = 'mqttguard';
+
+function device(mac) {
+	return uci.sections(CONFIG, 'device')
+		.find((one) => String(one.mac).toLowerCase() == mac.toLowerCase());
+}
+
+/* Writes what `edit` changes into the file, and has the daemon read it. The file is read anew before,
+ * for another page may have changed it. Nothing is written where `edit` gives null. */
+function write(edit) {
+	uci.unload(CONFIG);
+	return uci.load(CONFIG).then(() => {
+		const back = edit();
+		return back ? uci.save().then(() => uci.apply()).then(() => api.reload())
+			.then((answer) => ({ answer: answer, back: back })) : null;
+	});
+}
+
+return baseclass.extend({
+	NAME: CONFIG,
+
+	/* Reads the file anew. */
+	read() {
+		uci.unload(CONFIG);
+		return uci.load(CONFIG);
+	},
+
+	/* The section of a device, if there is one. */
+	device: device,
+
+	/* The name of a device's section; it is made if there is none. */
+	made(mac) {
+		const found = device(mac);
+		if (found)
+			return found['.name'];
+		const name = uci.add(CONFIG, 'device');
+		uci.set(CONFIG, name, 'mac', mac);
+		return name;
+	},
+
+	/* Does what `edit` does to the sections, and leaves them as they were if the daemon does not take
+	 * it: by what `edit` gives, which is called once the file is read anew. */
+	change(edit) {
+		return write(edit).then((done) => {
+			if (!done || done.answer.ok !== false)
+				return;
+			const error = new Error((done.answer.errors || []).join('; '));
+			return write(() => {
+				done.back();
+				return () => {};
+			}).then(() => {
+				throw error;
+			});
+		});
+	}
+});
