@@ -91,8 +91,10 @@ pub struct Reading {
     pub left: u8,
     /// Bytes to come of the frame's length or mask.
     pub count: u8,
+    /// The byte of the payload that was looked at last, without its mask.
+    pub byte: u8,
     /// Zero.
-    pub reserved: u16,
+    pub reserved: u8,
 }
 
 impl Reading {

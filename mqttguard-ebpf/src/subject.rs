@@ -6,6 +6,7 @@ use mqttguard_common::{
 
 use crate::bucket::admit;
 use crate::case::Case;
+use crate::decide::REASON_MASK;
 use crate::frame::Frame;
 use crate::header::Ethernet;
 use crate::maps::{
@@ -146,13 +147,14 @@ impl<'a> Subject<'a> {
         *at_ns == 0 || now_ns.wrapping_sub(*at_ns) >= EVENT_GAP_NS
     }
 
-    /// Tells the daemon. `flags` are [`event_flags`](mqttguard_common::event_flags).
+    /// Tells the daemon of the reason in the case. `flags` are
+    /// [`event_flags`](mqttguard_common::event_flags).
     #[inline(always)]
     pub(crate) fn tell(
         &mut self,
         frame: &Frame,
         packet: &Packet,
-        reason: usize,
+        own: *mut Processor,
         now_ns: u64,
         flags: u8,
     ) {
@@ -160,8 +162,8 @@ impl<'a> Subject<'a> {
         let Some(told) = self.told() else {
             return;
         };
-        let (Some(at_ns), Some(frames)) = (told.at_ns.get_mut(reason), told.frames.get_mut(reason))
-        else {
+        let reason = Case::reason(own) as usize & REASON_MASK as usize;
+        let Some(&count) = told.frames.get(reason) else {
             return;
         };
         let (source, destination) = packet.ends(frame);
@@ -170,7 +172,7 @@ impl<'a> Subject<'a> {
             return;
         };
         entry.write(EventRecord {
-            count: *frames,
+            count,
             source: octets(source),
             destination: octets(destination),
             ifindex: frame.ifindex,
@@ -181,8 +183,14 @@ impl<'a> Subject<'a> {
             reserved: [0; 2],
         });
         entry.submit(0);
-        *at_ns = now_ns;
-        *frames = 0;
+        // Compared anew: verifiers before 5.16 do not know any more what was before the call.
+        let reason = Case::reason(own) as usize & REASON_MASK as usize;
+        if let (Some(at_ns), Some(frames)) =
+            (told.at_ns.get_mut(reason), told.frames.get_mut(reason))
+        {
+            *at_ns = now_ns;
+            *frames = 0;
+        }
     }
 
     #[inline(always)]

@@ -1,7 +1,6 @@
 use mqttguard_common::event_flags;
 
 use crate::case::Case;
-use crate::decide::REASON_MASK;
 use crate::frame::Frame;
 use crate::maps::{PROCESSOR, RULES};
 use crate::processor::now_ns;
@@ -48,9 +47,8 @@ fn try_tell<'a>(frame: &Frame) -> Option<Told<'a>> {
     }
     if orders & Case::DUE != 0 {
         let now_ns = now_ns(own);
-        let reason = Case::reason(own) as usize & REASON_MASK as usize;
         if let Some(mut subject) = Subject::again(frame, rules, now_ns, own) {
-            subject.tell(frame, packet, reason, now_ns, flags);
+            subject.tell(frame, packet, own, now_ns, flags);
         }
     }
     Some(match reset {

@@ -95,7 +95,9 @@ pub(crate) fn step(reading: *mut Reading, byte: u8) {
             if state & CONTROL == 0 {
                 let mask = reading.mask();
                 reading.set_mask(mask << 8 | mask >> 24);
-                let name = connect::step(reading.name(), byte ^ (mask >> 24) as u8);
+                // The verifiers of 5.10 and 5.15 know no limit of an exclusive or; of a byte they do.
+                reading.set_byte(byte ^ (mask >> 24) as u8);
+                let name = connect::step(reading.name(), reading.byte());
                 reading.set_name(name);
                 match name {
                     connect::YES => reading.set_state(MQTT),
@@ -131,6 +133,7 @@ impl Cells {
     cell!(name, set_name, name, u8);
     cell!(left, set_left, left, u8);
     cell!(count, set_count, count, u8);
+    cell!(byte, set_byte, byte, u8);
     cell!(mask, set_mask, mask, u32);
 
     /// Behind the length comes the mask, if there is one.

@@ -91,7 +91,13 @@ pub(crate) fn exchange(
     let mut answer = Vec::new();
     let mut room = [0; 2048];
     loop {
-        let found = stream.read(&mut room)?;
+        let found = match stream.read(&mut room) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return cut(&answer, most)?.ok_or(error);
+            }
+            Err(error) => return Err(error),
+        };
         answer.extend_from_slice(room.get(..found).unwrap_or_default());
         if answer.len() > most {
             return Err(wrong(format_args!("an answer of more than {most} bytes")));
@@ -103,6 +109,13 @@ pub(crate) fn exchange(
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
+}
+
+/// An answer over TLS whose end nobody vouches for, as many servers leave it. It may have been cut, which
+/// does no harm where only the status matters.
+fn cut(answer: &[u8], most: usize) -> io::Result<Option<Response>> {
+    let found = read(answer, true, most)?;
+    Ok(found.filter(|response| !(200..300).contains(&response.status)))
 }
 
 /// The request as it goes out, in one piece: small servers take no other.
@@ -246,6 +259,15 @@ mod tests {
                 assert!(matches!(found, Ok(None)), "{cut} of {answer}: {found:?}");
             }
         }
+    }
+
+    #[test]
+    fn of_an_answer_that_may_be_cut_only_a_refusal_counts() {
+        let refused = cut(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", MOST);
+        assert_eq!(refused.unwrap().unwrap().status, 302);
+        let good = cut(b"HTTP/1.1 200 OK\r\n\r\n{}", MOST);
+        assert_eq!(good.unwrap(), None);
+        assert_eq!(cut(b"HTTP/1.1 302 Fou", MOST).unwrap(), None);
     }
 
     #[test]
