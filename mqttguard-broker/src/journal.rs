@@ -65,16 +65,19 @@
 //! recorded as acknowledged is sent again, with DUP and its packet identifier of before, as after
 //! any broken connection.
 
+mod clock;
 pub(crate) mod frame;
 pub(crate) mod record;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+pub use clock::{Boot, Clock};
+
 use crate::Time;
 use crate::delivery::Delivery;
-use crate::message::Message;
-use record::{Body, Record, Reference};
+use crate::message::{Body, Message};
+use record::{Record, Reference};
 
 /// A frame of so many bytes is closed before the next operation.
 const FRAME: usize = if cfg!(test) { 256 } else { 64 * 1024 };
@@ -82,24 +85,6 @@ const FRAME: usize = if cfg!(test) { 256 } else { 64 * 1024 };
 const KEEP: usize = 64 * 1024;
 /// Bytes of a snapshot that a turn writes at least.
 const STEP: usize = if cfg!(test) { 64 } else { 32 * 1024 };
-
-/// The two clocks at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Clock {
-    /// The core's clock.
-    pub now: Time,
-    /// The wall clock, in milliseconds since the Unix epoch.
-    pub wall_ms: u64,
-}
-
-/// What the core's clock ran by when a segment was begun.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Boot {
-    /// Names the boot of the machine.
-    pub id: [u8; 16],
-    /// What the caller adds to the machine's clock to make the core's [`Time`], in milliseconds.
-    pub offset_ms: i64,
-}
 
 /// What the journal has of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

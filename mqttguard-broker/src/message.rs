@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::Time;
 use crate::codec::QoS;
 use crate::codec::content::Content;
-use crate::journal::record::Body;
 
 /// What an allocation costs besides its bytes, about.
 pub(crate) const ALLOCATION: usize = 16;
@@ -43,6 +42,16 @@ impl Drop for Hold {
     fn drop(&mut self) {
         self.gauge.0.fetch_sub(self.bytes, Ordering::Relaxed);
     }
+}
+
+/// Topic, properties, payload; of a message or a will, where the journal has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Body<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) properties: &'a [u8],
+    pub(crate) payload: &'a [u8],
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
 }
 
 /// An application message, shared by everybody who waits for it.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Broker;
 use crate::journal::Kept;
-use crate::journal::record::{Body, Record};
+use crate::journal::record::Record;
 use crate::journal::{Boot, Clock, Journal};
-use crate::message::Message;
+use crate::message::{Body, Message};
 use crate::outbound::InFlight;
 use crate::retained::Source;
 use crate::session::{Session, Will};

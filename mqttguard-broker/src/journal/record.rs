@@ -2,23 +2,14 @@
 
 use std::borrow::Cow;
 
-use super::{Boot, Clock};
+use super::clock::{Boot, Clock};
 use crate::Time;
 use crate::codec::QoS;
 use crate::codec::subscribe::{Options, RetainHandling};
+use crate::message::Body;
 
 /// Of the records below. A journal of another version is not read.
 pub(crate) const VERSION: u64 = 1;
-
-/// Topic, properties, payload; of a message or a will.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Body<'a> {
-    pub(crate) topic: &'a str,
-    pub(crate) properties: &'a [u8],
-    pub(crate) payload: &'a [u8],
-    pub(crate) qos: QoS,
-    pub(crate) retain: bool,
-}
 
 /// A message for one session.
 #[derive(Clone, Debug, PartialEq, Eq)]

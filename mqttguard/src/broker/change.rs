@@ -2,37 +2,26 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
-use mqttguard_broker::{ConnId, Kick, Time};
+use mqttguard_broker::{ConnId, Kick, Time, Wanted};
 
 use super::admission::mark;
+use super::command::Command;
 use super::event::Denial;
-use super::live::{LiveAnswer, LiveQuery};
+use super::live::{Live, LiveAnswer, LiveQuery, LiveTopic};
 use super::login::auth;
 use super::login::http_auth;
 use super::reactor::Reactor;
-use super::report::BrokerStats;
 use super::{Logins, TlsByListener};
-use crate::config::{Bridge, Listener};
+use crate::config::Listener;
 use crate::registry::{Account, Directory};
 
 /// How long clients have to hear that the broker stops.
 const STOP: Duration = Duration::from_millis(500);
 
-/// A call of [`super::BrokerHandle`].
-pub(super) enum Command {
-    Directory(Arc<Directory>),
-    Logins(Arc<Logins>),
-    Listeners(Vec<Listener>, TlsByListener),
-    SysInterval(Duration),
-    Bridges(Vec<Bridge>),
-    Stats(SyncSender<BrokerStats>),
-    Live(LiveQuery, LiveAnswer),
-    EndLive,
-    Stop,
-}
+/// How long a call watches: who looks asks again before.
+const WATCH: Duration = Duration::from_secs(60);
 
 /// Whether the password, and the certificate of the router's, that a client came in by are still
 /// good for its account.
@@ -66,6 +55,33 @@ impl Reactor {
                 Command::EndLive => self.core.unwatch(),
                 Command::Stop => self.stop(now),
             }
+        }
+    }
+
+    fn live(&mut self, now: Time, query: &LiveQuery, answer: LiveAnswer) {
+        let wanted = Wanted {
+            filter: &query.filter,
+            publisher: query.publisher.as_deref(),
+        };
+        let watched = self.core.watch(now, wanted, now + WATCH);
+        answer(watched.map(|()| self.look(now, wanted, query.limit)));
+    }
+
+    fn look(&self, now: Time, wanted: Wanted<'_>, limit: usize) -> Live {
+        let glance = self.core.glance(wanted, limit);
+        let topics = glance.topics.into_iter().map(|sight| LiveTopic {
+            age: sight.time.map(|time| now.since(time)),
+            device: sight.publisher.as_deref().and_then(|name| {
+                let account = self.directory.accounts.get(name)?;
+                Some((account.mac, account.device.clone()))
+            }),
+            sight,
+        });
+        Live {
+            topics: topics.collect(),
+            more: glance.more,
+            left_out: glance.left_out,
+            left: WATCH,
         }
     }
 

@@ -2,13 +2,8 @@
 
 use std::time::Duration;
 
-use mqttguard_broker::{Sight, Time, Wanted};
+use mqttguard_broker::Sight;
 use mqttguard_common::Mac;
-
-use super::reactor::Reactor;
-
-/// How long a call watches: who looks asks again before.
-const WATCH: Duration = Duration::from_secs(60);
 
 /// What somebody wants to see.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,32 +43,3 @@ pub struct LiveTopic {
 /// Where what there is to see goes, or what is wrong with the filter. Called on the broker's
 /// thread; must not block.
 pub type LiveAnswer = Box<dyn FnOnce(Result<Live, &'static str>) + Send>;
-
-impl Reactor {
-    pub(super) fn live(&mut self, now: Time, query: &LiveQuery, answer: LiveAnswer) {
-        let wanted = Wanted {
-            filter: &query.filter,
-            publisher: query.publisher.as_deref(),
-        };
-        let watched = self.core.watch(now, wanted, now + WATCH);
-        answer(watched.map(|()| self.look(now, wanted, query.limit)));
-    }
-
-    fn look(&self, now: Time, wanted: Wanted<'_>, limit: usize) -> Live {
-        let glance = self.core.glance(wanted, limit);
-        let topics = glance.topics.into_iter().map(|sight| LiveTopic {
-            age: sight.time.map(|time| now.since(time)),
-            device: sight.publisher.as_deref().and_then(|name| {
-                let account = self.directory.accounts.get(name)?;
-                Some((account.mac, account.device.clone()))
-            }),
-            sight,
-        });
-        Live {
-            topics: topics.collect(),
-            more: glance.more,
-            left_out: glance.left_out,
-            left: WATCH,
-        }
-    }
-}

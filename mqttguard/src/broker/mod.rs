@@ -12,6 +12,7 @@ mod bridge;
 mod certificate;
 mod change;
 mod closing;
+mod command;
 mod conn;
 mod conns;
 mod door;
@@ -26,6 +27,7 @@ pub mod open;
 mod peers;
 mod reactor;
 mod report;
+mod stats;
 mod sys;
 #[cfg(test)]
 mod tests;
@@ -54,13 +56,13 @@ pub use listen::ListenerStatus;
 pub use live::{Live, LiveAnswer, LiveQuery, LiveTopic};
 pub use login::http_auth::HttpLogin;
 pub use login::verdict::LoginStats;
-pub use report::{BrokerStats, ClientStatus};
+pub use stats::{BrokerStats, ClientStatus};
 
 use crate::config::{self, Bridge, Listener};
 use crate::outlet::Outlet;
 use crate::pki::ClientVerifier;
 use crate::registry::{Account, Directory};
-use change::Command;
+use command::Command;
 use reactor::Reactor;
 
 /// Looks up a LAN address's MAC address, as the kernel knows it now. Called with IPv4 addresses

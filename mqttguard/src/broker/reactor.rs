@@ -13,7 +13,7 @@ use mqttguard_broker::{Broker, ConnId, Flow, Grants, Limits, Time, Transmit};
 use mqttguard_common::Mac;
 
 use super::bridge::{self, Bridges};
-use super::change::Command;
+use super::command::Command;
 use super::conn::{Input, READ, READ_STRANGER, ROOM, Reading};
 use super::conns::Conns;
 use super::door::Met;

@@ -9,8 +9,8 @@ use super::args::Args;
 use super::output::Output;
 use super::{Command, Failure, text};
 use crate::mosquitto::conf::{self, Conf};
-use crate::mosquitto::proposal::{self, Proposal};
 use crate::mosquitto::uci;
+use crate::mosquitto::{Proposal, proposal};
 
 pub(super) static COMMAND: Command = Command {
     name: "migrate",

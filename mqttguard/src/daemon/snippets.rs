@@ -10,7 +10,7 @@ use super::serving::Broker;
 use super::wiring::Daemon;
 use crate::config::ListenerKind;
 use crate::naming::Firmware;
-use crate::naming::snippet::{self, Place};
+use crate::naming::{PASSWORD, Place, snippet};
 
 /// Where the device is to go.
 pub(super) fn place(daemon: &Daemon, mac: Mac) -> Place {
@@ -47,7 +47,7 @@ pub(super) fn report(
     let device = daemon.registry.device(mac)?;
     let place = place(daemon, mac);
     let username = &device.credential.as_ref()?.username;
-    let password = password.unwrap_or(snippet::PASSWORD);
+    let password = password.unwrap_or(PASSWORD);
     let target = place.target(&device.name, username, password);
     let firmware = firmware.or_else(|| device.probable_firmware());
     let shown = snippet::snippets(firmware, &target)

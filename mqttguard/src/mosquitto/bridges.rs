@@ -1,7 +1,7 @@
 //! mosquitto's `connection` blocks as `bridge` sections.
 
 use super::conf::{Directive, Place};
-use super::proposal::Draft;
+use super::draft::Draft;
 use super::quoted;
 use super::section::{Section, free, word};
 use super::uci::truth;

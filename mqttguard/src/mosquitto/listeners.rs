@@ -1,7 +1,7 @@
 //! mosquitto's listeners as `listener` sections.
 
 use super::conf::{Directive, Place};
-use super::proposal::Draft;
+use super::draft::Draft;
 use super::quoted;
 use super::section::{Section, free};
 use super::uci::truth;

@@ -4,8 +4,8 @@
 //! - `profiles`: what an ACL file grants, as `profile` sections.
 //! - `conf`, `uci`: `mosquitto.conf` with what it includes, and OpenWrt's `/etc/config/mosquitto`,
 //!   which is made into one.
-//! - `proposal`: what of such a configuration there is here, by which option; `listeners` and `bridges`
-//!   likewise.
+//! - `proposal`, put together in `draft`: what of such a configuration there is here, by which option;
+//!   `listeners` and `bridges` likewise.
 //! - `section`: UCI text.
 //!
 //! All of it is text in, text out; nothing here knows the daemon.
@@ -15,12 +15,15 @@ mod bridges;
 pub mod conf;
 #[cfg(test)]
 mod differential;
+mod draft;
 mod listeners;
 pub mod passwords;
 pub mod profiles;
 pub mod proposal;
 mod section;
 pub mod uci;
+
+pub use draft::Proposal;
 
 use std::fmt;
 

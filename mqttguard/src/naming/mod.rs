@@ -6,9 +6,11 @@ mod pin;
 pub(crate) mod settings;
 pub mod snippet;
 mod system;
+mod target;
 mod vendors;
 
 pub use firmware::{Evidence, Firmware};
 pub use pin::fingerprint;
 pub use system::system;
+pub use target::{PASSWORD, Place, Target};
 pub use vendors::{Makers, Vendors};

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use super::Target;
 use super::pin;
-use super::snippet::Target;
 
 /// Where OpenBeken finds the router's CA certificate; it has room for 19 bytes.
 pub(crate) const OPENBEKEN_CA_FILE: &str = "mqttguard.pem";

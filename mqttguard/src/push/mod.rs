@@ -24,7 +24,8 @@ use mqttguard_common::Mac;
 use zeroize::Zeroizing;
 
 use crate::naming::Firmware;
-use crate::naming::snippet::{self, Place, Target, Tls};
+use crate::naming::snippet::{self, Tls};
+use crate::naming::{Place, Target};
 use session::Session;
 
 pub(crate) use session::Step;

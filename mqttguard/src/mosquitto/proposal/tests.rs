@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::super::{conf, uci};
 use super::*;
+use crate::config;
 use crate::config::{ListenerKind, Settings};
 
 /// What is proposed for this text, and the settings that come of it.
