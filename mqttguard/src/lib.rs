@@ -14,6 +14,8 @@
 //! - [`report`]: the house held against security baselines.
 //! - `upstream`: connections to servers elsewhere, over TLS, for bridges and uplift.
 //! - [`uplift`]: takes devices' plaintext connections over and carries them on over TLS.
+//! - [`netlink`]: what the kernel is asked about links, addresses, neighbours and routes. Knows
+//!   nobody.
 //! - `http`: one bounded request over HTTP, for external checks, MUD and push.
 //! - `push`: settings onto devices, over their own web interfaces.
 //! - [`pki`]: the router's certificate authority and the broker's certificate.
@@ -43,6 +45,7 @@ mod http;
 pub mod mosquitto;
 pub mod mud;
 pub mod naming;
+pub mod netlink;
 pub mod outlet;
 pub mod pki;
 mod push;
