@@ -17,6 +17,7 @@
 //! - [`netlink`]: what the kernel is asked about links, addresses, neighbours and routes. Knows
 //!   nobody.
 //! - `http`: one bounded request over HTTP, for external checks, MUD and push.
+//! - `json`: JSON from literals.
 //! - `push`: settings onto devices, over their own web interfaces.
 //! - [`pki`]: the router's certificate authority and the broker's certificate.
 //! - `der`: the encoding of certificates and signatures, read strictly.
@@ -42,6 +43,7 @@ pub mod events;
 pub mod files;
 pub mod history;
 mod http;
+mod json;
 pub mod mosquitto;
 pub mod mud;
 pub mod naming;
