@@ -78,8 +78,6 @@ pub(crate) fn value<T: Serialize + ?Sized>(value: &T) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::json;
-
     #[test]
     fn it_makes_what_serde_json_makes() {
         let (number, name, none) = (7u64, "plug".to_owned(), None::<u8>);
