@@ -14,7 +14,10 @@
 //! - [`report`]: the house held against security baselines.
 //! - `upstream`: connections to servers elsewhere, over TLS, for bridges and uplift.
 //! - [`uplift`]: takes devices' plaintext connections over and carries them on over TLS.
+//! - [`netlink`]: what the kernel is asked about links, addresses, neighbours and routes. Knows
+//!   nobody.
 //! - `http`: one bounded request over HTTP, for external checks, MUD and push.
+//! - `json`: JSON from literals.
 //! - `push`: settings onto devices, over their own web interfaces.
 //! - [`pki`]: the router's certificate authority and the broker's certificate.
 //! - `der`: the encoding of certificates and signatures, read strictly.
@@ -40,9 +43,11 @@ pub mod events;
 pub mod files;
 pub mod history;
 mod http;
+mod json;
 pub mod mosquitto;
 pub mod mud;
 pub mod naming;
+pub mod netlink;
 pub mod outlet;
 pub mod pki;
 mod push;

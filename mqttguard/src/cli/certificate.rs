@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::args::Args;
@@ -15,6 +15,7 @@ use super::output::Output;
 use super::{Command, Failure, remote, text};
 use crate::calendar;
 use crate::files;
+use crate::json::json;
 use crate::pki::RsaRequest;
 
 pub(super) static COMMAND: Command = Command {

@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
-
 use super::args::Args;
 use super::output::Output;
 use super::{Command, Failure};
+use crate::json::json;
 use crate::{config, daemon, report};
 
 pub(super) static COMMAND: Command = Command {

@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::args::Args;
 use super::output::{Colour, Output, Style};
 use super::{Command, Failure, remote, text};
 use crate::calendar;
+use crate::json::json;
 use crate::ubus;
 
 pub(super) static COMMAND: Command = Command {

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::args::Args;
 use super::output::Output;
 use super::{Command, Failure, certificate, remote, text};
+use crate::json::json;
 use crate::mosquitto::acl::{self, Entry};
 use crate::mosquitto::passwords;
 

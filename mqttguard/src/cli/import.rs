@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::args::Args;
 use super::output::Output;
@@ -12,6 +12,7 @@ use super::table::Table;
 use super::{Command, Failure, pair, remote, text};
 use crate::calendar;
 use crate::files::read;
+use crate::json::json;
 use crate::mosquitto::passwords::{self, Account};
 use crate::mosquitto::profiles::{self, Lists, Proposal};
 use crate::mosquitto::{Mistake, acl};

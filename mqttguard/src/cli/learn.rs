@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::args::Args;
 use super::output::Output;
 use super::{Command, Failure, remote, text};
 use crate::config;
+use crate::json::json;
 use crate::registry::Registry;
 
 pub(super) static COMMAND: Command = Command {

@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use serde_json::json;
-
 use super::args::Args;
 use super::output::Output;
 use super::{Command, Failure, text};
+use crate::json::json;
 use crate::mosquitto::conf::{self, Conf};
 use crate::mosquitto::uci;
 use crate::mosquitto::{Proposal, proposal};

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::json::json;
 
 use super::args::Args;
 use super::output::Output;

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::calendar;
+use crate::json::json;
 
 /// A kind of value.
 pub(super) trait Kind: Sync {

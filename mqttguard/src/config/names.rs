@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 use mqttguard_common::Mac;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
+
+use crate::json::json;
 
 use super::kinds::Kind;
 

@@ -1,6 +1,8 @@
 //! The kind of value that stands for topics.
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
+
+use crate::json::json;
 
 use super::kinds::Kind;
 

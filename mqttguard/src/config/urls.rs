@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
+
+use crate::json::json;
 
 use super::kinds::{Kind, Port};
 use super::names::HOSTNAME;

@@ -1,7 +1,7 @@
 //! Accounts of another broker taken in, and those of this one given out.
 
 use mqttguard_common::Mac;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::answers::{Answer, invalid, refused};
 use super::arguments::{Args, span, text};
@@ -11,6 +11,7 @@ use super::wiring::Daemon;
 use crate::broker::login::grants::{Names, expand};
 use crate::broker::login::imported::Imported;
 use crate::config::Profile;
+use crate::json::json;
 use crate::registry::{Credential, Device, Import, Registry};
 use crate::ubus::{MethodError, Status};
 

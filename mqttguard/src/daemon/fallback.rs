@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use mqttguard_common::Mac;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::troubles::Trouble;
 use crate::config::{Main, Mode, OnError};
 use crate::enforce::nft::{Action, Keeper, Plaintext, Ruleset, State, Uplift};
 use crate::enforce::{self, Rules};
 use crate::events::EventKind;
+use crate::json::json;
 use crate::registry::{DevicePolicy, Standing};
 
 /// What stands in for the kernel program.

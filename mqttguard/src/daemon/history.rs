@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::answers::{Answer, never_seen};
 use super::arguments::{Args, text};
@@ -13,6 +13,7 @@ use super::wiring::Daemon;
 use crate::broker::BrokerStats;
 use crate::config::Bindings;
 use crate::history::{BrokerCounters, STEP_S, Series};
+use crate::json::json;
 
 /// Since the machine was booted, sleep included: no minute is long or short because the clock was
 /// set.

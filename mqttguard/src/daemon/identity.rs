@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::answers::{Answer, invalid, no_broker, refused};
 use super::arguments::{Args, span, text};
@@ -10,6 +10,7 @@ use super::clock::unix_ms;
 use super::report;
 use super::wiring::Daemon;
 use crate::broker::login::{password, scram};
+use crate::json::json;
 use crate::pki::ProvenKey;
 use crate::registry::{Certificate, Registry, Verifiers};
 use crate::ubus::{MethodError, Status};

@@ -1,9 +1,10 @@
 //! What was noted of a device, and the profile that is proposed of it.
 
 use mqttguard_common::Mac;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::wiring::Daemon;
+use crate::json::json;
 use crate::registry::{Proposal, Wish};
 
 /// `learn`: what was noted and the proposal. None if nothing ever was.

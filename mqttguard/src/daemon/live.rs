@@ -1,6 +1,6 @@
 //! Answers `live`. The broker's thread has what there is to see; nobody waits for it here.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Input;
 use super::answers::{Answer, invalid, never_seen};
@@ -8,6 +8,7 @@ use super::arguments::{Args, text};
 use super::clock::{millis, unix_ms};
 use super::wiring::Daemon;
 use crate::broker::{Live, LiveQuery, LiveTopic};
+use crate::json::json;
 use crate::ubus::{MethodError, Reply, Status};
 
 /// Topics in an answer, if the caller names no number, and at most: what a reply on the bus holds.

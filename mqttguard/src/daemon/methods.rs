@@ -1,7 +1,7 @@
 //! What each method of the `mqttguard` object does.
 
 use mqttguard_common::Mac;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::answers::{Answer, invalid, never_seen, refused};
 use super::arguments::{Args, destination, firmware, port, span, text, why};
@@ -10,6 +10,7 @@ use super::learning;
 use super::report;
 use super::snippets;
 use super::wiring::Daemon;
+use crate::json::json;
 use crate::naming::Firmware;
 use crate::registry::{LookupError, Registry};
 use crate::ubus::{Call, MethodError, Status};

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use mqttguard_common::Mac;
-use serde_json::{Value, json};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::answers::{invalid, never_seen};
@@ -18,6 +18,7 @@ use super::identity::new_password;
 use super::wiring::Daemon;
 use super::{Input, report, snippets};
 use crate::events::EventKind;
+use crate::json::json;
 use crate::push::{self, Given, Login, Order, Pushable, Report, Step};
 use crate::registry::{Credential, Device, Registry, State, UnixMs, Verifiers};
 use crate::ubus::{MethodError, Reply, Status};

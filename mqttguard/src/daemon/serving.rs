@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::listener_tls::Serving;
 use crate::broker::{
@@ -13,6 +13,7 @@ use crate::broker::{
 };
 use crate::config::{Bridge, Settings};
 use crate::discovery;
+use crate::json::json;
 use crate::naming;
 use crate::outlet::Outlet;
 use crate::pki::{IssuedCertificate, Names, Pki, ProvenKey, Shown};

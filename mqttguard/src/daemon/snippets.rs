@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::Read as _;
 
 use mqttguard_common::Mac;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::serving::Broker;
 use super::wiring::Daemon;
 use crate::config::ListenerKind;
+use crate::json::json;
 use crate::naming::Firmware;
 use crate::naming::{PASSWORD, Place, snippet};
 

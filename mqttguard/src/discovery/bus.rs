@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 
 use super::dhcp::{self, Lease};
-use super::netlink::neighbour_mac;
+use super::neighbour_mac;
 use super::reporter::{Fact, Reporter};
 use super::{Source, Update};
 use crate::outlet::{Closed, Outlet};

@@ -8,7 +8,6 @@ mod dhcp;
 mod lease_file;
 mod leases;
 mod neighbours;
-mod netlink;
 mod networks;
 mod reporter;
 
@@ -19,9 +18,9 @@ use std::{io, thread};
 
 use mqttguard_common::Mac;
 
-pub use netlink::{Link, link_of, links, local_addresses, neighbour_mac};
 pub use networks::{NetworkWatch, Networks};
 
+pub use crate::netlink::{Link, link_of, links, local_addresses, neighbour_mac};
 use crate::outlet::{Closed, Outlet};
 use crate::ubus::wake::Wake;
 

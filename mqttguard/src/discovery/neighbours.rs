@@ -18,24 +18,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
-use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::neighbour::NeighbourState;
 
-use super::netlink::{Neighbour, Netlink, neighbours};
 use super::reporter::{Fact, MAX_FACTS, REPEAT_AFTER, Reporter};
 use super::{Source, Update};
+use crate::netlink::{
+    Family, Neighbour, NeighbourState, RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK, RTNLGRP_NEIGH,
+    Socket, announced, is_loss, neighbours,
+};
 use crate::outlet::{Closed, Outlet};
 use crate::ubus::wake::{Backoff, Wake, wait};
 
-/// `RTNLGRP_LINK` and `RTNLGRP_NEIGH` of `linux/rtnetlink.h`.
-const GROUPS: [u32; 2] = [1, 3];
-/// `RTM_NEWLINK` and `RTM_DELLINK`.
-const LINK_MESSAGES: [u16; 2] = [16, 17];
 /// A stale entry that was not confirmed for so long says nothing any more.
 const STALE_MAX: Duration = Duration::from_secs(3600);
-/// `ENOBUFS`: more was announced than the socket could hold.
-const LOST: i32 = rustix::io::Errno::NOBUFS.raw_os_error();
 
 pub(super) struct Neighbours {
     guarded: Vec<String>,
@@ -101,18 +95,18 @@ impl Neighbours {
     }
 
     fn watch(&mut self, backoff: &mut Backoff) -> Result<(), Failure> {
-        let mut netlink = Netlink::subscribe(&GROUPS)?;
+        let mut socket = Socket::subscribe(Family::Route, &[RTNLGRP_LINK, RTNLGRP_NEIGH])?;
         self.resolve()?;
         self.reconcile()?;
         backoff.reset();
         let mut reconciled = Instant::now();
         loop {
             let left = REPEAT_AFTER.saturating_sub(reconciled.elapsed());
-            wait(&[netlink.as_fd(), self.wake.as_fd()], Some(left))?;
+            wait(&[socket.as_fd(), self.wake.as_fd()], Some(left))?;
             if self.wake.stopped() {
                 return Ok(());
             }
-            let (news, lost) = read(&mut netlink)?;
+            let (news, lost) = read(&mut socket)?;
             if news.links || lost {
                 self.resolve()?;
             }
@@ -217,35 +211,21 @@ impl Neighbours {
 }
 
 /// Reads all announcements that are there; true if some were lost.
-fn read(netlink: &mut Netlink) -> io::Result<(News, bool)> {
+fn read(socket: &mut Socket) -> io::Result<(News, bool)> {
     let mut news = News::default();
     let mut lost = false;
     // No more in one go than are worth remembering: after that the table itself is shorter.
     while news.entries.len() < MAX_FACTS {
-        let result = netlink.receive(|message, bytes| {
-            if LINK_MESSAGES.contains(&message.message_type()) {
-                news.links = true;
-                return Ok(());
+        match socket.receive() {
+            Ok(messages) => {
+                for message in messages {
+                    news.links |= matches!(message.kind, RTM_NEWLINK | RTM_DELLINK);
+                    news.entries.extend(announced(&message));
+                }
             }
-            let message = NetlinkMessage::deserialize(bytes).map(|message| message.payload);
-            let (message, removed) = match message {
-                Ok(NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbour(message))) => {
-                    (message, false)
-                }
-                Ok(NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelNeighbour(message))) => {
-                    (message, true)
-                }
-                _ => return Ok(()),
-            };
-            news.entries
-                .extend(Neighbour::from_message(&message).map(|entry| (entry, removed)));
-            Ok(())
-        });
-        match result {
-            Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.raw_os_error() == Some(LOST) => lost = true,
+            Err(error) if is_loss(&error) => lost = true,
             Err(error) => return Err(error),
         }
         if lost {

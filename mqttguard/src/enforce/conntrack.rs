@@ -11,10 +11,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use mqttguard_common::MAX_DEVICES;
-use netlink_packet_core::NLA_F_NESTED;
-use netlink_sys::protocols::NETLINK_NETFILTER;
 
-use super::netlink::{Channel, attributes};
+use crate::netlink::{Family, Socket, attributes, push};
+
+/// An attribute that attributes are in (linux/netlink.h).
+const NLA_F_NESTED: u16 = 0x8000;
 
 // linux/netfilter/nfnetlink.h, nfnetlink_conntrack.h: the message's type is in the low byte, the
 // subsystem in the high one.
@@ -84,8 +85,8 @@ fn work(inbox: &Receiver<BTreeSet<IpAddr>>) {
 ///
 /// The kernel refuses; or has no connection tracking, in which case there was nothing to do.
 pub fn end_connections(addresses: &BTreeSet<IpAddr>) -> io::Result<usize> {
-    let mut table = Channel::open(NETLINK_NETFILTER)?;
-    let mut orders = Channel::open(NETLINK_NETFILTER)?;
+    let mut table = Socket::open(Family::Netfilter)?;
+    let mut orders = Socket::open(Family::Netfilter)?;
     let mut ended = 0;
     let all_families = [libc::AF_UNSPEC as u8, 0, 0, 0];
     table.dump(CT_GET, &all_families, |kind, body| {
@@ -93,7 +94,7 @@ pub fn end_connections(addresses: &BTreeSet<IpAddr>) -> io::Result<usize> {
             return Ok(());
         }
         if let Some(order) = deletion(body, addresses) {
-            match orders.order(CT_DELETE, &order) {
+            match orders.ask(CT_DELETE, &order, |_, _| ()) {
                 Ok(()) => ended += 1,
                 // It ended by itself.
                 Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {}
@@ -144,16 +145,6 @@ fn ends(tuple: &[u8]) -> impl Iterator<Item = IpAddr> {
             CTA_IP_V6_SRC | CTA_IP_V6_DST => <[u8; 16]>::try_from(value).ok().map(IpAddr::from),
             _ => None,
         })
-}
-
-/// Adds an attribute; None if it is too long for one.
-fn push(message: &mut Vec<u8>, kind: u16, value: &[u8]) -> Option<()> {
-    let length = u16::try_from(value.len().checked_add(4)?).ok()?;
-    message.extend(length.to_ne_bytes());
-    message.extend(kind.to_ne_bytes());
-    message.extend(value);
-    message.resize(message.len().next_multiple_of(4), 0);
-    Some(())
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 use std::io;
 
-use netlink_sys::protocols::NETLINK_ROUTE;
-
-use super::netlink::{Channel, attributes};
+use crate::netlink::{Family, Socket, attributes, text, word};
 
 // linux/rtnetlink.h, linux/pkt_sched.h, linux/pkt_cls.h.
 const RTM_NEWTFILTER: u16 = 44;
@@ -39,7 +37,7 @@ pub(super) fn ingress(index: u32) -> io::Result<Vec<Filter>> {
     request.extend(TC_H_INGRESS_OF_CLSACT.to_ne_bytes());
     request.extend([0; 4]);
     let mut filters = Vec::new();
-    let asked = Channel::open(NETLINK_ROUTE)?.dump(RTM_GETTFILTER, &request, |kind, body| {
+    let asked = Socket::open(Family::Route)?.dump(RTM_GETTFILTER, &request, |kind, body| {
         if kind == RTM_NEWTFILTER {
             filters.extend(Filter::parse(body).filter(|filter| filter.handle != 0));
         }
@@ -59,10 +57,9 @@ pub(super) fn ingress(index: u32) -> io::Result<Vec<Filter>> {
 impl Filter {
     fn parse(body: &[u8]) -> Option<Filter> {
         let (header, rest) = body.split_at_checked(TCMSG)?;
-        let word = |at: usize| Some(u32::from_ne_bytes(*header.get(at..)?.first_chunk()?));
         let mut filter = Filter {
-            handle: word(8)?,
-            priority: (word(16)? >> 16) as u16,
+            handle: word(header, 8)?,
+            priority: (word(header, 16)? >> 16) as u16,
             ..Filter::default()
         };
         for (kind, value) in attributes(rest) {
@@ -72,10 +69,7 @@ impl Filter {
                     for (kind, value) in attributes(value) {
                         match kind {
                             TCA_BPF_NAME => filter.name = text(value),
-                            TCA_BPF_ID => {
-                                filter.program =
-                                    value.first_chunk().map(|id| u32::from_ne_bytes(*id));
-                            }
+                            TCA_BPF_ID => filter.program = word(value, 0),
                             _ => {}
                         }
                     }
@@ -90,11 +84,6 @@ impl Filter {
         }
         Some(filter)
     }
-}
-
-fn text(value: &[u8]) -> String {
-    let end = value.iter().position(|byte| *byte == 0);
-    String::from_utf8_lossy(value.get(..end.unwrap_or(value.len())).unwrap_or_default()).into()
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ mod filters;
 mod holders;
 mod hook;
 mod links;
-mod netlink;
 /// nftables, where the kernel program cannot stand, and for connections that are taken over.
 pub mod nft;
 /// The object that holds the kernel programs, and how it is loaded.

@@ -51,14 +51,9 @@ mod tests {
             index,
             name: name.into(),
             master,
-            is_bridge: false,
             vlan_of,
-            vlan: None,
             is_running: true,
-            mac: None,
-            rx_packets: 0,
-            native_xdp: None,
-            generic_xdp: None,
+            ..Link::default()
         }
     }
 

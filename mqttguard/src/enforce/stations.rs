@@ -124,9 +124,7 @@ mod tests {
             vlan: vlan.map(|(_, vlan)| vlan),
             is_running: true,
             mac: Some(Mac([2, 0, 0, 0, 0, mac])),
-            rx_packets: 0,
-            native_xdp: None,
-            generic_xdp: None,
+            ..Link::default()
         }
     }
 

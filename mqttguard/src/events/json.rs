@@ -1,6 +1,8 @@
 //! Events as ubus shows them.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
+
+use crate::json::json;
 
 use super::{Event, EventKind, ImportChange, Mismatch, PairingChange, RotationEnd};
 

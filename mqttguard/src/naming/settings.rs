@@ -1,7 +1,9 @@
 //! What is set on devices whose firmware takes settings over the network: the one table for what
 //! people paste and for what `push` sends.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::json::json;
 
 use super::Target;
 use super::pin;

@@ -2,7 +2,9 @@
 //! takes it. Each value is written so that nothing in it can end the place it stands in.
 
 use mqttguard_common::Mac;
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::json::json;
 
 use super::{Firmware, Target, settings};
 

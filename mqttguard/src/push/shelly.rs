@@ -1,10 +1,11 @@
 //! Shelly of the second and later generations: `POST /rpc/<method>`, parameters and answers in JSON.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::session::{Ask, Session};
 use super::{Both, Given, both, given, way};
+use crate::json::json;
 use crate::naming::settings;
 
 /// A file is taken in pieces, since a frame of the protocol has a limit. That is not documented;

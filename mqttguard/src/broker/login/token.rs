@@ -12,7 +12,6 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 use rustls_pki_types::pem::PemObject;
@@ -252,26 +251,35 @@ fn from_jwks(text: &[u8]) -> Result<Vec<Key>, String> {
 }
 
 fn from_jwk(value: &Value) -> Option<Key> {
-    let jwk: Jwk = serde_json::from_value(value.clone()).ok()?;
-    let algorithm = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => Algorithm::RS256,
-        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
-            Algorithm::ES256
+    let field = |name: &str| value.get(name).and_then(Value::as_str);
+    // RFC 7518 section 6, RFC 8037 section 2.
+    let (algorithm, name, key) = match (field("kty")?, field("crv")) {
+        ("RSA", _) => {
+            let key = DecodingKey::from_rsa_components(field("n")?, field("e")?);
+            (Algorithm::RS256, "RS256", key)
         }
-        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-            Algorithm::EdDSA
+        ("EC", Some("P-256")) => {
+            let key = DecodingKey::from_ec_components(field("x")?, field("y")?);
+            (Algorithm::ES256, "ES256", key)
+        }
+        ("OKP", Some("Ed25519")) => {
+            let key = DecodingKey::from_ed_components(field("x")?);
+            (Algorithm::EdDSA, "EdDSA", key)
         }
         _ => return None,
     };
-    let common = &jwk.common;
-    let meant = common.key_algorithm.map(|named| named.to_string());
-    let is_meant = meant.is_none_or(|named| named == format!("{algorithm:?}"));
-    let signs = !matches!(common.public_key_use, Some(PublicKeyUse::Encryption));
-    let key = DecodingKey::from_jwk(&jwk).ok()?;
+    // RFC 7517 section 4.
+    let is_meant = value.get("alg").is_none_or(|named| *named == name);
+    let signs = value.get("use").is_none_or(|meant| *meant != "enc");
+    let id = match value.get("kid") {
+        None => None,
+        Some(Value::String(id)) => Some(id.clone()),
+        Some(_) => return None,
+    };
     (is_meant && signs).then_some(Key {
-        id: common.key_id.clone(),
+        id,
         algorithm,
-        key,
+        key: key.ok()?,
     })
 }
 

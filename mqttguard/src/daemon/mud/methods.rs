@@ -1,7 +1,7 @@
 //! The methods `mud` and `sighting`.
 
 use mqttguard_common::Mac;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Word;
 use crate::config;
@@ -10,6 +10,7 @@ use crate::daemon::arguments::{Args, text};
 use crate::daemon::clock::unix_ms;
 use crate::daemon::report;
 use crate::daemon::wiring::Daemon;
+use crate::json::json;
 use crate::mud::URL_BYTES;
 use crate::text::is_dangerous;
 use crate::ubus::{MethodError, Reply, Status};

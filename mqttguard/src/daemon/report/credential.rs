@@ -1,10 +1,11 @@
 use std::net::{IpAddr, UdpSocket};
 
 use mqttguard_common::Mac;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::daemon::snippets;
 use crate::daemon::wiring::Daemon;
+use crate::json::json;
 use crate::naming::Firmware;
 use crate::registry::Device;
 

@@ -2,13 +2,14 @@ use std::collections::BTreeMap;
 
 use mqttguard_broker::Grants;
 use mqttguard_common::{Mac, Reason};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::broker::{self, ClientStatus, protocol};
 use crate::config::Bindings;
 use crate::daemon::clock::{millis, unix_ms};
 use crate::daemon::wiring::Daemon;
 use crate::enforce::DeviceCounters;
+use crate::json::json;
 use crate::naming::{Firmware, system};
 use crate::registry::{Credential, Device, Refusals, State};
 use crate::uplift::UpliftStats;

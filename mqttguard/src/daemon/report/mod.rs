@@ -8,11 +8,12 @@ mod status;
 
 use ipnet::IpNet;
 use mqttguard_common::{Mac, Reason};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::config::Bindings;
 use crate::daemon::wiring::Daemon;
 use crate::enforce::DeviceCounters;
+use crate::json::json;
 use crate::uplift::DeviceStats;
 
 pub(super) use credential::{add_server, credential};

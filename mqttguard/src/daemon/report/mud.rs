@@ -1,11 +1,12 @@
 //! What makers say of devices, as the `mqttguard` object shows it.
 
 use mqttguard_common::Mac;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::name;
 use crate::daemon::answers::Answer;
 use crate::daemon::wiring::Daemon;
+use crate::json::json;
 use crate::mud::cms::Signature;
 use crate::mud::file::Description;
 use crate::mud::need;

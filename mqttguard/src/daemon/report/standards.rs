@@ -1,7 +1,8 @@
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::daemon::facts;
 use crate::daemon::wiring::Daemon;
+use crate::json::json;
 use crate::report::{Concern, Finding, Item, NOTES, Sentence, Standard};
 
 /// Devices listed with one item: an answer on the bus has an end.

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use mqttguard_common::Mac;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::broker::{BridgeStatus, BrokerStats, protocol};
 use crate::config::Mode;
@@ -10,6 +10,7 @@ use crate::daemon::translation::memory_pressure;
 use crate::daemon::troubles::Trouble;
 use crate::daemon::wiring::Daemon;
 use crate::enforce::{DeviceCounters, Proof};
+use crate::json::json;
 use crate::registry::State;
 use crate::uplift::DeviceStats;
 

@@ -29,6 +29,7 @@ fn link(name: &str, index: u32) -> Link {
         name: name.into(),
         index,
         is_bridge: name.starts_with("br-"),
+        ..Link::default()
     }
 }
 
