@@ -130,6 +130,7 @@ impl Registry {
                 .or_else(|| earlier.and_then(|credential| credential.profile)),
             issued_ms: now,
             weak: false,
+            imported: false,
             earlier: None,
             certificates: Vec::new(),
         });

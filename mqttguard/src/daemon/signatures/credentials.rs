@@ -14,8 +14,9 @@ const NO_BROKER: (&str, &str) = (
     "SYSTEM_ERROR",
     "the broker is not running, or the system fails",
 );
-const CREDENTIAL: &str = "`mac`, `name`, `username`, `password` (shown this once), `profile`, and where \
-    the broker is: `server`, `address`, `port`, `ca_file`";
+const CREDENTIAL: &str = "`mac`, `name`, `username`, `password` (shown this once), `profile`, \
+    `state` (as in `devices`), `ended` (`username` and number of `certificates` of the credential that it had \
+    before, if any), and where the broker is: `server`, `address`, `port`, `ca_file`";
 
 pub(super) const METHODS: &[Method] = &[
     Method {
@@ -294,7 +295,13 @@ pub(super) const METHODS: &[Method] = &[
             the router's names or addresses change, and in their last year.",
         args: &[],
         returns: "as `ca`",
-        errors: &[NO_BROKER],
+        errors: &[
+            NO_BROKER,
+            (
+                "PERMISSION_DENIED",
+                "less than a minute ago it was done already",
+            ),
+        ],
         example: "",
     },
     Method {
