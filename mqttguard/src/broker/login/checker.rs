@@ -491,3 +491,6 @@ fn denial(failure: Failure) -> Denial {
         Failure::NoRandom => Denial::NoRandom,
     }
 }
+
+#[cfg(test)]
+mod tests;

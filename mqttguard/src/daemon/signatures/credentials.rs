@@ -257,7 +257,8 @@ pub(super) const METHODS: &[Method] = &[
             ),
         ],
         returns: "`ok`, `applied`, `errors` (one line a mistake, in `accounts` or with what there is \
-            already), `accounts` (`username`, `kind` of hash, `profile`, `mac`, `name`), `for_s`; once \
+            already), `accounts` (`username`, `kind` of hash, `profile`, `mac`, `name`, `come`: \
+            its device has it already, it stays as it is), `for_s`; once \
             applied `until_ms`, `server`, `port`, `ca_file`; or `forgotten`",
         errors: &[
             ("INVALID_ARGUMENT", "`accounts` is empty"),
