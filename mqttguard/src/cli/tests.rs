@@ -124,7 +124,7 @@ fn wait_for(done: impl Fn() -> bool) {
 fn device() -> Value {
     json!({
         "mac": "02:c1:1e:17:00:01", "name": "plug", "hostname": "\u{1b}]0;owned\u{7}\u{202e}plug",
-        "addresses": ["192.168.1.20", "fd00::20"], "interface": "br-lan",
+        "addresses": ["fe80::20", "192.168.1.20"], "interface": "br-lan",
         "vendor": "Espressif\u{1b}[2J", "firmware": "tasmota", "suggested_profile": "tasmota",
         "state": "quarantined", "why": "5 failed logins in a minute", "until_ms": 4_000_000_000_000u64,
         "profile": "sensor", "username": "plug",

@@ -1,6 +1,7 @@
 //! Makes [`Settings`] of sections that fit the table, and checks what only shows between them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -332,13 +333,27 @@ fn devices<'a>(
     places: impl Iterator<Item = &'a Place>,
     errors: &mut ConfigError,
 ) -> Option<BTreeMap<Mac, DeviceOverride>> {
-    let places: Vec<&Place> = places.collect();
-    check_twice(&places, errors);
     let mut devices = BTreeMap::new();
+    let mut names: BTreeMap<String, &str> = BTreeMap::new();
     for place in places {
         let raw = &place.raw;
+        let mac = DEVICE_MAC.one(raw)?;
+        let name = DEVICE_OWN_NAME.one(raw);
+        // Two devices of one name would share the topics of `%d`.
+        if let Some(name) = &name {
+            match names.get(name) {
+                Some(first) => errors.push(
+                    place.line("name"),
+                    format!("{}: option name", place.label),
+                    found(name, format!("a name that {first} does not have")),
+                ),
+                None => {
+                    names.insert(name.clone(), &place.label);
+                }
+            }
+        }
         let device = DeviceOverride {
-            name: DEVICE_OWN_NAME.one(raw),
+            name,
             profile: DEVICE_PROFILE.one(raw),
             limits: DEVICE_LIMITS.one(raw),
             publish: DEVICE_PUBLISH.all(raw),
@@ -349,39 +364,24 @@ fn devices<'a>(
             interface: DEVICE_INTERFACE.one(raw),
             any_address: !DEVICE_BIND_ADDRESS.one(raw)?,
         };
-        devices.insert(DEVICE_MAC.one(raw)?, device);
-    }
-    Some(devices)
-}
-
-/// Two sections about one device, and two devices of one name, which would share the topics of `%d`:
-/// each is told, whatever else is wrong with a section.
-fn check_twice(places: &[&Place], errors: &mut ConfigError) {
-    let mut macs: BTreeMap<Mac, &str> = BTreeMap::new();
-    let mut names: BTreeMap<String, &str> = BTreeMap::new();
-    for place in places {
-        if let Some(name) = DEVICE_OWN_NAME.one(&place.raw) {
-            match names.get(&name) {
-                Some(first) => errors.push(
-                    place.line("name"),
-                    format!("{}: option name", place.label),
-                    found(&name, format!("a name that {first} does not have")),
-                ),
-                None => drop(names.insert(name, &place.label)),
+        match devices.entry(mac) {
+            Entry::Vacant(entry) => {
+                entry.insert((&place.label, device));
             }
-        }
-        if let Some(mac) = DEVICE_MAC.one(&place.raw) {
-            match macs.get(&mac) {
-                Some(first) => errors.push(
-                    place.line("mac"),
-                    format!("{}: option mac", place.label),
-                    found(
-                        &mac.to_string(),
-                        format!("a device that {first} is not about"),
-                    ),
+            Entry::Occupied(first) => errors.push(
+                place.line("mac"),
+                format!("{}: option mac", place.label),
+                found(
+                    &mac.to_string(),
+                    format!("a device that {} is not about", first.get().0),
                 ),
-                None => drop(macs.insert(mac, &place.label)),
-            }
+            ),
         }
     }
+    Some(
+        devices
+            .into_iter()
+            .map(|(mac, (_, device))| (mac, device))
+            .collect(),
+    )
 }

@@ -376,6 +376,7 @@ impl Registry {
         self.move_pairings(before, after);
         self.move_claims(before, after);
         self.move_rotations(before, after);
+        self.move_learning(before, after);
     }
 
     /// Does what is due: quarantines and exceptions end, devices go. Once a second is often enough.

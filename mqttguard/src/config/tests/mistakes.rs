@@ -249,25 +249,3 @@ fn files_that_cannot_be_read_are_told() {
     std::fs::write(&path, "config listener 'x'\n\toption port 'y'").unwrap();
     assert!(told(&path).starts_with(&format!("{name}:2: listener 'x': option port: ")));
 }
-
-#[test]
-fn one_mistake_hides_no_other() {
-    let text = "config device\n\toption name 'plug'\n\
-        config device 'b'\n\toption mac '02:C1:1E:17:00:01'\n\toption blocked 'perhaps'\n\
-        config device 'c'\n\toption mac '02:c1:1e:17:00:01'\n\toption name 'plug'\n";
-    let told = mistakes(text);
-    let lines: Vec<_> = told
-        .iter()
-        .filter_map(|one| one.strip_prefix(FILE)?.get(1..))
-        .map(|one| one.split(", expected").next().unwrap_or_default())
-        .collect();
-    assert_eq!(
-        lines,
-        [
-            "1: device @device[0]: option mac: found nothing",
-            "5: device 'b': option blocked: found 'perhaps'",
-            "7: device 'c': option mac: found '02:c1:1e:17:00:01'",
-            "8: device 'c': option name: found 'plug'",
-        ]
-    );
-}
