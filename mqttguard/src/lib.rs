@@ -23,6 +23,7 @@
 //! - `der`: the encoding of certificates and signatures, read strictly.
 //! - [`ubus`]: the `mqttguard` object on the bus.
 //! - [`calendar`]: times as people write them.
+//! - [`hidden`]: text that is never shown.
 //! - [`events`]: one enum of everything worth telling.
 //! - [`history`]: the last hour by the minute.
 //! - [`cli`]: one file a subcommand, a thin client of the ubus object.
@@ -41,6 +42,7 @@ pub mod discovery;
 pub mod enforce;
 pub mod events;
 pub mod files;
+pub mod hidden;
 pub mod history;
 mod http;
 mod json;

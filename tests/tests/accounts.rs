@@ -191,6 +191,12 @@ fn accounts_of_mosquitto_are_the_credentials_of_the_devices_that_show_them() {
         everything.messages()
     );
 
+    // The same file once more is for those that have not come, and they all have.
+    let again = prints(&guard, &with("--apply"));
+    assert_eq!(again.matches("has come").count(), 3, "{again}");
+    assert!(waiting(&guard).is_empty());
+    assert!(gets_in(&lab, 0, &plug, "plug/x"));
+
     // Hashed anew, whatever it was, and no secret told.
     let registry = fs::read_to_string(guard.files().data.join("registry.json")).unwrap();
     assert!(!registry.contains("$6$") && !registry.contains("$7$101$"));

@@ -10,9 +10,6 @@ use mio::{Interest, Token};
 use mqttguard_broker::{AuthRequest, ConnId, Decision, Time};
 
 use super::conn::{Conn, Reading};
-use super::door::{
-    CONNECTIONS_OF_LISTENER, CONNECTIONS_PER_DEVICE, CONNECTIONS_TOTAL, CONNECTS_PER_S,
-};
 use super::event::{BrokerEvent, BrokerEventKind, Denial};
 use super::listen::Accepted;
 use super::login::auth;
@@ -21,7 +18,10 @@ use super::peers::Origin;
 use super::reactor::Reactor;
 use super::tls::Session;
 use super::websocket::WebSocket;
-use crate::config::ListenerKind;
+use crate::config::{
+    CONNECTIONS_OF_LISTENER, CONNECTIONS_PER_DEVICE, CONNECTIONS_TOTAL, CONNECTS_PER_S,
+    ListenerKind,
+};
 use crate::registry::{Account, Verifiers};
 
 /// How long a client that is being paired waits for the registry: it may have to write to flash.

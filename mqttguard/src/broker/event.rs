@@ -4,6 +4,7 @@ use std::sync::Arc;
 use mqttguard_broker::{Access, Pressure, Version};
 use mqttguard_common::Mac;
 
+use crate::hidden::Hidden;
 use crate::outlet::Outlet;
 use crate::registry::Verifiers;
 
@@ -63,7 +64,7 @@ pub enum BrokerEventKind {
     /// A client was let in by the newer of an account's two passwords. To be kept, not told.
     Used {
         /// The password's hash.
-        hash: String,
+        hash: Hidden,
     },
     /// A login was refused.
     LoginRefused {

@@ -49,7 +49,6 @@ use rustls::ServerConfig;
 use zeroize::Zeroizing;
 
 pub use bridge::BridgeStatus;
-pub use door::DOOR;
 pub use event::{BrokerEvent, BrokerEventKind, Denial};
 pub use journal::{JournalStatus, Place};
 pub use listen::ListenerStatus;

@@ -22,7 +22,7 @@ pub struct BrokerStats {
     pub listeners: Vec<ListenerStatus>,
     /// All clients that are in.
     pub clients: Vec<ClientStatus>,
-    /// How often each bound was met: those of [`mqttguard_broker::BOUNDS`] and of [`super::DOOR`].
+    /// How often each bound was met: those of [`mqttguard_broker::BOUNDS`] and of [`crate::config::DOOR`].
     pub limits_met: Vec<(&'static str, u64)>,
     /// All bridges.
     pub bridges: Vec<BridgeStatus>,

@@ -1,8 +1,8 @@
 //! `mqttguard certificate`: makes a client certificate for a device and writes it to files.
 
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -55,11 +55,7 @@ fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
         ));
     };
     // Before there is something that would be lost.
-    if !Path::new(&dir).is_dir() {
-        return Err(Failure::Usage(format!(
-            "--out: found '{dir}', expected a directory"
-        )));
-    }
+    directory(Path::new(&dir))?;
     let places = |username: &str| {
         ["crt", "key"].map(|extension| Path::new(&dir).join(format!("{username}.{extension}")))
     };
@@ -113,6 +109,19 @@ fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
         &files.into_iter().flatten().collect::<Vec<_>>(),
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the directory for the files, for root alone, unless it is there.
+fn directory(dir: &Path) -> Result<(), Failure> {
+    let made = DirBuilder::new().mode(0o700).create(dir);
+    match made {
+        Ok(()) => Ok(()),
+        Err(_) if dir.is_dir() => Ok(()),
+        Err(error) => Err(Failure::Usage(format!(
+            "--out: found '{}', expected a directory, or the name of a new one ({error})",
+            dir.display()
+        ))),
+    }
 }
 
 fn key(args: &Args) -> Result<Key, Failure> {

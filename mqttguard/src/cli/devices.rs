@@ -42,12 +42,17 @@ pub(super) fn show(reply: &Value, now_ms: u64, style: Style) -> String {
             connections => format!("{connections} connected"),
         };
         let addresses = text::strings(device, "addresses");
+        // The one that people know it by.
+        let short = addresses.iter().find(|one| !one.contains(':'));
         table.row([
             text::field(device, "name").into(),
             state(device),
             text::field(device, "mac").into(),
             kind(device).into(),
-            addresses.first().map_or("-", String::as_str).into(),
+            short
+                .or(addresses.first())
+                .map_or("-", String::as_str)
+                .into(),
             text::field(device, "profile").into(),
             mqtt.into(),
             text::enumerate(&text::counts(device, "dropped")).into(),

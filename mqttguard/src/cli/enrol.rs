@@ -22,9 +22,36 @@ fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
     let reply = remote::call(args, "enrol", remote::about_device(args, COMMAND.values)?)?;
     match args.json() {
         true => output.json(&reply)?,
-        false => output.write(&show(&reply, "is enrolled"))?,
+        false => {
+            output.write(&show(&reply, "is enrolled"))?;
+            output.write(&besides(&reply))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What whoever only reads that it is enrolled would not expect.
+fn besides(reply: &Value) -> String {
+    let mut out = String::new();
+    if let Some(ended) = reply.get("ended").filter(|ended| ended.is_object()) {
+        let username = text::field(ended, "username");
+        let certificates = match text::number(ended, "certificates") {
+            0 => String::new(),
+            1 => " and its certificate".to_owned(),
+            several => format!(" and its {several} certificates"),
+        };
+        out.push_str(&format!(
+            "\nThe credential that it had, '{username}'{certificates}, has ended, and whoever was in by \
+             it is cut off ('rotate' leaves the old password in force for a while).\n"
+        ));
+    }
+    let cut_off = match text::field(reply, "state").as_str() {
+        "quarantined" => "in quarantine: 'release' ends that",
+        "blocked" => "blocked: 'unblock' ends that",
+        _ => return out,
+    };
+    out.push_str(&format!("\nIt cannot log in yet, it is {cut_off}.\n"));
+    out
 }
 
 /// A new password and what to do with it; `what` has become of the device.

@@ -129,7 +129,8 @@ fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
             output.write(&format!(
                 "\nThese sections have to be added to /etc/config/mqttguard first \
                  (--profiles prints them alone):\n\n{}\n",
-                text::safe_lines(&proposal.uci)
+                // A tab is a control character to a terminal.
+                text::safe_lines(&proposal.uci.replace('\t', "    "))
             ))?;
         }
         output.line(
@@ -261,6 +262,9 @@ fn plan(reply: &Value, proposal: Option<&Proposal>, style: super::output::Style)
         let proposed = proposal.and_then(|proposal| proposal.of.get(&username));
         let profile = proposed.cloned();
         let device = match account.get("mac") {
+            Some(_) if text::truth(account, "come") => {
+                format!("{}, has come: stays as it is", text::field(account, "mac"))
+            }
             Some(_) => text::field(account, "mac"),
             None => "the first that logs in".to_owned(),
         };

@@ -36,7 +36,8 @@ fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
 fn show(reply: &Value) -> String {
     let until = calendar::utc(text::number(reply, "old_until_ms"));
     format!(
-        "{}\nThe old password works until the new one was used once, at the latest until {until}.\n",
+        "{}\nThe old password works until the new one was used once, at the latest until {until}. Of \
+         several new ones only the last counts.\n",
         enrol::show(reply, "has a new password")
     )
 }

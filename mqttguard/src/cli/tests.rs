@@ -1,6 +1,7 @@
 //! What people and scripts get to see, through a real bus: a ubusd, the object as the daemon
 //! serves it, and in the place of the daemon a function that answers.
 
+use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel, sync_channel};
@@ -123,7 +124,7 @@ fn wait_for(done: impl Fn() -> bool) {
 fn device() -> Value {
     json!({
         "mac": "02:c1:1e:17:00:01", "name": "plug", "hostname": "\u{1b}]0;owned\u{7}\u{202e}plug",
-        "addresses": ["192.168.1.20", "fd00::20"], "interface": "br-lan",
+        "addresses": ["fe80::20", "192.168.1.20"], "interface": "br-lan",
         "vendor": "Espressif\u{1b}[2J", "firmware": "tasmota", "suggested_profile": "tasmota",
         "state": "quarantined", "why": "5 failed logins in a minute", "until_ms": 4_000_000_000_000u64,
         "profile": "sensor", "username": "plug",
@@ -159,7 +160,17 @@ fn answer(method: &str, args: &Map<String, Value>) -> Result<Value, MethodError>
             device["events"] = json!([event(7)]);
             device
         }
+        "profiles" => json!({ "profiles": [] }),
+        "import" => json!({
+            "ok": true, "applied": false, "errors": [], "for_s": 604_800,
+            "accounts": [
+                { "username": "plug", "kind": "sha512", "profile": "device",
+                  "mac": "02:c1:1e:17:00:01", "name": "plug", "come": true },
+                { "username": "lamp", "kind": "sha512", "profile": "device" },
+            ],
+        }),
         "enrol" => json!({
+            "state": "quarantined", "ended": { "username": "old-plug", "certificates": 2 },
             "mac": "02:c1:1e:17:00:01", "name": "plug", "username": "plug",
             "password": "correct-horse", "profile": "sensor", "server": "openwrt.lan",
             "address": "192.168.1.1", "port": 8883, "ca_file": "/etc/mqttguard/ca.crt",
@@ -419,6 +430,44 @@ fn enrol_keeps_the_password_out_of_command_lines() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
+}
+
+#[test]
+fn enrol_tells_what_has_ended_and_what_is_in_the_way() {
+    let bus = Bus::start();
+    let (_object, _calls) = bus.serve(answer);
+    let text = bus.prints(&["enrol", "plug"]);
+    let ended = "The credential that it had, 'old-plug' and its 2 certificates, has ended";
+    assert!(text.contains(ended), "{text}");
+    assert!(
+        text.contains("in quarantine: 'release' ends that"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_profiles_that_an_import_needs_can_be_copied() {
+    let bus = Bus::start();
+    let (_object, _calls) = bus.serve(answer);
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let hash = format!("$6$c2FsdHNhbHQ=${}==", "A".repeat(86));
+    let passwords = file("passwd", &format!("plug:{hash}\nlamp:{hash}\n"));
+    let acl = file("acl", "user lamp\ntopic read it's/#\n");
+    let text = bus.prints(&["import", "--passwords", &passwords, "--acl", &acl]);
+    let sections = text.split_once("alone):\n").unwrap().1;
+    let sections = sections.split_once("\n\nUnlike").unwrap().0;
+    let settings = crate::config::parse("shown", sections).unwrap();
+    assert_eq!(settings.profiles["acl_lamp"].subscribe, ["it's/#"]);
+    assert!(
+        text.contains("02:c1:1e:17:00:01, has come: stays as it is"),
+        "{text}"
+    );
+    assert!(!text.contains("AAAA"), "{text}");
 }
 
 #[test]

@@ -4,12 +4,14 @@
 //! - `kinds`, `names`: the kinds of value an option can have.
 //! - `schema`, `table`: every section and option, once; `builtin.uci` has the sections that
 //!   are there without being written.
+//! - `door`: bounds that no option sets.
 //! - `check`, `build`: the file held against the table, and made into [`Settings`].
 //! - `reference`: `docs/configuration.md`, written from the table; `form`: the same for LuCI.
 
 mod bridges;
 mod build;
 mod check;
+mod door;
 mod form;
 mod kinds;
 mod mistake;
@@ -32,6 +34,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use door::DOOR;
+pub(crate) use door::{
+    CONNECTIONS_OF_LISTENER, CONNECTIONS_PER_DEVICE, CONNECTIONS_TOTAL, CONNECTS_PER_S,
+};
 pub use form::luci_options;
 pub use mistake::ConfigError;
 pub use reference::reference;

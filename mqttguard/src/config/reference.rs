@@ -2,10 +2,9 @@
 
 use mqttguard_broker::BOUNDS;
 
-use super::BUILTIN;
 use super::schema::{Absent, LIST_MAX, Naming, Row, Section};
 use super::table::SECTIONS;
-use crate::broker::DOOR;
+use super::{BUILTIN, DOOR};
 
 const INTRODUCTION: &str = "\
 <!-- Written by `mqttguard check --reference`; a test holds the two against each other. -->

@@ -99,7 +99,7 @@ impl Daemon {
         Ok((
             Import {
                 username: username.to_owned(),
-                hash: hash.to_owned(),
+                hash: hash.into(),
                 mac: mac.transpose().map_err(|why| why.to_string())?,
                 profile: optional(fields, "profile")?.map(str::to_owned),
             },
@@ -114,7 +114,9 @@ impl Daemon {
             "kind": kind,
             "profile": account.profile.as_ref().unwrap_or(&main.profile),
         });
-        if let (Some(mac), Some(fields)) = (account.mac, out.as_object_mut()) {
+        let come = self.registry.has_come(account);
+        if let (Some(mac), Some(fields)) = (come.or(account.mac), out.as_object_mut()) {
+            fields.insert("come".to_owned(), json!(come.is_some()));
             fields.insert("mac".to_owned(), json!(mac.to_string()));
             fields.insert("name".to_owned(), json!(report::name(self, mac)));
         }
@@ -225,7 +227,7 @@ mod tests {
         let contents = crate::registry::Contents::default();
         let mut registry = Registry::new(contents, settings.into(), 0);
         let verifiers = crate::registry::Verifiers {
-            hash: "h".to_owned(),
+            hash: "h".into(),
             scram: Vec::new(),
         };
         registry

@@ -1,6 +1,6 @@
 //! The methods by which a device gets, changes and loses what it proves itself with.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use serde_json::Value;
 
@@ -8,6 +8,7 @@ use super::answers::{Answer, invalid, no_broker, refused};
 use super::arguments::{Args, span, text};
 use super::clock::unix_ms;
 use super::report;
+use super::serving::ReissueError;
 use super::wiring::Daemon;
 use crate::broker::login::{password, scram};
 use crate::json::json;
@@ -20,11 +21,19 @@ impl Daemon {
         let mac = self.wanted(args)?;
         let (secret, verifiers) = new_password()?;
         let (profile, username) = (text(args, "profile"), text(args, "username"));
+        let device = self.registry.device(mac);
+        let ended = device.and_then(|device| device.credential.as_ref()).map(
+            |held| json!({ "username": held.username, "certificates": held.certificates.len() }),
+        );
         let username = self
             .registry
             .enrol(unix_ms(), mac, profile, username, verifiers)
             .map_err(refused)?;
-        Ok(report::credential(self, mac, &username, &secret))
+        let mut out = report::credential(self, mac, &username, &secret);
+        if let Some(out) = out.as_object_mut() {
+            out.extend(ended.map(|ended| ("ended".to_owned(), ended)));
+        }
+        Ok(out)
     }
 
     pub(super) fn pair_method(&mut self, args: &Args) -> Answer {
@@ -146,8 +155,17 @@ impl Daemon {
     /// Makes the broker's certificates anew.
     pub(super) fn renew_method(&mut self) -> Answer {
         let broker = self.broker.as_mut().map_err(|error| no_broker(error))?;
-        broker.reissue().map_err(|error| no_broker(&error))?;
-        Ok(broker.authority())
+        match broker.reissue(Instant::now()) {
+            Ok(()) => Ok(broker.authority()),
+            Err(ReissueError::Failed(why)) => Err(no_broker(&why)),
+            Err(ReissueError::TooSoon(left)) => Err(MethodError::new(
+                Status::PermissionDenied,
+                format!(
+                    "the certificates were made anew a moment ago; again in {} s",
+                    left.as_secs().saturating_add(1)
+                ),
+            )),
+        }
     }
 
     pub(super) fn revoke_method(&mut self, args: &Args) -> Answer {
@@ -169,5 +187,6 @@ pub(super) fn new_password() -> Result<(zeroize::Zeroizing<String>, Verifiers), 
         .map_err(no_random)?
         .to_string();
     let scram = scram::verifiers(&secret).map_err(no_random)?;
+    let hash = hash.into();
     Ok((secret, Verifiers { hash, scram }))
 }

@@ -50,7 +50,7 @@ fn text(proposal: &Proposal, diff: bool) -> String {
     for (wish, patterns) in lists {
         let option = wish.option();
         for pattern in patterns {
-            out.push_str(&format!("{same}\tlist {option} '{pattern}'\n"));
+            out.push_str(&format!("{same}\tlist {option} {}\n", quoted(pattern)));
         }
         let of = |list: &[(Wish, String)]| -> Vec<String> {
             let mine = list.iter().filter(|(kind, _)| *kind == wish);
@@ -64,9 +64,14 @@ fn text(proposal: &Proposal, diff: bool) -> String {
         }
     }
     for pattern in &base.deny {
-        out.push_str(&format!("{same}\tlist deny '{pattern}'\n"));
+        out.push_str(&format!("{same}\tlist deny {}\n", quoted(pattern)));
     }
     out
+}
+
+/// A value as UCI takes it. Patterns of the owner's may have quotes in them; none that was noted has.
+fn quoted(pattern: &str) -> String {
+    format!("'{}'", pattern.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]
@@ -88,11 +93,14 @@ mod tests {
 
     #[test]
     fn a_proposal_is_a_section_that_can_be_pasted() {
-        let text = text(&proposal(), false);
+        let mut proposal = proposal();
+        proposal.base.deny.push("it's/#".to_owned());
+        let text = text(&proposal, false);
         let settings = config::parse("test", &text).unwrap();
         let profile = &settings.profiles["own_shelf"];
         let present = &settings.profiles["wled"];
         assert_eq!(profile.limits, present.limits);
+        assert_eq!(profile.deny, ["it's/#"]);
         assert_eq!(profile.subscribe, present.subscribe);
         let [first, second, added] = profile.publish.as_slice() else {
             panic!("{profile:?}");

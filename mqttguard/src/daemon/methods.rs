@@ -104,7 +104,7 @@ impl Daemon {
         }
         learning::report(self, mac).ok_or_else(|| {
             let what =
-                format!("nothing was noted of {mac} since the daemon started: 'for' begins it");
+                format!("nothing was noted of {mac} since the daemon started; a time such as 1d begins it ('for', --for)");
             MethodError::new(Status::NotFound, what)
         })
     }

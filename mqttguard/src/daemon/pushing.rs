@@ -18,6 +18,7 @@ use super::identity::new_password;
 use super::wiring::Daemon;
 use super::{Input, report, snippets};
 use crate::events::EventKind;
+use crate::hidden::Hidden;
 use crate::json::json;
 use crate::push::{self, Given, Login, Order, Pushable, Report, Step};
 use crate::registry::{Credential, Device, Registry, State, UnixMs, Verifiers};
@@ -51,7 +52,7 @@ pub(super) enum PushEvent {
 /// A credential for a push.
 pub(super) struct Granted {
     username: String,
-    hash: String,
+    hash: Hidden,
     /// The one that the device had.
     before: Option<Credential>,
     /// When the password of before ends; None if there was none.
@@ -390,7 +391,7 @@ mod tests {
     fn a_credential_that_comes_too_late_comes_back() {
         let granted = || Granted {
             username: "plug".to_owned(),
-            hash: "h".to_owned(),
+            hash: "h".into(),
             before: None,
             old_until_ms: None,
         };
@@ -410,7 +411,7 @@ mod tests {
         let contents = crate::registry::Contents::default();
         let mut registry = Registry::new(contents, settings.into(), 0);
         let verifiers = |hash: &str| Verifiers {
-            hash: hash.to_owned(),
+            hash: hash.into(),
             scram: Vec::new(),
         };
         assert!(!holds(&registry, mac, "one"));

@@ -24,6 +24,10 @@ const CERTIFICATE_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// How long until a certificate that could not be renewed is tried again.
 const RETRY: Duration = Duration::from_secs(60);
 
+/// How far apart the owner may have the certificates made anew: each time is a write to flash,
+/// and what has learnt the certificate itself by heart has to be told the new one.
+const REISSUE_EVERY: Duration = Duration::from_secs(60);
+
 /// Hexadecimal digits of the CA's fingerprint that tell routers apart.
 const ROUTER_DIGITS: usize = 8;
 
@@ -34,6 +38,8 @@ pub(super) struct Broker {
     serving: Serving,
     /// The names that the certificate was last held against, and when it is again.
     certified: (Names, Instant),
+    /// When the owner last had them made anew.
+    reissued: Option<Instant>,
     /// An answer that is on its way.
     stats: Option<Receiver<BrokerStats>>,
 }
@@ -78,6 +84,7 @@ impl Broker {
             pki,
             serving,
             certified: (names, Instant::now() + CERTIFICATE_EVERY),
+            reissued: None,
             stats: None,
         })
     }
@@ -156,9 +163,14 @@ impl Broker {
     }
 
     /// Makes the broker's certificates anew, with the keys that they have.
-    pub(super) fn reissue(&mut self) -> Result<(), String> {
+    pub(super) fn reissue(&mut self, now: Instant) -> Result<(), ReissueError> {
+        if let Some(left) = too_soon(self.reissued, now) {
+            return Err(ReissueError::TooSoon(left));
+        }
         let reissued = self.pki.reissue(&self.certified.0);
-        reissued.map_err(|error| error.to_string())
+        reissued.map_err(|error| ReissueError::Failed(error.to_string()))?;
+        self.reissued = Some(now);
+        Ok(())
     }
 
     /// The keys that it serves with, as Tasmota knows them, RSA first.
@@ -213,6 +225,20 @@ impl Broker {
         self.stats = self.handle.ask_stats();
         stats
     }
+}
+
+/// Why the certificates are not made anew.
+pub(super) enum ReissueError {
+    /// They were a moment ago; for how long not again.
+    TooSoon(Duration),
+    /// It went wrong.
+    Failed(String),
+}
+
+/// For how long still the certificates are not made anew; None: now.
+fn too_soon(last: Option<Instant>, now: Instant) -> Option<Duration> {
+    let left = REISSUE_EVERY.saturating_sub(now.saturating_duration_since(last?));
+    (!left.is_zero()).then_some(left)
 }
 
 /// The bridges, each with a client identifier: unless it is configured, one that no other router
@@ -292,5 +318,17 @@ mod tests {
         ];
         let all = all.map(|address| address.parse::<IpAddr>().unwrap());
         assert_eq!(names(&settings, &all).addresses, [all[0], all[2], all[3]]);
+    }
+
+    #[test]
+    fn certificates_are_made_anew_once_a_minute() {
+        let now = Instant::now();
+        assert_eq!(too_soon(None, now), None);
+        let second = Duration::from_secs(1);
+        assert_eq!(
+            too_soon(Some(now), now + second),
+            Some(REISSUE_EVERY - second)
+        );
+        assert_eq!(too_soon(Some(now), now + REISSUE_EVERY), None);
     }
 }

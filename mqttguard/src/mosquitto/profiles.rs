@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::acl::{Access, Acl, Rule};
 use super::section::{Section, free, word};
 use super::{Mistake, quoted};
+use crate::broker::login::grants::is_shared;
 use crate::config::is_pattern;
 
 /// Patterns that a list of a profile holds.
@@ -36,7 +37,8 @@ pub struct Lists {
     pub deny: Vec<String>,
 }
 
-/// A profile for each of `users`; those with the same rights share one.
+/// A profile for each of `users`; those with the same rights share one, their own names in them
+/// aside.
 pub fn propose(acl: &Acl, users: &[&str]) -> Proposal {
     let mut proposal = Proposal::default();
     let mut left_out = BTreeMap::new();
@@ -80,7 +82,7 @@ pub fn propose(acl: &Acl, users: &[&str]) -> Proposal {
         );
         left_out.insert(*line, what);
     }
-    for (lists, users) in groups {
+    for (lists, users) in by_name(groups) {
         let name = match lists.is_everything() {
             true => HUB.to_owned(),
             false => proposal.add(&lists, &users),
@@ -133,6 +135,29 @@ impl Lists {
         }
     }
 
+    /// With `%u` for each level that is the user's name, unless that is a first level which no
+    /// variable stands for.
+    fn named_by(&self, user: &str) -> Lists {
+        if is_shared(user) {
+            return self.clone();
+        }
+        let level = |level: &'_ str| match level == user {
+            true => "%u".to_owned(),
+            false => level.to_owned(),
+        };
+        let all = |list: &[String]| {
+            let patterns = list.iter();
+            patterns
+                .map(|pattern| pattern.split('/').map(level).collect::<Vec<_>>().join("/"))
+                .collect()
+        };
+        Lists {
+            publish: all(&self.publish),
+            subscribe: all(&self.subscribe),
+            deny: all(&self.deny),
+        }
+    }
+
     /// Whether it is what the built-in profile of Home Assistant grants, or less only of `$SYS`.
     fn is_everything(&self) -> bool {
         let all = |list: &[String]| list.iter().any(|pattern| pattern == "#");
@@ -173,6 +198,29 @@ impl Proposal {
         self.profiles.push((name.clone(), lists.clone()));
         name
     }
+}
+
+/// The same groups, but users that are alone with their rights share one if these are the same with
+/// `%u` for their names. A hundred blocks `user x`, `topic readwrite x/#` would be more profiles than
+/// there is room for.
+fn by_name<'a>(groups: BTreeMap<Lists, Vec<&'a str>>) -> Vec<(Lists, Vec<&'a str>)> {
+    let (alone, together): (Vec<_>, Vec<_>) =
+        groups.into_iter().partition(|(_, users)| users.len() == 1);
+    let mut alike: BTreeMap<Lists, Vec<(Lists, &str)>> = BTreeMap::new();
+    for (lists, users) in alone {
+        for user in users {
+            let named = lists.named_by(user);
+            alike.entry(named).or_default().push((lists.clone(), user));
+        }
+    }
+    let mut out = together;
+    for (named, mut of) in alike {
+        match of.len() {
+            1 => out.extend(of.pop().map(|(lists, user)| (lists, vec![user]))),
+            _ => out.push((named, of.into_iter().map(|(_, user)| user).collect())),
+        }
+    }
+    out
 }
 
 /// A topic that stands for itself, as a pattern.
@@ -241,6 +289,30 @@ mod tests {
         assert!(told(1).contains("without a user name"));
         assert!(told(12).contains("no account"));
         assert!(told(14).contains("client identifier"));
+    }
+
+    #[test]
+    fn the_same_rights_under_their_own_names_are_one_profile() {
+        let users: Vec<String> = (0..100).map(|number| format!("plug{number}")).collect();
+        let mut text = String::new();
+        for user in &users {
+            text.push_str(&format!(
+                "user {user}\ntopic readwrite {user}/#\ntopic write tele/{user}/#\n"
+            ));
+        }
+        text.push_str("user solar\ntopic readwrite solar/#\ntopic write tele/solar/#\n");
+        text.push_str("user lamp\ntopic write tele/lamps/#\n");
+        let mut all: Vec<&str> = users.iter().map(String::as_str).collect();
+        all.extend(["solar", "lamp"]);
+        let proposal = proposed(&text, &all);
+        let settings = crate::config::parse("test", &proposal.uci).unwrap();
+        let profile = |user: &str| &settings.profiles[&proposal.of[user]];
+        assert_eq!(proposal.profiles.len(), 3);
+        assert_eq!(profile("plug99").publish, ["%u/#", "tele/%u/#"]);
+        assert_eq!(profile("plug99").subscribe, ["%u/#"]);
+        // A name that `%u` does not stand for at the beginning of a topic.
+        assert_eq!(profile("solar").publish, ["solar/#", "tele/solar/#"]);
+        assert_eq!(profile("lamp").publish, ["tele/lamps/#"]);
     }
 
     #[test]

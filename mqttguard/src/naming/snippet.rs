@@ -1,6 +1,8 @@
 //! What to set on a device, so that it comes to the broker: text to be pasted where the firmware
 //! takes it. Each value is written so that nothing in it can end the place it stands in.
 
+use std::fmt;
+
 use mqttguard_common::Mac;
 use serde_json::Value;
 
@@ -9,7 +11,7 @@ use crate::json::json;
 use super::{Firmware, Target, settings};
 
 /// One thing to do on the device.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Snippet {
     /// Where the text goes.
     pub title: String,
@@ -17,6 +19,16 @@ pub struct Snippet {
     pub text: String,
     /// What else there is to know.
     pub notes: Vec<String>,
+}
+
+/// Never shows the text: it may hold the password.
+impl fmt::Debug for Snippet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snippet")
+            .field("title", &self.title)
+            .field("notes", &self.notes)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a firmware can do about TLS.
@@ -183,7 +195,11 @@ fn write(firmware: Firmware, target: &Target<'_>, port: u16, tls: bool) -> Snipp
         Firmware::ShellyGen1 => (
             title("Internet & Security, Advanced - Developer settings"),
             form(target, port, &[("Custom MQTT prefix", target.name)]),
-            vec![],
+            vec![
+                "It announces itself in shellies/announce too, where each can speak for all: its \
+                 profile does not grant it. If something goes by that, add list publish \
+                 'shellies/announce' to its section 'device'.",
+            ],
         ),
         Firmware::OpenDtu => (
             title("Settings, MQTT Settings"),
@@ -195,7 +211,11 @@ fn write(firmware: Firmware, target: &Target<'_>, port: u16, tls: bool) -> Snipp
                     ("Enable TLS", "yes, with the CA below"),
                 ],
             ) + target.ca,
-            vec![],
+            vec![
+                "Home Assistant Auto Discovery announces each inverter under its serial number, which \
+                 its profile does not know: add list publish 'homeassistant/+/SERIAL/#' to its section \
+                 'device' ('mqttguard learn' shows them).",
+            ],
         ),
         Firmware::OpenMqttGateway => (
             title("the web page, MQTT"),

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Device, Refused, Registry, Save, Standing, UnixMs, Verifiers, is_username, standing};
 use crate::events::{EventKind, ImportChange};
+use crate::hidden::Hidden;
 
 /// An account that waits for its device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct Claim {
     /// The user name.
     pub username: String,
     /// What its password is checked against, as [`crate::broker::login::imported`] reads it.
-    pub hash: String,
+    pub hash: Hidden,
     /// The only device that may claim it; None: the first that shows the password.
     pub mac: Option<Mac>,
     /// The profile that the device gets; None: the default.
@@ -35,7 +36,7 @@ pub struct Import {
     /// As in [`Claim`].
     pub username: String,
     /// As in [`Claim`].
-    pub hash: String,
+    pub hash: Hidden,
     /// As in [`Claim`].
     pub mac: Option<Mac>,
     /// As in [`Claim`].
@@ -47,7 +48,7 @@ pub struct Import {
 #[serde(deny_unknown_fields)]
 pub(super) struct StoredClaim {
     username: String,
-    hash: String,
+    hash: Hidden,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mac: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,7 +111,9 @@ impl Registry {
     pub fn check_import(&self, accounts: &[Import]) -> Vec<(Option<String>, Refused)> {
         let (mut names, mut macs) = (BTreeSet::new(), BTreeSet::new());
         let mut wrong = Vec::new();
-        for account in accounts {
+        let to_wait = accounts.iter().filter(|one| self.has_come(one).is_none());
+        let count = to_wait.clone().count();
+        for account in to_wait {
             let username = account.username.clone();
             let mut refuse = |why| wrong.push((Some(account.username.clone()), why));
             if !is_username(&username) {
@@ -142,14 +145,23 @@ impl Registry {
         }
         let stay = |claim: &&Claim| !names.contains(&claim.username);
         let staying = self.claims.iter().filter(stay).count();
-        if staying.saturating_add(accounts.len()) > Self::MAX_CLAIMS {
+        if staying.saturating_add(count) > Self::MAX_CLAIMS {
             wrong.push((None, Refused::TooManyClaims(Self::MAX_CLAIMS)));
         }
         wrong
     }
 
-    /// Has these accounts wait for their devices, all or none. One that waits already under the
-    /// same user name gives way. Returns until when they wait.
+    /// The device of an account that was imported before and has found it. Nothing of it is taken in
+    /// again: whoever imports a file a second time means those that have not come.
+    pub fn has_come(&self, account: &Import) -> Option<Mac> {
+        let mac = self.owner_of(&account.username)?;
+        let held = self.devices.get(&mac)?.credential.as_ref()?;
+        let is_it = held.imported && account.mac.is_none_or(|only| only == mac);
+        is_it.then_some(mac)
+    }
+
+    /// Has these accounts wait for their devices, all or none, but for those that have come. One
+    /// that waits already under the same user name gives way. Returns until when they wait.
     ///
     /// # Errors
     ///
@@ -157,7 +169,7 @@ impl Registry {
     pub fn import(
         &mut self,
         now: UnixMs,
-        accounts: Vec<Import>,
+        mut accounts: Vec<Import>,
         time: Duration,
     ) -> Result<UnixMs, Refused> {
         if let Some((_, why)) = self.check_import(&accounts).into_iter().next() {
@@ -165,7 +177,11 @@ impl Registry {
         }
         let for_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let until_ms = now.saturating_add(for_ms);
+        accounts.retain(|account| self.has_come(account).is_none());
         let count = accounts.len();
+        if count == 0 {
+            return Ok(until_ms);
+        }
         for account in accounts {
             self.claims.retain(|one| one.username != account.username);
             self.last_claim = self.last_claim.wrapping_add(1);
@@ -222,6 +238,10 @@ impl Registry {
         let window = self.close_pairing(mac);
         let profile = window.and_then(|window| window.profile).or(claim.profile);
         self.become_owner(now, mac, &claim.username, verifiers, profile, weak);
+        let device = self.devices.get_mut(&mac);
+        if let Some(credential) = device.and_then(|device| device.credential.as_mut()) {
+            credential.imported = true;
+        }
     }
 
     /// Whether an account waits that this device could claim.

@@ -10,6 +10,7 @@ use super::refusals::Refusals;
 use super::rotation::Earlier;
 use super::strikes::{Strikes, UnixMs};
 use crate::discovery::Source;
+use crate::hidden::Hidden;
 use crate::naming::{Evidence, Firmware};
 
 /// A device of the house. What is known of it, not what follows from that: see
@@ -75,10 +76,10 @@ pub struct Credential {
     /// The user name, unique in the registry.
     pub username: String,
     /// `$7$` PBKDF2-HMAC-SHA512, as mosquitto_passwd writes it.
-    pub hash: String,
+    pub hash: Hidden,
     /// As in [`Verifiers`]. None in a registry that was written before there were any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub scram: Vec<String>,
+    pub scram: Vec<Hidden>,
     /// The profile chosen when it was enrolled; a `device` section of the configuration has the
     /// last word. None: the default profile.
     pub profile: Option<String>,
@@ -87,6 +88,9 @@ pub struct Credential {
     /// The password is one that is easily guessed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub weak: bool,
+    /// It was an account of another broker, and waited for the device.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
     /// The password before this one, while it still works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<Earlier>,
@@ -119,9 +123,9 @@ impl Credential {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verifiers {
     /// `$7$` PBKDF2-HMAC-SHA512, as mosquitto_passwd writes it.
-    pub hash: String,
+    pub hash: Hidden,
     /// `SCRAM-SHA-256` and `SCRAM-SHA-512`, each as [`crate::broker::login::scram::Verifier`] writes it.
-    pub scram: Vec<String>,
+    pub scram: Vec<Hidden>,
 }
 
 /// A time without MQTT.

@@ -5,6 +5,7 @@ use mqttguard_common::Mac;
 
 use super::{Standing, Verifiers};
 use crate::config;
+use crate::hidden::Hidden;
 
 /// What the broker needs to know of the registry to let clients in: an immutable snapshot,
 /// replaced as a whole whenever a device, profile or limit changes.
@@ -31,7 +32,7 @@ pub struct Waiting {
     /// The only device that may; None: the first one.
     pub mac: Option<Mac>,
     /// As in [`super::Claim`].
-    pub hash: String,
+    pub hash: Hidden,
     /// As in [`super::Claim`].
     pub serial: u64,
     /// The account, but for its device and what the password is checked against.
@@ -48,9 +49,9 @@ pub struct Account {
     /// The device's name, `%d` in profiles.
     pub device: String,
     /// `$7$` PBKDF2-HMAC-SHA512, as mosquitto_passwd writes it.
-    pub hash: String,
+    pub hash: Hidden,
     /// SCRAM verifiers, one a mechanism; none for a credential older than they are.
-    pub scram: Vec<String>,
+    pub scram: Vec<Hidden>,
     /// The password of before, while it works beside the new one.
     pub earlier: Option<Verifiers>,
     /// Serial numbers of the router's client certificates that are good for it, in hexadecimal.
@@ -71,6 +72,6 @@ impl Account {
     /// Whether this is the hash of one of its passwords.
     pub fn has_hash(&self, hash: &str) -> bool {
         let earlier = self.earlier.as_ref();
-        self.hash == hash || earlier.is_some_and(|earlier| earlier.hash == hash)
+        self.hash == *hash || earlier.is_some_and(|earlier| earlier.hash == *hash)
     }
 }

@@ -106,6 +106,17 @@ impl Registry {
         }
     }
 
+    /// The clock was set; what is left of each time stays.
+    pub(super) fn move_learning(&mut self, before: UnixMs, after: UnixMs) {
+        let devices = self.devices.values_mut();
+        for learning in devices.filter_map(|device| device.learning.as_mut()) {
+            let left = learning.until_ms.saturating_sub(before);
+            let gone = before.saturating_sub(learning.since_ms);
+            learning.until_ms = after.saturating_add(left);
+            learning.since_ms = after.saturating_sub(gone);
+        }
+    }
+
     /// The profile that would grant what was noted. None if nothing ever was.
     pub fn proposal(&self, mac: Mac) -> Option<Proposal> {
         let device = self.devices.get(&mac)?;
@@ -197,7 +208,7 @@ fn is_number(level: &str) -> bool {
 }
 
 /// Whether a pattern is about the device alone: its name or address stands as one of the first two
-/// levels, or where Home Assistant looks for the name of who announces itself. Deeper it says
+/// levels, or where Home Assistant and Tasmota have the name of who announces itself. Deeper it says
 /// nothing: `cmnd/lamp/x/%d` is the lamp's.
 fn is_own(pattern: &str, name: &str, others: &BTreeSet<&str>) -> bool {
     let own = |level: &str| {
@@ -218,6 +229,8 @@ fn is_own(pattern: &str, name: &str, others: &BTreeSet<&str>) -> bool {
     match levels.as_slice() {
         [first, ..] if own(first) => true,
         ["homeassistant", component, third, ..] if *component != "#" => own(third),
+        // Where Tasmota announces itself, by its whole address.
+        ["tasmota", "discovery", third, ..] => *third == "%m",
         [first, second, ..] if !first.contains(['+', '#', '$']) => own(second),
         _ => false,
     }
@@ -279,6 +292,7 @@ mod tests {
             "cmnd/DVES_%n_fb/#",
             "homeassistant/switch/%d_relay_1/config",
             "homeassistant/+/%d/#",
+            "tasmota/discovery/%m/config",
         ] {
             assert!(is_own(own, "kettle", &others), "{own}");
         }
@@ -296,9 +310,45 @@ mod tests {
             "$SYS/%d",
             "x/%%d",
             "solar/+/+/power",
+            "tasmota/discovery/#",
+            "tasmota/discovery/%n/config",
+            "tasmota/other/%m",
         ] {
             assert!(!is_own(beyond, "kettle", &others), "{beyond}");
         }
+    }
+
+    #[test]
+    fn a_day_is_noted_to_its_end_whatever_becomes_of_the_clock() {
+        const HOUR: UnixMs = 3_600_000;
+        const NOW: UnixMs = 1_800_000_000_000;
+        let settings = std::sync::Arc::new(config::parse("test", "").unwrap());
+        let mut registry = Registry::new(super::super::Contents::default(), settings, 0);
+        registry.frame(0, MAC);
+        // A router boots in the past, and hears of the present an hour later.
+        assert!(registry.learn(0, MAC, Duration::from_secs(86_400)));
+        registry.wished(1, MAC, Wish::Publish, "a/before", 0);
+        registry.clock_set(HOUR, NOW);
+        registry.wished(NOW, MAC, Wish::Publish, "a/at-once", 0);
+        registry.wished(NOW + 22 * HOUR, MAC, Wish::Publish, "a/later", 0);
+        // Set back.
+        registry.clock_set(NOW + 22 * HOUR, NOW);
+        registry.wished(NOW, MAC, Wish::Publish, "a/set-back", 0);
+        registry.wished(NOW + HOUR - 1, MAC, Wish::Publish, "a/at-last", 0);
+        registry.wished(NOW + HOUR, MAC, Wish::Publish, "a/after-it", 0);
+        registry.clock_set(NOW + HOUR, NOW + 48 * HOUR);
+        registry.wished(NOW + 48 * HOUR, MAC, Wish::Publish, "a/much-later", 0);
+        let learning = registry.device(MAC).unwrap().learning.as_ref().unwrap();
+        let noted: Vec<&str> = learning.wishes.keys().map(|(_, topic)| &**topic).collect();
+        let expected = [
+            "a/at-last",
+            "a/at-once",
+            "a/before",
+            "a/later",
+            "a/set-back",
+        ];
+        assert_eq!(noted, expected);
+        assert_eq!(learning.until_ms - learning.since_ms, 24 * HOUR);
     }
 
     #[test]

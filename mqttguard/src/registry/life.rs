@@ -130,6 +130,7 @@ impl Registry {
                 .or_else(|| earlier.and_then(|credential| credential.profile)),
             issued_ms: now,
             weak: false,
+            imported: false,
             earlier: None,
             certificates: Vec::new(),
         });
@@ -375,6 +376,7 @@ impl Registry {
         self.move_pairings(before, after);
         self.move_claims(before, after);
         self.move_rotations(before, after);
+        self.move_learning(before, after);
     }
 
     /// Does what is due: quarantines and exceptions end, devices go. Once a second is often enough.

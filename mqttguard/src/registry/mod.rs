@@ -45,6 +45,7 @@ pub use strikes::UnixMs;
 
 use crate::config::{self, Exception, Settings};
 use crate::events::EventKind;
+use crate::hidden::Hidden;
 use crate::text::slug;
 use bindings::{Leases, Place};
 use device::bare_name;
@@ -318,7 +319,7 @@ impl Registry {
             username: credential.map_or("", |held| &held.username).into(),
             mac: device.mac,
             device: device.name.clone(),
-            hash: credential.map_or_else(String::new, |held| held.hash.clone()),
+            hash: credential.map_or_else(Hidden::default, |held| held.hash.clone()),
             scram: credential.map_or_else(Vec::new, |held| held.scram.clone()),
             earlier: earlier.map(|earlier| Verifiers {
                 hash: earlier.hash.clone(),

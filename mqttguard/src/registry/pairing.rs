@@ -180,6 +180,7 @@ impl Registry {
             profile: profile.or_else(|| earlier.and_then(|credential| credential.profile)),
             issued_ms: now,
             weak,
+            imported: false,
             earlier: None,
             certificates: Vec::new(),
         });

@@ -7,15 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{Certificate, Refused, Registry, Save, UnixMs, Verifiers};
 use crate::events::{EventKind, RotationEnd};
+use crate::hidden::Hidden;
 
 /// The password that a credential had before it was rotated, while it still works.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Earlier {
     /// As in [`Verifiers`].
-    pub hash: String,
+    pub hash: Hidden,
     /// As in [`Verifiers`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub scram: Vec<String>,
+    pub scram: Vec<Hidden>,
     /// When it ends.
     pub until_ms: UnixMs,
     /// How long it was to work, in milliseconds: no clock makes more of it.
@@ -94,7 +95,7 @@ impl Registry {
             .devices
             .get(&mac)
             .and_then(|device| device.credential.as_ref())
-            .is_some_and(|held| held.hash == hash && held.earlier.is_some());
+            .is_some_and(|held| held.hash == *hash && held.earlier.is_some());
         if is_new {
             self.end_rotation(mac, RotationEnd::Used);
         }

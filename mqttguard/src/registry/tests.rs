@@ -47,7 +47,7 @@ fn codes(registry: &mut Registry) -> Vec<&'static str> {
 fn verifiers(hash: &str) -> Verifiers {
     Verifiers {
         hash: hash.into(),
-        scram: vec![format!("SCRAM-SHA-256 of {hash}")],
+        scram: vec![format!("SCRAM-SHA-256 of {hash}").into()],
     }
 }
 
@@ -108,7 +108,7 @@ fn enrolling_again_replaces_the_password_and_keeps_name_and_profile() {
     assert_eq!(directory.accounts.len(), 1);
     let account = &directory.accounts["plug"];
     assert_eq!(
-        (account.hash.as_str(), account.profile_name.as_str()),
+        (&*account.hash, account.profile_name.as_str()),
         ("two", "hub")
     );
     assert_eq!(registry.take_effects().save, Save::Now);

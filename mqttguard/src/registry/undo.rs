@@ -12,7 +12,7 @@ impl Registry {
     pub fn take_back(&mut self, mac: Mac, hash: &str, before: Option<Credential>) {
         let device = self.devices.get_mut(&mac);
         let credential = device.and_then(|device| device.credential.as_mut());
-        let Some(credential) = credential.filter(|held| held.hash == hash) else {
+        let Some(credential) = credential.filter(|held| held.hash == *hash) else {
             return;
         };
         let Some(before) = before else {

@@ -23,6 +23,7 @@ use super::weak::is_weak;
 use crate::broker::Resolve;
 use crate::broker::event::Denial;
 use crate::config::ListenerKind;
+use crate::hidden::Hidden;
 use crate::registry::{Account, Directory, Waiting, is_username};
 
 /// Passwords remembered as good; devices that reconnect after an outage cost no PBKDF2 then.
@@ -434,7 +435,7 @@ fn with_password(account: &Account, username: &str, password: &[u8]) -> Result<A
     let scram = scram.unwrap_or(Ok(Vec::new()));
     Ok(Account {
         username: username.into(),
-        hash: hash.to_string(),
+        hash: hash.to_string().into(),
         scram: scram.map_err(|_| Denial::NoRandom)?,
         ..account.clone()
     })
@@ -454,7 +455,7 @@ fn certified(
 }
 
 /// What lets the account log in by SCRAM from now on, if it is older than that.
-fn missing_verifiers(account: &Account, password: &[u8]) -> Vec<String> {
+fn missing_verifiers(account: &Account, password: &[u8]) -> Vec<Hidden> {
     match std::str::from_utf8(password) {
         Ok(password) if account.scram.is_empty() => verifiers(password).unwrap_or_default(),
         _ => Vec::new(),
@@ -470,7 +471,7 @@ fn given_token(job: &mut Job) -> Option<Zeroizing<Vec<u8>>> {
 
 /// Verifiers of the account's password, and of the one before it while that still works.
 fn verifiers_of(account: Option<&Arc<Account>>, mechanism: Mechanism) -> [Option<Verifier>; 2] {
-    let of = |texts: &[String]| {
+    let of = |texts: &[Hidden]| {
         let mut all = texts.iter().filter_map(|text| text.parse().ok());
         all.find(|verifier: &Verifier| verifier.mechanism() == mechanism)
     };
@@ -490,3 +491,6 @@ fn denial(failure: Failure) -> Denial {
         Failure::NoRandom => Denial::NoRandom,
     }
 }
+
+#[cfg(test)]
+mod tests;

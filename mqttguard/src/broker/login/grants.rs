@@ -122,7 +122,8 @@ const SHARED: [&str; 17] = [
     "all",
 ];
 
-fn is_shared(name: &str) -> bool {
+/// Whether a first level of this name is no one device's.
+pub(crate) fn is_shared(name: &str) -> bool {
     SHARED.iter().any(|root| name.eq_ignore_ascii_case(root))
 }
 

@@ -23,6 +23,7 @@ use super::verdict::{By, Job, Proof, Proven, Verdict};
 use crate::broker::event::Denial;
 use crate::broker::protocol;
 use crate::config::{self, HttpAuth, Profile};
+use crate::hidden::Hidden;
 use crate::registry::Account;
 use crate::upstream::http;
 
@@ -242,7 +243,7 @@ fn admitted(job: &Job, http: &HttpLogin, rights: Rights) -> Proof {
         // Of no device: `%d` grants nothing.
         mac: Mac([0; 6]),
         device: String::new(),
-        hash: String::new(),
+        hash: Hidden::default(),
         scram: Vec::new(),
         earlier: None,
         certificates: Vec::new(),

@@ -19,6 +19,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::password::{ITERATIONS, MAX_ITERATIONS, NoRandom};
+use crate::hidden::Hidden;
 
 /// Longest message of a client, in bytes.
 const MAX_MESSAGE: usize = 1024;
@@ -106,13 +107,13 @@ pub struct NoVerifier;
 /// # Errors
 ///
 /// When the system has no random numbers.
-pub fn verifiers(password: &str) -> Result<Vec<String>, NoRandom> {
+pub fn verifiers(password: &str) -> Result<Vec<Hidden>, NoRandom> {
     if !password.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return Ok(Vec::new());
     }
     let make = |mechanism| Verifier::new(mechanism, password.as_bytes(), ITERATIONS);
     let all = Mechanism::ALL.into_iter().map(make);
-    all.map(|made| made.map(|verifier| verifier.to_string()))
+    all.map(|made| made.map(|verifier| verifier.to_string().into()))
         .collect()
 }
 

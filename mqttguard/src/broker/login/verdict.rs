@@ -11,6 +11,7 @@ use super::scram::Exchange;
 use crate::broker::Logins;
 use crate::broker::event::Denial;
 use crate::config::ListenerKind;
+use crate::hidden::Hidden;
 use crate::registry::{Account, Directory};
 use crate::text::clip;
 
@@ -63,7 +64,7 @@ pub(in crate::broker) struct Proven {
     pub(in crate::broker) until: Option<SystemTime>,
     pub(in crate::broker) by: By,
     /// SCRAM verifiers of the password, where the account has none yet.
-    pub(in crate::broker) verifiers: Vec<String>,
+    pub(in crate::broker) verifiers: Vec<Hidden>,
     /// By which password, where the account has two: by the one of before.
     pub(in crate::broker) by_earlier: bool,
 }

@@ -9,7 +9,7 @@ fn waiting() -> Directory {
     let mut house = (*directory([account("camera", CAMERA)])).clone();
     for (name, mac, serial) in [("tasmota", None, 1), ("sensor", Some(LAMP), 2)] {
         let nobody = Account {
-            hash: String::new(),
+            hash: Hidden::default(),
             scram: Vec::new(),
             ..account(name, LAMP)
         };

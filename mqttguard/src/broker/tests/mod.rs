@@ -30,6 +30,7 @@ use super::login::password::Hash;
 use super::login::scram::{Mechanism, Verifier};
 use super::*;
 use crate::config::{ListenerKind, Profile, TlsOptions};
+use crate::hidden::Hidden;
 use crate::pki::{Names, Pki};
 use crate::registry::{Account, Standing};
 
@@ -86,22 +87,23 @@ fn limits() -> Limits {
 }
 
 /// One hash for all, as another salt would make it another credential.
-static HASH: LazyLock<String> = LazyLock::new(|| hash(PASSWORD));
+static HASH: LazyLock<Hidden> = LazyLock::new(|| hash(PASSWORD));
 
-static SCRAM: LazyLock<Vec<String>> = LazyLock::new(|| verifiers(PASSWORD));
+static SCRAM: LazyLock<Vec<Hidden>> = LazyLock::new(|| verifiers(PASSWORD));
 
-fn verifiers(password: &str) -> Vec<String> {
+fn verifiers(password: &str) -> Vec<Hidden> {
     // The fewest that clients take.
     let few = NonZeroU32::new(4096).unwrap();
     let of = |mechanism| Verifier::new(mechanism, password.as_bytes(), few).unwrap();
     Mechanism::ALL
-        .map(|mechanism| of(mechanism).to_string())
+        .map(|mechanism| of(mechanism).to_string().into())
         .to_vec()
 }
 
-fn hash(password: &str) -> String {
+fn hash(password: &str) -> Hidden {
     let few = NonZeroU32::new(101).unwrap();
-    Hash::new(password.as_bytes(), few).unwrap().to_string()
+    let made = Hash::new(password.as_bytes(), few).unwrap();
+    made.to_string().into()
 }
 
 fn account(username: &str, mac: Mac) -> Account {

@@ -26,6 +26,8 @@ pub(in crate::daemon) fn credential(
     });
     add_server(daemon, mac, &mut out);
     if let Some(out) = out.as_object_mut() {
+        let state = device.map(|device| device.state().name());
+        out.insert("state".to_owned(), json!(state));
         let firmware = device
             .and_then(Device::probable_firmware)
             .map(Firmware::name);

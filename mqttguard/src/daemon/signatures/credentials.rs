@@ -14,8 +14,9 @@ const NO_BROKER: (&str, &str) = (
     "SYSTEM_ERROR",
     "the broker is not running, or the system fails",
 );
-const CREDENTIAL: &str = "`mac`, `name`, `username`, `password` (shown this once), `profile`, and where \
-    the broker is: `server`, `address`, `port`, `ca_file`";
+const CREDENTIAL: &str = "`mac`, `name`, `username`, `password` (shown this once), `profile`, \
+    `state` (as in `devices`), `ended` (`username` and number of `certificates` of the credential that it had \
+    before, if any), and where the broker is: `server`, `address`, `port`, `ca_file`";
 
 pub(super) const METHODS: &[Method] = &[
     Method {
@@ -256,7 +257,8 @@ pub(super) const METHODS: &[Method] = &[
             ),
         ],
         returns: "`ok`, `applied`, `errors` (one line a mistake, in `accounts` or with what there is \
-            already), `accounts` (`username`, `kind` of hash, `profile`, `mac`, `name`), `for_s`; once \
+            already), `accounts` (`username`, `kind` of hash, `profile`, `mac`, `name`, `come`: \
+            its device has it already, it stays as it is), `for_s`; once \
             applied `until_ms`, `server`, `port`, `ca_file`; or `forgotten`",
         errors: &[
             ("INVALID_ARGUMENT", "`accounts` is empty"),
@@ -294,7 +296,13 @@ pub(super) const METHODS: &[Method] = &[
             the router's names or addresses change, and in their last year.",
         args: &[],
         returns: "as `ca`",
-        errors: &[NO_BROKER],
+        errors: &[
+            NO_BROKER,
+            (
+                "PERMISSION_DENIED",
+                "less than a minute ago it was done already",
+            ),
+        ],
         example: "",
     },
     Method {

@@ -6,7 +6,7 @@ use crate::events::{PairingChange, RotationEnd};
 const MINUTE: Duration = Duration::from_secs(60);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-fn earlier(registry: &Registry) -> Option<String> {
+fn earlier(registry: &Registry) -> Option<Hidden> {
     let credential = registry.device(PLUG)?.credential.as_ref()?;
     credential.earlier.as_ref().map(|old| old.hash.clone())
 }

@@ -127,7 +127,7 @@ fn verifiers_are_written_and_read_and_show_nothing() {
     for (text, mechanism) in all.iter().zip(Mechanism::ALL) {
         let read: Verifier = text.parse().unwrap();
         assert_eq!(read.mechanism, mechanism);
-        assert_eq!(&read.to_string(), text);
+        assert_eq!(read.to_string(), **text);
         let salt = STANDARD.encode(&read.salt);
         let again = verifier(mechanism, "s3cret pass", ITERATIONS.get(), &salt);
         assert!(again == read);
