@@ -19,6 +19,7 @@
 //! - [`pki`]: the router's certificate authority and the broker's certificate.
 //! - `der`: the encoding of certificates and signatures, read strictly.
 //! - [`ubus`]: the `mqttguard` object on the bus.
+//! - `trees`: topic trees that many devices share.
 //! - [`calendar`]: times as people write them.
 //! - [`events`]: one enum of everything worth telling.
 //! - [`history`]: the last hour by the minute.
@@ -49,6 +50,7 @@ mod push;
 pub mod registry;
 pub mod report;
 pub mod text;
+mod trees;
 pub mod ubus;
 pub mod uplift;
 mod upstream;

@@ -80,6 +80,7 @@ pub fn load(dir: &Path) -> Result<BTreeMap<Mac, Accepted>, String> {
     }
     let fits = |one: &Accepted| {
         one.description.entries.len() <= MAX_ENTRIES
+            && one.description.topics.fits()
             && one.addresses.len() <= MAX_HOLES
             && one.addresses.values().all(|found| found.len() <= ADDRESSES)
     };
