@@ -256,6 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_documentation_is_as_it_says() {
+        let page = include_str!("../../../docs/mud.md");
+        let example = page.split("```json\n").nth(1).unwrap();
+        let example = example.split("```").next().unwrap();
+        let topics = file::read(example.as_bytes()).unwrap().topics;
+        assert_eq!(topics.publish, ["acme/%m/#", "homeassistant/+/%d/#"]);
+        assert_eq!(topics.subscribe, ["acme/%m/set/+"]);
+        assert_eq!(topics.taken(), topics);
+    }
+
+    #[test]
     fn topics_are_read_as_they_are() {
         let found = topics(json!({
             "publish": ["%d/#", "acme/%m/state", "%d/#"],

@@ -12,6 +12,7 @@ use crate::mud::cms::Signature;
 use crate::mud::file::Description;
 use crate::mud::need;
 use crate::mud::topics::{Request, Topics};
+use crate::text::clip;
 use crate::ubus::{MethodError, Status};
 
 /// `mud`: the file that was fetched last, or else the one that is accepted.
@@ -169,7 +170,7 @@ impl<'a> Filters<'a> {
     fn says(&self, request: &Request<'_>) -> String {
         let (does, pattern) = (request.access.words(), request.pattern);
         match self.filter(pattern).filter(|filter| filter != pattern) {
-            Some(filter) => format!("{does} {pattern}, which is {filter}"),
+            Some(filter) => format!("{does} {pattern}, which is {}", clip(&filter)),
             None => format!("{does} {pattern}"),
         }
     }
