@@ -162,10 +162,7 @@ pub(super) fn show(device: &Value, now_ms: u64, style: Style) -> String {
             }
         }
     }
-    for grant in device
-        .get("mud")
-        .map_or(&[][..], |mud| text::items(mud, "grants"))
-    {
+    for grant in text::items(device, "mud_grants") {
         let [access, pattern] = ["access", "pattern"].map(|name| text::field(grant, name));
         lines.push(("granted", format!("{access} {pattern}, as its maker says")));
     }
