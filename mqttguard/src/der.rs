@@ -14,9 +14,10 @@ pub(crate) const UTC_TIME: u8 = 0x17;
 pub(crate) const GENERALIZED_TIME: u8 = 0x18;
 pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const SET: u8 = 0x31;
-/// `[0]`, constructed; [`CONTEXT_1`] and [`CONTEXT_3`] are the like.
+/// `[0]`, constructed; [`CONTEXT_1`] to [`CONTEXT_3`] are the like.
 pub(crate) const CONTEXT_0: u8 = 0xa0;
 pub(crate) const CONTEXT_1: u8 = 0xa1;
+pub(crate) const CONTEXT_2: u8 = 0xa2;
 pub(crate) const CONTEXT_3: u8 = 0xa3;
 
 /// What is yet to be read of a sequence of elements.

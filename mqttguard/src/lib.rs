@@ -22,6 +22,7 @@
 //! - [`pki`]: the router's certificate authority and the broker's certificate.
 //! - `der`: the encoding of certificates and signatures, read strictly.
 //! - [`ubus`]: the `mqttguard` object on the bus.
+//! - `trees`: topic trees that many devices share.
 //! - [`calendar`]: times as people write them.
 //! - [`hidden`]: text that is never shown.
 //! - [`events`]: one enum of everything worth telling.
@@ -56,6 +57,7 @@ mod push;
 pub mod registry;
 pub mod report;
 pub mod text;
+mod trees;
 pub mod ubus;
 pub mod uplift;
 mod upstream;

@@ -1,6 +1,8 @@
 //! A maker of devices: a web server with MUD files, a signer, and an authority that vouches for
 //! both. Everything cryptographic is made by openssl.
 
+pub mod house;
+
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -67,6 +69,22 @@ pub fn lamp(url: &str, signature: Option<&str>) -> Value {
     file
 }
 
+/// A MUD file that is at `url`, unsigned, of a device that asks for these topics and nothing else.
+pub fn asking(url: &str, publish: &[&str], subscribe: &[&str]) -> Value {
+    json!({
+        "ietf-mud:mud": {
+            "mud-version": 1,
+            "mud-url": url,
+            "last-update": "2026-10-01T12:00:00+00:00",
+            "cache-validity": 1,
+            "is-supported": true,
+            "systeminfo": "The Acme sensor",
+            "extensions": ["mqttguard-topics"],
+            "mqttguard-topics:topics": { "publish": publish, "subscribe": subscribe },
+        },
+    })
+}
+
 fn openssl(dir: &Path, arguments: &[&str]) {
     let output = Command::new("openssl")
         .args(arguments)
@@ -80,7 +98,7 @@ fn openssl(dir: &Path, arguments: &[&str]) {
 impl Maker {
     /// Makes an authority (`ca`), a certificate of it for the web server, and signers: `signer` and
     /// `expired` of it, `stranger` of another authority, `reader` whose certificate is not for
-    /// signatures, `web` whose is for web servers, `p384`, and `rsa`.
+    /// signatures, `web` whose is for web servers, `p384`, `rsa` and `pss`.
     pub fn new(dir: &Path) -> Maker {
         fs::create_dir_all(dir.join("www")).expect("a directory");
         let maker = Maker {
@@ -121,6 +139,7 @@ impl Maker {
                 "3650",
                 &["rsa:2048"],
             ),
+            ("pss", "ca", signing, "3650", &["rsa:2048"]),
             (
                 "p384",
                 "ca",
@@ -232,8 +251,8 @@ impl Maker {
         self.sign(name, signer);
     }
 
-    /// Signs `NAME.json` as it is, as RFC 8520 section 13.1 has it; `rsa` and `p384` each in a way of
-    /// their own.
+    /// Signs `NAME.json` as it is, as RFC 8520 section 13.1 has it; `rsa`, `pss` and `p384` each in a
+    /// way of their own.
     pub fn sign(&self, name: &str, signer: &str) {
         let (file, signature) = (format!("www/{name}.json"), format!("www/{name}.p7s"));
         let (certificate, key) = (format!("{signer}.crt"), format!("{signer}.key"));
@@ -255,6 +274,12 @@ impl Maker {
         arguments.extend(match signer {
             "rsa" => &["-keyid", "-md", "sha512"][..],
             "p384" => &["-noattr", "-md", "sha384"],
+            "pss" => &[
+                "-keyopt",
+                "rsa_padding_mode:pss",
+                "-keyopt",
+                "rsa_pss_saltlen:digest",
+            ],
             _ => &[],
         });
         openssl(&self.dir, &arguments);

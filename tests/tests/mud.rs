@@ -11,106 +11,19 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mqttguard::ubus;
 use mqttguard_lab::traffic::plaintext_connect;
-use mqttguard_lab::{
-    Guard, Lab, Means, ODD_MQTT_PORT, PLAIN_MQTT_PORT, Process, address, tools, until, wait_for,
-};
+use mqttguard_lab::{Lab, ODD_MQTT_PORT, PLAIN_MQTT_PORT, address, until, wait_for};
 use mqttguard_tests::house::{PATIENCE, cloud, enrol};
 use mqttguard_tests::luci::{Luci, check};
-use mqttguard_tests::mud::{Maker, lamp, name_server, url};
+use mqttguard_tests::mud::house::{House, MUD_URL, install_hotplug, mud};
+use mqttguard_tests::mud::{asking, lamp, url};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-/// Longer than a call may take on the daemon's side.
-const CALL: Duration = Duration::from_secs(15);
-const MUD_URL: u8 = 161;
-
 fn leaves(lab: &Lab, index: usize, to: SocketAddr) -> bool {
     plaintext_connect(lab.device(index), to, PATIENCE).is_ok()
-}
-
-/// Calls `mud`, and gives what the daemon says where it refuses.
-fn mud(lab: &Lab, arguments: Value) -> Result<Value, String> {
-    let socket = lab.router.bus().socket();
-    ubus::call(socket, ubus::OBJECT, "mud", arguments, CALL).map_err(|error| error.to_string())
-}
-
-/// Installs the package's hotplug script, for this daemon.
-fn install_hotplug(lab: &Lab) {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let script = workspace.join("openwrt/mqttguard/files/mqttguard.hotplug");
-    let script = fs::read_to_string(script).unwrap();
-    let installed = "/usr/sbin/mqttguard sighting";
-    assert!(script.contains(installed));
-    let here = format!(
-        "{} --socket {} sighting",
-        tools::daemon().unwrap().display(),
-        lab.router.bus().socket().display()
-    );
-    let script = script.replace(installed, &here);
-    fs::write(lab.router.hotplug().join("50-mqttguard"), script).unwrap();
-}
-
-/// A house with a maker in its cloud, whose names the router knows.
-struct House {
-    guard: Guard,
-    maker: Maker,
-    names: Process,
-    _web: Process,
-    lab: Lab,
-}
-
-const NAMES: &str = "203.0.113.10 maker.example mqtt.maker.example update.maker.example\n\
-                     192.168.77.50 inner.maker.example\n\
-                     192.168.77.50 both.maker.example\n\
-                     203.0.113.10 both.maker.example\n";
-
-impl House {
-    fn new(devices: &[&str]) -> House {
-        let lab = Lab::new_before_dhcp(devices).unwrap();
-        install_hotplug(&lab);
-        let maker = Maker::new(&lab.dir().join("maker"));
-        let names = name_server(&lab, NAMES);
-        let web = maker.serve(&lab);
-        let main = format!("\toption mud_ca '{}'\n", maker.path("ca.crt").display());
-        let mut guard = lab.launch_guard(Means::OwnNames, &main, "").unwrap();
-        lab.wait_protected(&mut guard).unwrap();
-        House {
-            guard,
-            maker,
-            names,
-            _web: web,
-            lab,
-        }
-    }
-
-    /// The device asks for an address, and mqttguard knows it.
-    fn join(&mut self, index: usize) {
-        let device = self.lab.device_mut(index);
-        device.request_address().unwrap();
-        wait_for("the device", Duration::from_secs(5), || {
-            Ok(self.guard.device(self.lab.device(index).name()).ok())
-        })
-        .unwrap();
-    }
-
-    /// The device asks for an address and announces this URL.
-    fn announce(&mut self, index: usize, url: &str) {
-        let device = self.lab.device_mut(index);
-        device
-            .request_address_saying(None, &[(MUD_URL, url.as_bytes())])
-            .unwrap();
-        let (name, url) = (device.name().to_owned(), url.to_owned());
-        wait_for("the announced URL", Duration::from_secs(5), || {
-            let device = self.guard.device(&name)?;
-            Ok((device["mud_url"] == url).then_some(()))
-        })
-        .unwrap();
-    }
 }
 
 #[test]
@@ -173,6 +86,85 @@ fn what_a_device_says_over_dhcp_is_known_and_harmless() {
     guard.start_again().unwrap();
     lab.wait_protected(&mut guard).unwrap();
     assert_eq!(guard.device("lamp").unwrap()["mud_url"], announced);
+}
+
+#[test]
+fn whatever_a_device_says_over_dhcp_is_bounded_and_about_its_own_address() {
+    let mut house = House::new(&["lamp", "evil"]);
+    house.maker.publish_signed("lamp", "signer");
+    let announced = url("lamp.json");
+    house.announce(0, &announced);
+    let accept = json!({ "device": "lamp", "url": announced, "accept": true });
+    mud(&house.lab, accept).unwrap();
+
+    // As long as an option can be, and what RFC 8520 reserves behind a space.
+    let long = format!("https://maker.example/{}", "a".repeat(255 - 22));
+    assert_eq!(long.len(), 255);
+    house.announce(1, &long);
+    let reserved = format!("{announced} reserved\u{1b}[2J");
+    let device = house.lab.device_mut(1);
+    let options: &[(u8, &[u8])] = &[(MUD_URL, reserved.as_bytes())];
+    device.request_address_saying(None, options).unwrap();
+    wait_for("the URL before the space", Duration::from_secs(5), || {
+        Ok((house.guard.device("evil")?["mud_url"] == announced).then_some(()))
+    })
+    .unwrap();
+
+    // What is no URL of HTTPS changes nothing: the vendor class beside it arrives.
+    for (number, bytes) in [
+        &b"https://maker.example/\xff\xfe\xc3"[..],
+        b"https://maker.example/\xe2\x80\xae.json",
+        b"https://user:password@maker.example/",
+        b"https://maker.example/\x1b[2J\n",
+        b"\xff",
+        b" ",
+        &[b'a'; 255],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let class = format!("try {number}");
+        let device = house.lab.device_mut(1);
+        let options = [(MUD_URL, bytes)];
+        device
+            .request_address_saying(Some(&class), &options)
+            .unwrap();
+        let evil = wait_for("the vendor class", Duration::from_secs(5), || {
+            let evil = house.guard.device("evil")?;
+            Ok((evil["vendor_class"] == class).then_some(evil))
+        })
+        .unwrap();
+        assert_eq!(evil["mud_url"], announced, "{number}: {evil}");
+    }
+
+    // Under the address of another it says where to look, and no more: what was accepted stays.
+    let lamp = house.lab.device(0).mac_text();
+    let evil = house.lab.device(1).mac_text();
+    let become_ = |house: &House, mac: &str| {
+        let mut link = std::process::Command::new("ip");
+        link.args(["link", "set", "eth0", "address", mac]);
+        let output = house.lab.device(1).netns().output(&mut link).unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    become_(&house, &lamp);
+    let elsewhere = "https://evil.example/lamp.json";
+    let options: &[(u8, &[u8])] = &[(MUD_URL, elsewhere.as_bytes())];
+    let device = house.lab.device_mut(1);
+    let said = device.request_address_saying(None, options);
+    become_(&house, &evil);
+    said.unwrap();
+    let found = wait_for("the announced URL", Duration::from_secs(5), || {
+        let found = house.guard.device(&lamp)?;
+        Ok((found["mud_url"] == elsewhere).then_some(found))
+    })
+    .unwrap();
+    assert_eq!(found["mud"]["url"], announced, "{found}");
+    assert_eq!(found["mud"]["systeminfo"], "The Acme lamp");
+    let shown = mud(&house.lab, json!({ "device": lamp })).unwrap();
+    assert_eq!(
+        (&shown["url"], &shown["accepted"]),
+        (&json!(announced), &json!(true))
+    );
 }
 
 #[test]
@@ -264,6 +256,12 @@ fn the_owner_sees_and_accepts_it_in_the_browser() {
     house.maker.publish_signed("lamp", "signer");
     let unsigned = lamp(&url("plug.json"), None).to_string();
     house.maker.publish("plug.json", unsigned);
+    let typed = asking(
+        &url("typed.json"),
+        &["acme/%m/#", "homeassistant/#"],
+        &["acme/%m/set"],
+    );
+    house.maker.publish("typed.json", typed.to_string());
     house.announce(0, &url("lamp.json"));
     house.announce(1, &url("plug.json"));
     house.join(2);
@@ -291,7 +289,7 @@ fn who_signed_decides_whether_a_file_can_be_accepted() {
     house.join(0);
     let maker = &house.maker;
     for signer in [
-        "signer", "rsa", "p384", "stranger", "reader", "web", "expired",
+        "signer", "rsa", "pss", "p384", "stranger", "reader", "web", "expired",
     ] {
         maker.publish_signed(signer, signer);
     }
@@ -316,6 +314,7 @@ fn who_signed_decides_whether_a_file_can_be_accepted() {
     for (name, state, acceptable, why) in [
         ("signer", "valid", "yes", ""),
         ("rsa", "valid", "yes", ""),
+        ("pss", "valid", "yes", ""),
         ("p384", "valid", "yes", ""),
         ("unsigned", "absent", "unverified", "names no signature"),
         ("stranger", "unknown", "unverified", "no authority"),

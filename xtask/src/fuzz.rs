@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: the broker core under bytes that a fuzzer finds.
+//! `cargo xtask fuzz`: the broker core, and the readers of what makers serve, under bytes that a fuzzer
+//! finds.
 
 use std::fs;
 use std::process::Command;
@@ -9,8 +10,8 @@ use crate::command::{cargo, must, workspace};
 use crate::setup;
 use crate::test::host;
 
-/// What lets libFuzzer see where the core goes: LLVM's own instrumentation, which needs neither a
-/// nightly toolchain nor a sanitizer's runtime. The core has no `unsafe` for one to look at.
+/// What lets libFuzzer see where the code goes: LLVM's own instrumentation, which needs neither a
+/// nightly toolchain nor a sanitizer's runtime. What is fuzzed has no `unsafe` for one to look at.
 const FLAGS: [&str; 7] = [
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",
@@ -42,6 +43,10 @@ enum Target {
     Core,
     /// Journals to restore from
     Journal,
+    /// MUD files
+    Mud,
+    /// Signatures of MUD files
+    Cms,
 }
 
 impl Target {
@@ -51,6 +56,16 @@ impl Target {
             Target::Codec => ("codec", 4_096),
             Target::Core => ("core", 1_216),
             Target::Journal => ("journal", 8_192),
+            Target::Mud => ("mud", 8_192),
+            Target::Cms => ("cms", 4_096),
+        }
+    }
+
+    /// Inputs to start from beside what earlier runs found, if there are any.
+    fn seeds(self) -> Option<&'static str> {
+        match self {
+            Target::Codec | Target::Core | Target::Journal => None,
+            Target::Mud | Target::Cms => Some("mqttguard/src/mud/testdata"),
         }
     }
 }
@@ -68,7 +83,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     must(&mut build).context("the fuzz targets do not build")?;
     let targets = match args.target {
         Some(target) => vec![target],
-        None => vec![Target::Codec, Target::Journal, Target::Core],
+        None => vec![
+            Target::Codec,
+            Target::Journal,
+            Target::Mud,
+            Target::Cms,
+            Target::Core,
+        ],
     };
     for target in targets {
         let (name, longest) = target.about();
@@ -82,7 +103,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             .arg(format!("-max_len={longest}"))
             .arg(format!("-artifact_prefix={}/{name}-", artifacts.display()))
             .arg("-print_final_stats=1")
-            .arg(&corpus);
+            .arg(&corpus)
+            .args(target.seeds().map(|seeds| workspace().join(seeds)));
         must(&mut run).with_context(|| {
             let kept = artifacts.display();
             format!("{name} failed; the input that it failed on is in {kept}")

@@ -235,8 +235,9 @@ impl Checks {
         ]);
         self.run("lints", clippy.args(["--", "-D", "warnings"]))?;
         let mut fuzzing = cargo();
-        fuzzing.args(["clippy", "--package", "mqttguard-broker"]);
-        fuzzing.args(["--features", "fuzzing", "--", "-D", "warnings"]);
+        fuzzing.args(["clippy", "--package", "mqttguard-broker", "--package"]);
+        fuzzing.args(["mqttguard", "--features", "mqttguard-broker/fuzzing"]);
+        fuzzing.args(["--features", "mqttguard/fuzzing", "--", "-D", "warnings"]);
         self.run("lints, fuzzing", &mut fuzzing)?;
         let mut open = cargo();
         open.args(["clippy", "--package", "mqttguard", "--features", "open"]);

@@ -162,6 +162,10 @@ pub(super) fn show(device: &Value, now_ms: u64, style: Style) -> String {
             }
         }
     }
+    for grant in text::items(device, "mud_grants") {
+        let [access, pattern] = ["access", "pattern"].map(|name| text::field(grant, name));
+        lines.push(("granted", format!("{access} {pattern}, as its maker says")));
+    }
     for refused in text::items(device, "refused") {
         lines.push(("refused", refusal(refused, now_ms)));
     }

@@ -111,7 +111,18 @@ fn consequence(reply: &Value) -> String {
         format!("{to} port {port}")
     });
     let holes: Vec<String> = holes.collect();
-    let effect = match holes.is_empty() {
+    let grants = text::items(reply, "grants").iter().map(|grant| {
+        let topic = match text::field(grant, "filter").as_str() {
+            "-" => text::field(grant, "pattern"),
+            filter => filter.to_owned(),
+        };
+        match text::field(grant, "access").as_str() {
+            "publish" => format!("publish to {topic}"),
+            _ => format!("subscribe to {topic}"),
+        }
+    });
+    let grants: Vec<String> = grants.collect();
+    let mut effect = match holes.is_empty() {
         true if text::truth(reply, "tls_only") => {
             "nothing is let out: it speaks MQTT over TLS, and if it tries without, you are told"
                 .to_owned()
@@ -119,6 +130,10 @@ fn consequence(reply: &Value) -> String {
         true => "nothing is let out".to_owned(),
         false => format!("unencrypted MQTT is let out to {}", holes.join(", ")),
     };
+    if !grants.is_empty() {
+        effect.push_str("; beside what its profile grants it may ");
+        effect.push_str(&grants.join(", "));
+    }
     if text::truth(reply, "accepted") {
         let since = calendar::utc(text::number(reply, "accepted_ms"));
         return format!("Accepted since {since}: {effect}.\n");
@@ -159,6 +174,10 @@ mod tests {
                 { "says": "sends to anybody: UDP", "taken": false, "why": "not taken over" },
             ],
             "exceptions": [{ "to": "mqtt.maker.example", "port": 1883 }],
+            "grants": [
+                { "access": "publish", "pattern": "acme/%m/#", "filter": "acme/02C11E170001/#" },
+                { "access": "subscribe", "pattern": "%d/%c" },
+            ],
         });
         let shown = show(&reply);
         for line in [
@@ -168,7 +187,8 @@ mod tests {
             "  signature: valid, by O=Acme",
             "+ sends to mqtt.maker.example: TCP port 1883",
             "  sends to anybody: UDP",
-            "If you accept it, unencrypted MQTT is let out to mqtt.maker.example port 1883.",
+            "If you accept it, unencrypted MQTT is let out to mqtt.maker.example port 1883; beside what its \
+             profile grants it may publish to acme/02C11E170001/#, subscribe to %d/%c.",
             "To accept it: mqttguard mud 02:c1:1e:17:00:01 --accept",
         ] {
             assert!(shown.lines().any(|found| found == line), "{line}\n{shown}");

@@ -25,6 +25,10 @@ fn run(args: &Args, output: &mut Output) -> Result<ExitCode, Failure> {
         output.line(&format!(
             "{name} ({mac}) has no credential any more; the user name {user} is free."
         ))?;
+        if reply.get("mud_forgotten").is_some() {
+            let url = text::field(&reply, "mud_forgotten");
+            output.line(&format!("What {url} says of it is not in force any more."))?;
+        }
         output.write(&text::warning(&reply))?;
     }
     Ok(ExitCode::SUCCESS)

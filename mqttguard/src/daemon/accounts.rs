@@ -135,7 +135,7 @@ impl Daemon {
 
 fn exported(registry: &Registry, device: &Device, credential: &Credential) -> Value {
     let profile_name = registry.profile_name(device);
-    // With what the device's own section grants beside the profile.
+    // With what the device's own section and its maker's file grant beside the profile.
     let profile = Profile::clone(&registry.account_of(device).profile);
     // What depends on the client identifier is of no one client here.
     let (depends, stands) = by_client(profile);

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use mqttguard_common::Mac;
+
 use super::clock::unix_ms;
 use super::policing::instruct;
 use super::wiring::Daemon;
@@ -52,6 +54,18 @@ impl Daemon {
         }
         for (mac, name, kind) in effects.told {
             self.tell(mac, name, kind);
+        }
+        // It may be back by now.
+        let gone = effects.dropped.into_iter();
+        let gone: Vec<Mac> = gone
+            .filter(|mac| self.registry.device(*mac).is_none())
+            .collect();
+        let mut withdrawn = false;
+        for mac in gone {
+            withdrawn |= self.withdraw_description(mac).is_some();
+        }
+        if withdrawn {
+            self.settle();
         }
     }
 

@@ -171,11 +171,17 @@ impl Daemon {
     pub(super) fn revoke_method(&mut self, args: &Args) -> Answer {
         let mac = self.wanted(args)?;
         let username = self.registry.revoke(mac).map_err(refused)?;
-        Ok(json!({
+        // Who takes a device's credential away wants nothing of it to stay open.
+        let url = self.withdraw_description(mac);
+        let mut out = json!({
             "mac": mac.to_string(),
             "name": report::name(self, mac),
             "username": username,
-        }))
+        });
+        if let (Some(url), Some(object)) = (url, out.as_object_mut()) {
+            object.insert("mud_forgotten".to_owned(), json!(url));
+        }
+        Ok(out)
     }
 }
 

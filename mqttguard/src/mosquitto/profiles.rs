@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::acl::{Access, Acl, Rule};
 use super::section::{Section, free, word};
 use super::{Mistake, quoted};
-use crate::broker::login::grants::is_shared;
 use crate::config::is_pattern;
+use crate::trees::is_shared;
 
 /// Patterns that a list of a profile holds.
 const LIST_MAX: usize = 64;

@@ -11,7 +11,7 @@ use webpki::{EndEntityCert, KeyUsage};
 
 use super::certificate::{Certificate, subject};
 use crate::der::{
-    CONTEXT_0, CONTEXT_1, Element, INTEGER, OBJECT, OCTET_STRING, Reader, SEQUENCE, SET,
+    CONTEXT_0, CONTEXT_1, CONTEXT_2, Element, INTEGER, OBJECT, OCTET_STRING, Reader, SEQUENCE, SET,
 };
 
 /// What is known of who signed a file.
@@ -83,6 +83,10 @@ const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
 const RSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11];
 const RSA_SHA384: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 12];
 const RSA_SHA512: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 13];
+/// 1.2.840.113549.1.1.10
+const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10];
+/// 1.3.101.112
+const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 /// 1.2.840.10045.4.3.2 and .3
 const ECDSA_SHA256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
 const ECDSA_SHA384: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3];
@@ -238,17 +242,21 @@ fn read_signer(mut info: Reader<'_>) -> Result<Signer<'_>, String> {
         }
         None => Name::Key(info.take(KEY_IDENTIFIER).ok_or_else(damaged)?.content),
     };
-    let digest = algorithm(&mut info).ok_or_else(damaged)?;
-    let digest = match digest {
-        SHA256 => &digest::SHA256,
-        SHA384 => &digest::SHA384,
-        SHA512 => &digest::SHA512,
-        _ => return Err("the signature's digest is none of SHA-256, SHA-384 and SHA-512".into()),
-    };
+    let (digest, _) = algorithm(&mut info).ok_or_else(damaged)?;
+    let digest = digest_of(digest)
+        .ok_or("the signature's digest is none of SHA-256, SHA-384 and SHA-512")?;
     let attributes = info.take(CONTEXT_0);
-    let algorithms = algorithm(&mut info).ok_or_else(damaged)?;
-    let algorithms = algorithms_of(algorithms, digest)
-        .ok_or("the signature's algorithm is none of RSA (PKCS #1) and ECDSA")?;
+    let (algorithm, parameters) = algorithm(&mut info).ok_or_else(damaged)?;
+    let algorithms = match algorithm {
+        RSA_PSS => pss(parameters, digest)?,
+        // RFC 8419 sections 3.1 and 3.2.
+        ED25519 if *digest != digest::SHA512 => {
+            return Err("the signature's digest is not SHA-512, which Ed25519 has in CMS".into());
+        }
+        _ => algorithms_of(algorithm, digest).ok_or(
+            "the signature's algorithm is none of RSA, Ed25519, and ECDSA with SHA-256 or SHA-384",
+        )?,
+    };
     let signature = info.take(OCTET_STRING).ok_or_else(damaged)?.content;
     Ok(Signer {
         name,
@@ -259,8 +267,53 @@ fn read_signer(mut info: Reader<'_>) -> Result<Signer<'_>, String> {
     })
 }
 
-fn algorithm<'a>(info: &mut Reader<'a>) -> Option<&'a [u8]> {
-    Some(info.take(SEQUENCE)?.parts().take(OBJECT)?.content)
+/// An algorithm, and its parameters.
+fn algorithm<'a>(info: &mut Reader<'a>) -> Option<(&'a [u8], Reader<'a>)> {
+    let mut parts = info.take(SEQUENCE)?.parts();
+    Some((parts.take(OBJECT)?.content, parts))
+}
+
+fn digest_of(oid: &[u8]) -> Option<&'static digest::Algorithm> {
+    match oid {
+        SHA256 => Some(&digest::SHA256),
+        SHA384 => Some(&digest::SHA384),
+        SHA512 => Some(&digest::SHA512),
+        _ => None,
+    }
+}
+
+/// What may verify an RSASSA-PSS signature with these parameters (RFC 4055 section 3.1). The TLS
+/// library knows those with one digest throughout and a salt as long; whether the mask generation is
+/// by that digest too, the signature itself shows.
+fn pss(parameters: Reader<'_>, digest: &'static digest::Algorithm) -> Result<Algorithms, String> {
+    use webpki::ring as known;
+    let mut parameters = parameters.last(SEQUENCE).map(|found| found.parts());
+    let mut hash = None;
+    let mut salt = None;
+    while let Some(one) = parameters.as_mut().and_then(Reader::next) {
+        match one.tag {
+            CONTEXT_0 => hash = algorithm(&mut one.parts()).and_then(|(oid, _)| digest_of(oid)),
+            CONTEXT_2 => salt = one.parts().last(INTEGER).map(|found| found.content),
+            _ => {}
+        }
+    }
+    if hash != Some(digest) {
+        return Err("the signature's RSA-PSS has another digest than the signature".into());
+    }
+    let length = digest.output_len();
+    if salt.is_none_or(|salt| u8::try_from(length).is_ok_and(|length| *salt != [length])) {
+        return Err(format!(
+            "the signature's RSA-PSS has a salt of another length, expected {length} bytes as the \
+             digest has (openssl cms -keyopt rsa_pss_saltlen:digest)"
+        ));
+    }
+    Ok(if *digest == digest::SHA256 {
+        vec![known::RSA_PSS_2048_8192_SHA256_LEGACY_KEY]
+    } else if *digest == digest::SHA384 {
+        vec![known::RSA_PSS_2048_8192_SHA384_LEGACY_KEY]
+    } else {
+        vec![known::RSA_PSS_2048_8192_SHA512_LEGACY_KEY]
+    })
 }
 
 /// What may verify a signature of this algorithm; which of them does is up to the key.
@@ -280,6 +333,7 @@ fn algorithms_of(oid: &[u8], digest: &'static digest::Algorithm) -> Option<Algor
         RSA_SHA512 => vec![known::RSA_PKCS1_2048_8192_SHA512],
         ECDSA_SHA256 => vec![known::ECDSA_P256_SHA256, known::ECDSA_P384_SHA256],
         ECDSA_SHA384 => vec![known::ECDSA_P256_SHA384, known::ECDSA_P384_SHA384],
+        ED25519 => vec![known::ED25519],
         _ => return None,
     })
 }

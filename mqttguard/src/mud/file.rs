@@ -1,5 +1,5 @@
 //! What a MUD file says: `ietf-mud` (RFC 8520 section 7), the access lists of RFC 8519 that it is
-//! written in, and `ietf-acldns` (RFC 8520 section 8), in the JSON of RFC 7951.
+//! written in, `ietf-acldns` (RFC 8520 section 8) and [`super::topics`], in the JSON of RFC 7951.
 //!
 //! Read strictly: what has the wrong type, size or place makes the file none. Conditions of other
 //! modules are kept by their names, since an entry with a condition that is not understood says less
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::URL_BYTES;
 use super::reading::{At, Object};
+use super::topics::{self, Topics};
 use crate::text::is_dangerous;
 
 /// Longest file, in bytes.
@@ -50,6 +51,9 @@ pub struct Description {
     pub model_name: Option<String>,
     /// What it may do, in the order of the file.
     pub entries: Vec<Entry>,
+    /// The topics that it asks for.
+    #[serde(default, skip_serializing_if = "Topics::is_empty")]
+    pub topics: Topics,
 }
 
 /// An entry of an access list.
@@ -161,6 +165,7 @@ pub fn read(bytes: &[u8]) -> Result<Description, String> {
         mfg_name: optional_line(&mud, "mfg-name")?,
         model_name: optional_line(&mud, "model-name")?,
         entries,
+        topics: topics::read(&mud)?,
     })
 }
 
@@ -367,7 +372,7 @@ fn network(at: &At<'_>) -> Result<IpNet, String> {
 }
 
 /// A text on one line, fit to be shown.
-fn line(at: &At<'_>, most: usize) -> Result<String, String> {
+pub(super) fn line(at: &At<'_>, most: usize) -> Result<String, String> {
     let text = at.text(most)?;
     match text.chars().any(is_dangerous) {
         false => Ok(text.to_owned()),

@@ -11,6 +11,7 @@
 //! - [`cms`], `certificate`, `der`: who signed it.
 //! - [`file`], `reading`: what it says.
 //! - [`need`]: what of that mqttguard takes over, and in words why not the rest.
+//! - [`topics`]: the topics that it asks for, and which of them it may have.
 //! - `names`: addresses of the names that it takes over.
 //! - [`store`]: what the owner has accepted, on disk.
 
@@ -19,10 +20,13 @@ mod certificate;
 pub mod cms;
 mod fetch;
 pub mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod names;
 pub mod need;
 mod reading;
 pub mod store;
+pub mod topics;
 
 pub(crate) use address::is_outside;
 pub(crate) use fetch::{Fetched, Wish, fetch};

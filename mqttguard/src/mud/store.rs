@@ -21,7 +21,7 @@ const TEMPORARY: &str = "mud.json.new";
 const VERSION: u32 = 1;
 /// Devices whose files are accepted.
 pub const MAX_ACCEPTED: usize = 64;
-/// Far above what they take.
+/// Longest file, in bytes; 64 devices of usual makers take a tenth of it.
 const MAX_BYTES: u64 = 4 << 20;
 
 /// A file that the owner has accepted for a device.
@@ -80,11 +80,13 @@ pub fn load(dir: &Path) -> Result<BTreeMap<Mac, Accepted>, String> {
     }
     let fits = |one: &Accepted| {
         one.description.entries.len() <= MAX_ENTRIES
+            && one.description.topics.fits()
             && one.addresses.len() <= MAX_HOLES
             && one.addresses.values().all(|found| found.len() <= ADDRESSES)
     };
     if stored.devices.len() > MAX_ACCEPTED || !stored.devices.values().all(fits) {
-        return Err(told("found more than there is room for".to_owned()));
+        let what = "found more than there is room for, or a topic pattern that is none";
+        return Err(told(what.to_owned()));
     }
     let devices = stored.devices.into_iter().map(|(mac, accepted)| {
         let mac = mac
@@ -114,6 +116,12 @@ fn write(dir: &Path, new: &Path, accepted: &BTreeMap<Mac, Accepted>) -> io::Resu
             .collect(),
     };
     let text = serde_json::to_vec(&stored)?;
+    // What could not be read again is not written.
+    if text.len() as u64 > MAX_BYTES {
+        let found = text.len();
+        let what = format!("found {found} bytes of accepted files, expected at most {MAX_BYTES}");
+        return Err(io::Error::other(what));
+    }
     fs::create_dir_all(dir)?;
     match fs::remove_file(new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -169,6 +177,39 @@ mod tests {
         fs::write(dir.path().join(TEMPORARY), "half").unwrap();
         save(dir.path(), &BTreeMap::new()).unwrap();
         assert_eq!(load(dir.path()), Ok(BTreeMap::new()));
+    }
+
+    #[test]
+    fn what_could_not_be_read_again_is_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let small = BTreeMap::from([(Mac([2, 0, 0, 0, 0, 1]), accepted())]);
+        save(dir.path(), &small).unwrap();
+        let mut large = accepted();
+        let mut entry = large.description.entries.swap_remove(0);
+        entry.conditions = vec!["x".repeat(64); 8];
+        large.description.entries = vec![entry; MAX_ENTRIES];
+        let large = (0..MAX_ACCEPTED as u8).map(|last| (Mac([2, 0, 0, 0, 0, last]), large.clone()));
+        let error = save(dir.path(), &large.collect()).unwrap_err();
+        assert!(error.contains("at most 4194304"), "{error}");
+        assert_eq!(load(dir.path()), Ok(small));
+    }
+
+    #[test]
+    fn topics_are_stored_and_an_older_file_has_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let mac = Mac([2, 0, 0, 0, 0, 1]);
+        let mut one = accepted();
+        save(dir.path(), &BTreeMap::from([(mac, one.clone())])).unwrap();
+        let text = fs::read_to_string(dir.path().join(FILE)).unwrap();
+        assert!(!text.contains("topics"), "{text}");
+        one.description.topics.publish = vec!["%d/#".to_owned()];
+        let all = BTreeMap::from([(mac, one)]);
+        save(dir.path(), &all).unwrap();
+        assert_eq!(load(dir.path()), Ok(all));
+        let text = fs::read_to_string(dir.path().join(FILE)).unwrap();
+        let damaged = text.replace("%d/#", "%d#");
+        fs::write(dir.path().join(FILE), damaged).unwrap();
+        assert!(load(dir.path()).unwrap_err().contains("topic"), "damaged");
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub struct Effects {
     pub policies: BTreeSet<Mac>,
     /// Devices whose kernel entry is to be freed.
     pub freed: BTreeSet<Mac>,
+    /// Devices that are not in the registry any more.
+    pub dropped: BTreeSet<Mac>,
     /// Which plaintext MQTT may leave has changed.
     pub exceptions: bool,
     /// The broker's directory is out of date.

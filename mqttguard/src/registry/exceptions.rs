@@ -32,7 +32,7 @@ pub struct Allowance {
 
 impl Allowance {
     /// How the kernel program is told.
-    fn exceptions(&self) -> Vec<Exception> {
+    pub(super) fn exceptions(&self) -> Vec<Exception> {
         let everywhere = || vec![IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())];
         let destinations = self.destination.map_or_else(everywhere, |one| vec![one]);
         let exception = |destination| Exception {
@@ -63,9 +63,6 @@ impl Registry {
     /// Allowances at the same time.
     pub const MAX_ALLOWANCES: usize = 32;
 
-    /// Exceptions of [`Registry::set_described`] at the same time.
-    pub const MAX_DESCRIBED: usize = 128;
-
     /// The shortest and longest time that one is made for.
     pub const ALLOWANCE_TIMES: (Duration, Duration) = (
         Duration::from_secs(60),
@@ -80,7 +77,7 @@ impl Registry {
             .map(|timed| timed.exception.clone())
             .collect();
         exceptions.extend(self.allowances.iter().flat_map(Allowance::exceptions));
-        exceptions.extend(self.described.iter().cloned());
+        exceptions.extend(self.described.exceptions.iter().cloned());
         exceptions
     }
 
@@ -94,33 +91,6 @@ impl Registry {
     /// The exceptions that the owner has made for a time.
     pub fn allowances(&self) -> &[Allowance] {
         &self.allowances
-    }
-
-    /// What may leave because a device's maker says so, and the owner has accepted that.
-    pub fn described_exceptions(&self) -> &[Exception] {
-        &self.described
-    }
-
-    /// Puts such exceptions in force, in place of those before. What the configuration and the owner
-    /// let out goes first: the kernel program has room for so many. Returns how many it has not.
-    pub fn set_described(&mut self, wanted: Vec<Exception>) -> usize {
-        let configured = self.settings.exceptions.iter();
-        let mut all: Vec<Exception> = configured.map(|timed| timed.exception.clone()).collect();
-        all.extend(self.allowances.iter().flat_map(Allowance::exceptions));
-        let (mut kept, mut left_out) = (Vec::new(), 0usize);
-        for exception in wanted {
-            if kept.len() < Self::MAX_DESCRIBED && exception.fits(&all) {
-                all.push(exception.clone());
-                kept.push(exception);
-            } else {
-                left_out = left_out.saturating_add(1);
-            }
-        }
-        if self.described != kept {
-            self.described = kept;
-            self.effects.exceptions = true;
-        }
-        left_out
     }
 
     /// The ends of configured exceptions that have passed.
@@ -234,7 +204,7 @@ impl Registry {
             .collect();
         self.passed.retain(|end| named.contains(end));
         // They come last, and are put in force anew.
-        self.described.clear();
+        self.described.exceptions.clear();
         self.expire(now, true);
         for allowance in std::mem::take(&mut self.allowances) {
             if self.has_room(&self.allowances, &allowance) {
@@ -278,7 +248,7 @@ impl Registry {
         let configured = self.settings.exceptions.iter();
         let mut others: Vec<Exception> = configured.map(|timed| timed.exception.clone()).collect();
         others.extend(kept.iter().flat_map(Allowance::exceptions));
-        others.extend(self.described.iter().cloned());
+        others.extend(self.described.exceptions.iter().cloned());
         allowance.exceptions().into_iter().all(|exception| {
             let fits = exception.fits(&others);
             others.push(exception);

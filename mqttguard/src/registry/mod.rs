@@ -6,6 +6,7 @@
 
 mod bindings;
 mod claims;
+mod described;
 mod device;
 mod directory;
 mod effects;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 use mqttguard_common::Mac;
 
 pub use claims::{Claim, Import};
+pub use described::Granted;
 pub use device::{Certificate, Credential, Device, Quarantine, Sources, State, Verifiers};
 pub use directory::{Account, Directory, Waiting};
 pub use effects::{Effects, Save};
@@ -43,11 +45,12 @@ pub use rotation::Earlier;
 pub use store::Contents;
 pub use strikes::UnixMs;
 
-use crate::config::{self, Exception, Settings};
+use crate::config::{self, Settings};
 use crate::events::EventKind;
 use crate::hidden::Hidden;
 use crate::text::slug;
 use bindings::{Leases, Place};
+use described::Described;
 use device::bare_name;
 
 /// Profiles by name, each once however many accounts it is of.
@@ -63,8 +66,8 @@ pub struct Registry {
     strangers: (UnixMs, u32),
     full: bool,
     allowances: Vec<Allowance>,
-    /// What the owner has accepted of what makers say; see [`Registry::set_described`].
-    described: Vec<Exception>,
+    /// What the owner has accepted of what makers say.
+    described: Described,
     /// Windows that are open; at most [`Registry::MAX_PAIRINGS`].
     pairings: Vec<Pairing>,
     /// Accounts that wait for their devices; at most [`Registry::MAX_CLAIMS`].
@@ -94,7 +97,7 @@ impl Registry {
             strangers: (0, 0),
             full: false,
             allowances: stored.allowances,
-            described: Vec::new(),
+            described: Described::default(),
             pairings: stored.pairings,
             last_claim: stored
                 .claims
@@ -305,12 +308,20 @@ impl Registry {
             let profile = self.settings.profiles.get(profile_name);
             Arc::new(profile.cloned().unwrap_or_default())
         });
-        let profile = match word.filter(|word| word.grants_anything()) {
-            None => Arc::clone(profile),
-            Some(word) => {
+        let own = word.filter(|word| word.grants_anything());
+        let described = self.described_topics(device.mac);
+        let profile = match (own, described) {
+            (None, None) => Arc::clone(profile),
+            _ => {
                 let mut wider = config::Profile::clone(profile);
-                wider.publish.extend_from_slice(&word.publish);
-                wider.subscribe.extend_from_slice(&word.subscribe);
+                if let Some(word) = own {
+                    wider.publish.extend_from_slice(&word.publish);
+                    wider.subscribe.extend_from_slice(&word.subscribe);
+                }
+                if let Some(granted) = described {
+                    wider.publish.extend_from_slice(&granted.publish);
+                    wider.subscribe.extend_from_slice(&granted.subscribe);
+                }
                 Arc::new(wider)
             }
         };
@@ -405,6 +416,7 @@ impl Registry {
                     && (wanted || device.present.is_empty())
                     && device.quarantine.is_none()
                     && self.pairing(device.mac).is_none()
+                    && !self.described.macs.contains(&device.mac)
                     && !self.settings.devices.contains_key(&device.mac)
                     && self.settings.uplift(device.mac).is_none()
             })
@@ -427,6 +439,7 @@ impl Registry {
 
     fn drop_device(&mut self, mac: Mac) {
         let dropped = self.devices.remove(&mac);
+        self.effects.dropped.insert(mac);
         self.effects.policies.remove(&mac);
         self.effects.freed.insert(mac);
         if dropped.is_some_and(|device| device.is_worth_keeping()) {

@@ -1,5 +1,6 @@
 mod bindings;
 mod claims;
+mod described;
 mod disk;
 mod exceptions;
 mod identity;

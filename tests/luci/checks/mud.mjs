@@ -48,6 +48,33 @@ export const checks = {
 		assert.equal(await t.button('Fetch and show').count(), 0);
 		await open(t, 'plug', '?guest');
 		assert.equal(await part(t).getByRole('button').count(), 0);
+		assert.equal(await part(t).getByRole('textbox').count(), 0);
+	},
+
+	async 'an address is typed, and what the daemon says of it is shown as it is'(t) {
+		await open(t, 'quiet');
+		const typed = part(t).getByLabel('Another address');
+		const fetch = part(t).getByRole('button', { name: 'Fetch from there' });
+		await typed.fill('http://maker.example/typed.json');
+		await fetch.click();
+		await part(t).getByText("url: found 'http://maker.example/typed.json', expected one such as https://maker.example/lamp.json").waitFor();
+		await typed.fill('https://nowhere.maker.example/typed.json');
+		await typed.press('Enter');
+		await part(t).getByText('the name nowhere.maker.example cannot be looked up', { exact: false }).waitFor(PATIENT);
+		await typed.fill('https://maker.example:8443/typed.json');
+		await fetch.click();
+		await part(t).getByText('The Acme sensor', { exact: false }).waitFor(PATIENT);
+		await part(t).getByText(/publishes to acme\/%m\/#, which is acme\/[0-9A-F]{12}\/#: taken over/).waitFor();
+		await part(t).getByText(/publishes to homeassistant\/#: left alone/).waitFor();
+		await t.accessible('mud-typed');
+		await part(t).getByRole('button', { name: 'Accept though nobody vouches for it' }).click();
+		await t.dialog.getByText(/may then publish to acme\/[0-9A-F]{12}\/#\./).waitFor();
+		await t.dialog.getByText(/may then subscribe to acme\/[0-9A-F]{12}\/set\./).waitFor();
+		await t.dialog.getByRole('button', { name: 'Accept' }).click();
+		await part(t).getByText('You have accepted this.', { exact: false }).waitFor();
+		const granted = t.page.locator('section', { has: t.page.getByRole('heading', { name: 'Granted to it alone', level: 3 }) });
+		await granted.getByText('as its maker says (MUD)').first().waitFor(PATIENT);
+		assert.equal(await granted.getByRole('button').count(), 0);
 	}
 };
 

@@ -4,6 +4,7 @@ use mqttguard_broker::Grants;
 use mqttguard_common::Mac;
 
 use crate::config::Profile;
+use crate::trees::is_shared;
 
 /// What the variables of a pattern stand for. All of it may be hostile text.
 #[derive(Clone, Copy, Debug)]
@@ -98,33 +99,6 @@ fn expand_pattern(pattern: &str, names: Names<'_>) -> Result<String, String> {
 fn one_level(name: &str) -> Option<&str> {
     let safe = !name.is_empty() && !name.contains(['+', '#', '/', '\0']);
     safe.then_some(name)
-}
-
-/// First levels under which many devices have their topics. A device that calls itself so would have
-/// them all by `%d/#`.
-const SHARED: [&str; 17] = [
-    "cmnd",
-    "stat",
-    "tele",
-    "tasmota",
-    "tasmotas",
-    "homeassistant",
-    "homie",
-    "esphome",
-    "shellies",
-    "bekens",
-    "wled",
-    "solar",
-    "home",
-    "valetudo",
-    "zigbee2mqtt",
-    "frigate",
-    "all",
-];
-
-/// Whether a first level of this name is no one device's.
-pub(crate) fn is_shared(name: &str) -> bool {
-    SHARED.iter().any(|root| name.eq_ignore_ascii_case(root))
 }
 
 #[cfg(test)]

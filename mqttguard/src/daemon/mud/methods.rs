@@ -107,7 +107,9 @@ impl Daemon {
             .filter(|mac| mac.is_device())
             .ok_or_else(|| invalid("mac: expected the MAC address of a device".to_owned()))?;
         let vendor_class = text(args, "vendor_class").and_then(printable);
+        // A space ends the URL; what is behind it is reserved (RFC 8520 section 10.1).
         let mud_url = text(args, "mud_url")
+            .map(|said| said.split_once(' ').map_or(said, |(url, _)| url))
             .filter(|url| url.len() <= URL_BYTES && config::url(url).is_some_and(|url| url.is_tls));
         let mud_url = mud_url.map(str::to_owned);
         self.registry

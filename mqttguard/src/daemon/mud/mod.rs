@@ -20,8 +20,9 @@ use crate::config::{Exception, Settings};
 use crate::mud::file::Peer;
 use crate::mud::need::{self, Destination, Hole};
 use crate::mud::store::{self, Accepted};
+use crate::mud::topics::Topics;
 use crate::mud::{Fetched, Found};
-use crate::registry::{Registry, UnixMs};
+use crate::registry::{Granted, Registry, UnixMs};
 use crate::ubus::Reply;
 
 /// What came of work elsewhere.
@@ -166,8 +167,8 @@ impl Descriptions {
         .collect()
     }
 
-    /// Puts the exceptions that follow from what is accepted in force. Returns how many destinations
-    /// are left out, if it is another number than before.
+    /// Puts the exceptions and topics that follow from what is accepted in force. Returns how many
+    /// destinations are left out, if it is another number than before.
     fn apply(&mut self, settings: &Settings, registry: &mut Registry) -> Option<usize> {
         let wanted = self.exceptions(&settings.main.plaintext_ports);
         let wanted = wanted.into_iter().flat_map(|(mac, hole, nets)| {
@@ -179,6 +180,11 @@ impl Descriptions {
             })
         });
         let left_out = registry.set_described(wanted.collect());
+        let granted = self.accepted.iter().map(|(mac, one)| {
+            let Topics { publish, subscribe } = one.description.topics.taken();
+            (*mac, Granted { publish, subscribe })
+        });
+        registry.set_described_topics(granted.collect());
         let before = std::mem::replace(&mut self.crowded, left_out);
         (before != left_out).then_some(left_out)
     }

@@ -353,14 +353,30 @@ impl Daemon {
             return Ok(None);
         };
         self.put(accepted)?;
+        self.forgotten(mac, &gone.url);
+        Ok(Some(gone.url))
+    }
+
+    /// As [`Daemon::forget`], for a device whose credential the owner has revoked, or that the registry
+    /// has dropped: nothing of it stays open, and if that cannot be written down now, it is later.
+    pub(in crate::daemon) fn withdraw_description(&mut self, mac: Mac) -> Option<String> {
+        self.descriptions.shown.remove(&mac);
+        let gone = self.descriptions.accepted.remove(&mac)?;
+        self.descriptions.save_at = Some(Instant::now());
+        self.save_descriptions();
+        self.apply_descriptions();
+        self.forgotten(mac, &gone.url);
+        Some(gone.url)
+    }
+
+    /// What was accepted for a device is not any more.
+    fn forgotten(&mut self, mac: Mac, url: &str) {
         self.descriptions.changed.remove(&mac);
         self.descriptions.due.remove(&mac);
         self.descriptions.failed.remove(&mac);
         self.descriptions.outside.remove(&mac);
-        let url = gone.url.clone();
-        let change = MudChange::Forgotten { url: gone.url };
-        self.tell_device(Some(mac), EventKind::Mud(change));
-        Ok(Some(url))
+        let url = url.to_owned();
+        self.tell_device(Some(mac), EventKind::Mud(MudChange::Forgotten { url }));
     }
 
     /// What is accepted, on disk and then in force.

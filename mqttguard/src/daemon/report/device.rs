@@ -14,8 +14,7 @@ use crate::naming::{Firmware, system};
 use crate::registry::{Credential, Device, Refusals, State};
 use crate::uplift::UpliftStats;
 
-use super::mud::of_device;
-use super::{exceptions, is_dropped, is_reported, name, sums, uplift_device};
+use super::{exceptions, is_dropped, is_reported, mud, name, sums, uplift_device};
 
 /// Events shown with a device.
 const DEVICE_EVENTS: usize = 20;
@@ -43,6 +42,7 @@ pub(in crate::daemon) fn device(daemon: &Daemon, mac: Mac) -> Option<Value> {
         object.insert("logins".to_owned(), logins(device));
         let more = [
             ("grants", view.grants(device)),
+            ("mud_grants", mud::grants(daemon, mac)),
             ("refused", view.refused(device)),
         ];
         let more = more
@@ -123,7 +123,7 @@ impl<'a> View<'a> {
             "vendor_class": device.vendor_class,
             "system": device.vendor_class.as_deref().and_then(system),
             "mud_url": device.mud_url,
-            "mud": of_device(self.daemon, device.mac),
+            "mud": mud::of_device(self.daemon, device.mac),
             "firmware": firmware.map(Firmware::name),
             "suggested_profile": firmware.map(Firmware::profile),
             "state": state.name(),

@@ -4,12 +4,16 @@ use mqttguard_common::Mac;
 use serde_json::{Map, Value};
 
 use super::name;
+use crate::broker::login::grants::{Names, expand};
+use crate::config::Profile;
 use crate::daemon::answers::Answer;
 use crate::daemon::wiring::Daemon;
 use crate::json::json;
 use crate::mud::cms::Signature;
 use crate::mud::file::Description;
 use crate::mud::need;
+use crate::mud::topics::{Request, Topics};
+use crate::text::clip;
 use crate::ubus::{MethodError, Status};
 
 /// `mud`: the file that was fetched last, or else the one that is accepted.
@@ -38,6 +42,18 @@ pub(in crate::daemon) fn mud(daemon: &Daemon, mac: Mac) -> Answer {
     };
     let same = accepted.is_some_and(|one| one.sha256 == *sha256 && one.url == *url);
     let plaintext = &daemon.configuration.settings.main.plaintext_ports;
+    let filters = Filters::of(daemon, mac);
+    let needs = need::needs(description, plaintext).into_iter();
+    let needs = needs.map(|need| (need.says, need.hole.is_some(), need.why));
+    let requests = description.topics.requests();
+    let requests = requests.map(|one| (filters.says(&one), one.is_taken, one.why));
+    let needs = needs.chain(requests).map(|(says, taken, why)| {
+        json!({
+            "says": says,
+            "taken": taken,
+            "why": why,
+        })
+    });
     let mut out = json!({
         "mac": mac.to_string(),
         "name": name(daemon, mac),
@@ -54,15 +70,12 @@ pub(in crate::daemon) fn mud(daemon: &Daemon, mac: Mac) -> Answer {
             Signature::Invalid { .. } => "no",
         },
         "tls_only": need::is_tls_only(description, plaintext),
-        "needs": need::needs(description, plaintext).into_iter().map(|need| json!({
-            "says": need.says,
-            "taken": need.hole.is_some(),
-            "why": need.why,
-        })).collect::<Vec<_>>(),
+        "needs": needs.collect::<Vec<_>>(),
         "exceptions": need::holes(description, plaintext).into_iter().map(|hole| json!({
             "to": hole.to.to_string(),
             "port": hole.port,
         })).collect::<Vec<_>>(),
+        "grants": filters.grants(&description.topics),
     });
     if let Some(object) = out.as_object_mut() {
         object.extend(facts(description));
@@ -87,6 +100,13 @@ pub(super) fn of_device(daemon: &Daemon, mac: Mac) -> Option<Value> {
         object.retain(|_, value| !value.is_null());
     }
     Some(out)
+}
+
+/// What an accepted file grants a device; None if nothing.
+pub(super) fn grants(daemon: &Daemon, mac: Mac) -> Option<Value> {
+    let accepted = daemon.descriptions.accepted(mac)?;
+    let grants = Filters::of(daemon, mac).grants(&accepted.description.topics);
+    (!grants.is_empty()).then(|| grants.into())
 }
 
 /// What accepted files let leave, for these devices: one row a destination.
@@ -118,6 +138,56 @@ pub(super) fn exceptions(daemon: &Daemon, wanted: impl Fn(Mac) -> bool) -> Vec<V
         rows.collect::<Vec<_>>()
     })
     .collect()
+}
+
+/// What patterns stand for, of one device.
+struct Filters<'a> {
+    names: Option<Names<'a>>,
+}
+
+impl<'a> Filters<'a> {
+    fn of(daemon: &'a Daemon, mac: Mac) -> Filters<'a> {
+        let device = daemon.registry.device(mac);
+        let names = device.map(|device| Names {
+            device: &device.name,
+            username: (device.credential.as_ref()).map_or("", |credential| &credential.username),
+            client_id: "",
+            mac,
+        });
+        Filters { names }
+    }
+
+    /// None for what its client decides, or what grants this device nothing.
+    fn filter(&self, pattern: &str) -> Option<String> {
+        let publish = vec![pattern.to_owned()];
+        let profile = Profile {
+            publish,
+            ..Profile::default()
+        };
+        expand(&profile, self.names?).publish.pop()
+    }
+
+    /// What is asked for as a sentence.
+    fn says(&self, request: &Request<'_>) -> String {
+        let (does, pattern) = (request.access.words(), request.pattern);
+        match self.filter(pattern).filter(|filter| filter != pattern) {
+            Some(filter) => format!("{does} {pattern}, which is {}", clip(&filter)),
+            None => format!("{does} {pattern}"),
+        }
+    }
+
+    /// What is taken over.
+    fn grants(&self, topics: &Topics) -> Vec<Value> {
+        let taken = topics.requests().filter(|one| one.is_taken);
+        let rows = taken.map(|one| {
+            let mut row = json!({ "access": one.access.option(), "pattern": one.pattern });
+            if let (Some(filter), Some(object)) = (self.filter(one.pattern), row.as_object_mut()) {
+                object.insert("filter".to_owned(), json!(filter));
+            }
+            row
+        });
+        rows.collect()
+    }
 }
 
 fn facts(description: &Description) -> Map<String, Value> {

@@ -308,9 +308,10 @@ pub(super) const METHODS: &[Method] = &[
     Method {
         name: "revoke",
         about: "Takes a device's credential and certificates away, closes its pairing window, cuts its \
-            clients off and removes their sessions.",
+            clients off, removes their sessions, and takes back what was accepted of what its maker says.",
         args: &[DEVICE],
-        returns: "`mac`, `name`, `username` (the one that it had)",
+        returns: "`mac`, `name`, `username` (the one that it had), `mud_forgotten` (the URL of what was \
+            accepted)",
         errors: &[UNKNOWN, AMBIGUOUS, NO_CREDENTIAL],
         example: r#"{"device":"kitchen-plug"}"#,
     },

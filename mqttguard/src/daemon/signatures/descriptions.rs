@@ -41,8 +41,9 @@ pub(super) const METHODS: &[Method] = &[
             `unknown`, `absent` or `invalid`; `signer`, `why`), `acceptable` (`yes`, `unverified`, `no`), \
             `accepted` (this very file is), `accepted_ms`, `accepted_sha256` (if another is), \
             `systeminfo`, `mfg_name`, `model_name`, `last_update`, `is_supported`, `cache_validity_h`, \
-            `tls_only`, `needs` (a list of `says`, `taken`, `why`), `exceptions` (`to`, `port`); or \
-            `forgotten`",
+            `tls_only`, `needs` (a list of `says`, `taken`, `why`), `exceptions` (`to`, `port`) and `grants` \
+            (`access`: `publish` or `subscribe`, `pattern`, and `filter`, what that is for this device) \
+            that follow from it when it is accepted; or `forgotten`",
         errors: &[
             UNKNOWN,
             AMBIGUOUS,

@@ -36,7 +36,8 @@ pub(super) const METHODS: &[Method] = &[
             refused and would be refused now, the latest first, a list of `access` (`publish` or \
             `subscribe`), `topic`, `count` (of a client a few a second are told), `last_ms`, and `grant`, the \
             pattern that allows it, unless none can; `grants` (`publish`, `subscribe`): what its `device` \
-            section grants beside its profile; `pairing` (`until_ms`, `left_s`) \
+            section grants beside its profile; `mud_grants` (`access`, `pattern`, `filter`): what it is \
+            granted as its maker asks, see `mud`; `pairing` (`until_ms`, `left_s`) \
             while a window is open; `credential` (`issued_ms`, `weak`, `scram`, `old_until_ms` while a \
             rotation is under way, `certificates`); its last `events`",
         errors: &[UNKNOWN, AMBIGUOUS],

@@ -1,5 +1,6 @@
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use rustls_pki_types::pem::PemObject as _;
 
@@ -17,30 +18,106 @@ fn openssl(dir: &Path, arguments: &str) {
     assert!(output.status.success(), "openssl {arguments}: {error}");
 }
 
-/// A signature of [`FILE`] by openssl, and the authority that vouches for the signer.
-fn signed(dir: &Path) -> (Vec<u8>, CertificateDer<'static>) {
+const EC: &str = "ec -pkeyopt ec_paramgen_curve:P-256";
+
+/// An authority, and a signer of this kind of key whom it vouches for.
+fn signer(dir: &Path, key: &str) -> CertificateDer<'static> {
     std::fs::write(dir.join("file"), FILE).unwrap();
     std::fs::write(dir.join("ext"), "keyUsage=digitalSignature").unwrap();
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
     openssl(
         dir,
-        &format!("req -x509 {key} -subj /CN=ca -keyout ca.key -out ca.crt"),
+        &format!("req -x509 -newkey {EC} -nodes -subj /CN=ca -keyout ca.key -out ca.crt"),
     );
     openssl(
         dir,
-        &format!("req -new {key} -subj /CN=signer -keyout key -out csr"),
+        &format!("req -new -newkey {key} -nodes -subj /CN=signer -keyout key -out csr"),
     );
     openssl(
         dir,
         "x509 -req -in csr -CA ca.crt -CAkey ca.key -CAcreateserial -extfile ext -out crt",
     );
-    openssl(
-        dir,
-        "cms -sign -binary -in file -signer crt -inkey key -outform DER -out p7s",
-    );
-    let signature = std::fs::read(dir.join("p7s")).unwrap();
-    let ca = CertificateDer::from_pem_file(dir.join("ca.crt")).unwrap();
-    (signature, ca)
+    CertificateDer::from_pem_file(dir.join("ca.crt")).unwrap()
+}
+
+/// A signature of [`FILE`] by openssl, made in this way.
+fn sign(dir: &Path, how: &str) -> Vec<u8> {
+    let sign = "cms -sign -binary -in file -signer crt -inkey key -outform DER -out p7s";
+    openssl(dir, format!("{sign} {how}").trim());
+    std::fs::read(dir.join("p7s")).unwrap()
+}
+
+fn signed(dir: &Path) -> (Vec<u8>, CertificateDer<'static>) {
+    let ca = signer(dir, EC);
+    (sign(dir, ""), ca)
+}
+
+fn valid() -> Signature {
+    Signature::Valid {
+        signer: "CN=signer".to_owned(),
+    }
+}
+
+#[test]
+fn rsa_signatures_are_verified_with_either_padding() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let ca = signer(dir, "rsa:2048");
+    let anchors = [webpki::anchor_from_trusted_cert(&ca).unwrap()];
+    let verified = |how: &str| verify(FILE, &sign(dir, how), &anchors, UnixTime::now());
+    let pss = "-keyopt rsa_padding_mode:pss";
+    for how in ["", "-md sha384", "-md sha512 -noattr"] {
+        assert_eq!(verified(how), valid(), "{how}");
+        let how = format!("{how} {pss} -keyopt rsa_pss_saltlen:digest");
+        assert_eq!(verified(how.trim()), valid(), "{how}");
+    }
+    // As long as there is room, openssl's own choice before 3.1.
+    let why = verified(&format!("{pss} -keyopt rsa_pss_saltlen:max"));
+    let why = why.why().unwrap().to_owned();
+    assert!(why.contains("expected 32 bytes"), "{why}");
+    assert_eq!(verified("-md sha1").state(), "invalid");
+    // The parameters are no part of what is signed: wrong ones verify nothing.
+    let good = sign(dir, &format!("{pss} -keyopt rsa_pss_saltlen:digest"));
+    for index in good.len() - 330..good.len() {
+        let mut other = good.clone();
+        other[index] ^= 1;
+        let found = verify(FILE, &other, &anchors, UnixTime::now());
+        // Those of the mask generation say nothing that the signature does not.
+        assert!(found == valid() || found.state() == "invalid", "{found:?}");
+        if index >= good.len() - 256 {
+            assert_eq!(found.state(), "invalid", "{index}");
+        }
+    }
+}
+
+/// Made by OpenSSL 4.0, since those before it do it wrongly or not at all: `cms -sign -binary` as
+/// above, of keys of `ed25519`.
+#[test]
+fn ed25519_signatures_are_verified() {
+    let ca = CertificateDer::from_pem_slice(include_bytes!("../testdata/ed25519-ca.crt")).unwrap();
+    let anchors = [webpki::anchor_from_trusted_cert(&ca).unwrap()];
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
+    for signature in [
+        &include_bytes!("../testdata/ed25519.p7s")[..],
+        include_bytes!("../testdata/ed25519-noattr.p7s"),
+    ] {
+        assert_eq!(verify(FILE, signature, &anchors, now), valid());
+        let found = verify(&FILE[1..], signature, &anchors, now);
+        assert_eq!(found.state(), "invalid", "{found:?}");
+        for index in signature.len() - 64..signature.len() {
+            let mut other = signature.to_vec();
+            other[index] ^= 1;
+            let found = verify(FILE, &other, &anchors, now);
+            assert_eq!(found.state(), "invalid", "{index}");
+        }
+    }
+    // RFC 8419 section 3.1 has SHA-512 and no other digest.
+    let mut other = include_bytes!("../testdata/ed25519.p7s").to_vec();
+    let places = other.windows(SHA512.len()).enumerate();
+    let places = places.filter(|(_, bytes)| *bytes == SHA512);
+    let last = places.map(|(place, _)| place).last().unwrap() + SHA512.len() - 1;
+    other[last] = 1;
+    let found = verify(FILE, &other, &anchors, now);
+    assert!(found.why().unwrap().contains("not SHA-512"), "{found:?}");
 }
 
 #[test]
@@ -50,9 +127,7 @@ fn no_other_bytes_are_a_signature_of_the_file() {
     let anchors = [webpki::anchor_from_trusted_cert(&ca).unwrap()];
     let now = UnixTime::now();
     let verified = |content: &[u8], signature: &[u8]| verify(content, signature, &anchors, now);
-    let valid = Signature::Valid {
-        signer: "CN=signer".to_owned(),
-    };
+    let valid = valid();
     assert_eq!(verified(FILE, &signature), valid);
     let nobody = verify(FILE, &signature, &[], now);
     assert_eq!(nobody.state(), "unknown", "{nobody:?}");

@@ -120,7 +120,7 @@ const Page = baseclass.extend({
 			this.topics.show(live.topics || [], live.until_ms);
 		}
 		renew('refused', [ device.refused, minute ], () => [ this.refused(device) ]);
-		renew('grants', device.grants, () => [ this.grants(device) ]);
+		renew('grants', [ device.grants, device.mud_grants ], () => [ this.grants(device) ]);
 		this.limits(device);
 		renew('frames', device.dropped, () =>
 			[ parts.reasons(device.dropped, _('Nothing of it was dropped.')) ]);
@@ -190,7 +190,11 @@ const Page = baseclass.extend({
 				() => actions.withdraw(device, access, pattern, this.refresh),
 				{ style: 'negative', about: pattern, key: `withdraw ${access} ${pattern}` }));
 		}));
-		return parts.table([ _('Topics'), _('It may') ].concat(parts.may() ? '' : []), rows,
+		/* Those are taken back with what its maker says, as a whole. */
+		const said = (device.mud_grants || []).map((one) => [
+			E('code', {}, [ one.filter || one.pattern ]), words.access(one.access)
+		].concat(parts.may() ? _('as its maker says (MUD)') : []));
+		return parts.table([ _('Topics'), _('It may') ].concat(parts.may() ? '' : []), rows.concat(said),
 			_('Nothing: it has what its profile grants.'));
 	},
 
