@@ -74,6 +74,14 @@ pub(crate) fn xdp_tell(context: XdpContext) -> u32 {
     }
 }
 
+/// Holds the place of the XDP program while the kernel verifies that: whether a driver has native XDP
+/// at all shows only when something is attached.
+#[xdp]
+#[inline(always)]
+pub(crate) fn xdp_nothing(_context: XdpContext) -> u32 {
+    XDP_PASS
+}
+
 #[inline(always)]
 fn xdp(context: &XdpContext, step: Step) -> u32 {
     match step {
