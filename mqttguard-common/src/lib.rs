@@ -28,7 +28,7 @@ pub use station::Station;
 /// Counts up whenever a type of this crate that lies in a map, or a map's size, changes. Maps
 /// are pinned under this number, since the kernel would hand a map of the old shape to a new
 /// program without complaint.
-pub const LAYOUT_VERSION: u32 = 4;
+pub const LAYOUT_VERSION: u32 = 5;
 
 /// The most devices the daemon can name to the kernel program.
 pub const MAX_DEVICES: u32 = 1024;

@@ -46,6 +46,8 @@ pub enum Reason {
     InterfaceMismatch = 18,
     /// The device is bound to another IPv4 address.
     AddressMismatch = 19,
+    /// It may be MQTT over a WebSocket, and the program that reads those could not be called.
+    Unread = 20,
 }
 
 /// The number stands for no [`Reason`].
@@ -57,7 +59,7 @@ impl Reason {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All reasons, each at the index of its own number.
-    pub const ALL: [Reason; 20] = [
+    pub const ALL: [Reason; 21] = [
         Reason::Pass,
         Reason::Excepted,
         Reason::LocalPlaintext,
@@ -78,6 +80,7 @@ impl Reason {
         Reason::Uplifted,
         Reason::InterfaceMismatch,
         Reason::AddressMismatch,
+        Reason::Unread,
     ];
 
     /// The stable name, as scripts see it.
@@ -103,6 +106,7 @@ impl Reason {
             Reason::Uplifted => "uplifted",
             Reason::InterfaceMismatch => "interface-mismatch",
             Reason::AddressMismatch => "address-mismatch",
+            Reason::Unread => "unread",
         }
     }
 
@@ -167,6 +171,6 @@ mod tests {
             assert_eq!(usize::from(reason as u8), index);
             assert_eq!(Reason::try_from(reason as u8), Ok(reason));
         }
-        assert_eq!(Reason::try_from(20), Err(UnknownReason(20)));
+        assert_eq!(Reason::try_from(21), Err(UnknownReason(21)));
     }
 }

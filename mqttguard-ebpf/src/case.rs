@@ -62,9 +62,10 @@ impl Program {
 pub(crate) enum Step {
     Pass,
     Drop,
-    /// The packet is to be read on by this program. Dropped if that fails: what was not read is
-    /// not let through, and an honest sender repeats it.
+    /// The packet is to be read on by this program. If that fails, it is [`Step::Unread`].
     Read(Program),
+    /// It cannot be read, which is a reason to drop it: an honest sender repeats it.
+    Unread,
     /// There is something to tell, or to answer. The verdict if that fails: whether it is dropped.
     Tell(bool),
 }

@@ -74,6 +74,14 @@ pub(crate) fn xdp_tell(context: XdpContext) -> u32 {
     }
 }
 
+/// Holds the place of the XDP program while the kernel verifies that: whether a driver has native XDP
+/// at all shows only when something is attached.
+#[xdp]
+#[inline(always)]
+pub(crate) fn xdp_nothing(_context: XdpContext) -> u32 {
+    XDP_PASS
+}
+
 #[inline(always)]
 fn xdp(context: &XdpContext, step: Step) -> u32 {
     match step {
@@ -84,12 +92,23 @@ fn xdp(context: &XdpContext, step: Step) -> u32 {
                 Program::Frames => Program::Frames.call_xdp(context),
                 _ => Program::Request.call_xdp(context),
             }
-            XDP_DROP
+            xdp_unread(context)
         }
+        Step::Unread => xdp_unread(context),
         Step::Tell(drops) => {
             Program::Tell.call_xdp(context);
             if drops { XDP_DROP } else { XDP_PASS }
         }
+    }
+}
+
+/// The frame is made anew: kept until here, it would cost the verifier half as much again.
+#[inline(always)]
+fn xdp_unread(context: &XdpContext) -> u32 {
+    if stream::is_unread_dropped(&Frame::of_xdp(context)) {
+        XDP_DROP
+    } else {
+        XDP_PASS
     }
 }
 
@@ -98,21 +117,24 @@ fn xdp(context: &XdpContext, step: Step) -> u32 {
 #[classifier]
 #[inline(always)]
 pub(crate) fn mqttguard_tc(context: TcContext) -> i32 {
-    tc(&context, decide(&Frame::of_skb(&context)))
+    let frame = Frame::of_skb(&context);
+    tc(&context, &frame, decide(&frame))
 }
 
 /// As [`xdp_request`].
 #[classifier]
 #[inline(always)]
 pub(crate) fn tc_request(context: TcContext) -> i32 {
-    tc(&context, stream::read_request(&Frame::of_skb(&context)))
+    let frame = Frame::of_skb(&context);
+    tc(&context, &frame, stream::read_request(&frame))
 }
 
 /// As [`xdp_frames`].
 #[classifier]
 #[inline(always)]
 pub(crate) fn tc_frames(context: TcContext) -> i32 {
-    tc(&context, stream::read_frames(&Frame::of_skb(&context)))
+    let frame = Frame::of_skb(&context);
+    tc(&context, &frame, stream::read_frames(&frame))
 }
 
 /// As [`xdp_tell`].
@@ -127,7 +149,7 @@ pub(crate) fn tc_tell(context: TcContext) -> i32 {
 }
 
 #[inline(always)]
-fn tc(context: &TcContext, step: Step) -> i32 {
+fn tc(context: &TcContext, frame: &Frame, step: Step) -> i32 {
     match step {
         Step::Pass => TC_ACT_UNSPEC,
         Step::Drop => TC_ACT_SHOT as i32,
@@ -136,8 +158,9 @@ fn tc(context: &TcContext, step: Step) -> i32 {
                 Program::Frames => Program::Frames.call_tc(context),
                 _ => Program::Request.call_tc(context),
             }
-            TC_ACT_SHOT as i32
+            tc_unread(frame)
         }
+        Step::Unread => tc_unread(frame),
         Step::Tell(drops) => {
             Program::Tell.call_tc(context);
             if drops {
@@ -146,6 +169,15 @@ fn tc(context: &TcContext, step: Step) -> i32 {
                 TC_ACT_UNSPEC
             }
         }
+    }
+}
+
+#[inline(always)]
+fn tc_unread(frame: &Frame) -> i32 {
+    if stream::is_unread_dropped(frame) {
+        TC_ACT_SHOT as i32
+    } else {
+        TC_ACT_UNSPEC
     }
 }
 

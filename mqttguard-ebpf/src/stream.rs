@@ -80,7 +80,7 @@ pub(crate) fn is_opening(first: u8) -> bool {
 pub(crate) fn read_request(frame: &Frame) -> Step {
     match try_read_request(frame) {
         Some(step) => step,
-        None => Step::Drop,
+        None => Step::Unread,
     }
 }
 
@@ -180,7 +180,7 @@ fn go_back(at: usize, state: u8, own: *mut Processor) -> Found {
 pub(crate) fn read_frames(frame: &Frame) -> Step {
     match try_read_frames(frame) {
         Some(step) => step,
-        None => Step::Drop,
+        None => Step::Unread,
     }
 }
 
@@ -290,6 +290,21 @@ fn begin(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<bool> {
     Case::set_at(own, at as u32);
     Case::set_orders(own, orders);
     Some(false)
+}
+
+/// Counts a frame that was to be read and cannot be; whether it is dropped.
+#[inline(always)]
+pub(crate) fn is_unread_dropped(frame: &Frame) -> bool {
+    const REASON: usize = Reason::Unread as usize;
+    let (Some(rules), Some(own)) = (RULES.get(0), PROCESSOR.get_ptr_mut(0)) else {
+        return true;
+    };
+    // Kernels from 6.13 on take a tail call for one that may change the frame.
+    let frame = &frame.afresh();
+    if let Some(mut subject) = Subject::again(frame, rules, now_ns(own), own) {
+        subject.count(frame, REASON);
+    }
+    is_carried_out(rules, REASON)
 }
 
 /// Judges a segment by what was read of it.

@@ -11,9 +11,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use aya::util::KernelVersion;
+use mqttguard::config::Hook as Setting;
+use mqttguard::enforce::{Enforcer, Progress, Target};
 use mqttguard_common::{LAYOUT_VERSION, Reason};
+use mqttguard_lab::until;
 use mqttguard_tests::attach::{Lab, Place, plaintext};
-use mqttguard_tests::bpf::{Hook, Nop};
+use mqttguard_tests::bpf::{Hook, Nop, rules};
 
 /// How long something may take.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -63,17 +66,7 @@ fn take_over(hook: &str, by: &str) {
         assert!(by == "tc" || shown == format!("{by} Seen "), "{shown}");
     }
     // What the first one's programs called went with them; nothing was loaded for another hook.
-    let maps = lab.pins().join(format!("v{LAYOUT_VERSION}"));
-    let calls: Vec<_> = std::fs::read_dir(maps)
-        .unwrap()
-        .map(|pin| pin.unwrap().file_name().into_string().unwrap())
-        .filter(|pin| pin.contains("_CALLS-"))
-        .collect();
-    let whose = if by.starts_with("xdp") { "XDP" } else { "TC" };
-    assert!(
-        calls.len() == 1 && calls[0].starts_with(whose),
-        "{by}: {calls:?}"
-    );
+    assert_loaded(&lab, if by.starts_with("xdp") { "XDP" } else { "TC" });
 
     // Stopped on purpose, it leaves nothing.
     second.detach();
@@ -82,6 +75,88 @@ fn take_over(hook: &str, by: &str) {
     third.expect(&format!("lan1 attached {by}"));
     third.expect("ready, 1 known");
     third.detach();
+}
+
+/// The programs of this hook alone were loaded, and once: each time has its array of calls.
+#[track_caller]
+fn assert_loaded(lab: &Lab, hook: &str) {
+    let maps = lab.pins().join(format!("v{LAYOUT_VERSION}"));
+    let calls: Vec<_> = std::fs::read_dir(maps)
+        .unwrap()
+        .map(|pin| pin.unwrap().file_name().into_string().unwrap())
+        .filter(|pin| pin.contains("_CALLS-"))
+        .collect();
+    assert!(
+        calls.len() == 1 && calls[0].starts_with(hook),
+        "{hook}: {calls:?}"
+    );
+}
+
+#[test]
+fn what_no_port_has_is_not_verified() {
+    let lab = Lab::new("without");
+    for port in ["lan1", "lan2"] {
+        lab.ip(&format!("link set {port} nomaster"));
+    }
+    // Its driver has no XDP.
+    lab.ip("link add lan3 link lan2 type macvlan mode passthru");
+    lab.ip("link set lan3 master lanbr up");
+    let process = lab.enforcer("auto");
+    let line = process.expect(&format!("lan3 attached {} ", tc()));
+    assert!(
+        line.contains("no xdp: the driver does not have it"),
+        "{line}"
+    );
+    process.expect("ready");
+    assert_loaded(&lab, "TC");
+    // When one comes that has it, so does the program; the other stays where it is.
+    lab.ip("link set lan1 master lanbr");
+    process.expect("lan1 attached xdp");
+    process.detach();
+    assert!(!lab.pins().exists(), "pins are left");
+}
+
+#[test]
+fn a_stop_does_not_wait_for_the_verifier() {
+    let lab = Lab::new("stop");
+    let target = Target {
+        devices: vec!["lanbr".into()],
+        hook: Setting::Auto,
+    };
+    let start = || {
+        let no_reports = |_| {};
+        Enforcer::start(&lab.pins(), &target, &rules(), &[], no_reports).unwrap()
+    };
+    lab.inside(|| {
+        let begun = Instant::now();
+        let enforcer = start();
+        while !matches!(enforcer.progress(), Progress::Standing(_)) {
+            assert!(begun.elapsed() < 15 * PATIENCE, "{:?}", enforcer.progress());
+            thread::sleep(Duration::from_millis(1));
+        }
+        let verified = begun.elapsed();
+        enforcer.detach().unwrap();
+
+        let enforcer = start();
+        thread::sleep(verified / 10);
+        let told = Instant::now();
+        enforcer.detach().unwrap();
+        let took = told.elapsed();
+        assert!(!lab.pins().exists(), "pins are left");
+        assert!(took < verified / 4, "{took:?} of {verified:?}");
+
+        // What it goes on to verify in vain holds native XDP for as long, and harms nobody.
+        let enforcer = start();
+        let stands = |enforcer: &Enforcer| match enforcer.progress() {
+            Progress::Standing(found) => found.iter().all(|one| one.hook == Some("xdp")),
+            _ => false,
+        };
+        assert!(until(10 * PATIENCE, || stands(&enforcer)));
+        thread::sleep(verified);
+        assert!(stands(&enforcer), "{:?}", enforcer.progress());
+        enforcer.detach().unwrap();
+    });
+    assert!(!lab.pins().exists(), "pins are left");
 }
 
 #[test]

@@ -208,8 +208,6 @@ fn interfaces_are_followed_within_a_second() {
     // Out of the bridge it is nobody's business.
     lab.ip("link set upstairs nomaster");
     process.expect_within("upstairs detached", SECOND);
-    // It is told as it is begun.
-    thread::sleep(NOTICED);
     lab.send("dev2", &plaintext(), 3);
     thread::sleep(NOTICED);
     assert_eq!(process.counted(Reason::PlaintextPort), 9);

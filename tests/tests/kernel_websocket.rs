@@ -15,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use mqttguard::config::Mode;
 use mqttguard::enforce::Rules;
 use mqttguard::registry::{DevicePolicy, Standing};
 use mqttguard_common::{Mac, Reason};
@@ -241,6 +242,28 @@ fn other_frames_pass() {
     let mut short = frame(0x82, 0, mask, &packet);
     short[1] = 0x80 | 8;
     expect(&mut kernel, &short, Reason::Pass);
+}
+
+#[test]
+fn what_cannot_be_read_is_counted_and_dropped_unless_only_watched() {
+    for (mode, expected) in [
+        (Mode::Enforce, Verdict::Drop),
+        (Mode::Monitor, Verdict::Pass),
+    ] {
+        let mut kernel = kernel(&Rules { mode, ..rules() });
+        kernel.lose_calls();
+        let stranger = Mac([0x02, 0xc1, 0x1e, 0, 0, 9]);
+        for from in [DEVICE, stranger] {
+            let page = b"GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n";
+            let frame = Frame::tcp(from, clouds()[0], 8080, ACK, page).bytes();
+            for (hook, count) in HOOKS.into_iter().zip(1..) {
+                assert_eq!(kernel.run(hook, &frame), expected, "{hook:?}, {mode:?}");
+                let counters = kernel.counters(from);
+                assert_eq!(counters.frames[Reason::Unread as usize], count, "{hook:?}");
+                assert_eq!(counters.frames.iter().sum::<u64>(), count, "{hook:?}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -154,12 +154,10 @@ fn monitor_mode_counts_and_lets_pass() {
         .unwrap();
     plaintext_connect(lab.device(0), cloud(1883), PATIENCE).unwrap();
     let counted = table(&lab).unwrap();
-    let rule = "meta l4proto tcp counter packets";
-    let rule = counted.lines().find(|line| line.contains(rule));
-    assert!(
-        rule.is_some_and(|rule| !rule.contains("packets 0")),
-        "{counted}"
-    );
+    let mut lines = counted.lines();
+    lines.find(|line| line.contains("counter plaintext"));
+    let packets = lines.next().unwrap();
+    assert!(!packets.contains("packets 0"), "{counted}");
     assert!(!counted.contains("drop"), "{counted}");
     let status = guard.ubus("status", &json!({})).unwrap();
     assert_eq!(status.get("protection").unwrap(), "none", "{status}");
@@ -391,6 +389,54 @@ fn while_the_kernel_verifies_the_program_nftables_stands_in_and_the_bus_answers(
         })
         .unwrap();
     assert!(until(PATIENCE * 3, || table(&lab).is_none()));
+}
+
+#[test]
+fn a_stop_while_the_kernel_verifies_the_program_leaves_nothing_and_takes_no_time() {
+    let lab = Lab::new(&["plug"]).unwrap();
+    let mut guard = lab.launch_guard(Means::All, "", "").unwrap();
+    guard
+        .wait_status("a program that is being loaded", |status| {
+            let error = status.pointer("/kernel/error").and_then(Value::as_str);
+            error == Some("being loaded")
+        })
+        .unwrap();
+    let pins = guard.files().bpf.clone();
+    assert!(pins.exists());
+    let start = Instant::now();
+    let status = guard.stop().unwrap();
+    let took = start.elapsed();
+    assert!(status.success(), "{status}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(!pins.exists(), "pins are left");
+    assert_eq!(table(&lab), None);
+    let mut ip = Command::new(tools::system("ip").unwrap());
+    let links = lab.router.netns().output(ip.args(["-d", "link"])).unwrap();
+    let links = String::from_utf8(links.stdout).unwrap();
+    assert!(!links.contains("prog/xdp"), "{links}");
+    plaintext_connect(lab.device(0), cloud(1883), PATIENCE).unwrap();
+}
+
+#[test]
+fn what_nftables_refuses_is_in_the_history_of_the_house() {
+    let (lab, guard) = reduced(&["plug"], "", "");
+    let refused = |series: &str| {
+        let history = guard.ubus("history", &json!({})).unwrap();
+        let samples = history.pointer(&format!("/series/{series}")).unwrap();
+        let samples = samples.as_array().unwrap().iter();
+        samples.map(|count| count.as_u64().unwrap()).sum::<u64>()
+    };
+    let plug = lab.device(0);
+    for _ in 0..5 {
+        assert_eq!(refusal(plug, cloud(1883)), ErrorKind::ConnectionRefused);
+    }
+    assert!(until(PATIENCE * 15, || refused("plaintext") == 5));
+    // A table that takes its place begins to count anew.
+    guard.ubus("block", &json!({ "device": "plug" })).unwrap();
+    std::thread::sleep(PATIENCE);
+    plug.connect(cloud(80), PATIENCE).unwrap_err();
+    assert!(until(PATIENCE * 15, || refused("other") >= 1));
+    assert_eq!(refused("plaintext"), 5);
 }
 
 /// Somebody else's program on an interface of this namespace; it goes when it is dropped.

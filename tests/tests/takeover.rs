@@ -10,7 +10,7 @@ use mqttguard_lab::{ODD_MQTT_PORT, until};
 use mqttguard_tests::house::{
     PATIENCE, assert_nothing_leaked, cloud, enrol, guarded, guarded_with, kernel_limit, syn,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn not_one_plaintext_frame_passes_while_the_daemon_is_killed_and_replaced() {
@@ -53,6 +53,33 @@ fn not_one_plaintext_frame_passes_while_the_daemon_is_killed_and_replaced() {
         guard.dropped("plug", "plaintext-port").unwrap(),
         guard.device("plug").unwrap()
     );
+}
+
+#[test]
+fn nftables_stands_in_where_only_the_next_daemon_is_to_guard() {
+    let (lab, mut guard) = guarded(&["plug", "lamp"]);
+    guard.stop().unwrap();
+    let all = guard.files().uci("", "");
+    let one = all.replace("list device 'br-lan'", "list device 'lan0'");
+    assert_ne!(all, one);
+    guard.write_config(&one).unwrap();
+    guard.start_again().unwrap();
+    lab.wait_protected(&mut guard).unwrap();
+    plaintext_connect(lab.device(1), cloud(1883), PATIENCE).unwrap();
+    guard.kill().unwrap();
+
+    guard.write_config(&all).unwrap();
+    guard.start_again().unwrap();
+    guard
+        .wait_status("nftables beside a predecessor's program", |status| {
+            let words = status.pointer("/kernel/error").and_then(Value::as_str);
+            words.is_some_and(|words| words.contains("that of the run before stands"))
+                && status.get("protection") == Some(&json!("reduced"))
+        })
+        .unwrap();
+    plaintext_connect(lab.device(1), cloud(1883), PATIENCE).unwrap_err();
+    lab.wait_protected(&mut guard).unwrap();
+    plaintext_connect(lab.device(1), cloud(ODD_MQTT_PORT), PATIENCE).unwrap_err();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::troubles::Trouble;
 use crate::config::{Main, Mode, OnError};
-use crate::enforce::nft::{Action, Keeper, Plaintext, Ruleset, State, Uplift};
+use crate::enforce::nft::{Action, Drops, Keeper, Plaintext, Ruleset, State, Uplift};
 use crate::enforce::{self, Rules};
 use crate::events::EventKind;
 use crate::json::json;
@@ -296,6 +296,11 @@ impl Fallback {
                 "interface": device, "protection": level,
             })).collect::<Vec<_>>(),
         })
+    }
+
+    /// What it has refused in the kernel program's place, as of at most ten seconds ago.
+    pub(super) fn drops(&self) -> Drops {
+        self.keeper.as_ref().map(Keeper::drops).unwrap_or_default()
     }
 
     /// Removes the table.

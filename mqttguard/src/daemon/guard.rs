@@ -1,27 +1,35 @@
 //! The kernel side of the daemon: what the program is told, and whether it holds.
 
+mod rules;
+mod words;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::fallback::Fallback;
-use super::troubles::Trouble;
-use crate::config::{Bindings, Exception, ListenerKind, Mode, Settings, Verdict};
-use crate::discovery::{self, Networks};
+use crate::config::{Exception, Mode, Settings};
+use crate::discovery::Networks;
 use crate::enforce::{
-    self, Attachment, Connections, DeviceCounters, Enforcer, Progress, Proof, Rules, Target, nft,
+    self, Connections, DeviceCounters, Enforcer, Progress, Proof, Rules, Target, nft,
 };
 use crate::outlet::Outlet;
 use crate::registry::{Device, DevicePolicy, Standing};
-use mqttguard_common::{MAX_LOCAL, Mac};
+use mqttguard_common::Mac;
+use rules::{local_addresses, rules};
+
+#[cfg(test)]
+pub(super) use words::not_loaded;
 
 /// The kernel program, or why there is none.
 pub(super) struct Guard {
     enforcer: Result<Enforcer, String>,
     rules: Rules,
+    /// Where programs of this daemon and of its predecessors are pinned.
+    bpf_dir: PathBuf,
     /// Plaintext MQTT that may leave now.
     exceptions: Vec<Exception>,
     /// Whether uplifted devices' plaintext is taken over, so that it may be let through.
@@ -76,6 +84,7 @@ impl Guard {
         let mut guard = Guard {
             enforcer: Err(OFF.to_owned()),
             rules: rules(settings, &exceptions, local_addresses().unwrap_or_default()),
+            bpf_dir: settings.main.bpf_dir.clone(),
             exceptions,
             uplift: false,
             target: Target {
@@ -110,6 +119,7 @@ impl Guard {
 
     fn switch_with(&mut self, settings: &Settings, devices: &[(Mac, DevicePolicy)]) -> bool {
         self.fallback.configure(&settings.main);
+        self.bpf_dir.clone_from(&settings.main.bpf_dir);
         match (settings.main.enabled, &self.enforcer) {
             (true, Err(_)) => {
                 self.retry_at = Instant::now() + RETRY;
@@ -316,7 +326,7 @@ impl Guard {
                 .filter(|attachment| attachment.hook.is_none() || attachment.proof == Proof::Blind)
                 .map(|attachment| attachment.interface)
                 .collect(),
-            Ok(Progress::Loading { succeeds: true }) => Vec::new(),
+            Ok(Progress::Loading { succeeds: true }) => self.bare(),
             _ => self.target.devices.clone(),
         };
         if self.inherited.is_empty() {
@@ -335,6 +345,14 @@ impl Guard {
                 connections.end(ending);
             }
         }
+    }
+
+    /// Where nothing stands while a predecessor's program stands elsewhere.
+    fn bare(&self) -> Vec<String> {
+        enforce::bare(&self.bpf_dir, &self.target.devices).unwrap_or_else(|error| {
+            log::debug!("kernel program: {error}");
+            self.target.devices.clone()
+        })
     }
 
     /// The devices that the program knows, a predecessor's among them, and how they stand there.
@@ -366,20 +384,6 @@ impl Guard {
         }
     }
 
-    /// How the program sits on the interfaces; if it does not, what it is instead, in words.
-    pub(super) fn attachments(&self) -> Result<Vec<Attachment>, String> {
-        let why = match self.progress() {
-            Ok(Progress::Standing(attachments)) => return Ok(attachments),
-            Ok(Progress::Loading { succeeds: false }) => return Err("being loaded".to_owned()),
-            Ok(Progress::Loading { succeeds: true }) => {
-                return Err("being loaded; that of the run before stands meanwhile".to_owned());
-            }
-            Ok(Progress::Failed(error)) => error,
-            Err(error) => error.to_owned(),
-        };
-        Err(not_loaded(&why))
-    }
-
     /// Events that were lost because the daemon was behind.
     pub(super) fn events_lost(&self) -> usize {
         self.lost.load(Ordering::Relaxed)
@@ -395,61 +399,11 @@ impl Guard {
         &self.target.devices
     }
 
-    /// Why the house is not protected, in plain words; empty when it is.
-    pub(super) fn problems(&self) -> Vec<String> {
-        let mut why = Vec::new();
-        if self.rules.mode == Mode::Monitor {
-            why.push(Trouble::Monitor.to_string());
-        }
-        why.extend(self.gaps());
-        why
-    }
-
-    /// What the kernel program does not see, in plain words.
-    pub(super) fn gaps(&self) -> Vec<String> {
-        let mut why = Vec::new();
-        for network in &self.unresolved {
-            why.push(Trouble::NoDevice(network).to_string());
-        }
-        let attachments = match self.attachments() {
-            Ok(attachments) => attachments,
-            Err(error) => {
-                why.push(Trouble::NoProgram(&error).to_string());
-                return why;
-            }
-        };
-        for Attachment {
-            interface,
-            hook,
-            proof,
-            why: detail,
-        } in &attachments
-        {
-            if hook.is_none() {
-                why.push(Trouble::NotAttached(interface, detail).to_string());
-            } else if *proof == Proof::Blind {
-                why.push(Trouble::Blind(interface).to_string());
-            }
-        }
-        if !attachments
-            .iter()
-            .any(|attachment| attachment.proof == Proof::Seen)
-        {
-            why.push(Trouble::Unproven.to_string());
-        }
-        why
-    }
-
     /// Takes the program off the interfaces, were it a predecessor's.
     pub(super) fn stop(self, bpf_dir: &Path) {
         detach(self.enforcer, bpf_dir);
         self.fallback.stop();
     }
-}
-
-/// How the kernel program is that could not be loaded, or was not to be.
-pub(super) fn not_loaded(why: &str) -> String {
-    format!("not loaded: {why}")
 }
 
 /// Ends enforcement. Where the program of this run never came to stand, that of the run before may:
@@ -461,50 +415,6 @@ fn detach(enforcer: Result<Enforcer, String>, bpf_dir: &Path) {
         (Ok(false), None) => {}
         (Ok(false), Some(error)) | (Err(error), _) => log::error!("kernel program: {error}"),
     }
-}
-
-fn rules(settings: &Settings, exceptions: &[Exception], local_addresses: Vec<IpAddr>) -> Rules {
-    let main = &settings.main;
-    let plain = settings
-        .listeners
-        .iter()
-        .find(|listener| listener.kind == ListenerKind::Plain);
-    Rules {
-        mode: main.mode,
-        plaintext_ports: main.plaintext_ports.clone(),
-        detect_connect: main.detect_connect,
-        mqtt_sn: main.mqtt_sn,
-        websocket: main.detect_websocket,
-        reject: main.verdict == Verdict::Reject,
-        drop_mismatch: main.bindings == Bindings::Drop,
-        uplift: false,
-        local_addresses,
-        broker_ports: settings
-            .listeners
-            .iter()
-            .map(|listener| listener.port)
-            .collect(),
-        local_plaintext_port: plain.map(|listener| listener.port),
-        exceptions: exceptions.to_vec(),
-        stranger_limits: settings.stranger_limits(),
-    }
-}
-
-/// The router's addresses; None if the kernel does not tell.
-fn local_addresses() -> Option<Vec<IpAddr>> {
-    let mut addresses = match discovery::local_addresses() {
-        Ok(addresses) => addresses,
-        Err(error) => {
-            log::error!("the router's addresses: {error}");
-            return None;
-        }
-    };
-    addresses.sort_unstable();
-    addresses.dedup();
-    // IPv4 stands in front. What does not fit is guarded like any other destination: better than
-    // no program for want of room.
-    addresses.truncate(MAX_LOCAL as usize);
-    Some(addresses)
 }
 
 #[cfg(test)]

@@ -36,8 +36,10 @@ impl Daemon {
         self.history.retain(|mac| registry.device(mac).is_some());
     }
 
-    /// Takes what the kernel program has counted since the last look into the running minute.
+    /// Takes what the kernel program, and nftables in its place, has counted since the last look
+    /// into the running minute.
     pub(super) fn look_at_kernel(&mut self) {
+        self.history.look_at_fallback(self.guard.fallback.drops());
         let counters = self.guard.read_counters();
         let drops_mismatch = self.configuration.settings.main.bindings == Bindings::Drop;
         let registry = &self.registry;

@@ -1,5 +1,5 @@
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -13,7 +13,7 @@ use super::stations::Stations;
 use super::tables::take;
 use super::watch::Watch;
 use super::{
-    Attachment, DeviceCounters, EnforceError, Report, Rules, Tables, Target, hook, object,
+    Attachment, DeviceCounters, EnforceError, Report, Rules, Tables, Target, hook, object, take_off,
 };
 use crate::registry::{DevicePolicy, Standing};
 
@@ -26,6 +26,7 @@ use crate::registry::{DevicePolicy, Standing};
 /// [`Report`] for what it tells.
 pub struct Enforcer {
     tables: Tables,
+    bpf_dir: PathBuf,
     progress: Arc<Mutex<Progress>>,
     orders: Arc<Orders>,
     thread: Option<JoinHandle<()>>,
@@ -36,8 +37,8 @@ pub struct Enforcer {
 pub enum Progress {
     /// The kernel verifies the program.
     Loading {
-        /// A predecessor's program stands meanwhile, and goes by the tables of this one if their
-        /// layout is the same.
+        /// A predecessor's program stands meanwhile where it stood, and goes by the tables of this
+        /// one if their layout is the same; see [`bare`](super::bare).
         succeeds: bool,
     },
     /// How it sits on each interface, as of at most two seconds ago.
@@ -103,6 +104,7 @@ impl Enforcer {
             .map_err(EnforceError::Thread)?;
         Ok(Enforcer {
             tables,
+            bpf_dir: bpf_dir.to_owned(),
             progress,
             orders,
             thread: Some(thread),
@@ -178,14 +180,17 @@ impl Enforcer {
         self.orders.retarget(target.clone());
     }
 
-    /// Ends enforcement: detaches everywhere and unpins everything.
+    /// Ends enforcement: detaches everywhere and unpins everything. It does not wait for the
+    /// verifier, which goes on for a process that goes on.
     ///
     /// # Errors
     ///
-    /// The enforcement thread has ended before.
+    /// The enforcement thread has ended before, or netlink does not answer.
     pub fn detach(mut self) -> Result<(), EnforceError> {
         let thread = self.thread.take().filter(|thread| !thread.is_finished());
-        self.orders.end(End::Detached);
+        if !self.orders.end(End::Detached) {
+            return take_off(&self.bpf_dir).map(drop);
+        }
         match thread.map(JoinHandle::join) {
             Some(Ok(())) => Ok(()),
             _ => Err(EnforceError::Thread(io::Error::other("it has ended"))),
@@ -195,8 +200,9 @@ impl Enforcer {
 
 impl Drop for Enforcer {
     fn drop(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            self.orders.end(End::Standing);
+        if let Some(thread) = self.thread.take()
+            && self.orders.end(End::Standing)
+        {
             let _ = thread.join();
         }
     }
@@ -217,8 +223,8 @@ impl Start {
     fn run(self) {
         let (pins, inherits) = (self.pins.clone(), self.inherits);
         let progress = Arc::clone(&self.progress);
-        match self.load() {
-            Ok(watch) => watch.run(),
+        match self.begin().and_then(Watch::run) {
+            Ok(()) => {}
             Err(error) => {
                 if !inherits {
                     pins.remove_maps();
@@ -229,13 +235,11 @@ impl Start {
         }
     }
 
-    fn load(mut self) -> Result<Watch, EnforceError> {
+    fn begin(mut self) -> Result<Watch, EnforceError> {
         let events = take(&mut self.object, "EVENTS")?;
         let frames = take(&mut self.object, "FRAMES")?;
         let stations = Stations::take(&mut self.object)?;
         let links = Links::open().map_err(EnforceError::Netlink)?;
-        // Last, since it pins what keeps the programs in memory: nothing is to fail behind it.
-        self.object.prepare(self.orders.target().hook)?;
         let target = self.orders.target();
         let ports = Ports::new(self.object, frames, self.pins, target, self.note);
         Ok(Watch {

@@ -78,21 +78,49 @@ pub(super) enum Attached {
     TakenOver,
 }
 
+/// An interface's native XDP, held for our program by one that does nothing. Dropped, it is free.
+pub(super) struct Reserved(FdLink);
+
+/// Holds native XDP for our program, which the kernel is still to verify: whether the driver has it
+/// at all, and whether it is free, shows only when something is attached.
+pub(super) fn reserve(object: &mut Object, link: &Link) -> Result<Reserved, HookError> {
+    let program = object.nothing().map_err(HookError::new)?;
+    let id = program.attach_to_if_index(link.index, XdpMode::Driver)?;
+    let held = program.take_link(id)?.try_into().map_err(HookError::new)?;
+    Ok(Reserved(held))
+}
+
 /// Attaches and pins, so that it stands when this process is gone; or replaces the program of a
-/// predecessor's attachment.
+/// predecessor's attachment, or what holds the place.
 pub(super) fn attach(
     object: &mut Object,
     dir: &Path,
     link: &Link,
     kind: Kind,
+    reserved: Option<Reserved>,
 ) -> Result<Attached, HookError> {
     let pin = kind.pin(dir, link.index);
     match kind {
-        Kind::Xdp => attach_xdp(object, &pin, link, XdpMode::Driver),
+        Kind::Xdp => match reserved {
+            Some(reserved) => take_place(object, &pin, reserved),
+            None => attach_xdp(object, &pin, link, XdpMode::Driver),
+        },
         Kind::XdpGeneric => attach_xdp(object, &pin, link, XdpMode::Skb),
         Kind::Tcx => attach_tcx(object, &pin, link),
         Kind::Tc => attach_tc(object, &pin, link),
     }
+}
+
+fn take_place(
+    object: &mut Object,
+    pin: &Path,
+    Reserved(held): Reserved,
+) -> Result<Attached, HookError> {
+    let program = object.xdp().map_err(HookError::new)?;
+    let id = program.attach_to_link(XdpLink::try_from(held).map_err(HookError::new)?)?;
+    let ours: FdLink = program.take_link(id)?.try_into().map_err(HookError::new)?;
+    ours.pin(pin).map_err(HookError::new)?;
+    Ok(Attached::Fresh)
 }
 
 fn attach_xdp(

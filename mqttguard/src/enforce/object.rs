@@ -8,7 +8,6 @@ use aya::{Ebpf, EbpfLoader};
 
 use super::EnforceError;
 use super::tables::on;
-use crate::config::Hook;
 
 /// The kernel program for this machine's byte order, as `cargo xtask ebpf` builds it.
 #[cfg(target_endian = "little")]
@@ -27,6 +26,9 @@ pub static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
 pub const XDP: &str = "mqttguard_xdp";
 /// The TC program's name in the object.
 pub const TC: &str = "mqttguard_tc";
+
+/// Holds the place of the XDP program, and lets everything pass.
+const XDP_NOTHING: &str = "xdp_nothing";
 
 /// The programs that each of these hands frames on to, in the order in which they stand in its array
 /// of calls.
@@ -123,19 +125,65 @@ impl Object {
         self.ebpf.take_map(name)
     }
 
-    /// Has the kernel verify the programs that this hook begins with, so that a kernel that refuses
-    /// them is known for it before there is anything to attach to.
+    /// Whether the kernel was asked to verify the programs of XDP, or those of TC.
+    pub(super) fn is_asked(&self, is_xdp: bool) -> bool {
+        self.result(is_xdp).is_some()
+    }
+
+    /// Whether it has refused them.
+    pub(super) fn is_refused(&self, is_xdp: bool) -> bool {
+        self.result(is_xdp).is_some_and(Result::is_err)
+    }
+
+    fn result(&self, is_xdp: bool) -> Option<&Result<(), String>> {
+        let result = if is_xdp { &self.xdp } else { &self.tc };
+        result.as_ref()
+    }
+
+    /// Has the kernel verify them, which takes its time. Nothing is attached or pinned.
     ///
     /// # Errors
     ///
-    /// The kernel refuses every hook that this one stands for; the message has the verifier's last
-    /// words.
-    pub(super) fn prepare(&mut self, hook: Hook) -> Result<(), EnforceError> {
-        match hook {
-            Hook::Auto => self.load_xdp().or_else(|_| self.load_tc()),
-            Hook::Xdp | Hook::XdpGeneric => self.load_xdp(),
-            Hook::Tc => self.load_tc(),
+    /// It refuses; the message has the verifier's last words.
+    pub(super) fn verify(&mut self, is_xdp: bool) -> Result<(), EnforceError> {
+        if is_xdp {
+            self.load_xdp()
+        } else {
+            self.load_tc()
         }
+    }
+
+    /// Pins the array of what they call, since the kernel empties such an array when nobody but
+    /// programs has it; under a name of its own, so that what a predecessor left goes on calling
+    /// what it knows.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be pinned.
+    pub(super) fn pin_calls(&self, is_xdp: bool) -> Result<(), EnforceError> {
+        let calls = if is_xdp { XDP_CALLS } else { TC_CALLS };
+        if let (Some(pin), Some(map)) = (self.pin_of(calls), self.ebpf.map(calls)) {
+            map.pin(&pin).map_err(|error| EnforceError::File {
+                path: pin,
+                error: io::Error::other(error),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// An XDP program that lets everything pass.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses it.
+    pub(super) fn nothing(&mut self) -> Result<&mut Xdp, EnforceError> {
+        let program: &mut Xdp = program(&mut self.ebpf, XDP_NOTHING)?;
+        if program.fd().is_err() {
+            program
+                .load()
+                .map_err(|error| program_error(XDP_NOTHING, error))?;
+        }
+        Ok(program)
     }
 
     /// The XDP program.
@@ -231,9 +279,7 @@ impl Object {
         refused(&self.tc)
     }
 
-    /// Loads a hook's programs, and puts those that are called into their array. That is pinned,
-    /// since the kernel empties such an array when nobody but programs has it; under a name of its
-    /// own, so that what a predecessor left goes on calling what it knows.
+    /// Loads a hook's programs, and puts those that are called into their array.
     fn load(
         &mut self,
         main: &'static str,
@@ -248,12 +294,6 @@ impl Object {
             let map = map.ok_or(EnforceError::Missing(calls))?;
             let mut array = ProgramArray::try_from(map).map_err(on(calls))?;
             array.set(index, &program, 0).map_err(on(calls))?;
-        }
-        if let (Some(pin), Some(map)) = (self.pin_of(calls), self.ebpf.map(calls)) {
-            map.pin(&pin).map_err(|error| EnforceError::File {
-                path: pin,
-                error: io::Error::other(error),
-            })?;
         }
         Ok(())
     }

@@ -15,6 +15,8 @@ pub(super) struct Orders {
 struct Wanted {
     target: Target,
     end: Option<End>,
+    /// The thread waits for the verifier, which takes a small router many seconds.
+    verifying: bool,
 }
 
 /// How the thread is to end.
@@ -32,7 +34,11 @@ impl Orders {
     /// The kernel gives no eventfd.
     pub(super) fn new(target: Target) -> io::Result<Self> {
         Ok(Orders {
-            wanted: Mutex::new(Wanted { target, end: None }),
+            wanted: Mutex::new(Wanted {
+                target,
+                end: None,
+                verifying: false,
+            }),
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
         })
     }
@@ -43,9 +49,29 @@ impl Orders {
         self.wake();
     }
 
-    pub(super) fn end(&self, end: End) {
-        self.wanted().end = Some(end);
+    /// Tells the thread to end. False if it waits for the verifier: nobody should wait for it, and
+    /// it ends later without another look at what is attached or pinned.
+    pub(super) fn end(&self, end: End) -> bool {
+        let mut wanted = self.wanted();
+        wanted.end = Some(end);
+        let obeys = !wanted.verifying;
+        drop(wanted);
         self.wake();
+        obeys
+    }
+
+    /// The thread is about to wait for the verifier. False if it was told to end.
+    pub(super) fn begin_verifying(&self) -> bool {
+        let mut wanted = self.wanted();
+        wanted.verifying = wanted.end.is_none();
+        wanted.verifying
+    }
+
+    /// It has waited. False if it was told to end meanwhile, which others have done in its place.
+    pub(super) fn end_verifying(&self) -> bool {
+        let mut wanted = self.wanted();
+        wanted.verifying = false;
+        wanted.end.is_none()
     }
 
     pub(super) fn target(&self) -> Target {

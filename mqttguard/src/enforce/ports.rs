@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use aya::maps::{MapData, PerCpuArray};
 use mqttguard_common::FRAME_SLOTS;
@@ -9,18 +8,9 @@ use super::holders::{self, Hold};
 use super::hook::{self, Attached, HookError, Kind};
 use super::links::{Link, resolve};
 use super::object::Object;
-use super::trial::{Trial, Verdict};
-use super::{Attachment, Proof, Report, Target, probe};
+use super::port::Port;
+use super::{Attachment, EnforceError, Proof, Report, Target};
 use crate::config::Hook;
-
-/// Time between two probes of an interface on which nothing arrives.
-const PROBE_EVERY: Duration = Duration::from_secs(10);
-
-/// Time between two trials of an interface on which the program was seen to work.
-const TRIAL_EVERY: Duration = Duration::from_secs(20);
-
-/// A trial of such an interface ends undecided after this.
-const TRIAL_TIME: Duration = Duration::from_secs(4);
 
 /// The interfaces that are to be guarded, and how the program sits on each.
 pub(super) struct Ports {
@@ -33,23 +23,8 @@ pub(super) struct Ports {
     ports: BTreeMap<u32, Port>,
     /// Devices of the target that stand for no interface, and why.
     missing: BTreeMap<String, &'static str>,
-}
-
-struct Port {
-    name: String,
-    kind: Option<Kind>,
-    why: String,
-    /// Programs that have their say before ours.
-    before: Vec<String>,
-    proof: Proof,
-    xdp_is_blind: bool,
-    /// Somebody else has the XDP hook, which would be the better one.
-    xdp_is_held: bool,
-    /// Attached since the list of interfaces was read: what it says of our program is outdated.
-    is_fresh: bool,
-    trial: Option<Trial>,
-    next_trial: Instant,
-    next_probe: Instant,
+    /// What the kernel is to verify next: the programs of XDP, or those of TC.
+    awaited: Option<bool>,
 }
 
 impl Ports {
@@ -68,6 +43,7 @@ impl Ports {
             take_over_note,
             ports: BTreeMap::new(),
             missing: BTreeMap::new(),
+            awaited: None,
         }
     }
 
@@ -81,7 +57,41 @@ impl Ports {
 
     /// Whether it is being found out somewhere what the program sees.
     pub(super) fn is_on_trial(&self) -> bool {
-        self.ports.values().any(|port| port.trial.is_some())
+        self.ports.values().any(Port::is_on_trial)
+    }
+
+    /// What the kernel is to verify before anything more can be attached: the programs of XDP if
+    /// true, or those of TC.
+    pub(super) fn awaited(&self) -> Option<bool> {
+        self.awaited
+    }
+
+    /// Has the kernel verify programs, and touches nothing else.
+    pub(super) fn verify(&mut self, is_xdp: bool) -> Result<(), EnforceError> {
+        self.object.verify(is_xdp)
+    }
+
+    /// Takes in what came of [`Ports::verify`].
+    ///
+    /// # Errors
+    ///
+    /// Nothing is attached, and nothing can be: the kernel has refused all there is.
+    pub(super) fn take_in(
+        &mut self,
+        is_xdp: bool,
+        verified: Result<(), EnforceError>,
+    ) -> Result<(), EnforceError> {
+        self.awaited = None;
+        let Err(error) = verified else {
+            return self.object.pin_calls(is_xdp);
+        };
+        let mut choices = Kind::choices(self.target.hook, false).iter();
+        let is_attached = self.ports.values().any(|port| port.kind.is_some());
+        if !is_attached && choices.all(|kind| self.object.is_refused(kind.is_xdp())) {
+            return Err(error);
+        }
+        log::warn!("{error}");
+        Ok(())
     }
 
     pub(super) fn attachments(&self) -> Vec<Attachment> {
@@ -126,12 +136,29 @@ impl Ports {
             .collect();
         for index in unwanted {
             if let Some(port) = self.ports.remove(&index)
-                && port.kind.is_some()
+                && let Some(kind) = port.kind
             {
+                let link = links.iter().find(|link| link.index == index);
+                self.detach_one(index, link, kind);
                 report(Report::attachment(&port.name, "detached", ""));
             }
         }
+        // With nothing to attach to, the kernel has time to verify what every interface has.
+        if self.ports.is_empty()
+            && ![true, false]
+                .iter()
+                .any(|is_xdp| self.object.is_asked(*is_xdp))
+        {
+            let last = Kind::choices(target.hook, false).last();
+            self.awaited = last.map(|kind| kind.is_xdp());
+        }
         self.sweep(links);
+    }
+
+    fn detach_one(&self, index: u32, link: Option<&Link>, kind: Kind) {
+        if let Err(error) = hook::detach(&self.pins.links(), index, link, kind) {
+            log::warn!("interface {index}: detaching {}: {error}", kind.name());
+        }
     }
 
     fn ensure(&mut self, link: &Link, report: &mut dyn FnMut(Report)) {
@@ -152,23 +179,17 @@ impl Ports {
     }
 
     /// Attaches by the first hook that works: of what a predecessor left if the interface is new
-    /// to us, else the best.
-    fn attach(&mut self, link: &Link, old: Option<Port>, report: &mut dyn FnMut(Report)) {
+    /// to us, else the best. If the kernel is still to verify the program for it, everything stays as it
+    /// is until that is done.
+    fn attach(&mut self, link: &Link, mut old: Option<Port>, report: &mut dyn FnMut(Report)) {
         let xdp_is_blind = old.as_ref().is_some_and(|port| port.xdp_is_blind);
         let choices = Kind::choices(self.target.hook, xdp_is_blind);
         let dir = self.pins.links();
-        // The two kinds of XDP exclude each other, so that one has to go first.
-        if let Some(kind) = old.as_ref().and_then(|port| port.kind)
-            && kind.is_xdp()
-            && choices.iter().any(|choice| choice.is_xdp())
-            && let Err(error) = hook::detach(&dir, link.index, Some(link), kind)
-        {
-            log::warn!("{}: detaching {}: {error}", link.name, kind.name());
-        }
+        let pinned = hook::pinned(&dir);
+        let is_pinned = |kind: &Kind| pinned.contains(&(*kind, link.index));
         let mut order = choices.to_vec();
-        if old.is_none() {
-            let pinned = hook::pinned(&dir);
-            order.sort_by_key(|kind| !pinned.contains(&(*kind, link.index)));
+        if old.as_ref().is_none_or(|port| port.is_waiting) {
+            order.sort_by_key(|kind| !is_pinned(kind));
         }
 
         let seen: Vec<_> = Kind::ALL
@@ -177,11 +198,36 @@ impl Ports {
         let mut refusals = Vec::new();
         let mut found = None;
         let mut xdp_is_held = false;
+        let mut reserved = old.as_mut().and_then(|port| port.reserved.take());
         for &kind in &order {
-            match hook::attach(&mut self.object, &dir, link, kind) {
-                Ok(attached) => {
+            let result = if self.object.is_asked(kind.is_xdp()) {
+                self.make_room(link, old.as_ref(), kind);
+                hook::attach(&mut self.object, &dir, link, kind, reserved.take()).map(Some)
+            } else if kind == Kind::Xdp && order.len() > 1 && !is_pinned(&kind) {
+                let held = match reserved.take() {
+                    Some(held) => Ok(held),
+                    None => hook::reserve(&mut self.object, link),
+                };
+                held.map(|held| {
+                    reserved = Some(held);
+                    None
+                })
+            } else {
+                Ok(None)
+            };
+            match result {
+                Ok(Some(attached)) => {
                     found = Some((kind, attached));
                     break;
+                }
+                Ok(None) => {
+                    self.awaited.get_or_insert(kind.is_xdp());
+                    let mut port = old.unwrap_or_else(|| Port::new(&link.name));
+                    port.reserved = reserved;
+                    port.is_fresh = true;
+                    port.is_waiting |= port.kind.is_none();
+                    self.ports.insert(link.index, port);
+                    return;
                 }
                 Err(error) => {
                     xdp_is_held |= kind == Kind::Xdp && error.is_busy();
@@ -221,29 +267,34 @@ impl Ports {
             }
             None => {}
         }
-        let now = Instant::now();
-        let mut port = Port {
-            name: link.name.clone(),
-            kind: found.map(|(kind, _)| kind),
-            why,
-            before: Vec::new(),
-            proof: Proof::Waiting,
-            xdp_is_blind,
-            xdp_is_held,
-            is_fresh: true,
-            trial: None,
-            next_trial: now,
-            next_probe: now,
-        };
+        let mut port = Port::new(&link.name);
+        port.kind = found.map(|(kind, _)| kind);
+        port.why = why;
+        port.xdp_is_blind = xdp_is_blind;
+        port.xdp_is_held = xdp_is_held;
         if let Some((_, seen)) = seen.into_iter().find(|(kind, _)| port.kind == Some(*kind)) {
             port.begin_trial(link, seen);
         }
         self.ports.insert(link.index, port);
     }
 
+    /// The two kinds of XDP exclude each other, so that one has to go first.
+    fn make_room(&self, link: &Link, old: Option<&Port>, kind: Kind) {
+        if let Some(old) = old.and_then(|port| port.kind)
+            && old.is_xdp()
+            && kind.is_xdp()
+        {
+            self.detach_one(link.index, Some(link), old);
+        }
+    }
+
     /// Removes every pinned attachment that is not ours now: of a predecessor with another
-    /// target or hook, of interfaces that are gone.
+    /// target or hook, of interfaces that are gone. What a predecessor left stays until all of ours
+    /// that is to take its place stands.
     fn sweep(&self, links: &[Link]) {
+        if self.awaited.is_some() {
+            return;
+        }
         hook::detach_all_but(&self.pins.links(), links, |kind, index| {
             self.ports
                 .get(&index)
@@ -316,9 +367,13 @@ impl Ports {
     /// Goes over to native XDP, which has become free. The hook that is left keeps the program
     /// until that is done.
     fn improve(&mut self, link: &Link, report: &mut dyn FnMut(Report)) -> bool {
+        if !self.object.is_asked(true) {
+            self.awaited.get_or_insert(true);
+            return false;
+        }
         let seen = self.frames_seen(link.index, Kind::Xdp);
         let dir = self.pins.links();
-        match hook::attach(&mut self.object, &dir, link, Kind::Xdp) {
+        match hook::attach(&mut self.object, &dir, link, Kind::Xdp, None) {
             Ok(_) => {
                 report(Report::attachment(&link.name, "attached", Kind::Xdp.name()));
                 if let Some(port) = self.ports.get_mut(&link.index) {
@@ -343,64 +398,23 @@ impl Ports {
     /// has seen something, and now and then from then on. Interfaces on which nothing arrives are
     /// probed.
     pub(super) fn prove(&mut self, links: &[Link], report: &mut dyn FnMut(Report)) {
-        let now = Instant::now();
         let mut blind = Vec::new();
         for link in links {
-            let Some(kind) = self.ports.get(&link.index).and_then(|port| port.kind) else {
-                continue;
-            };
-            let seen = self.frames_seen(link.index, kind);
             let Some(port) = self.ports.get_mut(&link.index) else {
                 continue;
             };
-            let Some(mut trial) = port.trial.take() else {
-                if now >= port.next_trial {
-                    port.begin_trial(link, seen);
-                }
+            let Some(kind) = port.kind else {
                 continue;
             };
-            if port.proof == Proof::Waiting && trial.seen(seen) > 0 {
-                port.proof = Proof::Seen;
-                port.next_trial = now + TRIAL_EVERY;
+            let count = || frames_seen(&self.frames, link.index, kind);
+            if !port.prove(link, count, report) {
                 continue;
             }
-            let verdict = trial.look(|| frames_seen(&self.frames, link.index, kind));
-            match verdict {
-                Ok(Verdict::Sees) => {
-                    if port.proof == Proof::Blind {
-                        let detail = "it sees what arrives";
-                        report(Report::attachment(&port.name, "recovered", detail));
-                    }
-                    port.proof = Proof::Seen;
-                    port.next_trial = now + TRIAL_EVERY;
-                }
-                Ok(Verdict::Blind) => {
-                    if port.proof != Proof::Blind {
-                        let mut detail = "frames arrive that the program does not see".to_owned();
-                        for other in &port.before {
-                            detail.push_str(&format!("; before it: {other}"));
-                        }
-                        report(Report::attachment(&port.name, "blind", detail));
-                    }
-                    port.proof = Proof::Blind;
-                    if kind == Kind::Xdp && self.target.hook == Hook::Auto {
-                        port.xdp_is_blind = true;
-                        blind.push(link);
-                    } else {
-                        port.begin_trial(link, seen);
-                    }
-                }
-                Ok(Verdict::Open) if port.proof == Proof::Seen && trial.age() >= TRIAL_TIME => {
-                    port.next_trial = now + TRIAL_EVERY;
-                }
-                Ok(Verdict::Open) => {
-                    port.trial = Some(trial);
-                    port.probe(link, now);
-                }
-                Err(error) => {
-                    log::debug!("{}: counting frames: {error}", link.name);
-                    port.next_trial = now + TRIAL_EVERY;
-                }
+            if kind == Kind::Xdp && self.target.hook == Hook::Auto {
+                port.xdp_is_blind = true;
+                blind.push(link);
+            } else {
+                port.begin_trial(link, count());
             }
         }
         if !blind.is_empty() {
@@ -423,40 +437,11 @@ impl Ports {
 
     /// Detaches everywhere and unpins everything.
     pub(super) fn detach(&mut self, links: &[Link], report: &mut dyn FnMut(Report)) {
-        for port in std::mem::take(&mut self.ports).into_values() {
-            if port.kind.is_some() {
-                report(Report::attachment(&port.name, "detached", ""));
-            }
-        }
-        self.sweep(links);
+        let ports = std::mem::take(&mut self.ports);
+        hook::detach_all_but(&self.pins.links(), links, |_, _| false);
         self.pins.remove_all();
-    }
-}
-
-impl Port {
-    /// Why it is as it is.
-    fn words(&self) -> String {
-        let before = self
-            .before
-            .iter()
-            .map(|other| format!("{other} runs before"));
-        let why = (!self.why.is_empty()).then(|| self.why.clone());
-        why.into_iter().chain(before).collect::<Vec<_>>().join("; ")
-    }
-
-    fn begin_trial(&mut self, link: &Link, seen: u64) {
-        self.trial = Trial::begin(link, seen)
-            .inspect_err(|error| log::debug!("{}: counting frames: {error}", link.name))
-            .ok();
-        self.next_trial = Instant::now() + TRIAL_EVERY;
-    }
-
-    fn probe(&mut self, link: &Link, now: Instant) {
-        if link.is_running && now >= self.next_probe {
-            self.next_probe = now + PROBE_EVERY;
-            if let Err(error) = probe::send(link) {
-                log::debug!("{}: probe: {error}", link.name);
-            }
+        for port in ports.into_values().filter(|port| port.kind.is_some()) {
+            report(Report::attachment(&port.name, "detached", ""));
         }
     }
 }

@@ -11,7 +11,7 @@ use super::links::Links;
 use super::orders::{End, Orders};
 use super::ports::Ports;
 use super::stations::{Stations, stations};
-use super::{FrameEvent, Progress, Report};
+use super::{EnforceError, FrameEvent, Progress, Report};
 
 /// Time between two looks at interfaces while what the program sees there is on trial, and before
 /// another try at netlink that did not answer.
@@ -33,7 +33,10 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn run(mut self) {
+    /// # Errors
+    ///
+    /// The kernel refuses the program, before anything was attached.
+    pub(super) fn run(mut self) -> Result<(), EnforceError> {
         let mut next_look = Instant::now();
         let mut stale = true;
         loop {
@@ -43,11 +46,11 @@ impl Watch {
             self.orders.clear();
             match self.orders.ending() {
                 None => {}
-                Some(End::Standing) => return,
+                Some(End::Standing) => return Ok(()),
                 Some(End::Detached) => {
                     let list = self.links.list().unwrap_or_default();
                     self.ports.detach(&list, &mut *self.report);
-                    return;
+                    return Ok(());
                 }
             }
             let retargeted = self.ports.set_target(self.orders.target());
@@ -57,6 +60,17 @@ impl Watch {
                 stale = !self.look(changed || stale);
                 let is_urgent = stale || self.ports.is_on_trial();
                 next_look = Instant::now() + if is_urgent { LOOK } else { CHECK };
+            }
+
+            if let Some(is_xdp) = self.ports.awaited()
+                && self.orders.begin_verifying()
+            {
+                let verified = self.ports.verify(is_xdp);
+                if !self.orders.end_verifying() {
+                    return Ok(());
+                }
+                self.ports.take_in(is_xdp, verified)?;
+                (stale, next_look) = (true, Instant::now());
             }
         }
     }
@@ -82,6 +96,9 @@ impl Watch {
         self.ports.settle();
         let standing = Progress::Standing(self.ports.attachments());
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*progress, Progress::Loading { .. }) && self.ports.awaited().is_some() {
+            return true;
+        }
         if let Progress::Loading { .. } = std::mem::replace(&mut *progress, standing) {
             self.ports.forget_predecessors();
         }

@@ -382,6 +382,7 @@ fn deed(reason: Reason, to: &str, mismatch: Option<&Mismatch>) -> String {
         }
         Reason::InterfaceMismatch => stray("interface", mismatch),
         Reason::AddressMismatch => stray("address", mismatch),
+        Reason::Unread => format!("sent what could not be checked for MQTT over a WebSocket{to}"),
         Reason::Pass | Reason::Excepted | Reason::LocalPlaintext | Reason::Uplifted => {
             format!("passed{to}")
         }

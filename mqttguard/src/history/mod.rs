@@ -19,6 +19,7 @@ use std::time::Duration;
 use mqttguard_common::{Mac, Reason};
 
 use crate::enforce::DeviceCounters;
+use crate::enforce::nft::Drops;
 use ring::Ring;
 
 /// Length of a sample, in seconds.
@@ -38,6 +39,8 @@ pub struct History {
     frames: HashMap<Mac, Frames>,
     /// Whether that look saw all that there was to see, so that whoever is new since is new.
     seen_all: bool,
+    /// What nftables had refused in the kernel program's place.
+    fallback: Drops,
     /// The broker's counters at the last look.
     broker: BrokerCounters,
 }
@@ -151,6 +154,7 @@ impl History {
             devices: BTreeMap::new(),
             frames: HashMap::new(),
             seen_all: false,
+            fallback: Drops::default(),
             broker: BrokerCounters::default(),
         }
     }
@@ -221,6 +225,15 @@ impl History {
         }
         self.frames = seen;
         self.seen_all = true;
+    }
+
+    /// What nftables has refused in the kernel program's place. It does not say of which device.
+    pub fn look_at_fallback(&mut self, now: Drops) {
+        let before = std::mem::replace(&mut self.fallback, now);
+        let place = place(self.minute);
+        let plaintext = new(before.plaintext, now.plaintext);
+        self.house.plaintext.add(place, plaintext);
+        self.house.other.add(place, new(before.other, now.other));
     }
 
     fn count_frames(

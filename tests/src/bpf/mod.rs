@@ -16,7 +16,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use aya::maps::{Array, MapData, RingBuf};
+use aya::maps::{Array, MapData, ProgramArray, RingBuf};
 use aya::programs::tc::qdisc_add_clsact;
 use aya::programs::{TcAttachType, XdpMode};
 use mqttguard::config::{KernelLimits, Mode};
@@ -399,6 +399,23 @@ impl Kernel {
     /// If the map cannot be written.
     pub fn set_stations(&mut self, stations: &BTreeSet<Station>) {
         self.stations.set(stations).unwrap();
+    }
+
+    /// Takes the programs away that others hand frames on to, as the kernel does when nobody but
+    /// programs has their arrays any more.
+    ///
+    /// # Panics
+    ///
+    /// If the maps cannot be written, or this was done before.
+    pub fn lose_calls(&mut self) {
+        for name in ["XDP_CALLS", "TC_CALLS"] {
+            let map = self.object.take_map(name).unwrap();
+            let mut calls = ProgramArray::try_from(map).unwrap();
+            let indices: Vec<u32> = calls.indices().collect::<Result<_, _>>().unwrap();
+            for index in indices {
+                calls.clear_index(&index).unwrap();
+            }
+        }
     }
 
     /// Makes the kernel forget every TCP stream.

@@ -35,11 +35,12 @@ const TESTS: [&str; 7] = [
     "kernel_websocket_split",
 ];
 /// What they need of the kernel that may be in modules, in the order of their dependencies.
-const MODULES: [&str; 9] = [
+const MODULES: [&str; 10] = [
     "llc",
     "stp",
     "bridge",
     "veth",
+    "macvlan",
     "sch_ingress",
     "cls_bpf",
     "cls_u32",

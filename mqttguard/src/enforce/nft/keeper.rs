@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use super::watch::Watch;
-use super::{Applied, NftError, Ruleset};
+use super::{Applied, Drops, NftError, Ruleset};
 
 /// The table is looked at this often even if nothing was heard of a change, and what failed is
 /// tried again.
@@ -49,6 +49,7 @@ struct Wish {
     state: State,
     /// How often the table was put back that somebody had removed or changed.
     restored: u64,
+    drops: Drops,
     ends: bool,
 }
 
@@ -65,6 +66,7 @@ impl Keeper {
                 ruleset: None,
                 state: State::Pending,
                 restored: 0,
+                drops: Drops::default(),
                 ends: false,
             }),
             wake,
@@ -96,6 +98,12 @@ impl Keeper {
     /// How often the table was put back that somebody had removed or changed.
     pub fn restored(&self) -> u64 {
         self.shared.wish().restored
+    }
+
+    /// What all its tables have refused, as of at most ten seconds ago. What was refused in the last
+    /// moments of a table that somebody else removed is missing.
+    pub fn drops(&self) -> Drops {
+        self.shared.wish().drops
     }
 
     /// Removes the table, and returns when that is done or has failed.
@@ -146,6 +154,8 @@ struct Table {
     ruleset: Arc<Ruleset>,
     /// None if it could not be set.
     applied: Option<Applied>,
+    /// What it had refused at the last look.
+    drops: Drops,
 }
 
 fn run(shared: &Shared) {
@@ -174,9 +184,13 @@ fn run(shared: &Shared) {
                 }
             }
             (table, Some(wanted)) => {
+                if let Some(table) = table {
+                    table.count(shared);
+                }
                 let table = table.insert(Table {
                     ruleset: wanted,
                     applied: None,
+                    drops: Drops::default(),
                 });
                 table.set(shared, watch.as_mut());
                 next_look = Instant::now() + LOOK;
@@ -199,6 +213,7 @@ impl Table {
     /// Puts it back if it is not as it was set.
     fn look_after(&mut self, shared: &Shared, watch: Option<&mut Watch>) {
         if self.applied.as_ref().is_some_and(Applied::is_standing) {
+            self.count(shared);
             return;
         }
         let was_there = self.applied.is_some();
@@ -209,8 +224,24 @@ impl Table {
         }
     }
 
+    /// Takes in what it has refused since the last look.
+    fn count(&mut self, shared: &Shared) {
+        if self.applied.is_none() || !self.ruleset.stands_in() {
+            return;
+        }
+        match Drops::read() {
+            Ok(now) => {
+                let mut wish = shared.wish();
+                wish.drops = wish.drops.grown(self.drops, now);
+                self.drops = now;
+            }
+            Err(error) => log::debug!("nftables: counters: {error}"),
+        }
+    }
+
     fn set(&mut self, shared: &Shared, watch: Option<&mut Watch>) {
         let result = super::set(&self.ruleset);
+        self.drops = Drops::default();
         // What is heard up to here was our own doing, or shows in what is read next.
         if let Some(watch) = watch {
             watch.changed();

@@ -4,6 +4,7 @@
 //! devices that are uplifted. Text goes to `nft -f -`, so that it works with and without JSON
 //! support, and takes force in one transaction or not at all.
 
+mod drops;
 mod keeper;
 mod process;
 mod text;
@@ -17,6 +18,7 @@ use mqttguard_common::Mac;
 
 use crate::config::Exception;
 
+pub use drops::Drops;
 pub use keeper::{Keeper, State};
 
 /// What is to be in our table. An empty one stands for no table at all.
@@ -33,7 +35,12 @@ pub struct Ruleset {
 impl Ruleset {
     /// Whether no table is needed.
     pub fn is_empty(&self) -> bool {
-        self.plaintext.is_none() && self.closed.is_empty() && self.uplift.is_empty()
+        !self.stands_in() && self.uplift.is_empty()
+    }
+
+    /// Whether anything of it stands in for the kernel program.
+    fn stands_in(&self) -> bool {
+        self.plaintext.is_some() || !self.closed.is_empty()
     }
 }
 

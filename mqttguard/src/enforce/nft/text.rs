@@ -11,6 +11,10 @@ use super::{Action, NftError, Plaintext, Ruleset, Uplift};
 /// Our table, of the family `inet`.
 pub(super) const TABLE: &str = "mqttguard";
 
+/// The counters of what stands in for the kernel program: of MQTT in the clear, and of all else.
+pub(super) const PLAINTEXT: &str = "plaintext";
+pub(super) const OTHER: &str = "other";
+
 /// MQTT over TLS (IANA `secure-mqtt`).
 const MQTT_TLS: u16 = 8883;
 /// MQTT-SN over UDP, as gateways listen by default.
@@ -31,14 +35,18 @@ pub(super) fn transaction(ruleset: &Ruleset) -> Result<String, NftError> {
         let closed = names(&ruleset.closed)?;
         table.rule(
             "forward",
-            format!("iifname {closed} counter drop comment \"closed\""),
+            format!("iifname {closed} counter name {OTHER} drop comment \"closed\""),
         );
     }
     if let Some(plaintext) = &ruleset.plaintext {
         plaintext_rules(&mut table, plaintext)?;
     }
     uplift_rules(&mut table, &ruleset.uplift);
-    table.write("inet", &mut out);
+    let counters: &[_] = match ruleset.stands_in() {
+        true => &[PLAINTEXT, OTHER],
+        false => &[],
+    };
+    table.write("inet", counters, &mut out);
     bridged(&ruleset.uplift, &mut out);
     Ok(out)
 }
@@ -57,7 +65,7 @@ fn bridged(uplift: &[Uplift], out: &mut String) {
         }
     }
     let _ = writeln!(out, "add table bridge {TABLE}\ndelete table bridge {TABLE}");
-    table.write("bridge", out);
+    table.write("bridge", &[], out);
 }
 
 /// Devices by ports and listener.
@@ -81,14 +89,15 @@ fn plaintext_rules(table: &mut Table, plaintext: &Plaintext) -> Result<(), NftEr
         table.chain(chain);
     }
     let drop = match plaintext.action {
-        Action::Reject | Action::Drop => "counter drop",
-        Action::Count => "counter",
+        Action::Reject | Action::Drop => " drop",
+        Action::Count => "",
     };
     let refuse = match plaintext.action {
-        Action::Reject => "counter reject with tcp reset",
+        Action::Reject => " reject with tcp reset",
         Action::Drop | Action::Count => drop,
     };
-    cut_off(table, plaintext, drop);
+    cut_off(table, plaintext, &format!("counter name {OTHER}{drop}"));
+    let [drop, refuse] = [drop, refuse].map(|what| format!("counter name {PLAINTEXT}{what}"));
 
     if let Some(ports) = set(&plaintext.ports) {
         table.rule("leaving", format!("tcp dport {ports} goto plaintext"));
@@ -227,8 +236,11 @@ impl Table {
         self.chain(chain).rules.push(rule);
     }
 
-    fn write(&self, family: &str, out: &mut String) {
+    fn write(&self, family: &str, counters: &[&str], out: &mut String) {
         let _ = writeln!(out, "table {family} {TABLE} {{");
+        for counter in counters {
+            let _ = writeln!(out, "\tcounter {counter} {{ }}");
+        }
         for chain in &self.0 {
             let _ = writeln!(out, "\tchain {} {{", chain.name);
             if let Some(hook) = chain.hook {

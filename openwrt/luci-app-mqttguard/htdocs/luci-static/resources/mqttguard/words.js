@@ -28,7 +28,8 @@ const REASONS = {
 	'flood-udp': () => _('Too many UDP packets'),
 	'flood-broadcasts': () => _('Too many broadcasts'),
 	'interface-mismatch': () => _('Sent from a foreign interface'),
-	'address-mismatch': () => _('Sent from a foreign address')
+	'address-mismatch': () => _('Sent from a foreign address'),
+	'unread': () => _('Could not be checked for MQTT over WebSocket')
 };
 
 const ACCESS = {
