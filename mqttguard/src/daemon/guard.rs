@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::fallback::Fallback;
-use super::troubles::Trouble;
+use super::troubles::{Trouble, Unloaded};
 use crate::config::{Bindings, Exception, ListenerKind, Mode, Settings, Verdict};
 use crate::discovery::{self, Networks};
 use crate::enforce::{
@@ -366,18 +366,16 @@ impl Guard {
         }
     }
 
-    /// How the program sits on the interfaces; if it does not, what it is instead, in words.
-    pub(super) fn attachments(&self) -> Result<Vec<Attachment>, String> {
+    /// How the program sits on the interfaces; if it does not, what it is instead.
+    pub(super) fn attachments(&self) -> Result<Vec<Attachment>, Unloaded> {
         let why = match self.progress() {
             Ok(Progress::Standing(attachments)) => return Ok(attachments),
-            Ok(Progress::Loading { succeeds: false }) => return Err("being loaded".to_owned()),
-            Ok(Progress::Loading { succeeds: true }) => {
-                return Err("being loaded; that of the run before stands meanwhile".to_owned());
-            }
+            Ok(Progress::Loading { succeeds }) => return Err(Unloaded::Loading { succeeds }),
             Ok(Progress::Failed(error)) => error,
+            Err(error) if error == OFF => return Err(Unloaded::Off),
             Err(error) => error.to_owned(),
         };
-        Err(not_loaded(&why))
+        Err(Unloaded::Failed { why })
     }
 
     /// Events that were lost because the daemon was behind.
@@ -395,47 +393,50 @@ impl Guard {
         &self.target.devices
     }
 
-    /// Why the house is not protected, in plain words; empty when it is.
-    pub(super) fn problems(&self) -> Vec<String> {
+    /// Why the house is not protected; empty when it is.
+    pub(super) fn problems(&self) -> Vec<Trouble> {
         let mut why = Vec::new();
         if self.rules.mode == Mode::Monitor {
-            why.push(Trouble::Monitor.to_string());
+            why.push(Trouble::Monitor);
         }
         why.extend(self.gaps());
         why
     }
 
-    /// What the kernel program does not see, in plain words.
-    pub(super) fn gaps(&self) -> Vec<String> {
+    /// What the kernel program does not see.
+    pub(super) fn gaps(&self) -> Vec<Trouble> {
         let mut why = Vec::new();
         for network in &self.unresolved {
-            why.push(Trouble::NoDevice(network).to_string());
+            why.push(Trouble::NoDevice {
+                network: network.clone(),
+            });
         }
         let attachments = match self.attachments() {
             Ok(attachments) => attachments,
-            Err(error) => {
-                why.push(Trouble::NoProgram(&error).to_string());
+            Err(unloaded) => {
+                why.push(Trouble::Unloaded(unloaded));
                 return why;
             }
         };
+        let is_proven = attachments.iter().any(|one| one.proof == Proof::Seen);
         for Attachment {
             interface,
             hook,
             proof,
             why: detail,
-        } in &attachments
+        } in attachments
         {
             if hook.is_none() {
-                why.push(Trouble::NotAttached(interface, detail).to_string());
-            } else if *proof == Proof::Blind {
-                why.push(Trouble::Blind(interface).to_string());
+                why.push(Trouble::NotAttached {
+                    interface,
+                    why: detail,
+                });
+            } else if proof == Proof::Blind {
+                why.push(Trouble::Blind { interface });
             }
         }
-        if !attachments
-            .iter()
-            .any(|attachment| attachment.proof == Proof::Seen)
-        {
-            why.push(Trouble::Unproven.to_string());
+        if !is_proven {
+            why.push(Trouble::Unproven);
         }
         why
     }
@@ -445,11 +446,6 @@ impl Guard {
         detach(self.enforcer, bpf_dir);
         self.fallback.stop();
     }
-}
-
-/// How the kernel program is that could not be loaded, or was not to be.
-pub(super) fn not_loaded(why: &str) -> String {
-    format!("not loaded: {why}")
 }
 
 /// Ends enforcement. Where the program of this run never came to stand, that of the run before may:
