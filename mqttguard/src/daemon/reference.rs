@@ -195,4 +195,33 @@ mod tests {
         let listed: BTreeSet<&str> = NOTIFICATIONS.iter().map(|(name, ..)| *name).collect();
         assert_eq!(coded, listed);
     }
+
+    /// What the web interface says in the owner's language, it knows by these codes.
+    #[test]
+    fn the_web_interface_knows_every_code() {
+        macro_rules! page {
+            ($name:literal) => {
+                include_str!(concat!(
+                    "../../../openwrt/luci-app-mqttguard/htdocs/luci-static/resources/mqttguard/",
+                    $name
+                ))
+            };
+        }
+        let (pages, troubles) = (page!("codes.js"), page!("troubles.js"));
+        let known = |page: &str, code: &str| page.contains(&format!("\n\t'{code}': ("));
+        let mut codes: Vec<&str> = Vec::new();
+        codes.extend(Cause::samples().iter().map(Coded::code));
+        codes.extend(Next::ALL.iter().map(Coded::code));
+        codes.extend(Task::ALL.iter().map(Coded::code));
+        codes.extend(StandIn::samples().iter().map(Coded::code));
+        codes.extend(JournalNews::samples().iter().map(Coded::code));
+        codes.extend(Denial::ALL.iter().map(Coded::code));
+        for code in codes {
+            assert!(known(pages, code), "codes.js does not know {code}");
+        }
+        for trouble in Trouble::samples() {
+            let code = trouble.code();
+            assert!(known(troubles, code), "troubles.js does not know {code}");
+        }
+    }
 }
