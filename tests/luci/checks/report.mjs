@@ -38,7 +38,7 @@ export const checks = {
 		assert.equal(await t.page.locator('.mqttguard-item:not([open])').count(), 0);
 		await t.accessible('report, unfolded');
 		await t.fits('report, unfolded');
-		await t.button('Fold all').click();
+		await t.page.getByRole('button', { name: 'Fold all', exact: true }).click();
 		assert.equal(await t.page.locator('.mqttguard-item[open]').count(), 0);
 	},
 

@@ -69,8 +69,8 @@ const Choice = baseclass.extend({
 			}
 		}, all.map((one) => E('option', { 'value': one.name, 'selected': one.name === now ? '' : null },
 			[ one.default ? _('%s (the default)').format(one.name) : one.name ])));
-		dom.content(this.form, [ E('div', { 'class': 'mqttguard-filter' }, [
-			E('label', { 'for': 'mqttguard-profile' }, [ _('Profile'), select ]), apply,
+		dom.content(this.form, [ E('div', { 'class': 'mqttguard-filter mqttguard-line' }, [
+			E('label', { 'for': 'mqttguard-profile' }, [ _('Profile') ]), select, apply,
 			parts.link(_('Edit profiles'), parts.place('settings'), { key: 'profiles' })
 		]) ]);
 	},

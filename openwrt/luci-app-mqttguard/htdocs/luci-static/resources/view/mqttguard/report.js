@@ -7,6 +7,9 @@
 
 /* The house against security baselines, item by item; made to be printed as it is shown. */
 
+/* Devices that are named where an act would mend something for them. */
+const NAMES = 5;
+
 /* From what asks for an act to what does not; how it is told. */
 const VERDICTS = {
 	'open': () => _('Open'),
@@ -76,13 +79,19 @@ function entry(item, open) {
 	]);
 }
 
+/* The first names of a list that may be long. */
+function few(names) {
+	const shown = names.slice(0, NAMES).join(', ');
+	return names.length > NAMES ? _('%s and %d more').format(shown, names.length - NAMES) : shown;
+}
+
 /* What mends the most of what is open, each once. */
 function mending(items) {
 	const acts = new Map();
 	items.filter(isOpen).forEach((item) => (item.acts || []).forEach((act) => {
-		const known = acts.get(act.text) || { act: act, items: [], macs: new Set() };
+		const known = acts.get(act.text) || { act: act, items: [], devices: new Map() };
 		known.items.push(item.clause);
-		(item.devices || []).forEach((one) => known.macs.add(one.mac));
+		(item.devices || []).forEach((one) => known.devices.set(one.mac, one.name || one.mac));
 		acts.set(act.text, known);
 	}));
 	return [ ...acts.values() ].sort((a, b) => b.items.length - a.items.length);
@@ -157,9 +166,10 @@ return view.extend({
 		const found = mending(this.data.items);
 		return found.length ? E('section', { 'class': 'cbi-section mqttguard-mending' }, [
 			E('h3', {}, [ _('What mends what is open') ]),
-			E('ul', {}, found.map(({ act, items, macs }) => E('li', {}, [
-				E('a', { 'href': place(act, [ ...macs ]) }, [ _(act.text) ]), ' ',
-				N_(items.length, '(%d item)', '(%d items)').format(items.length)
+			E('ul', {}, found.map(({ act, items, devices }) => E('li', {}, [
+				E('a', { 'href': place(act, [ ...devices.keys() ]) }, [ _(act.text) ]), ' ',
+				N_(items.length, '(%d item)', '(%d items)').format(items.length),
+				devices.size ? ' ' + few([ ...devices.values() ]) : ''
 			])))
 		]) : '';
 	},
