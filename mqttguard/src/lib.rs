@@ -27,6 +27,7 @@
 //! - [`hidden`]: text that is never shown.
 //! - [`events`]: one enum of everything worth telling.
 //! - [`history`]: the last hour by the minute.
+//! - [`coded`]: sentences that have a code, for who says them in another language.
 //! - [`cli`]: one file a subcommand, a thin client of the ubus object.
 //! - [`daemon`]: wires the above together; start, reload, stop.
 //!
@@ -36,6 +37,7 @@
 pub mod broker;
 pub mod calendar;
 pub mod cli;
+pub mod coded;
 pub mod config;
 pub mod daemon;
 mod der;

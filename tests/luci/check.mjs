@@ -29,15 +29,15 @@ const t = tools(page, url, pictures);
 
 async function fitsPhone(pages) {
 	await page.setViewportSize({ width: 360, height: 740 });
-	for (const [ path, name, unseen ] of pages) {
+	for (const [ path, name, how = {} ] of pages) {
 		await t.open(path);
 		await t.fits(name);
 		await t.contrast(name);
 		const [ place, hash ] = path.split('#');
 		await t.open(place + '?dark' + (hash ? '#' + hash : ''));
 		await t.contrast(name + ' in the dark');
-		if (!unseen)
-			await t.picture(`luci-${name}-phone`);
+		if (!how.unseen)
+			await t.picture(`luci-${name}-phone`, how);
 	}
 	await page.setViewportSize({ width: 1100, height: 900 });
 }

@@ -16,9 +16,10 @@ export function tools(page, url, pictures) {
 		await page.waitForSelector('.mqttguard');
 	}
 
-	async function picture(name) {
+	/* Of the whole page, unless it is long and only its top is wanted. */
+	async function picture(name, { whole = true } = {}) {
 		if (pictures)
-			await page.screenshot({ path: join(pictures, name + '.png'), fullPage: true, animations: 'disabled' });
+			await page.screenshot({ path: join(pictures, name + '.png'), fullPage: whole, animations: 'disabled' });
 	}
 
 	/* What a reader of the screen, a keyboard and a narrow screen need, of any page. */

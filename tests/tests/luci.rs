@@ -68,6 +68,7 @@ fn the_owner_sees_understands_and_acts() {
         lamp["credential"]["certificates"].as_array().unwrap().len(),
         1
     );
+    assert_eq!(guard.device("spare").unwrap()["profile"], "tasmota");
     let plug = guard.device("plug").unwrap();
     assert_eq!(plug["why"], "<b>smells</b>");
     let exceptions = plug["exceptions"].as_array().unwrap();

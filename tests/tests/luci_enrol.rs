@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use mqttguard_lab::{Credential, Device, Guard, Subscription, address, until};
-use mqttguard_tests::firmware::{Served, Tasmota};
+use mqttguard_tests::firmware::{Mqtt, OpenBeken, Served, Shelly, Tasmota};
 use mqttguard_tests::house::guarded_with;
 use mqttguard_tests::luci::{Luci, check, check_with};
 use serde_json::{Value, json};
@@ -102,14 +102,12 @@ fn the_owner_enrols_devices_and_changes_the_settings() {
 /// The password of a device's web interface; `checks/setup.mjs` types it.
 const WEB_PASSWORD: &str = "web s3cret & more";
 
-/// What a device was set to over its web interface, as an order of its owner to use it.
-fn as_set(order: &Value, served: &Served<Tasmota>) -> Value {
-    let mut tasmota = served.now();
-    tasmota.settle();
-    let set = &tasmota.set;
+/// What a device was set to over its web interface, as an order of its owner to use it: it subscribes
+/// to `filter`, with its own topic in the place of `%`.
+fn as_set(order: &Value, set: &Mqtt, filter: &str) -> Value {
     let mut out = json!({
         "device": order["device"], "username": set.username, "password": set.password,
-        "filter": format!("cmnd/{}/#", set.topic), "stays": true,
+        "filter": filter.replace('%', &set.topic), "stays": true,
     });
     if !set.tls {
         out["plain"] = json!(set.port);
@@ -120,7 +118,15 @@ fn as_set(order: &Value, served: &Served<Tasmota>) -> Value {
 #[test]
 fn the_owner_has_devices_set_up_and_lets_some_on_the_island() {
     let (lab, guard) = guarded_with(
-        &["kettle", "boiler", "wled-0b0b0b", "lamp", "plug"],
+        &[
+            "kettle",
+            "boiler",
+            "wled-0b0b0b",
+            "lamp",
+            "plug",
+            "shellyplus1pm-a8032ab12345",
+            "obk7a3f1c2d",
+        ],
         "\toption login_failures '50'\n",
         "",
     );
@@ -131,16 +137,33 @@ fn the_owner_has_devices_set_up_and_lets_some_on_the_island() {
             .is_some_and(Value::is_string)
     };
     assert!(until(Duration::from_secs(60), has_rsa));
-    let devices: Vec<&Device> = (0..5).map(|number| lab.device(number)).collect();
+    let devices: Vec<&Device> = (0..7).map(|number| lab.device(number)).collect();
     let kettle = Served::on(devices[0], Tasmota::new(true, Some(WEB_PASSWORD)));
     let boiler = Served::on(devices[1], Tasmota::new(false, None));
+    let shelly = Served::on(devices[5], Shelly::new(Some(WEB_PASSWORD)));
+    let beken = Served::on(devices[6], OpenBeken::new(true, Some(WEB_PASSWORD)));
+    let now = |device: &Value| match device.as_str().unwrap_or_default() {
+        "shellyplus1pm-a8032ab12345" => (shelly.now().in_force.clone(), "%/command"),
+        "obk7a3f1c2d" => (beken.now().mqtt(), "%/+/set"),
+        name => {
+            let mut tasmota = if name == "kettle" {
+                kettle.now()
+            } else {
+                boiler.now()
+            };
+            tasmota.settle();
+            (tasmota.set.clone(), "cmnd/%/#")
+        }
+    };
     let config = guard.files().config.clone();
     let luci = Luci::start(lab.router.bus().socket(), &config).unwrap();
     let mut stays = Vec::new();
     let seen = check_with(&luci, &["setup"], |order| {
         let order = match order.get("set").and_then(Value::as_bool) {
-            Some(true) if order["device"] == "kettle" => as_set(order, &kettle),
-            Some(true) => as_set(order, &boiler),
+            Some(true) => {
+                let (set, filter) = now(&order["device"]);
+                as_set(order, &set, filter)
+            }
             _ => order.clone(),
         };
         connect(&devices, &guard, &order, &mut stays)
@@ -150,6 +173,14 @@ fn the_owner_has_devices_set_up_and_lets_some_on_the_island() {
     // What the browser showed is what was done.
     assert!(kettle.now().set.tls && !boiler.now().set.tls);
     assert_eq!(guard.device("kettle").unwrap()["profile"], "tasmota");
+    // These two verify the router by its CA.
+    for (set, profile) in [
+        (shelly.now().in_force.clone(), "shelly"),
+        (beken.now().mqtt(), "openbeken"),
+    ] {
+        assert!(set.tls && set.ca.contains("BEGIN CERTIFICATE"), "{set:?}");
+        assert_eq!(guard.device(&set.username).unwrap()["profile"], profile);
+    }
     let text = fs::read_to_string(&config).unwrap();
     assert_eq!(text.matches("option kind 'plain'").count(), 1, "{text}");
     // One of the three that came by the island was sent back.

@@ -1,9 +1,13 @@
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use mqttguard_broker::{Access, Pressure, Version};
 use mqttguard_common::Mac;
+use serde_json::Value;
 
+use super::journal::JournalNews;
+use crate::coded::Coded;
 use crate::hidden::Hidden;
 use crate::outlet::Outlet;
 use crate::registry::Verifiers;
@@ -123,12 +127,7 @@ pub enum BrokerEventKind {
         detail: String,
     },
     /// What is acknowledged outlives a crash, or does not; or what was restored after one.
-    Journal {
-        /// Whether all is well.
-        well: bool,
-        /// In words.
-        detail: String,
-    },
+    Journal(JournalNews),
     /// A listener came up or went down.
     Listening {
         /// The listener's section name.
@@ -228,6 +227,50 @@ pub enum Denial {
 }
 
 impl Denial {
+    /// All of them.
+    pub const ALL: [Denial; 40] = [
+        Denial::NoCredentials,
+        Denial::UnknownUser,
+        Denial::WrongPassword,
+        Denial::ClaimSecond,
+        Denial::PairingAnonymous,
+        Denial::PairingNameTaken,
+        Denial::PairingName,
+        Denial::PairingNeedsPassword,
+        Denial::Quarantined,
+        Denial::Blocked,
+        Denial::OtherDevice,
+        Denial::UnknownDevice,
+        Denial::PlaintextNotAllowed,
+        Denial::Changed,
+        Denial::UnknownMethod,
+        Denial::ChannelBinding,
+        Denial::BadExchange,
+        Denial::OtherUser,
+        Denial::NoVerifier,
+        Denial::BadToken,
+        Denial::TokenExpired,
+        Denial::TokenTooEarly,
+        Denial::TokenForOthers,
+        Denial::TokenNamesNobody,
+        Denial::NoTokenKey,
+        Denial::CheckDenied,
+        Denial::CheckFailed,
+        Denial::Busy,
+        Denial::NoRandom,
+        Denial::DamagedHash,
+        Denial::NoCertificate,
+        Denial::CertificateNoAccount,
+        Denial::CertificateOfAnother,
+        Denial::CertificateUnnamed,
+        Denial::CertificateRevoked,
+        Denial::CertificateUnlisted,
+        Denial::CertificateExpired,
+        Denial::CertificateNotYetValid,
+        Denial::CertificateUnknownIssuer,
+        Denial::CertificateRefused,
+    ];
+
     /// In plain words.
     pub const fn text(self) -> &'static str {
         match self {
@@ -312,6 +355,63 @@ impl Denial {
     }
 }
 
+impl Coded for Denial {
+    fn code(&self) -> &'static str {
+        match self {
+            Denial::NoCredentials => "no-credentials",
+            Denial::UnknownUser => "unknown-user",
+            Denial::WrongPassword => "wrong-password",
+            Denial::ClaimSecond => "claim-second",
+            Denial::PairingAnonymous => "pairing-anonymous",
+            Denial::PairingNameTaken => "pairing-name-taken",
+            Denial::PairingName => "pairing-name",
+            Denial::PairingNeedsPassword => "pairing-needs-password",
+            Denial::Quarantined => "quarantined",
+            Denial::Blocked => "blocked",
+            Denial::OtherDevice => "other-device",
+            Denial::UnknownDevice => "unknown-device",
+            Denial::PlaintextNotAllowed => "plaintext-not-allowed",
+            Denial::Changed => "changed",
+            Denial::UnknownMethod => "unknown-method",
+            Denial::ChannelBinding => "channel-binding",
+            Denial::BadExchange => "bad-exchange",
+            Denial::OtherUser => "other-user",
+            Denial::NoVerifier => "no-verifier",
+            Denial::BadToken => "bad-token",
+            Denial::TokenExpired => "token-expired",
+            Denial::TokenTooEarly => "token-too-early",
+            Denial::TokenForOthers => "token-for-others",
+            Denial::TokenNamesNobody => "token-names-nobody",
+            Denial::NoTokenKey => "no-token-key",
+            Denial::CheckDenied => "check-denied",
+            Denial::CheckFailed => "check-failed",
+            Denial::Busy => "busy",
+            Denial::NoRandom => "no-random",
+            Denial::DamagedHash => "damaged-hash",
+            Denial::NoCertificate => "no-certificate",
+            Denial::CertificateNoAccount => "certificate-no-account",
+            Denial::CertificateOfAnother => "certificate-of-another",
+            Denial::CertificateUnnamed => "certificate-unnamed",
+            Denial::CertificateRevoked => "certificate-revoked",
+            Denial::CertificateUnlisted => "certificate-unlisted",
+            Denial::CertificateExpired => "certificate-expired",
+            Denial::CertificateNotYetValid => "certificate-not-yet-valid",
+            Denial::CertificateUnknownIssuer => "certificate-unknown-issuer",
+            Denial::CertificateRefused => "certificate-refused",
+        }
+    }
+
+    fn values(&self) -> Vec<(&'static str, Value)> {
+        Vec::new()
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
 /// The way out for events. Never blocks: what finds the channel full is counted as lost.
 pub(super) struct Events {
     sender: Outlet<BrokerEvent>,
@@ -344,18 +444,36 @@ impl Events {
         });
     }
 
-    pub(super) fn journal(&mut self, well: bool, detail: String) {
+    pub(super) fn journal(&mut self, news: JournalNews) {
         self.tell(BrokerEvent {
             mac: None,
             address: None,
             identity: None,
             client_id: None,
             suppressed: 0,
-            kind: BrokerEventKind::Journal { well, detail },
+            kind: BrokerEventKind::Journal(news),
         });
     }
 
     pub(super) fn lost(&self) -> u64 {
         self.lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coded::codes_of;
+
+    #[test]
+    fn all_denials_are_all_there_is() {
+        let codes = Denial::ALL
+            .iter()
+            .map(|one| one.code().to_owned())
+            .collect();
+        assert_eq!(
+            codes_of(include_str!("event.rs"), "impl Coded for Denial"),
+            codes
+        );
     }
 }

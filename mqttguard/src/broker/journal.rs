@@ -18,6 +18,7 @@
 //! never write one journal.
 
 mod clock;
+mod news;
 mod reactor;
 mod segments;
 mod staged;
@@ -32,6 +33,7 @@ use mio::Waker;
 use mqttguard_broker::{Boot, Broker, ConnId, Time};
 
 pub(super) use clock::SteadyClock;
+pub use news::JournalNews;
 use staged::Staged;
 pub(super) use start::start;
 use writer::{Batch, Writer};
@@ -62,7 +64,7 @@ pub struct JournalStatus {
     /// Bytes in its newest segment.
     pub bytes: u64,
     /// Why what is acknowledged now would not outlive a crash; None: it would.
-    pub trouble: Option<String>,
+    pub trouble: Option<JournalNews>,
 }
 
 /// The journal as the broker's thread has it.
@@ -75,7 +77,7 @@ pub(super) struct Journal {
     /// Bytes in the segment, and those of its snapshot.
     bytes: u64,
     live: u64,
-    trouble: Option<String>,
+    trouble: Option<JournalNews>,
     retry_at: Option<Time>,
     /// Came with changes that no batch has yet, with those in the batch under way.
     staged: Staged,
@@ -97,8 +99,8 @@ pub(super) struct Step {
     pub(super) release: Staged,
     /// Somebody was not served meanwhile.
     pub(super) passed_over: bool,
-    /// A change of how the journal is: whether it is well, and in words.
-    pub(super) news: Option<(bool, String)>,
+    /// A change of how the journal is.
+    pub(super) news: Option<JournalNews>,
 }
 
 impl Journal {
@@ -206,20 +208,20 @@ impl Journal {
         match result {
             Ok(()) if batch.complete => {
                 if self.trouble.take().is_some() {
-                    let text = format!("the journal in {} is whole again", self.directory());
-                    news = Some((true, text));
+                    let directory = self.directory().to_string();
+                    news = Some(JournalNews::Whole { directory });
                 }
             }
             Ok(()) => {}
             Err(error) => {
-                let text = format!(
-                    "the journal in {} cannot be written: {error}",
-                    self.directory()
-                );
+                let trouble = JournalNews::Unwritable {
+                    directory: self.directory().to_string(),
+                    why: error.to_string(),
+                };
                 if self.trouble.is_none() {
-                    news = Some((false, text.clone()));
+                    news = Some(trouble.clone());
                 }
-                self.trouble = Some(text);
+                self.trouble = Some(trouble);
                 self.retry_at = Some(now + RETRY);
             }
         }

@@ -157,8 +157,8 @@ impl Reactor {
             wire: Vec::new(),
         };
         let now = reactor.now();
-        for (well, detail) in started.news {
-            reactor.events.journal(well, detail);
+        for news in started.news {
+            reactor.events.journal(news);
         }
         let interval = startup.sys_interval;
         reactor.sys.set_interval(now, interval, &mut reactor.core);

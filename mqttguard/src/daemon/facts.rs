@@ -23,6 +23,7 @@ pub(super) fn house(daemon: &Daemon) -> House {
     let sees = gaps.is_empty();
     let mut problems = gaps;
     problems.extend(daemon.guard.fallback.problems());
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let protection = match (problems.is_empty(), daemon.guard.fallback.level()) {
         (true, _) => Protection::Full,
         (false, Level::Reduced) => Protection::Reduced,
@@ -84,7 +85,7 @@ fn listeners(settings: &Settings, stats: &BrokerStats, ca_fingerprint: String) -
         broken: broken.map(|one| one.name.to_string()).collect(),
         any_origin: open.map(|one| one.name.clone()).collect(),
         journal_trouble: match journal {
-            Some(journal) => journal.trouble.clone(),
+            Some(journal) => journal.trouble.as_ref().map(ToString::to_string),
             None => Some("there is no journal".to_owned()),
         },
         on_disk: journal.is_some_and(|journal| journal.place.disk),

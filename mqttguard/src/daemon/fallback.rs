@@ -9,7 +9,7 @@ use super::troubles::Trouble;
 use crate::config::{Main, Mode, OnError};
 use crate::enforce::nft::{Action, Drops, Keeper, Plaintext, Ruleset, State, Uplift};
 use crate::enforce::{self, Rules};
-use crate::events::EventKind;
+use crate::events::{EventKind, StandIn};
 use crate::json::json;
 use crate::registry::{DevicePolicy, Standing};
 
@@ -241,10 +241,12 @@ impl Fallback {
         })
     }
 
-    /// In plain words, what nftables does or fails to do where the kernel program does not stand.
-    pub(super) fn problems(&self) -> Vec<String> {
+    /// What nftables does or fails to do where the kernel program does not stand.
+    pub(super) fn problems(&self) -> Vec<Trouble> {
         let tale = self.tale().filter(|tale| !tale.devices.is_empty());
-        tale.and_then(|tale| tale.sentence()).into_iter().collect()
+        let standin = tale.map(|tale| tale.standin());
+        let standin = standin.filter(|standin| *standin != StandIn::None);
+        standin.map(Trouble::StandIn).into_iter().collect()
     }
 
     /// What has happened since the last call.
@@ -254,27 +256,13 @@ impl Fallback {
             let restored = keeper.restored();
             if restored != self.restored {
                 self.restored = restored;
-                news.push(EventKind::Fallback {
-                    what: "restored",
-                    detail:
-                        "somebody has removed or changed the nftables table 'inet mqttguard'; it \
-                             is put back"
-                            .to_owned(),
-                });
+                news.push(EventKind::Fallback(StandIn::Restored));
             }
         }
         let Some(tale) = self.tale().filter(|tale| *tale != self.told) else {
             return news;
         };
-        news.push(EventKind::Fallback {
-            what: match tale.trouble {
-                Some(_) => "failed",
-                None => tale.level.name(),
-            },
-            detail: tale.sentence().unwrap_or_else(|| {
-                "nftables no longer stands in for the kernel program".to_owned()
-            }),
-        });
+        news.push(EventKind::Fallback(tale.standin()));
         self.told = tale;
         news
     }
@@ -314,22 +302,16 @@ impl Fallback {
 }
 
 impl Told {
-    /// None if there is nothing to say.
-    fn sentence(&self) -> Option<String> {
-        let devices = self.devices.join(", ");
-        match (self.level, &self.trouble) {
-            (Level::None, None) => None,
-            (Level::None, Some(trouble)) => Some(format!("nftables fails: {trouble}")),
-            (Level::Reduced, None) => Some(Trouble::Reduced(&devices).to_string()),
-            (Level::Reduced, Some(trouble)) => Some(format!(
-                "no protection on {devices}: nftables does not help either: {trouble}"
-            )),
-            (Level::Closed, None) => Some(format!(
-                "closed: nothing is forwarded from {devices} (on_error 'closed')"
-            )),
-            (Level::Closed, Some(trouble)) => Some(format!(
-                "NO PROTECTION AND NOT CLOSED on {devices}, against on_error 'closed': {trouble}"
-            )),
+    fn standin(&self) -> StandIn {
+        let interfaces = self.devices.clone();
+        let why = self.trouble.clone();
+        match (self.level, why) {
+            (Level::None, None) => StandIn::None,
+            (Level::None, Some(why)) => StandIn::Failing { why },
+            (Level::Reduced, None) => StandIn::Reduced { interfaces },
+            (Level::Reduced, Some(why)) => StandIn::Unprotected { interfaces, why },
+            (Level::Closed, None) => StandIn::Closed { interfaces },
+            (Level::Closed, Some(why)) => StandIn::Unclosed { interfaces, why },
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The kernel side of the daemon: what the program is told, and whether it holds.
 
 mod rules;
-mod words;
+mod troubles;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -20,9 +20,6 @@ use crate::outlet::Outlet;
 use crate::registry::{Device, DevicePolicy, Standing};
 use mqttguard_common::Mac;
 use rules::{local_addresses, rules};
-
-#[cfg(test)]
-pub(super) use words::not_loaded;
 
 /// The kernel program, or why there is none.
 pub(super) struct Guard {

@@ -17,10 +17,11 @@ use super::clock::unix_ms;
 use super::identity::new_password;
 use super::wiring::Daemon;
 use super::{Input, report, snippets};
+use crate::coded::Coded as _;
 use crate::events::EventKind;
 use crate::hidden::Hidden;
 use crate::json::json;
-use crate::push::{self, Given, Login, Order, Pushable, Report, Step};
+use crate::push::{self, Cause, Given, Login, Order, Pushable, Report, Step};
 use crate::registry::{Credential, Device, Registry, State, UnixMs, Verifiers};
 use crate::ubus::{MethodError, Reply, Status};
 use crate::{discovery, enforce};
@@ -253,8 +254,7 @@ impl Daemon {
             .take_if(|made| !holds(&self.registry, mac, &made.hash))
             .is_some()
         {
-            let why = "its credential was revoked or made anew meanwhile: push again";
-            report.result = Err(why.to_owned());
+            report.result = Err(Cause::Superseded.into());
         }
         if !order.dry_run {
             let kind = EventKind::Pushed {
@@ -286,8 +286,10 @@ impl Daemon {
             "suggested_profile": Some(firmware.profile()).filter(|made| profile != Some(*made)),
             "steps": went.steps.iter().map(step).collect::<Vec<_>>(),
             "ok": went.result.is_ok(),
-            "next": went.result.as_ref().ok(),
-            "why": went.result.as_ref().err(),
+            "next": went.result.as_ref().ok().map(ToString::to_string),
+            "next_code": went.result.as_ref().ok().map(|next| next.code()),
+            "why": went.result.as_ref().err().map(ToString::to_string),
+            "cause": went.result.as_ref().err().map(|failure| failure.to_json()),
         });
         if let Some(out) = out.as_object_mut() {
             out.retain(|_, value| !value.is_null());
@@ -367,7 +369,8 @@ fn login(args: &Args) -> Result<Option<Login>, MethodError> {
 
 fn step(step: &Step) -> Value {
     let mut out = json!({
-        "what": step.what,
+        "what": step.task.to_string(),
+        "step": step.task.code(),
         "method": step.method,
         "path": step.path,
         "sent": step.sent,

@@ -3,7 +3,11 @@
 use std::fmt::Write as _;
 
 use super::signatures::TABLE;
-use crate::events::NOTIFICATIONS;
+use super::troubles::Trouble;
+use crate::broker::{Denial, JournalNews};
+use crate::coded::{Coded, told};
+use crate::events::{NOTIFICATIONS, StandIn};
+use crate::push::{Cause, Next, Task};
 use crate::ubus::ArgType;
 
 const HEAD: &str = "\
@@ -70,7 +74,48 @@ pub(crate) fn reference() -> String {
         let fields: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
         let _ = writeln!(page, "| `{name}` | {when} | {} |", fields.join(", "));
     }
+    page.push_str(
+        "\n## Codes\n\nWhat is told in a sentence has a code beside it, with the values that stand in \
+         braces here. Sentences may be put better one day; codes stay.\n",
+    );
+    codes(&mut page, "troubles", TROUBLES, &Trouble::samples());
+    codes(&mut page, "cause of a push", CAUSES, &Cause::samples());
+    codes(&mut page, "next_code of a push", NEXT, &Next::ALL);
+    codes(&mut page, "step of a push", STEPS, &Task::ALL);
+    codes(&mut page, "code of fallback", FALLBACK, &StandIn::samples());
+    codes(
+        &mut page,
+        "code of journal and journal-trouble",
+        JOURNAL,
+        &JournalNews::samples(),
+    );
+    codes(&mut page, "code of login-refused", LOGINS, &Denial::ALL);
     page
+}
+
+const TROUBLES: &str =
+    "What `status` lists in `troubles`, each with its sentence of `why` as `message`.";
+const CAUSES: &str = "`cause` of an answer of `push` and of the event `push-failed`, with its sentence as \
+    `message`; `step` is the one that failed, if it came to one, and `perhaps` is true where the device \
+    may have taken the settings all the same.";
+const NEXT: &str = "`next_code` of an answer of `push`, beside the sentence `next`.";
+const STEPS: &str = "`step` of each of the `steps` that `push` answers, beside the words `what`.";
+const FALLBACK: &str = "`code` of the event `fallback`, beside the sentence `detail`.";
+const LOGINS: &str = "`code` of the event `login-refused`, beside the sentence `why`.";
+const JOURNAL: &str =
+    "`code` of the events `journal` and `journal-trouble`, beside the sentence `detail`.";
+
+/// A table of codes, made of one of each.
+fn codes<T: Coded>(page: &mut String, title: &str, about: &str, samples: &[T]) {
+    let _ = write!(
+        page,
+        "\n### {title}\n\n{about}\n\n| code | values | sentence |\n|---|---|---|\n"
+    );
+    for one in told(samples) {
+        let values: Vec<_> = one.values.iter().map(|name| format!("`{name}`")).collect();
+        let (code, values, sentence) = (one.code, values.join(", "), one.sentence);
+        let _ = writeln!(page, "| `{code}` | {values} | {sentence} |");
+    }
 }
 
 /// As `ubus -v list` shows it.
@@ -149,5 +194,34 @@ mod tests {
         let coded: BTreeSet<&str> = literals.filter(|text| !text.contains(' ')).collect();
         let listed: BTreeSet<&str> = NOTIFICATIONS.iter().map(|(name, ..)| *name).collect();
         assert_eq!(coded, listed);
+    }
+
+    /// What the web interface says in the owner's language, it knows by these codes.
+    #[test]
+    fn the_web_interface_knows_every_code() {
+        macro_rules! page {
+            ($name:literal) => {
+                include_str!(concat!(
+                    "../../../openwrt/luci-app-mqttguard/htdocs/luci-static/resources/mqttguard/",
+                    $name
+                ))
+            };
+        }
+        let (pages, troubles) = (page!("codes.js"), page!("troubles.js"));
+        let known = |page: &str, code: &str| page.contains(&format!("\n\t'{code}': ("));
+        let mut codes: Vec<&str> = Vec::new();
+        codes.extend(Cause::samples().iter().map(Coded::code));
+        codes.extend(Next::ALL.iter().map(Coded::code));
+        codes.extend(Task::ALL.iter().map(Coded::code));
+        codes.extend(StandIn::samples().iter().map(Coded::code));
+        codes.extend(JournalNews::samples().iter().map(Coded::code));
+        codes.extend(Denial::ALL.iter().map(Coded::code));
+        for code in codes {
+            assert!(known(pages, code), "codes.js does not know {code}");
+        }
+        for trouble in Trouble::samples() {
+            let code = trouble.code();
+            assert!(known(troubles, code), "troubles.js does not know {code}");
+        }
     }
 }

@@ -53,6 +53,6 @@ pub(super) fn report(
     let firmware = firmware.or_else(|| device.probable_firmware());
     let shown = snippet::snippets(firmware, &target)
         .into_iter()
-        .map(|one| json!({ "title": one.title, "text": one.text, "notes": one.notes }));
+        .map(|one| json!({ "title": one.title, "text": one.text, "notes": one.notes, "plain": one.plain }));
     Some(shown.collect())
 }

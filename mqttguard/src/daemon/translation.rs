@@ -31,7 +31,7 @@ pub(super) fn event_kind(event: BrokerEvent) -> Option<EventKind> {
         BrokerEventKind::LoginRefused { username, why } => EventKind::LoginRefused {
             username,
             address,
-            why: why.text(),
+            why,
         },
         BrokerEventKind::TopicRefused {
             access,
@@ -76,7 +76,7 @@ pub(super) fn event_kind(event: BrokerEvent) -> Option<EventKind> {
             bridge: bridge.to_string(),
             detail,
         },
-        BrokerEventKind::Journal { well, detail } => EventKind::Journal { well, detail },
+        BrokerEventKind::Journal(news) => EventKind::Journal(news),
         BrokerEventKind::Listening {
             listener,
             up,

@@ -1,67 +1,169 @@
-//! Why the house is not protected, in the words of `status`. The web interface knows each by how it
-//! begins, and says it in the owner's language with what to do about it.
+//! Why the house is not protected, as `status` tells it: in words, and as codes by which the web
+//! interface says it in the owner's language with what to do about it.
 
 use std::fmt;
 
+use serde_json::Value;
+
+use crate::broker::JournalNews;
+use crate::coded::Coded;
+use crate::events::StandIn;
+use crate::json::json;
+
 /// What is amiss.
-pub(super) enum Trouble<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
     /// The owner has it so.
     Monitor,
     /// A network of the configuration that no device stands for.
-    NoDevice(&'a str),
-    /// The kernel program does not stand: how it is.
-    NoProgram(&'a str),
-    /// An interface that the kernel program is not attached to, and why.
-    NotAttached(&'a str, &'a str),
+    NoDevice { network: String },
+    /// The kernel program does not stand.
+    Unloaded(Unloaded),
+    /// An interface that the kernel program is not attached to.
+    NotAttached { interface: String, why: String },
     /// An interface with frames that pass the kernel program by.
-    Blind(&'a str),
+    Blind { interface: String },
     /// Nothing proves yet that the kernel program sees anything.
     Unproven,
-    /// The devices on which nftables does what it can.
-    Reduced(&'a str),
-    /// Why there is no broker.
-    NoBroker(&'a str),
-    /// Why the registry could not be read.
-    Unreadable(&'a str),
-    /// Why the registry cannot be written.
-    Unsaved(&'a str),
-    /// Why the broker's journal cannot be written.
-    Journal(&'a str),
-    /// Why uplift does not stand.
-    Uplift(&'a str),
+    /// What nftables does, or fails to do, in its place.
+    StandIn(StandIn),
+    /// There is no broker.
+    NoBroker { why: String },
+    /// The registry could not be read.
+    Unreadable { why: String },
+    /// The registry cannot be written.
+    Unsaved { why: String },
+    /// The broker's journal cannot be written.
+    Journal(JournalNews),
+    /// Uplift does not stand.
+    Uplift { why: String },
     /// The configuration file was refused.
     Configuration,
 }
 
-impl fmt::Display for Trouble<'_> {
+/// Why the kernel program does not stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unloaded {
+    /// The configuration has it off.
+    Off,
+    /// It is being loaded; `succeeds`: that of the run before stands meanwhile.
+    Loading { succeeds: bool },
+    /// It could not be loaded.
+    Failed { why: String },
+}
+
+impl Trouble {
+    /// One of each, for the reference.
+    pub(crate) fn samples() -> Vec<Trouble> {
+        let text = |name: &str| format!("{{{name}}}");
+        let why = || text("why");
+        let mut samples = vec![
+            Trouble::Monitor,
+            Trouble::NoDevice {
+                network: text("network"),
+            },
+            Trouble::Unloaded(Unloaded::Off),
+            Trouble::Unloaded(Unloaded::Loading { succeeds: true }),
+            Trouble::Unloaded(Unloaded::Failed { why: why() }),
+            Trouble::NotAttached {
+                interface: text("interface"),
+                why: why(),
+            },
+            Trouble::Blind {
+                interface: text("interface"),
+            },
+            Trouble::Unproven,
+            Trouble::NoBroker { why: why() },
+            Trouble::Unreadable { why: why() },
+            Trouble::Unsaved { why: why() },
+            Trouble::Uplift { why: why() },
+            Trouble::Configuration,
+        ];
+        let standins = StandIn::samples().into_iter();
+        let standins = standins.filter(|one| !matches!(one, StandIn::None | StandIn::Restored));
+        samples.extend(standins.map(Trouble::StandIn));
+        let journals = JournalNews::samples().into_iter();
+        let journals = journals.filter(|one| {
+            matches!(
+                one,
+                JournalNews::Unusable { .. } | JournalNews::Unwritable { .. }
+            )
+        });
+        samples.extend(journals.map(Trouble::Journal));
+        samples
+    }
+}
+
+impl Coded for Trouble {
+    fn code(&self) -> &'static str {
+        match self {
+            Trouble::StandIn(standin) => standin.code(),
+            Trouble::Journal(news) => news.code(),
+            Trouble::Monitor => "monitor",
+            Trouble::NoDevice { .. } => "no-device",
+            Trouble::Unloaded(Unloaded::Off) => "program-off",
+            Trouble::Unloaded(Unloaded::Loading { .. }) => "program-loading",
+            Trouble::Unloaded(Unloaded::Failed { .. }) => "program-failed",
+            Trouble::NotAttached { .. } => "not-attached",
+            Trouble::Blind { .. } => "blind",
+            Trouble::Unproven => "unproven",
+            Trouble::NoBroker { .. } => "no-broker",
+            Trouble::Unreadable { .. } => "registry-unreadable",
+            Trouble::Unsaved { .. } => "registry-unsaved",
+            Trouble::Uplift { .. } => "uplift",
+            Trouble::Configuration => "configuration",
+        }
+    }
+
+    fn values(&self) -> Vec<(&'static str, Value)> {
+        match self {
+            Trouble::StandIn(standin) => standin.values(),
+            Trouble::Journal(news) => news.values(),
+            Trouble::Monitor
+            | Trouble::Unloaded(Unloaded::Off)
+            | Trouble::Unproven
+            | Trouble::Configuration => Vec::new(),
+            Trouble::NoDevice { network } => vec![("network", json!(network))],
+            Trouble::Unloaded(Unloaded::Loading { succeeds }) => {
+                vec![("succeeds", json!(succeeds))]
+            }
+            Trouble::NotAttached { interface, why } => {
+                vec![("interface", json!(interface)), ("why", json!(why))]
+            }
+            Trouble::Blind { interface } => vec![("interface", json!(interface))],
+            Trouble::Unloaded(Unloaded::Failed { why })
+            | Trouble::NoBroker { why }
+            | Trouble::Unreadable { why }
+            | Trouble::Unsaved { why }
+            | Trouble::Uplift { why } => vec![("why", json!(why))],
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Trouble::Monitor => f.write_str("monitor mode: nothing is dropped"),
-            Trouble::NoDevice(network) => write!(f, "network '{network}' has no device yet"),
-            Trouble::NoProgram(how) => write!(f, "the kernel program is {how}"),
-            Trouble::NotAttached(interface, why) => {
+            Trouble::NoDevice { network } => write!(f, "network '{network}' has no device yet"),
+            Trouble::Unloaded(unloaded) => write!(f, "the kernel program is {unloaded}"),
+            Trouble::NotAttached { interface, why } => {
                 write!(f, "not attached to {interface}: {why}")
             }
-            Trouble::Blind(interface) => {
-                write!(
-                    f,
-                    "{interface} has frames that the kernel program does not see"
-                )
-            }
-            Trouble::Unproven => f.write_str("no frame has been seen yet"),
-            Trouble::Reduced(devices) => write!(
+            Trouble::Blind { interface } => write!(
                 f,
-                "reduced protection: nftables, plaintext ports only, on {devices}"
+                "{interface} has frames that the kernel program does not see"
             ),
-            Trouble::NoBroker(why) => write!(f, "the broker is not running: {why}"),
-            Trouble::Unreadable(why) => {
+            Trouble::Unproven => f.write_str("no frame has been seen yet"),
+            Trouble::StandIn(standin) => standin.fmt(f),
+            Trouble::NoBroker { why } => write!(f, "the broker is not running: {why}"),
+            Trouble::Unreadable { why } => {
                 write!(f, "blocks and credentials are not in force: {why}")
             }
-            Trouble::Unsaved(why) => write!(f, "changes are lost at the next restart: {why}"),
-            Trouble::Journal(why) => {
-                write!(f, "what the broker acknowledges is lost in a crash: {why}")
+            Trouble::Unsaved { why } => write!(f, "changes are lost at the next restart: {why}"),
+            Trouble::Journal(news) => {
+                write!(f, "what the broker acknowledges is lost in a crash: {news}")
             }
-            Trouble::Uplift(why) => write!(
+            Trouble::Uplift { why } => write!(
                 f,
                 "devices that are to be uplifted are cut off from their servers: {why}"
             ),
@@ -72,64 +174,32 @@ impl fmt::Display for Trouble<'_> {
     }
 }
 
+impl fmt::Display for Unloaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unloaded::Off => f.write_str("not loaded: switched off in the configuration"),
+            Unloaded::Loading { succeeds: false } => f.write_str("being loaded"),
+            Unloaded::Loading { succeeds: true } => {
+                f.write_str("being loaded; that of the run before stands meanwhile")
+            }
+            Unloaded::Failed { why } => write!(f, "not loaded: {why}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::guard::{OFF, not_loaded};
     use super::*;
-
-    const PAGE: &str = include_str!(
-        "../../../openwrt/luci-app-mqttguard/htdocs/luci-static/resources/mqttguard/troubles.js"
-    );
-
-    /// How the lines begin that the page knows, with an X for what it takes from them.
-    fn known() -> Vec<String> {
-        let (_, table) = PAGE.split_once("const TROUBLES = [").unwrap();
-        let (table, _) = table.split_once("\n];").unwrap();
-        let expressions = table.lines().filter_map(|line| {
-            let (expression, _) = line.trim().strip_prefix("[ /^")?.split_once("/, ")?;
-            Some(expression)
-        });
-        let known = expressions.map(|expression| {
-            let mut begins = expression.to_owned();
-            for group in ["(\\S+)", "([^]*)", "([^']*)"] {
-                begins = begins.replace(group, "X");
-            }
-            let is_plain = !begins.contains(['\\', '(', '[', '*', '+', '|', '?', '$']);
-            assert!(is_plain, "more than this test reads: {expression}");
-            begins
-        });
-        known.collect()
-    }
+    use crate::coded::codes_of;
 
     #[test]
-    fn the_web_interface_knows_every_trouble_and_no_other() {
-        let (off, failed) = (not_loaded(OFF), not_loaded("X"));
-        let lines = [
-            Trouble::Monitor,
-            Trouble::NoDevice("X"),
-            Trouble::NoProgram(&off),
-            Trouble::NoProgram(&failed),
-            Trouble::NotAttached("X", "X"),
-            Trouble::Blind("X"),
-            Trouble::Unproven,
-            Trouble::Reduced("X"),
-            Trouble::NoBroker("X"),
-            Trouble::Unreadable("X"),
-            Trouble::Unsaved("X"),
-            Trouble::Journal("X"),
-            Trouble::Uplift("X"),
-            Trouble::Configuration,
-        ]
-        .map(|trouble| trouble.to_string());
-        let known = known();
-        for line in &lines {
-            let is_known = known.iter().any(|begins| line.starts_with(begins));
-            assert!(is_known, "troubles.js does not know: {line}");
-        }
-        for begins in &known {
-            let is_said = lines.iter().any(|line| line.starts_with(begins));
-            assert!(is_said, "troubles.js knows what is never said: {begins}");
-        }
-        assert_eq!(known.len(), lines.len());
+    fn the_samples_are_all_there_is() {
+        let own = codes_of(include_str!("troubles.rs"), "impl Coded for Trouble");
+        let samples = Trouble::samples();
+        let of_others = |one: &&Trouble| matches!(one, Trouble::StandIn(_) | Trouble::Journal(_));
+        assert_eq!(samples.iter().filter(of_others).count(), 7);
+        let samples = samples.iter().filter(|one| !of_others(one));
+        let samples = samples.map(|one| one.code().to_owned()).collect();
+        assert_eq!(own, samples);
     }
 }

@@ -48,7 +48,7 @@ impl EventKind {
             EventKind::Memory { .. } => "memory",
             EventKind::ProtocolError { .. } => "protocol-error",
             EventKind::Enforcement { .. } => "enforcement",
-            EventKind::Fallback { .. } => "fallback",
+            EventKind::Fallback(_) => "fallback",
             EventKind::SourceChanged { .. } => "source-changed",
             EventKind::ConfigLoaded { .. } => "config-loaded",
             EventKind::ConfigRefused { .. } => "config-refused",
@@ -71,8 +71,8 @@ impl EventKind {
                 MudChange::Crowded { .. } => "mud-crowded",
                 MudChange::Outside { .. } => "mud-outside",
             },
-            EventKind::Journal { well: true, .. } => "journal",
-            EventKind::Journal { well: false, .. } => "journal-trouble",
+            EventKind::Journal(news) if news.is_well() => "journal",
+            EventKind::Journal(_) => "journal-trouble",
             EventKind::Listening { .. } => "listening",
         }
     }

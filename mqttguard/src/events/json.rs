@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::json::json;
 
+use crate::coded::Coded;
+
 use super::{Event, EventKind, ImportChange, Mismatch, PairingChange, RotationEnd};
 
 impl Event {
@@ -72,7 +74,8 @@ impl EventKind {
             } => {
                 put("firmware", json!(firmware));
                 put("address", json!(address));
-                put("failure", json!(failure));
+                put("failure", json!(failure.as_ref().map(ToString::to_string)));
+                put("cause", json!(failure.as_ref().map(Coded::to_json)));
             }
             EventKind::RotationEnded { username, how } => {
                 put("username", json!(username));
@@ -139,7 +142,8 @@ impl EventKind {
             } => {
                 put("username", json!(username));
                 put("address", json!(address));
-                put("why", json!(why));
+                put("why", json!(why.text()));
+                put("code", json!(why.code()));
             }
             EventKind::TopicRefused {
                 client_id,
@@ -190,9 +194,10 @@ impl EventKind {
                 put("what", json!(what));
                 put("detail", json!(detail));
             }
-            EventKind::Fallback { what, detail } => {
-                put("what", json!(what));
-                put("detail", json!(detail));
+            EventKind::Fallback(standin) => {
+                put("what", json!(standin.what()));
+                put("detail", json!(standin.to_string()));
+                put_coded(out, standin);
             }
             EventKind::SourceChanged { source, up, detail } => {
                 put("source", json!(source));
@@ -233,7 +238,10 @@ impl EventKind {
                     put(name, value);
                 }
             }
-            EventKind::Journal { well: _, detail } => put("detail", json!(detail)),
+            EventKind::Journal(news) => {
+                put("detail", json!(news.to_string()));
+                put_coded(out, news);
+            }
             EventKind::Listening {
                 listener,
                 up,
@@ -244,5 +252,13 @@ impl EventKind {
                 put("detail", json!(detail));
             }
         }
+    }
+}
+
+/// The code and the values of what else is told by them.
+fn put_coded(out: &mut Map<String, Value>, told: &impl Coded) {
+    out.insert("code".to_owned(), json!(told.code()));
+    for (name, value) in told.values() {
+        out.insert(name.to_owned(), value);
     }
 }

@@ -6,6 +6,7 @@ mod mud;
 mod notifications;
 mod ring;
 mod severity;
+mod standin;
 mod words;
 
 use std::net::{IpAddr, SocketAddr};
@@ -13,10 +14,14 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use mqttguard_common::{Mac, Reason};
 
+use crate::broker::{Denial, JournalNews};
+use crate::push::Failure;
+
 pub use mud::MudChange;
 pub use notifications::NOTIFICATIONS;
 pub use ring::EventLog;
 pub use severity::Severity;
+pub use standin::StandIn;
 
 /// Something that happened, when, and to whom.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +100,7 @@ pub enum EventKind {
         /// Where it was reached.
         address: IpAddr,
         /// Why it did not work; None: it did. May hold hostile text.
-        failure: Option<String>,
+        failure: Option<Failure>,
     },
     /// A client certificate was made for a device.
     CertificateIssued {
@@ -163,8 +168,8 @@ pub enum EventKind {
         username: Option<String>,
         /// Where it comes from.
         address: IpAddr,
-        /// Why, in plain words.
-        why: &'static str,
+        /// Why.
+        why: Denial,
     },
     /// A client asked for a topic that no grant covers.
     TopicRefused {
@@ -218,12 +223,7 @@ pub enum EventKind {
     },
     /// nftables stands in for the kernel program, or no longer, or fails to; or its table was put
     /// back.
-    Fallback {
-        /// `reduced`, `closed`, `none`, `failed` or `restored`.
-        what: &'static str,
-        /// In plain words.
-        detail: String,
-    },
+    Fallback(StandIn),
     /// A source of sightings came or went.
     SourceChanged {
         /// The source's name.
@@ -283,12 +283,7 @@ pub enum EventKind {
     /// What a device's maker says of it was announced, accepted, or is another.
     Mud(MudChange),
     /// What the broker has acknowledged outlives a crash, or does not; or what it has restored.
-    Journal {
-        /// Whether all is well.
-        well: bool,
-        /// In plain words.
-        detail: String,
-    },
+    Journal(JournalNews),
     /// The broker opened or lost a listener.
     Listening {
         /// The listener's section name.

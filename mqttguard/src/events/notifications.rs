@@ -69,12 +69,12 @@ pub const NOTIFICATIONS: &[(&str, &str, &[&str])] = &[
     (
         "pushed",
         "a device was sent its settings over its web interface",
-        &["firmware", "address", "failure"],
+        &["firmware", "address"],
     ),
     (
         "push-failed",
         "that did not work, or not as a whole",
-        &["firmware", "address", "failure"],
+        &["firmware", "address", "failure", "cause"],
     ),
     (
         "certificate-issued",
@@ -147,7 +147,7 @@ pub const NOTIFICATIONS: &[(&str, &str, &[&str])] = &[
     (
         "login-refused",
         "a login was refused",
-        &["username", "address", "why"],
+        &["username", "address", "why", "code"],
     ),
     (
         "topic-refused",
@@ -177,7 +177,7 @@ pub const NOTIFICATIONS: &[(&str, &str, &[&str])] = &[
     (
         "fallback",
         "nftables stands in for the kernel program, or no longer, or fails to",
-        &["what", "detail"],
+        &["what", "detail", "code", "interfaces", "why"],
     ),
     (
         "source-changed",
@@ -264,12 +264,31 @@ pub const NOTIFICATIONS: &[(&str, &str, &[&str])] = &[
     (
         "journal",
         "what the broker acknowledges outlives a crash; or what was restored after one",
-        &["detail"],
+        &[
+            "detail",
+            "code",
+            "directory",
+            "sessions",
+            "subscriptions",
+            "messages",
+            "retained",
+            "count",
+        ],
     ),
     (
         "journal-trouble",
         "what the broker acknowledges does not outlive a crash",
-        &["detail"],
+        &[
+            "detail",
+            "code",
+            "directory",
+            "why",
+            "file",
+            "read",
+            "unread",
+            "sessions",
+            "messages",
+        ],
     ),
     (
         "listening",

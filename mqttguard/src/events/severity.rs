@@ -1,6 +1,6 @@
 //! How much events should trouble the owner.
 
-use super::{EventKind, ImportChange, PairingChange, RotationEnd};
+use super::{EventKind, ImportChange, PairingChange, RotationEnd, StandIn};
 
 /// How much an event should trouble the owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,10 +56,6 @@ impl EventKind {
                 what: "lost" | "failed" | "blind",
                 ..
             }
-            | EventKind::Fallback {
-                what: "reduced" | "closed" | "failed" | "restored",
-                ..
-            }
             | EventKind::StateChanged {
                 to: "quarantined" | "blocked",
                 ..
@@ -73,8 +69,11 @@ impl EventKind {
                 refused: Some(_), ..
             }
             | EventKind::UpliftReady { ready: false, .. }
-            | EventKind::Journal { well: false, .. }
             | EventKind::Listening { up: false, .. } => Severity::Warning,
+            EventKind::Fallback(StandIn::None) => Severity::Notice,
+            EventKind::Fallback(_) => Severity::Warning,
+            EventKind::Journal(news) if !news.is_well() => Severity::Warning,
+            EventKind::Journal(_) => Severity::Info,
             EventKind::DeviceSeen { .. }
             | EventKind::StateChanged { .. }
             | EventKind::Enrolled { .. }
@@ -89,7 +88,6 @@ impl EventKind {
             | EventKind::Binding { missing: None, .. }
             | EventKind::Memory { .. }
             | EventKind::Enforcement { .. }
-            | EventKind::Fallback { .. }
             | EventKind::ConfigLoaded { .. }
             | EventKind::BridgeLink { up: true, .. }
             | EventKind::UpliftReady { ready: true, .. } => Severity::Notice,
@@ -98,7 +96,6 @@ impl EventKind {
             | EventKind::Disconnected { .. }
             | EventKind::SourceChanged { .. }
             | EventKind::Uplift { refused: None, .. }
-            | EventKind::Journal { .. }
             | EventKind::Listening { .. } => Severity::Info,
         }
     }

@@ -174,7 +174,7 @@ impl EventKind {
             } => {
                 format!("kernel program {what} on {interface}: {detail}")
             }
-            EventKind::Fallback { what: _, detail } => detail.clone(),
+            EventKind::Fallback(standin) => standin.to_string(),
             EventKind::SourceChanged {
                 source,
                 up: true,
@@ -220,7 +220,7 @@ impl EventKind {
                 detail,
             } => format!("uplift is not ready, its devices' MQTT is dropped: {detail}"),
             EventKind::Mud(change) => change.sentence(who),
-            EventKind::Journal { well: _, detail } => detail.clone(),
+            EventKind::Journal(news) => news.to_string(),
             EventKind::Listening {
                 listener,
                 up: true,

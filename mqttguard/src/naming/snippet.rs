@@ -19,6 +19,8 @@ pub struct Snippet {
     pub text: String,
     /// What else there is to know.
     pub notes: Vec<String>,
+    /// It is for the island: without TLS.
+    pub plain: bool,
 }
 
 /// Never shows the text: it may hold the password.
@@ -62,6 +64,7 @@ pub fn snippets(firmware: Option<Firmware>, target: &Target<'_>) -> Vec<Snippet>
             title: format!("{} without TLS", firmware.title()),
             text: String::new(),
             notes: vec![format!("It needs {NO_ISLAND}.")],
+            plain: true,
         }),
     };
     if let Some(mut snippet) = island {
@@ -251,6 +254,7 @@ fn write(firmware: Firmware, target: &Target<'_>, port: u16, tls: bool) -> Snipp
         title,
         text,
         notes: notes.into_iter().map(str::to_owned).collect(),
+        plain: !tls,
     }
 }
 
@@ -322,6 +326,7 @@ fn mosquitto(target: &Target<'_>, port: u16) -> Snippet {
              '-u' and '-P' from ~/.config/mosquitto_pub."
                 .to_owned(),
         ],
+        plain: false,
     }
 }
 

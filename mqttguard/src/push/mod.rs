@@ -5,6 +5,7 @@
 //!   device: the address has to be on a guarded link, and the kernel has to know it by the device's
 //!   MAC address once the connection stands and before anything is said.
 //! - [`tasmota`], [`openbeken`], [`shelly`]: what each firmware is asked and told.
+//! - [`outcome`]: what may come of it, in words and as codes.
 //! - [`digest`]: the login that Shelly asks for.
 //!
 //! Each push first only reads: whether this is that firmware, whether the login is good, whether its
@@ -13,6 +14,7 @@
 
 mod digest;
 mod openbeken;
+mod outcome;
 mod session;
 mod shelly;
 mod tasmota;
@@ -28,6 +30,7 @@ use crate::naming::snippet::{self, Tls};
 use crate::naming::{Place, Target};
 use session::Session;
 
+pub(crate) use outcome::{Cause, Failure, Next, Task};
 pub(crate) use session::Step;
 
 /// How long a push takes at most. LuCI gives up after 20 s.
@@ -106,7 +109,7 @@ pub(crate) struct Report {
     /// What was sent, in order; in a dry run also what would be.
     pub(crate) steps: Vec<Step>,
     /// What happens next, or why it did not work.
-    pub(crate) result: Result<String, String>,
+    pub(crate) result: Result<Next, Failure>,
     /// The device may have the new password.
     pub(crate) delivered: bool,
     /// Whether it is to come by TLS, as far as that was found out.
@@ -135,13 +138,13 @@ struct Both<'a> {
 fn given(
     session: &mut Session<'_>,
     credential: &mut dyn FnMut() -> Result<Given, String>,
-) -> Result<Given, String> {
+) -> Result<Given, Cause> {
     let given = match session.order.dry_run {
         true => Given {
             username: session.order.username.clone(),
             password: Zeroizing::new(SECRET.to_owned()),
         },
-        false => credential()?,
+        false => credential().map_err(|why| Cause::NoCredential { why })?,
     };
     session.hide(&given.password);
     Ok(given)
@@ -156,16 +159,13 @@ fn both<'a>(order: &'a Order, given: &'a Given) -> Both<'a> {
 }
 
 /// The port that the device is to come by, and whether with TLS.
-fn way(order: &Order, has_tls: bool) -> Result<(u16, bool), String> {
+fn way(order: &Order, has_tls: bool) -> Result<(u16, bool), Cause> {
     let place = &order.place;
     let firmware = order.firmware.firmware();
     if has_tls {
-        let port = place.tls.ok_or(
-            "the router has no listener with TLS that takes passwords: add a section 'listener' with \
-             option kind 'tls'",
-        )?;
+        let port = place.tls.ok_or(Cause::NoTlsListener)?;
         return match place.ca.is_empty() {
-            true => Err("the router's CA certificate cannot be read: see the log".to_owned()),
+            true => Err(Cause::NoCa),
             false => Ok((port, true)),
         };
     }
@@ -173,13 +173,12 @@ fn way(order: &Order, has_tls: bool) -> Result<(u16, bool), String> {
         Tls::Some(builds) => builds,
         Tls::Ca | Tls::None => "other builds",
     };
-    let lacks = format!("its build has no TLS, which is in {builds}");
     match place.island {
-        None => Err(format!("{lacks}; without, it needs {}", snippet::NO_ISLAND)),
-        Some(_) if !place.plaintext => {
-            let why = snippet::not_on_island(order.mac);
-            Err(format!("{lacks}. {why}"))
-        }
+        None => Err(Cause::IslandOff { builds }),
+        Some(_) if !place.plaintext => Err(Cause::IslandBarred {
+            builds,
+            mac: order.mac,
+        }),
         Some(port) => Ok((port, false)),
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::session::{Ask, Session};
-use super::{Given, both, digest, given, way};
+use super::{Cause, Failure, Given, Next, Task, both, digest, given, way};
 use crate::naming::settings::{self, OPENBEKEN_CA_FILE, Setting, query};
 
 const FORM: &str = "/cfg_mqtt";
@@ -14,19 +14,20 @@ const MAX_VALUE: usize = 127;
 pub(super) fn push(
     session: &mut Session<'_>,
     credential: &mut dyn FnMut() -> Result<Given, String>,
-) -> Result<String, String> {
+) -> Result<Next, Failure> {
     let order = session.order;
     let user = order.login.as_ref().and_then(|login| login.user.as_deref());
     let user = user.unwrap_or(digest::USER);
-    let form = |what| Ask {
+    let form = |task| Ask {
         basic: Some(user),
-        ..Ask::get(what, FORM)
+        ..Ask::get(task, FORM)
     };
-    let what = "look at its settings of MQTT";
-    let page = session.ask(&form(what))?;
+    let page = session.ask(&form(Task::Look))?;
     let page = String::from_utf8_lossy(&page.body).into_owned();
     if !page.contains("cfg_mqtt_set") {
-        return Err(session.failed(what, "it is not OpenBeken's page"));
+        let firmware = order.firmware.firmware().title();
+        let said = session.shown(&page);
+        return Err(session.failed(Task::Look, Cause::OtherFirmware { firmware, said }));
     }
     let has_tls = page.contains("name=\"mqtt_use_tls\"");
     let (port, tls) = way(order, has_tls)?;
@@ -38,10 +39,14 @@ pub(super) fn push(
     let both = both(order, &given);
     let fields = settings::openbeken(&both.real, port, tls);
     if let Some((name, value)) = fields.iter().find(|(_, value)| value.len() > MAX_VALUE) {
-        let length = value.len();
-        return Err(format!(
-            "{name}: found {length} bytes, expected at most {MAX_VALUE}"
-        ));
+        let (found, most) = (value.len(), MAX_VALUE);
+        let setting = name;
+        return Err(Cause::TooLong {
+            setting,
+            found,
+            most,
+        }
+        .into());
     }
     let shown = settings::openbeken(&both.shown, port, tls);
     let shown: Vec<_> = shown.iter().map(|(n, v)| format!("{n}={v}")).collect();
@@ -51,41 +56,38 @@ pub(super) fn push(
         shown: Some(shown.join(" ")),
         is_secret: true,
         basic: Some(user),
-        ..Ask::get("set the broker and the login", "/cfg_mqtt_set")
+        ..Ask::get(Task::Set, "/cfg_mqtt_set")
     };
     if order.dry_run {
         session.plan(&ask);
-        return Ok("nothing was set: this was a dry run".to_owned());
+        return Ok(Next::DryRun);
     }
     session.ask(&ask)?;
-    let what = "read the settings back";
-    let page = session.ask(&form(what))?;
+    let page = session.ask(&form(Task::ReadBack))?;
     let page = String::from_utf8_lossy(&page.body).into_owned();
     if let Some(name) = differing(&page, &fields) {
-        let found = value_of(&page, name).map_or("nothing".to_owned(), |v| session.shown(v));
-        // Its page shows the password.
-        let found = if name == "password" {
-            "another"
-        } else {
-            &found
+        let found = match value_of(&page, name) {
+            // Its page shows the password.
+            Some(_) if name == "password" => "***".to_owned(),
+            Some(value) => session.shown(value),
+            None => String::new(),
         };
-        let why = format!("{name}: found '{found}', expected what was sent");
-        return Err(session.failed(what, why));
+        let setting = name.to_owned();
+        return Err(session.failed(Task::ReadBack, Cause::Differs { setting, found }));
     }
-    Ok("it connects again within ten seconds".to_owned())
+    Ok(Next::ConnectsSoon)
 }
 
 /// Writes the CA into the device's file system. Held against its length: with a file that is no
 /// certificate OpenBeken would go on without TLS.
-fn put_ca(session: &mut Session<'_>, user: &str) -> Result<(), String> {
+fn put_ca(session: &mut Session<'_>, user: &str) -> Result<(), Failure> {
     let order = session.order;
     let ca = &order.place.ca;
-    let what = "store the router's CA certificate";
     let ask = Ask {
         body: Some(("text/plain", Zeroizing::new(ca.clone()))),
         shown: Some(format!("the CA certificate, {} bytes", ca.len())),
         basic: Some(user),
-        ..Ask::get(what, &format!("/api/lfs/{OPENBEKEN_CA_FILE}"))
+        ..Ask::get(Task::StoreCa, &format!("/api/lfs/{OPENBEKEN_CA_FILE}"))
     };
     if order.dry_run {
         session.plan(&ask);
@@ -96,9 +98,9 @@ fn put_ca(session: &mut Session<'_>, user: &str) -> Result<(), String> {
     match size == u64::try_from(ca.len()).ok() {
         true => Ok(()),
         false => {
-            let found = session.shown(&answer.to_string());
-            let why = format!("found '{found}', expected a size of {}", ca.len());
-            Err(session.failed(what, why))
+            let said = session.shown(&answer.to_string());
+            let expected = ca.len();
+            Err(session.failed(Task::StoreCa, Cause::CaNotStored { said, expected }))
         }
     }
 }

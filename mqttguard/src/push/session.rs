@@ -9,13 +9,13 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::digest::{self, Challenge};
-use super::{Order, Report, SECRET};
+use super::{Cause, Failure, Next, Order, Report, SECRET, Task};
 use crate::http::{self, Request, Response, Timed};
 use crate::naming::settings::query;
 use crate::{discovery, text};
 
 /// Where all of them listen.
-const PORT: u16 = 80;
+pub(super) const PORT: u16 = 80;
 /// How long a connection may take to be made, and one exchange as a whole.
 const CONNECT: Duration = Duration::from_secs(3);
 const EXCHANGE: Duration = Duration::from_secs(5);
@@ -26,7 +26,7 @@ const MOST: usize = 16 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
     /// What for.
-    pub(crate) what: &'static str,
+    pub(crate) task: Task,
     /// `GET` or `POST`.
     pub(crate) method: &'static str,
     /// Without the query.
@@ -41,7 +41,7 @@ pub(crate) struct Step {
 
 /// What to send.
 pub(super) struct Ask<'a> {
-    pub(super) what: &'static str,
+    pub(super) task: Task,
     pub(super) path: String,
     /// Fields of the query, and the same as they are shown.
     pub(super) query: Zeroizing<String>,
@@ -55,9 +55,9 @@ pub(super) struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    pub(super) fn get(what: &'static str, path: &str) -> Self {
+    pub(super) fn get(task: Task, path: &str) -> Self {
         Ask {
-            what,
+            task,
             path: path.to_owned(),
             query: Zeroizing::default(),
             body: None,
@@ -103,7 +103,7 @@ impl<'a> Session<'a> {
         session
     }
 
-    pub(super) fn report(self, result: Result<String, String>) -> Report {
+    pub(super) fn report(self, result: Result<Next, Failure>) -> Report {
         Report {
             steps: self.steps,
             result,
@@ -152,46 +152,44 @@ impl<'a> Session<'a> {
     }
 
     /// Sends, and takes an answer of status 200.
-    pub(super) fn ask(&mut self, ask: &Ask<'_>) -> Result<Response, String> {
+    pub(super) fn ask(&mut self, ask: &Ask<'_>) -> Result<Response, Failure> {
         self.steps.push(step(ask));
         let answer = self.answer(ask);
-        let what = ask.what;
-        let answer = answer.map_err(|why| self.failed(what, why))?;
+        let task = ask.task;
+        let answer = answer.map_err(|cause| self.failed(task, cause))?;
         self.set_status(answer.status);
-        match answer.status {
+        let cause = match answer.status {
             200 => {
                 self.judge(true);
-                Ok(answer)
+                return Ok(answer);
             }
-            401 if self.order.login.is_none() => Err(format!(
-                "{what}: the device's web interface asks for a password; give it one"
-            )),
-            401 => Err(format!(
-                "{what}: the device refuses the login of its web interface"
-            )),
-            status => {
-                let said = String::from_utf8_lossy(&answer.body);
-                let said = self.shown(said.trim());
-                Err(format!(
-                    "{what}: found status {status}, expected 200 ('{said}')"
-                ))
-            }
-        }
+            401 if self.order.login.is_none() => Cause::LoginMissing,
+            401 => Cause::LoginRefused,
+            found => Cause::Status {
+                found,
+                said: self.shown(String::from_utf8_lossy(&answer.body).trim()),
+            },
+        };
+        Err(self.failed(task, cause))
     }
 
     /// Sends, and takes an answer in JSON.
-    pub(super) fn ask_json(&mut self, ask: &Ask<'_>) -> Result<Value, String> {
+    pub(super) fn ask_json(&mut self, ask: &Ask<'_>) -> Result<Value, Failure> {
         let answer = self.ask(ask)?;
         serde_json::from_slice(&answer.body).map_err(|_| {
             let said = self.shown(&String::from_utf8_lossy(&answer.body));
-            self.failed(ask.what, format!("found '{said}', expected JSON"))
+            self.failed(ask.task, Cause::NoJson { said })
         })
     }
 
     /// The last step did not do what it was for.
-    pub(super) fn failed(&mut self, what: &str, why: impl AsRef<str>) -> String {
+    pub(super) fn failed(&mut self, task: Task, cause: Cause) -> Failure {
         self.judge(false);
-        format!("{what}: {}", why.as_ref())
+        Failure {
+            task: Some(task),
+            cause,
+            perhaps: false,
+        }
     }
 
     /// Leaves the last step out: it is taken again.
@@ -213,7 +211,7 @@ impl<'a> Session<'a> {
     }
 
     /// The answer, after a login where the device asks for one.
-    fn answer(&mut self, ask: &Ask<'_>) -> Result<Response, String> {
+    fn answer(&mut self, ask: &Ask<'_>) -> Result<Response, Cause> {
         let first = self.exchange(ask)?;
         if first.status != 401 || self.order.login.is_none() {
             return Ok(first);
@@ -232,7 +230,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn exchange(&mut self, ask: &Ask<'_>) -> Result<Response, String> {
+    fn exchange(&mut self, ask: &Ask<'_>) -> Result<Response, Cause> {
         let method = method(ask);
         let target = match ask.query.is_empty() {
             true => Zeroizing::new(ask.path.clone()),
@@ -265,7 +263,9 @@ impl<'a> Session<'a> {
             headers: &headers,
             body,
         };
-        http::exchange(stream, &request, MOST).map_err(|error| http::words(&error))
+        http::exchange(stream, &request, MOST).map_err(|error| Cause::Broken {
+            why: http::words(&error),
+        })
     }
 
     fn authorization(
@@ -273,7 +273,7 @@ impl<'a> Session<'a> {
         method: &str,
         target: &str,
         ask: &Ask<'_>,
-    ) -> Result<Option<Zeroizing<String>>, String> {
+    ) -> Result<Option<Zeroizing<String>>, Cause> {
         let Some(login) = &self.order.login else {
             return Ok(None);
         };
@@ -286,11 +286,13 @@ impl<'a> Session<'a> {
         *count = count.saturating_add(1);
         let user = login.user.as_deref().unwrap_or(digest::USER);
         let answer = challenge.answer(user, &login.password, method, target, *count);
-        answer.map(Some).map_err(|error| error.to_string())
+        answer.map(Some).map_err(|error| Cause::Broken {
+            why: error.to_string(),
+        })
     }
 
     /// A connection to the device, and to nobody else.
-    fn connect(&self) -> Result<Timed, String> {
+    fn connect(&self) -> Result<Timed, Cause> {
         let Order { mac, address, .. } = self.order;
         let now = Instant::now();
         let deadline = self.deadline.min(now + EXCHANGE);
@@ -299,8 +301,11 @@ impl<'a> Session<'a> {
         let stream = limit
             .and_then(|limit| TcpStream::connect_timeout(&to, limit))
             .map_err(|error| match error.kind() {
-                io::ErrorKind::TimedOut => format!("{address} does not answer"),
-                _ => format!("{address}, port {PORT}: {error}"),
+                io::ErrorKind::TimedOut => Cause::Silent { address: *address },
+                _ => Cause::Unreachable {
+                    address: *address,
+                    why: error.to_string(),
+                },
             })?;
         holder(*mac, *address)?;
         Ok(Timed { stream, deadline })
@@ -308,18 +313,19 @@ impl<'a> Session<'a> {
 }
 
 /// That the kernel sends frames for the address to the device.
-fn holder(mac: Mac, address: IpAddr) -> Result<(), String> {
+fn holder(mac: Mac, address: IpAddr) -> Result<(), Cause> {
     match discovery::neighbour_mac(address) {
         Ok(Some(found)) if found == mac => Ok(()),
-        Ok(Some(found)) => Err(format!(
-            "{address} is {found} now, not {mac}: nothing was sent"
-        )),
-        Ok(None) => Err(format!(
-            "the kernel does not know whose {address} is: nothing was sent"
-        )),
-        Err(error) => Err(format!(
-            "the kernel does not say whose {address} is: {error}"
-        )),
+        Ok(Some(found)) => Err(Cause::Stranger {
+            address,
+            found,
+            expected: mac,
+        }),
+        Ok(None) => Err(Cause::Unproven { address, why: None }),
+        Err(error) => Err(Cause::Unproven {
+            address,
+            why: Some(error.to_string()),
+        }),
     }
 }
 
@@ -332,7 +338,7 @@ fn method(ask: &Ask<'_>) -> &'static str {
 
 fn step(ask: &Ask<'_>) -> Step {
     Step {
-        what: ask.what,
+        task: ask.task,
         method: method(ask),
         path: ask.path.clone(),
         sent: ask.shown.clone(),

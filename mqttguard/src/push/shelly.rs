@@ -4,7 +4,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::session::{Ask, Session};
-use super::{Both, Given, both, given, way};
+use super::{Both, Cause, Failure, Given, Next, Task, both, given, way};
 use crate::json::json;
 use crate::naming::settings;
 
@@ -15,7 +15,7 @@ const PIECE: usize = 1024;
 pub(super) fn push(
     session: &mut Session<'_>,
     credential: &mut dyn FnMut() -> Result<Given, String>,
-) -> Result<String, String> {
+) -> Result<Next, Failure> {
     let before = look(session)?;
     let (port, _) = way(session.order, true)?;
     session.tls = Some(true);
@@ -24,25 +24,25 @@ pub(super) fn push(
     let order = session.order;
     let both = both(order, &given);
     let [_, (configure, config)] = settings::shelly(&both.real, port);
-    let mut ask = call("set the broker and the login", configure, &config);
+    let mut ask = call(Task::Set, configure, &config);
     let adjusted = adjust(&config, &before);
     ask.body = Some(body(&adjusted));
     ask.shown = Some(adjust(&shown(&both, port), &before).to_string());
     ask.is_secret = true;
-    let mut restart = call("restart it", settings::SHELLY_RESTART, &json!({}));
+    let mut restart = call(Task::Restart, settings::SHELLY_RESTART, &json!({}));
     restart.shown = None;
     if order.dry_run {
         session.plan(&ask);
         session.plan(&restart);
-        return Ok("nothing was set: this was a dry run".to_owned());
+        return Ok(Next::DryRun);
     }
     let answer = session.ask_json(&ask)?;
     read_back(session, &adjusted)?;
     if answer.get("restart_required").and_then(Value::as_bool) == Some(false) {
-        return Ok("it connects within a minute".to_owned());
+        return Ok(Next::Connects);
     }
     session.ask(&restart)?;
-    Ok("it restarts and connects within a minute".to_owned())
+    Ok(Next::Restarts)
 }
 
 fn shown(both: &Both<'_>, port: u16) -> Value {
@@ -51,20 +51,15 @@ fn shown(both: &Both<'_>, port: u16) -> Value {
 }
 
 /// Whether it is a Shelly that can do this and lets us in; its settings of MQTT.
-fn look(session: &mut Session<'_>) -> Result<Value, String> {
-    let what = "ask what it is";
-    let info = session.ask_json(&Ask::get(what, "/shelly"))?;
+fn look(session: &mut Session<'_>) -> Result<Value, Failure> {
+    let info = session.ask_json(&Ask::get(Task::AskWhat, "/shelly"))?;
     let generation = info.get("gen").and_then(Value::as_u64);
     if generation.is_none_or(|generation| generation < 2) {
         let said = session.shown(&info.to_string());
-        let why = format!("found '{said}', expected a Shelly of the second generation or later");
-        return Err(session.failed(what, why));
+        let firmware = session.order.firmware.firmware().title();
+        return Err(session.failed(Task::AskWhat, Cause::OtherFirmware { firmware, said }));
     }
-    session.ask_json(&call(
-        "look at its settings of MQTT",
-        "MQTT.GetConfig",
-        &json!({}),
-    ))
+    session.ask_json(&call(Task::Look, "MQTT.GetConfig", &json!({})))
 }
 
 /// A client certificate that the device was set up with would be used, and no password.
@@ -78,15 +73,14 @@ fn adjust(params: &Value, before: &Value) -> Value {
     params
 }
 
-fn put_ca(session: &mut Session<'_>) -> Result<(), String> {
+fn put_ca(session: &mut Session<'_>) -> Result<(), Failure> {
     let order = session.order;
-    let what = "store the router's CA certificate";
     let ca = &order.place.ca;
     let mut rest = ca.as_str();
     while !rest.is_empty() {
         let (piece, after) = rest.split_at(rest.floor_char_boundary(PIECE));
         let params = json!({ "data": piece, "append": rest.len() < ca.len() });
-        let mut ask = call(what, settings::SHELLY_UPLOAD, &params);
+        let mut ask = call(Task::StoreCa, settings::SHELLY_UPLOAD, &params);
         ask.shown = Some(format!("the CA certificate, {} bytes", piece.len()));
         match order.dry_run {
             true => session.plan(&ask),
@@ -98,25 +92,24 @@ fn put_ca(session: &mut Session<'_>) -> Result<(), String> {
 }
 
 /// That it has what it was sent, but for the password, which it does not tell.
-fn read_back(session: &mut Session<'_>, sent: &Value) -> Result<(), String> {
-    let what = "read the settings back";
-    let found = session.ask_json(&call(what, "MQTT.GetConfig", &json!({})))?;
+fn read_back(session: &mut Session<'_>, sent: &Value) -> Result<(), Failure> {
+    let found = session.ask_json(&call(Task::ReadBack, "MQTT.GetConfig", &json!({})))?;
     let sent = sent.get("config").and_then(Value::as_object);
     for (name, wanted) in sent.into_iter().flatten() {
         let is = found.get(name).unwrap_or(&Value::Null);
         if name != "pass" && is != wanted {
-            let is = session.shown(&is.to_string());
-            let why = format!("{name}: found {is}, expected {wanted}");
-            return Err(session.failed(what, why));
+            let found = session.shown(&is.to_string());
+            let setting = name.clone();
+            return Err(session.failed(Task::ReadBack, Cause::Differs { setting, found }));
         }
     }
     Ok(())
 }
 
-fn call(what: &'static str, method: &str, params: &Value) -> Ask<'static> {
+fn call(task: Task, method: &str, params: &Value) -> Ask<'static> {
     Ask {
         body: Some(body(params)),
-        ..Ask::get(what, &format!("/rpc/{method}"))
+        ..Ask::get(task, &format!("/rpc/{method}"))
     }
 }
 

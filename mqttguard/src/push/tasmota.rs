@@ -7,7 +7,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::session::{Ask, Session};
-use super::{Given, Order, SECRET, both, digest, given, way};
+use super::{Cause, Failure, Given, Next, Order, SECRET, Task, both, digest, given, way};
 use crate::naming::settings::{self, Setting, query};
 
 /// The web server takes commands that are shorter than a packet of MQTT: 1,000 bytes in versions
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(400);
 pub(super) fn push(
     session: &mut Session<'_>,
     credential: &mut dyn FnMut() -> Result<Given, String>,
-) -> Result<String, String> {
+) -> Result<Next, Failure> {
     let (port, tls) = look(session)?;
     let given = given(session, credential)?;
     let order = session.order;
@@ -30,52 +30,49 @@ pub(super) fn push(
     check(&commands)?;
     let real = Zeroizing::new(settings::backlog(&commands));
     if real.len() >= MAX_COMMAND {
-        return Err(format!(
-            "found {} bytes of commands, expected less than {MAX_COMMAND}",
-            real.len()
-        ));
+        return Err(Cause::TooLong {
+            setting: "commands",
+            found: real.len(),
+            most: MAX_COMMAND.saturating_sub(1),
+        }
+        .into());
     }
     let shown = settings::backlog(&settings::tasmota(&both.shown, port, tls));
-    let mut ask = command(order, "set the broker and the login", &real, shown);
+    let mut ask = command(order, Task::Set, &real, shown);
     ask.is_secret = true;
     if order.dry_run {
         session.plan(&ask);
-        return Ok("nothing was set: this was a dry run".to_owned());
+        return Ok(Next::DryRun);
     }
     session.ask(&ask)?;
     read_back(session, &given.username, port)?;
-    Ok("it restarts by itself and connects within a minute".to_owned())
+    Ok(Next::Restarts)
 }
 
 /// Whether it is Tasmota, lets us in, and has TLS in its build.
-fn look(session: &mut Session<'_>) -> Result<(u16, bool), String> {
+fn look(session: &mut Session<'_>) -> Result<(u16, bool), Failure> {
     let order = session.order;
-    let status = show(session, order, "ask which version it is", "Status 2")?;
+    let status = show(session, order, Task::AskVersion, "Status 2")?;
     let version = status.pointer("/StatusFWR/Version").and_then(Value::as_str);
     if version.is_none() {
-        let said = session.shown(&status.to_string());
-        let why = match status.get("WARNING") {
-            Some(_) if order.login.is_none() => {
-                "its web interface asks for a password; give it one".to_owned()
-            }
-            Some(_) => "it refuses the login of its web interface".to_owned(),
-            None => format!("found '{said}', expected Tasmota's version"),
+        let cause = match status.get("WARNING") {
+            Some(_) if order.login.is_none() => Cause::LoginMissing,
+            Some(_) => Cause::LoginRefused,
+            None => Cause::OtherFirmware {
+                firmware: order.firmware.firmware().title(),
+                said: session.shown(&status.to_string()),
+            },
         };
-        return Err(session.failed("ask which version it is", why));
+        return Err(session.failed(Task::AskVersion, cause));
     }
     // Builds without TLS do not know the command: it is then answered as any unknown one.
-    let what = "ask whether its build has TLS";
-    let fingerprint = show(session, order, what, "MqttFingerprint1")?;
+    let fingerprint = show(session, order, Task::AskTls, "MqttFingerprint1")?;
     let has_tls = fingerprint.get("MqttFingerprint1").is_some();
     let way = way(order, has_tls)?;
     session.tls = Some(way.1);
     // Most builds verify RSA alone, and a router makes that key in its first minutes.
     if way.1 && order.place.keys.len() < 2 {
-        return Err(
-            "the router is still making the key that Tasmota verifies: try again in a \
-             minute"
-                .to_owned(),
-        );
+        return Err(Cause::NoKey.into());
     }
     Ok(way)
 }
@@ -83,28 +80,29 @@ fn look(session: &mut Session<'_>) -> Result<(u16, bool), String> {
 fn show(
     session: &mut Session<'_>,
     order: &Order,
-    what: &'static str,
+    task: Task,
     text: &str,
-) -> Result<Value, String> {
-    session.ask_json(&command(order, what, text, text.to_owned()))
+) -> Result<Value, Failure> {
+    session.ask_json(&command(order, task, text, text.to_owned()))
 }
 
 /// A value of a single digit stands for something else: `0` for nothing, `1` for the default.
-fn check(commands: &[Setting]) -> Result<(), String> {
+fn check(commands: &[Setting]) -> Result<(), Cause> {
     let texts = ["MqttUser", "MqttPassword", "Topic", "MqttHost"];
     for (name, value) in commands {
         let is_shortcut = value.len() == 1 && value.bytes().all(|b| b.is_ascii_digit());
         if texts.contains(name) && is_shortcut {
-            return Err(format!(
-                "{name}: '{value}' is a shortcut to Tasmota; give the device another name"
-            ));
+            return Err(Cause::Shortcut {
+                setting: name,
+                value: value.clone(),
+            });
         }
     }
     Ok(())
 }
 
 /// The command that is asked, with the login of the web interface.
-fn command(order: &Order, what: &'static str, text: &str, shown: String) -> Ask<'static> {
+fn command(order: &Order, task: Task, text: &str, shown: String) -> Ask<'static> {
     let mut fields = Vec::new();
     let mut login = String::new();
     if let Some(given) = &order.login {
@@ -117,18 +115,18 @@ fn command(order: &Order, what: &'static str, text: &str, shown: String) -> Ask<
     Ask {
         query: Zeroizing::new(query(&fields)),
         shown: Some(format!("{login}cmnd={shown}")),
-        ..Ask::get(what, "/cm")
+        ..Ask::get(task, "/cm")
     }
 }
 
 /// That it has what it was sent, but for the password, which it does not tell.
-fn read_back(session: &mut Session<'_>, username: &str, port: u16) -> Result<(), String> {
+fn read_back(session: &mut Session<'_>, username: &str, port: u16) -> Result<(), Failure> {
     let order = session.order;
-    let what = "read the settings back";
+    let task = Task::ReadBack;
     loop {
         // A connection that is refused is no failure yet: it may be restarting.
         thread::sleep(PAUSE);
-        let found = show(session, order, what, "Status 6");
+        let found = show(session, order, task, "Status 6");
         let differs = match &found {
             Ok(status) => differing(status, &order.place.server, username, port),
             Err(_) => None,
@@ -138,11 +136,14 @@ fn read_back(session: &mut Session<'_>, username: &str, port: u16) -> Result<(),
             (Ok(_), None) => return Ok(()),
             (Ok(_), Some((name, found))) if !may_wait => {
                 let found = session.shown(&found);
-                let why = format!("{name}: found '{found}', expected what was sent");
-                return Err(session.failed(what, why));
+                let setting = name.to_owned();
+                return Err(session.failed(task, Cause::Differs { setting, found }));
             }
             (Err(why), _) if !may_wait => {
-                return Err(format!("{why}; it may have taken them all the same"));
+                return Err(Failure {
+                    perhaps: true,
+                    ..why
+                });
             }
             _ => session.forget_last(),
         }

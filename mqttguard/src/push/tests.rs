@@ -37,14 +37,19 @@ fn who_has_no_tls_comes_by_the_island_only_if_it_may() {
     assert!(
         way(&lacking, true)
             .unwrap_err()
+            .to_string()
             .contains("no listener with TLS")
     );
-    let off = way(&order(|place| place.plaintext = true), false).unwrap_err();
+    let off = way(&order(|place| place.plaintext = true), false)
+        .unwrap_err()
+        .to_string();
     assert!(
         off.contains("tasmota32") && off.contains("that is off"),
         "{off}"
     );
-    let barred = way(&order(|place| place.island = Some(1883)), false).unwrap_err();
+    let barred = way(&order(|place| place.island = Some(1883)), false)
+        .unwrap_err()
+        .to_string();
     assert!(barred.contains("needs option plaintext '1'"), "{barred}");
     let allowed = order(|place| {
         (place.island, place.plaintext) = (Some(1883), true);

@@ -45,6 +45,34 @@ export const checks = {
 		await t.picture('luci-device');
 	},
 
+	async 'another profile is looked at, put in force, and taken back'(t) {
+		await t.open(DEVICES + '#' + await t.macOf('spare'));
+		const choice = t.page.getByLabel('Profile', { exact: true });
+		const apply = t.button('Save & Apply: Profile');
+		assert.ok(await apply.isDisabled());
+		const before = await choice.inputValue();
+		assert.notEqual(before, 'tasmota');
+		await choice.selectOption('tasmota');
+		// What it grants is shown before it is decided.
+		await t.page.getByText('tele/%d/#').first().waitFor();
+		await apply.click();
+		await t.page.getByText('spare has the profile tasmota now.').waitFor();
+		await t.accessible('device with another profile');
+		await t.open(DEVICES + '#' + await t.macOf('spare'));
+		assert.equal(await choice.inputValue(), 'tasmota');
+		await choice.selectOption(before);
+		await apply.click();
+		await t.page.getByText(`spare has the profile ${before} now.`).waitFor();
+		await t.button(`Undo: spare has the profile ${before} now.`).click();
+		await t.page.waitForFunction(() => document.getElementById('mqttguard-profile').value == 'tasmota');
+	},
+
+	async 'a guest sees the profile, and no choice of another'(t) {
+		await t.open(DEVICES + '?guest#' + await t.macOf('lamp'));
+		await t.page.getByText('tele/%d/#').first().waitFor();
+		assert.equal(await t.page.getByLabel('Profile', { exact: true }).count(), 0);
+	},
+
 	async 'its topics are there as it publishes them'(t) {
 		await t.open(DEVICES + '#' + await t.macOf('lamp'));
 		await t.page.getByRole('treeitem').filter({ hasText: 'tick' }).first().waitFor();

@@ -47,7 +47,7 @@ export const checks = {
 		await t.open(DEVICES);
 		await t.page.getByLabel('Search').fill('tasmota');
 		await t.page.getByText('1 of 121 devices').waitFor();
-		await t.page.getByRole('cell', { name: 'tasmota', exact: true }).waitFor();
+		await t.page.getByRole('cell', { name: 'Tasmota', exact: true }).waitFor();
 	},
 
 	async 'of two thousand topics a thousand are a tree that can be used'(t) {

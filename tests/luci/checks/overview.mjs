@@ -6,8 +6,18 @@ import { readFileSync } from 'node:fs';
 const OVERVIEW = '/admin/services/mqttguard/overview';
 const DEVICES = '/admin/services/mqttguard/devices';
 
-/* Events that have no sentence of their own: their detail is one. */
-const WHOLE = [ 'fallback', 'journal', 'journal-trouble' ];
+const UBUS = readFileSync(new URL('../../../docs/ubus.md', import.meta.url), 'utf8');
+
+/* The rows of a table under a heading of docs/ubus.md: a code, and its values, each as a hostile one. */
+function codes(heading) {
+	const table = UBUS.split(heading + '\n')[1].split(/\n##/)[0];
+	const rows = [ ...table.matchAll(/^\| `([^`]+)` \|([^|]*)\|/gm) ].map(([ , code, listed ]) => ({
+		code, message: 'MESSAGE',
+		...Object.fromEntries([ ...listed.matchAll(/`([^`]+)`/g) ].map(([ , field ]) => [ field, '<i>' + field ]))
+	}));
+	assert.ok(rows.length > 3, 'docs/ubus.md has no table of ' + heading);
+	return rows;
+}
 
 export const checks = {
 	async 'the overview says that the house is protected, and why not if it is not'(t) {
@@ -54,19 +64,52 @@ export const checks = {
 	},
 
 	async 'each event that there is has a sentence of its own'(t) {
-		const table = readFileSync(new URL('../../../docs/ubus.md', import.meta.url), 'utf8').split('## Notifications')[1];
+		const table = UBUS.split('## Notifications')[1].split('\n## ')[0];
 		const rows = [ ...table.matchAll(/^\| `([^`]+)` \|[^|]*\|([^|]*)\|$/gm) ];
 		assert.ok(rows.length > 30, 'docs/ubus.md has no table of events');
+		/* What some are told by; of all of them in the next check. */
+		const told = { 'fallback': { code: 'reduced' }, 'journal': { code: 'journal-whole' },
+			'journal-trouble': { code: 'journal-damaged' }, 'enforcement': { what: 'lost' } };
 		await t.open(OVERVIEW);
 		for (const [ , name, listed ] of rows) {
 			const fields = [ ...listed.matchAll(/`([^`]+)`/g) ].map(([ , field ]) => [ field, '<i>' + field ]);
 			const event = { ...Object.fromEntries(fields), event: name, name: 'plug', message: 'MESSAGE',
-				reason: 'plaintext-port', until_ms: 0, errors: [ 'one' ] };
+				reason: 'plaintext-port', until_ms: 0, errors: [ 'one' ], ...told[name] };
 			const said = await t.page.evaluate((event) =>
 				L.require('mqttguard.sentences').then((sentences) => sentences.of(event)), event);
-			assert.equal(said == 'MESSAGE', WHOLE.includes(name), `${name}: ${said}`);
+			assert.notEqual(said, 'MESSAGE', name);
 			assert.doesNotMatch(said, /undefined|%[sd]/, name);
 		}
+	},
+
+	async 'each code that there is has words of its own, and one that there is not has the daemon\'s'(t) {
+		await t.open(OVERVIEW);
+		const sentence = (event) => t.page.evaluate((event) =>
+			L.require('mqttguard.sentences').then((sentences) => sentences.of(event)), event);
+		const word = (what, told, ...more) => t.page.evaluate(([ what, told, more ]) =>
+			L.require('mqttguard.codes').then((codes) => codes[what](told, ...more)), [ what, told, more ]);
+		const trouble = (told) => t.page.evaluate((told) => L.require('mqttguard.troubles').then((troubles) =>
+			troubles.of({ troubles: [ told ] })[0].says), told);
+		const kinds = [
+			[ '### troubles', trouble ],
+			[ '### cause of a push', (told) => word('cause', told, 'MESSAGE') ],
+			[ '### next_code of a push', (told) => word('next', { next_code: told.code, next: 'MESSAGE' }) ],
+			[ '### step of a push', (told) => word('step', { step: told.code, what: 'MESSAGE' }) ],
+			[ '### code of fallback', (told) => sentence({ ...told, event: 'fallback' }) ],
+			[ '### code of journal and journal-trouble', (told) => sentence({ ...told, event: 'journal' }) ],
+			[ '### code of login-refused', (told) => word('login', { code: told.code, why: 'MESSAGE' }) ]
+		];
+		for (const [ heading, say ] of kinds) {
+			for (const told of [ ...codes(heading) ]) {
+				const said = await say(told);
+				assert.ok(said && said != 'MESSAGE', `${heading}: ${told.code}: ${said}`);
+				assert.doesNotMatch(said, /undefined|null|%[sd]/, told.code);
+			}
+			assert.equal(await say({ code: 'of-tomorrow', message: 'MESSAGE' }), 'MESSAGE', heading);
+		}
+		/* A daemon of yesterday has no codes. */
+		assert.equal(await t.page.evaluate(() => L.require('mqttguard.troubles').then((troubles) =>
+			troubles.of({ why: [ 'MESSAGE' ] })[0].says)), 'MESSAGE');
 	},
 
 	async 'the owner allows what was blocked, for an hour'(t) {

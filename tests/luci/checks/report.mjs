@@ -21,13 +21,43 @@ export const checks = {
 		const text = await t.page.locator('.mqttguard-report').textContent();
 		assert.ok(!text.includes('%s') && !text.includes('undefined'), text);
 		await t.accessible('report');
-		await t.picture('luci-report');
+		await t.picture('luci-report', { whole: false });
+	},
+
+	async 'items are folded to a line each, and what mends them stands above'(t) {
+		await t.open(REPORT);
+		const one = item(t, '5.1-1'), said = one.locator('p').first();
+		assert.ok(await said.isHidden());
+		await one.locator('summary').focus();
+		await t.page.keyboard.press('Enter');
+		await said.waitFor();
+		const act = t.page.locator('.mqttguard-mending li').filter({ hasText: 'Enrol these devices.' });
+		assert.match(await act.textContent(), /\(\d+ items?\)/);
+		assert.match(await act.getByRole('link').getAttribute('href'), /mqttguard\/enrol/);
+		await t.button('Unfold all').click();
+		assert.equal(await t.page.locator('.mqttguard-item:not([open])').count(), 0);
+		await t.accessible('report, unfolded');
+		await t.fits('report, unfolded');
+		await t.page.getByRole('button', { name: 'Fold all', exact: true }).click();
+		assert.equal(await t.page.locator('.mqttguard-item[open]').count(), 0);
+	},
+
+	async 'on paper nothing is folded'(t) {
+		await t.open(REPORT);
+		await t.page.evaluate(() => window.addEventListener('beforeprint', () => {
+			window.folded = document.querySelectorAll('.mqttguard-item:not([open])').length;
+		}));
+		assert.equal(await t.page.evaluate(() => window.folded), undefined);
+		await t.page.pdf();
+		assert.equal(await t.page.evaluate(() => window.folded), 0);
+		assert.equal(await t.page.locator('.mqttguard-item[open]').count(), 0);
 	},
 
 	async 'an item names the devices it does not hold for, and leads to them'(t) {
 		await t.open(REPORT);
 		// The house of this test has a lamp that does it right, and others that do not.
 		const passwords = item(t, '5.1-1');
+		await t.button('Unfold all').click();
 		await passwords.getByText('Not for these devices:').waitFor();
 		await passwords.getByText('Enrol these devices.').waitFor();
 		assert.equal(await passwords.getByRole('link', { name: 'lamp' }).count(), 0);
@@ -72,4 +102,4 @@ export const checks = {
 };
 
 /* The pages that have to fit a phone: `[path, name]`. */
-export const pages = async () => [ [ REPORT, 'report' ] ];
+export const pages = async () => [ [ REPORT, 'report', { whole: false } ] ];

@@ -21,4 +21,4 @@ export const checks = {
 };
 
 /* Nobody needs pictures of them. */
-export const pages = async () => [ [ ENROL, 'enrol-stopped', true ], [ SETTINGS, 'settings-stopped', true ] ];
+export const pages = async () => [ [ ENROL, 'enrol-stopped', { unseen: true } ], [ SETTINGS, 'settings-stopped', { unseen: true } ] ];

@@ -1,5 +1,6 @@
 // Devices that the router sets up, and devices that cannot do TLS. The house has a kettle and a boiler with
-// Tasmota's web interface (the boiler's build without TLS), lights with WLED, a lamp and a plug.
+// Tasmota's web interface (the boiler's build without TLS), lights with WLED, a lamp, a plug, and a relay of
+// Shelly's and a socket with OpenBeken, each with its web interface.
 
 import assert from 'node:assert/strict';
 
@@ -27,7 +28,7 @@ export const checks = {
 		await t.page.getByLabel('Profile', { exact: true }).selectOption('tasmota');
 		await t.page.getByLabel('Password there').fill('another');
 		await t.button('Show what would be sent').click();
-		await result(t).getByRole('alert').getByText('refuses the login', { exact: false }).waitFor(PATIENT);
+		await result(t).getByRole('alert').getByText('Its own web page refuses the password.', { exact: false }).waitFor(PATIENT);
 		assert.equal(await t.button('Send it to the device').count(), 0);
 
 		await t.page.getByLabel('Password there').fill(WEB_PASSWORD);
@@ -42,18 +43,60 @@ export const checks = {
 
 		await t.button('Send it to the device').click();
 		await result(t).getByText('All of it was taken by the device.').waitFor(PATIENT);
-		await result(t).getByText('it restarts by itself', { exact: false }).waitFor();
+		await result(t).getByText('It restarts and connects within a minute.').waitFor();
 		assert.equal(await t.page.getByLabel('Password there').inputValue(), '');
 		await status(t, 'Waiting for kettle').waitFor();
 		t.house({ device: 'kettle', set: true });
 		await status(t, 'kettle is connected.').waitFor(PATIENT);
 	},
 
+	async 'a Shelly of the second generation is set up, its certificate and its restart included'(t) {
+		const name = 'shellyplus1pm-a8032ab12345';
+		await choose(t, name, 'The router sets it up');
+		assert.ok(await t.page.getByLabel('What it runs').isHidden(), 'what it runs is known');
+		assert.equal(await t.page.getByLabel('Profile', { exact: true }).inputValue(), 'shelly');
+		await t.page.getByLabel('Password there').fill('another');
+		await t.button('Show what would be sent').click();
+		await result(t).getByRole('alert').getByText('Its own web page refuses the password.', { exact: false }).waitFor(PATIENT);
+		await t.page.getByLabel('Password there').fill(WEB_PASSWORD);
+		await t.button('Show what would be sent').click();
+		await t.button('Send it to the device').waitFor(PATIENT);
+		const planned = await result(t).locator('.mqttguard-steps strong').allTextContents();
+		assert.equal(planned[0], 'Ask what it is');
+		assert.deepEqual(planned.slice(-2), [ 'Set the broker and the login', 'Restart it' ]);
+		assert.ok(planned.includes('Store the router\'s CA certificate'), planned.join());
+		// It proves its login by a digest, so its password does not pass the LAN.
+		await result(t).getByText('whoever listens in your LAN in that moment can read the new password.', { exact: false }).waitFor();
+		await t.button('Send it to the device').click();
+		await result(t).getByText('All of it was taken by the device.').waitFor(PATIENT);
+		await result(t).getByText('It restarts and connects within a minute.').waitFor();
+		assert.ok(!(await t.page.content()).includes(WEB_PASSWORD));
+		t.house({ device: name, set: true });
+		await status(t, name + ' is connected.').waitFor(PATIENT);
+	},
+
+	async 'OpenBeken is set up, its certificate included'(t) {
+		const name = 'obk7a3f1c2d';
+		await choose(t, name, 'The router sets it up');
+		assert.equal(await t.page.getByLabel('Profile', { exact: true }).inputValue(), 'openbeken');
+		await t.button('Show what would be sent').click();
+		await result(t).getByRole('alert').getByText('Its own web page asks for a password.', { exact: false }).waitFor(PATIENT);
+		await t.page.getByLabel('Password there').fill(WEB_PASSWORD);
+		await t.button('Show what would be sent').click();
+		await t.button('Send it to the device').waitFor(PATIENT);
+		assert.deepEqual(await result(t).locator('.mqttguard-steps strong').allTextContents(),
+			[ 'Look at its settings of MQTT', 'Store the router\'s CA certificate', 'Set the broker and the login' ]);
+		await t.button('Send it to the device').click();
+		await result(t).getByText('It connects again within ten seconds.').waitFor(PATIENT);
+		t.house({ device: name, set: true });
+		await status(t, name + ' is connected.').waitFor(PATIENT);
+	},
+
 	async 'a build without TLS is told of the island, let on it, and set up'(t) {
 		await choose(t, 'boiler', 'The router sets it up');
 		await t.page.getByLabel('What it runs').selectOption('tasmota');
 		await t.button('Show what would be sent').click();
-		await result(t).getByRole('alert').getByText('its build has no TLS', { exact: false }).waitFor(PATIENT);
+		await result(t).getByRole('alert').getByText('What is installed on it has no TLS', { exact: false }).waitFor(PATIENT);
 		await result(t).getByRole('button', { name: 'Let it on the island' }).click();
 		assert.ok(await t.page.getByRole('radio', { name: 'Without TLS, on the island' }).isChecked());
 		assert.equal(await t.page.getByLabel('And then').inputValue(), 'push');

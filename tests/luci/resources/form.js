@@ -7,6 +7,11 @@
 'require form.values as values';
 'require form.tabs as tabs';
 
+/* As LuCI does it with titles: tags are taken out, and what was an entity is what it stands for. */
+function stripped(title) {
+	return new DOMParser().parseFromString(title, 'text/html').body.textContent.trim();
+}
+
 /* Forms over a configuration, with LuCI's traps: titles and descriptions are HTML, an option that its
  * `depends` hide is removed when the form is saved, and so is one that is left empty. */
 
@@ -239,7 +244,7 @@ class GridSection extends Section {
 	render() {
 		const columns = this.children.filter((option) => !option.modalonly);
 		const heading = !this.anonymous || this.sectiontitle;
-		const name = (id) => this.sectiontitle ? this.sectiontitle(id) : id;
+		const name = (id) => this.sectiontitle ? stripped(this.sectiontitle(id)) || id : id;
 		const rows = this.cfgsections().map((id) => E('tr', {
 			'class': 'tr cbi-section-table-row', 'data-section-id': id, 'data-title': heading ? name(id) : null
 		}, columns.map((option) => {
@@ -296,7 +301,7 @@ class GridSection extends Section {
 			ui.hideModal();
 			return this.map.load().then(() => this.map.reset());
 		};
-		const node = await map.render(), title = this.modaltitle ? this.modaltitle(id) : id;
+		const node = await map.render(), title = this.modaltitle ? stripped(this.modaltitle(id)) : id;
 		ui.showModal(title, [ node, E('div', { 'class': 'right' }, [
 			E('button', { 'class': 'cbi-button', 'click': () => {
 				if (cancel)

@@ -54,8 +54,8 @@ impl Reactor {
             passed_over,
             news,
         } = step;
-        if let Some((well, detail)) = news {
-            self.events.journal(well, detail);
+        if let Some(news) = news {
+            self.events.journal(news);
         }
         // All marks first: a connection may have several entries.
         for (id, _) in release.iter() {

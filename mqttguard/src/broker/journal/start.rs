@@ -9,15 +9,14 @@ use super::clock::SteadyClock;
 use super::segments::{Found, Segments};
 use super::staged::Staged;
 use super::writer::Writer;
-use super::{Journal, Place, Wake};
+use super::{Journal, JournalNews, Place, Wake};
 
-/// A broker with what the journal has, its clock, and what is to be told: whether all is well,
-/// and in words.
+/// A broker with what the journal has, its clock, and what is to be told.
 pub(in super::super) struct Started {
     pub(in super::super) core: Broker,
     pub(in super::super) clock: SteadyClock,
     pub(in super::super) journal: Option<Journal>,
-    pub(in super::super) news: Vec<(bool, String)>,
+    pub(in super::super) news: Vec<JournalNews>,
 }
 
 /// Restores a broker. `rights` answers what a client of an identity may do and use. A journal
@@ -43,13 +42,12 @@ pub(in super::super) fn start(
         Ok((writer, found)) => (writer, found, None),
         Err(error) => {
             restore = Restore::new();
-            let directory = place.directory.display();
-            let text = format!(
-                "what is acknowledged is lost in a crash: the journal in {directory} cannot be \
-                 used until the next start: {error}"
-            );
-            news.push((false, text.clone()));
-            (Writer::Nobody, Vec::new(), Some(text))
+            let trouble = JournalNews::Unusable {
+                directory: place.directory.display().to_string(),
+                why: error.to_string(),
+            };
+            news.push(trouble.clone());
+            (Writer::Nobody, Vec::new(), Some(trouble))
         }
     };
     let clock = SteadyClock::after(restore.clock());
@@ -100,18 +98,16 @@ fn open(place: &Place, restore: &mut Restore, wake: Wake) -> io::Result<(Writer,
 
 /// What was restored and what was not. The end of a write that a crash cut short is the normal
 /// thing and only in the log.
-fn tell(found: &[Found], outcome: &Outcome) -> Vec<(bool, String)> {
+fn tell(found: &[Found], outcome: &Outcome) -> Vec<JournalNews> {
     let mut news = Vec::new();
     for Found { file, segment } in found {
         let (file, unread, read) = (file.display(), segment.unread, segment.read);
         if segment.damaged {
-            news.push((
-                false,
-                format!(
-                    "{file}: damaged after {read} bytes; the {unread} bytes behind were not read, \
-                     and what they record may be lost. The file is kept as 'damaged'"
-                ),
-            ));
+            news.push(JournalNews::Damaged {
+                file: file.to_string(),
+                read,
+                unread,
+            });
         } else if unread > 0 {
             log::info!("{file}: the last write was cut short; {unread} bytes of it are left out");
         }
@@ -119,35 +115,28 @@ fn tell(found: &[Found], outcome: &Outcome) -> Vec<(bool, String)> {
     let Outcome {
         sessions,
         subscriptions,
-        queued,
+        queued: messages,
         retained,
-        disowned,
+        disowned: count,
         crowded_out,
         missing,
-    } = outcome;
-    if sessions + retained > 0 {
-        news.push((
-            true,
-            format!(
-                "restored {sessions} sessions with {subscriptions} subscriptions and {queued} \
-                 messages, and {retained} retained messages"
-            ),
-        ));
+    } = *outcome;
+    if sessions > 0 || retained > 0 {
+        news.push(JournalNews::Restored {
+            sessions,
+            subscriptions,
+            messages,
+            retained,
+        });
     }
-    if *disowned > 0 {
-        let text = format!(
-            "{disowned} sessions and retained messages of users that are no more were left out"
-        );
-        news.push((true, text));
+    if count > 0 {
+        news.push(JournalNews::Disowned { count });
     }
-    if crowded_out + missing > 0 {
-        news.push((
-            false,
-            format!(
-                "not restored: {crowded_out} sessions above the limit, {missing} messages that \
-                 the journal has lost"
-            ),
-        ));
+    if crowded_out > 0 || missing > 0 {
+        news.push(JournalNews::Missing {
+            sessions: crowded_out,
+            messages: missing,
+        });
     }
     news
 }

@@ -46,7 +46,7 @@ struct House {
     core: Broker,
     journal: Journal,
     clock: SteadyClock,
-    news: Vec<(bool, String)>,
+    news: Vec<JournalNews>,
 }
 
 fn house(directory: &Path, disk: bool) -> House {
@@ -166,9 +166,12 @@ fn files_are_for_nobody_else_and_a_second_daemon_is_kept_out() {
     assert_eq!(mode(&path), 0o700);
     assert_eq!(mode(&path.join("00000001.journal")), 0o600);
     let mut second = house(&path, false);
-    let (well, why) = second.news.pop().unwrap();
-    assert!(!well && why.contains("another daemon"), "{why}");
-    assert_eq!(second.journal.status().trouble.as_ref(), Some(&why));
+    let news = second.news.pop().unwrap();
+    assert!(
+        !news.is_well() && news.to_string().contains("another daemon"),
+        "{news}"
+    );
+    assert_eq!(second.journal.status().trouble.as_ref(), Some(&news));
     // It serves all the same, and writes nothing.
     let id = second.connect("c", false);
     assert!(!second.take(id).is_empty());
@@ -214,8 +217,8 @@ fn a_journal_that_cannot_be_written_is_told_and_tried_again() {
     let step = house.commit();
     // The broker goes on.
     assert!(!step.release.is_empty());
-    let (well, why) = step.news.unwrap();
-    assert!(!well && why.contains("cannot be written"), "{why}");
+    let news = step.news.unwrap();
+    assert!(matches!(news, JournalNews::Unwritable { .. }), "{news}");
     assert!(house.journal.status().trouble.is_some());
     house.subscribe(id, "t/#");
     house.commit_all();
@@ -227,7 +230,7 @@ fn a_journal_that_cannot_be_written_is_told_and_tried_again() {
         let step = house.journal.commit(later, 0, &mut house.core);
         news = step.news;
     }
-    assert!(news.unwrap().0);
+    assert!(news.unwrap().is_well());
     assert_eq!(house.journal.status().trouble, None);
     fs::remove_dir(&obstacle).unwrap_or_default();
     drop(house);
@@ -251,7 +254,7 @@ fn a_damaged_file_is_told_and_kept_once_and_a_torn_end_is_not() {
     fs::write(&file, &bytes).unwrap();
     let mut second = house(dir.path(), false);
     assert!(
-        second.news.iter().all(|(well, _)| *well),
+        second.news.iter().all(JournalNews::is_well),
         "{:?}",
         second.news
     );
@@ -268,8 +271,12 @@ fn a_damaged_file_is_told_and_kept_once_and_a_torn_end_is_not() {
     bytes[middle] ^= 4;
     fs::write(&file, &bytes).unwrap();
     let mut third = house(dir.path(), false);
-    let told = third.news.iter().find(|(well, _)| !*well);
-    assert!(told.unwrap().1.contains("damaged"), "{:?}", third.news);
+    let told = third.news.iter().find(|news| !news.is_well());
+    assert!(
+        matches!(told, Some(JournalNews::Damaged { .. })),
+        "{:?}",
+        third.news
+    );
     third.commit_all();
     assert_eq!(third.segments(), ["00000003.journal", "damaged"]);
     assert_eq!(fs::read(dir.path().join("damaged")).unwrap(), bytes);
@@ -336,9 +343,9 @@ fn ten_thousand_retained_messages_and_a_thousand_sessions_come_back() {
     assert_eq!(stats.retained, 10_000);
     assert_eq!(again.news.len(), 1, "{:?}", again.news);
     assert!(
-        again.news[0].1.contains("10000 messages"),
+        again.news[0].to_string().contains("10000 messages"),
         "{:?}",
         again.news
     );
-    println!("restored in {took:?}: {}", again.news[0].1);
+    println!("restored in {took:?}: {}", again.news[0]);
 }

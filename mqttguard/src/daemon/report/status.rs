@@ -4,6 +4,7 @@ use mqttguard_common::Mac;
 use serde_json::{Map, Value};
 
 use crate::broker::{BridgeStatus, BrokerStats, protocol};
+use crate::coded::Coded;
 use crate::config::Mode;
 use crate::daemon::clock::{millis, unix_ms};
 use crate::daemon::translation::memory_pressure;
@@ -23,24 +24,28 @@ pub(in crate::daemon) fn status(daemon: &Daemon) -> Value {
     let mut why = daemon.guard.problems();
     why.extend(fallback.problems());
     if let Err(error) = &daemon.broker {
-        why.push(Trouble::NoBroker(error).to_string());
+        why.push(Trouble::NoBroker { why: error.clone() });
     }
     if let Some(error) = &daemon.unreadable {
-        why.push(Trouble::Unreadable(error).to_string());
+        why.push(Trouble::Unreadable { why: error.clone() });
     }
     let protected = why.is_empty();
-    let broker = broker(daemon, &ask_broker(daemon));
-    if let Some(trouble) = broker.pointer("/journal/why").and_then(Value::as_str) {
-        why.push(Trouble::Journal(trouble).to_string());
+    let stats = ask_broker(daemon);
+    let journal = stats.as_ref().ok().and_then(|stats| stats.journal.as_ref());
+    if let Some(trouble) = journal.and_then(|journal| journal.trouble.clone()) {
+        why.push(Trouble::Journal(trouble));
     }
+    let broker = broker(daemon, &stats);
     if let Some(problem) = daemon.uplifting.problem() {
-        why.push(Trouble::Uplift(problem).to_string());
+        why.push(Trouble::Uplift {
+            why: problem.to_owned(),
+        });
     }
     if let Some(error) = &daemon.unsaved {
-        why.push(Trouble::Unsaved(error).to_string());
+        why.push(Trouble::Unsaved { why: error.clone() });
     }
     if !daemon.configuration.errors.is_empty() {
-        why.push(Trouble::Configuration.to_string());
+        why.push(Trouble::Configuration);
     }
     let counters: BTreeMap<Mac, DeviceCounters> = daemon.guard.counters().into_iter().collect();
     let settings = &daemon.configuration.settings;
@@ -48,7 +53,8 @@ pub(in crate::daemon) fn status(daemon: &Daemon) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "protected": protected,
         "protection": if protected { "full" } else { fallback.level().name() },
-        "why": why,
+        "why": why.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "troubles": why.iter().map(Coded::to_json).collect::<Vec<_>>(),
         "mode": match settings.main.mode {
             Mode::Enforce => "enforce",
             Mode::Monitor => "monitor",
@@ -98,7 +104,9 @@ fn claims(daemon: &Daemon) -> Vec<Value> {
 
 fn kernel(daemon: &Daemon) -> Value {
     match daemon.guard.attachments() {
-        Err(error) => json!({ "loaded": false, "error": error, "attachments": [] }),
+        Err(unloaded) => json!({
+            "loaded": false, "error": unloaded.to_string(), "attachments": [],
+        }),
         Ok(attachments) => json!({
             "loaded": true,
             "events_lost": daemon.guard.events_lost(),
@@ -162,7 +170,7 @@ pub(super) fn broker(daemon: &Daemon, stats: &Result<BrokerStats, &str>) -> Valu
             "disk": journal.place.disk,
             "durable": journal.trouble.is_none(),
             "bytes": journal.bytes,
-            "why": journal.trouble,
+            "why": journal.trouble.as_ref().map(ToString::to_string),
         });
         out.insert("journal".to_owned(), journal);
     }

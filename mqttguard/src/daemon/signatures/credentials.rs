@@ -104,9 +104,10 @@ pub(super) const METHODS: &[Method] = &[
             ),
         ],
         returns: "`mac`, `name`, `firmware`, `address`, `dry_run`, `tls`, `username`, `old_until_ms` (when \
-            the password of before ends), `profile`, `suggested_profile`, `steps` (each `what`, `method`, \
-            `path`, `sent` with `***` for secrets, `status`, `ok`; without the last two it was not sent), \
-            `ok`, and `next` (what happens now) or `why` (it did not work)",
+            the password of before ends), `profile`, `suggested_profile`, `steps` (each `what`, `step`, \
+            `method`, `path`, `sent` with `***` for secrets, `status`, `ok`; without the last two it was \
+            not sent), `ok`, and `next` (what happens now, and `next_code`) or `why` (it did not work, and \
+            `cause`); see [Codes](#codes)",
         errors: &[
             UNKNOWN,
             (

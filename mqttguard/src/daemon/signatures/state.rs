@@ -7,7 +7,8 @@ pub(super) const METHODS: &[Method] = &[
         name: "status",
         about: "Whether the network is protected and how each part does.",
         args: &[],
-        returns: "`protected`, `protection`, `why`, `mode`, and an object or list each for `kernel`, \
+        returns: "`protected`, `protection`, `why` (sentences; the same as codes in `troubles`, \
+            see [Codes](#codes)), `mode`, and an object or list each for `kernel`, \
             `nftables`, `broker`, `uplift`, `discovery`, `devices` (how many in each state), `dropped`, \
             `reported`, `exceptions`, `pairing` (windows that are open, with `left_s`), `import` (accounts \
             that wait for their devices), `config`",

@@ -45,6 +45,27 @@ return baseclass.extend({
 		return name;
 	},
 
+	/* Gives an option of a device's section a value, or takes it out if that is null. Gives what takes
+	 * that back; null if it is so already. */
+	put(mac, option, value) {
+		const found = device(mac), before = found ? found[option] : null;
+		if ((before == null ? null : before) === value)
+			return null;
+		if (value == null)
+			uci.unset(CONFIG, found['.name'], option);
+		else
+			uci.set(CONFIG, this.made(mac), option, value);
+		return () => {
+			const section = device(mac);
+			if (before != null)
+				uci.set(CONFIG, this.made(mac), option, before);
+			else if (found && section)
+				uci.unset(CONFIG, section['.name'], option);
+			else if (section)
+				uci.remove(CONFIG, section['.name']);
+		};
+	},
+
 	/* Does what `edit` does to the sections, and leaves them as they were if the daemon does not take
 	 * it: by what `edit` gives, which is called once the file is read anew. */
 	change(edit) {

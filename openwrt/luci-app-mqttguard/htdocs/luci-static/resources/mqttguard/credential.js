@@ -33,11 +33,8 @@ function hold() {
 	};
 }
 
-/* How the daemon calls what is to be set for the island. */
-const PLAIN = / without TLS(:|$)/;
-
 function snippets(list, isPlain, taken) {
-	const fit = isPlain ? list.filter((one) => PLAIN.test(one.title)) : list;
+	const fit = isPlain ? list.filter((one) => one.plain) : list;
 	return fit.length ? fit.map((one) => E('section', { 'class': 'mqttguard-snippet' }, [
 		E('h4', {}, [ one.title ]),
 		one.text ? E('pre', { 'tabindex': 0, 'aria-label': one.title }, [ one.text ]) : '',

@@ -3,10 +3,11 @@
 'require mqttguard.actions as actions';
 'require mqttguard.api as api';
 'require mqttguard.events as events';
-'require mqttguard.grants as grants';
+'require mqttguard.firmware as firmware';
 'require mqttguard.graph as graph';
 'require mqttguard.maker as maker';
 'require mqttguard.parts as parts';
+'require mqttguard.profiles as profiles';
 'require mqttguard.topics as topics';
 'require mqttguard.words as words';
 
@@ -14,6 +15,8 @@
 
 /* Topics of it that are shown, of those that it publishes. */
 const TOPICS = 30;
+/* Events of it that are shown, of those that are not normal. */
+const EVENTS = 15;
 
 function bytes(value) {
 	return _('%s bytes').format(words.number(value));
@@ -39,7 +42,7 @@ function identity(device) {
 		[ _('Name that it gives itself'), device.hostname ],
 		[ _('Vendor'), device.vendor ],
 		[ _('What it says it is'), device.vendor_class ],
-		[ _('Firmware'), device.firmware ],
+		[ _('Firmware'), device.firmware ? firmware.title(device.firmware) : null ],
 		[ _('Interface'), device.interface ],
 		[ _('Bound to'), device.bound
 			? [ device.bound.interface, device.bound.address ].filter(Boolean).join(', ') : null ],
@@ -55,27 +58,12 @@ function identity(device) {
 	]);
 }
 
-function limits(profile, options, device) {
-	const patterns = (list) => (list || []).length
-		? [ E('ul', { 'class': 'mqttguard-patterns' }, list.map((one) => E('li', {}, [ E('code', {}, [ one ]) ]))) ] : _('nothing');
-	return [
-		parts.facts([
-			[ _('Profile'), device.profile ],
-			[ _('It may publish to'), profile ? patterns(profile.publish) : null ],
-			[ _('It may subscribe to'), profile ? patterns(profile.subscribe) : null ],
-			[ _('It may never use'), profile && (profile.deny || []).length ? patterns(profile.deny) : null ],
-			[ _('Limits'), profile ? profile.limits : null ]
-		].concat(options.map(([ name, value ]) => [ name, String(value) ]))),
-		profile && !options.length ? E('p', {}, [ _('They are those that mqttguard has for everybody.') ]) : ''
-	];
-}
-
 const Page = baseclass.extend({
 	__init__(mac, refresh) {
-		Object.assign(this, { mac: mac, refresh: refresh, profile: null, options: [] });
+		Object.assign(this, { mac: mac, refresh: refresh, quiet: false });
 		const part = () => E('div');
 		this.parts = {
-			head: part(), identity: part(), limits: part(), grants: part(), refused: part(), frames: part(),
+			head: part(), identity: part(), grants: part(), refused: part(), frames: part(),
 			sessions: part(), exceptions: part(), trouble: part(), events: events.list()
 		};
 		this.graphs = graph.row({
@@ -84,28 +72,48 @@ const Page = baseclass.extend({
 			frames: [ _('Frames it sent') ],
 			dropped: [ _('Frames dropped'), { tone: 'bad' } ]
 		});
+		this.profile = new profiles.Choice(refresh);
 		this.maker = new maker.Maker(refresh);
 		this.topics = new topics.Tree(_('Topics of this device'));
-		const { head, identity, limits, grants, refused, frames, sessions, exceptions } = this.parts;
+		const { head, identity, grants, refused, frames, sessions, exceptions } = this.parts;
 		this.node = [
 			E('p', {}, [ E('a', { 'href': '#' }, [ '← ', _('All devices') ]) ]),
 			head,
 			parts.section(_('The last hour'), [ this.graphs.node ]),
+			parts.section(_('What happened lately'), [ this.filter(), this.parts.events ]),
 			parts.section(_('Identity'), [ identity ]),
 			parts.section(_('Connections to the broker'), [ sessions ]),
 			parts.may() ? parts.section(_('Live topics'), [ this.parts.trouble, this.topics.node ]) : '',
 			parts.section(_('Refused topics'), [ refused ]),
 			parts.section(_('Granted to it alone'), [ grants ]),
-			parts.section(_('Profile and limits'), [ limits ]),
+			parts.section(_('Profile and limits'), [ this.profile.node ]),
 			parts.section(_('Frames dropped, by reason'), [ frames ]),
 			parts.section(_('Exceptions'), [ exceptions ]),
-			parts.section(_('What its maker says'), [ this.maker.node ]),
-			parts.section(_('What happened lately'), [ this.parts.events ])
+			parts.section(_('What its maker says'), [ this.maker.node ])
 		];
 	},
 
+	/* What happens all the time is shown on request. */
+	filter() {
+		const box = E('input', { 'type': 'checkbox', 'id': 'mqttguard-quiet', 'change': () => {
+			this.quiet = box.checked;
+			this.happened(this.device);
+		} });
+		return E('p', {}, [ E('label', { 'for': 'mqttguard-quiet' }, [ box, ' ', _('Also what is normal, such as connecting') ]) ]);
+	},
+
+	happened(device) {
+		const all = device.events || [];
+		const shown = this.quiet
+			? all.slice().sort((a, b) => b.seq - a.seq).map((event) => Object.assign({ times: event.count || 1 }, event))
+			: events.latest(all, EVENTS);
+		events.show(this.parts.events, shown, (mac) => mac === device.mac ? device : null,
+			{ linked: false, refresh: this.refresh });
+	},
+
 	show({ device, history, live }) {
-		const { parts: nodes, refresh } = this, minute = Math.floor(Date.now() / 60000);
+		this.device = device;
+		const { parts: nodes } = this, minute = Math.floor(Date.now() / 60000);
 		const renew = (name, data, make) => parts.renew(nodes[name], data, make);
 		renew('head', [ device.name, device.state, device.why, device.until_ms, device.username,
 			device.credential, device.pairing && device.pairing.until_ms ], () => this.head(device));
@@ -121,14 +129,12 @@ const Page = baseclass.extend({
 		}
 		renew('refused', [ device.refused, minute ], () => [ this.refused(device) ]);
 		renew('grants', [ device.grants, device.mud_grants ], () => [ this.grants(device) ]);
-		this.limits(device);
+		this.profile.show(device);
 		renew('frames', device.dropped, () =>
 			[ parts.reasons(device.dropped, _('Nothing of it was dropped.')) ]);
 		renew('exceptions', device.exceptions, () => [ this.exceptions(device) ]);
 		this.maker.show(device);
-		events.show(nodes.events, (device.events || []).slice().sort((a, b) => b.seq - a.seq)
-			.map((event) => Object.assign({ times: event.count || 1 }, event)),
-		(mac) => mac === device.mac ? device : null, { linked: false, refresh: refresh });
+		this.happened(device);
 	},
 
 	head(device) {
@@ -196,21 +202,6 @@ const Page = baseclass.extend({
 		].concat(parts.may() ? _('as its maker says (MUD)') : []));
 		return parts.table([ _('Topics'), _('It may') ].concat(parts.may() ? '' : []), rows.concat(said),
 			_('Nothing: it has what its profile grants.'));
-	},
-
-	/* The profile is asked for when it is another than the last time. */
-	limits(device) {
-		if (this.asked === device.profile)
-			return;
-		this.asked = device.profile;
-		api.profiles().then(({ profiles }) => {
-			const profile = (profiles || []).find((one) => one.name == device.profile);
-			return (profile ? grants.limits(profile.limits) : Promise.resolve([])).then((options) =>
-				parts.renew(this.parts.limits, [ profile, options ], () => limits(profile, options, device)));
-		}).catch((error) => {
-			this.asked = null;
-			parts.renew(this.parts.limits, error.message, () => [ parts.failure(error) ]);
-		});
 	},
 
 	exceptions(device) {

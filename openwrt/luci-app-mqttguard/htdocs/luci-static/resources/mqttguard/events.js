@@ -167,7 +167,7 @@ return baseclass.extend({
 	show(node, events, device, { linked = true, refresh }) {
 		if (!events.length)
 			return parts.keep(node, [ [ 'none', null, () =>
-				E('li', {}, [ E('em', {}, [ _('Nothing has happened yet.') ]) ]) ] ]);
+				E('li', {}, [ E('em', {}, [ _('Nothing out of the ordinary has happened.') ]) ]) ] ]);
 		parts.keep(node, events.map((event) => {
 			const about = device(event.mac);
 			const now = about && [ about.name, about.state, about.username, about.exceptions, kept().includes(matter(event)) ];

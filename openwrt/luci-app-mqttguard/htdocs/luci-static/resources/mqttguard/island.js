@@ -51,17 +51,8 @@ function open() {
 
 /* Lets a device in. Gives what takes that back; null if it may already. */
 function admit(mac) {
-	const found = config.device(mac), before = found && found.plaintext;
-	if (before != null && kinds.isYes(before))
-		return null;
-	uci.set(config.NAME, config.made(mac), 'plaintext', '1');
-	return () => {
-		const section = config.device(mac);
-		if (section && found)
-			uci.set(config.NAME, section['.name'], 'plaintext', before);
-		else if (section)
-			uci.remove(config.NAME, section['.name']);
-	};
+	const found = config.device(mac);
+	return found && found.plaintext != null && kinds.isYes(found.plaintext) ? null : config.put(mac, 'plaintext', '1');
 }
 
 /* Whether the listener is open in truth: another program may have its port. The broker is asked a few
@@ -131,12 +122,6 @@ return baseclass.extend({
 
 	/* Lets the device in no longer. The listener stays, for others may use it. */
 	expel(mac) {
-		return config.change(() => {
-			const section = config.device(mac);
-			if (!section || section.plaintext == null)
-				return null;
-			uci.unset(config.NAME, section['.name'], 'plaintext');
-			return () => uci.set(config.NAME, config.made(mac), 'plaintext', section.plaintext);
-		});
+		return config.change(() => config.put(mac, 'plaintext', null));
 	}
 });

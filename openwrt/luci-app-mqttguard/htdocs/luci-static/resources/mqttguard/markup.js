@@ -5,6 +5,8 @@
 
 const ENTITIES = { '&': '&#38;', '<': '&#60;', '>': '&#62;', '"': '&#34;', "'": '&#39;' };
 
+const LOOKALIKES = { '<': '\u2039', '>': '\u203a', '&': '\uff06' };
+
 function text(string) {
 	return String(string).replace(/[&<>"']/g, (character) => ENTITIES[character]);
 }
@@ -15,6 +17,12 @@ return baseclass.extend({
 	/* Text in which `...` is code. */
 	help(string) {
 		return text(string).replace(/`([^`]*)`/g, '<code>$1</code>');
+	},
+
+	/* Text where LuCI takes tags and entities out and shows the rest as HTML: what could be either is
+	 * written with signs that look like it. */
+	inert(string) {
+		return String(string).replace(/[<>&]/g, (character) => LOOKALIKES[character]);
 	},
 
 	/* The same where there is no HTML. */

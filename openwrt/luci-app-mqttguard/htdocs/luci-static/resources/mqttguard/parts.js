@@ -129,10 +129,10 @@ return baseclass.extend({
 			]));
 	},
 
-	/* A row of a table; `columns` are the headings. */
-	row(columns, cells) {
+	/* A row of a table; `columns` are the headings, `names` what the cells are called in style sheets. */
+	row(columns, cells, names = []) {
 		return E('tr', { 'class': 'tr' }, cells.map((cell, at) =>
-			E('td', { 'class': 'td', 'data-title': columns[at] || null }, [ cell ])));
+			E('td', { 'class': [ 'td', names[at] ].filter(Boolean).join(' '), 'data-title': columns[at] || null }, [ cell ])));
 	},
 
 	/* A table; `columns` are the headings, each row an array of cells. Without rows, a sentence. */

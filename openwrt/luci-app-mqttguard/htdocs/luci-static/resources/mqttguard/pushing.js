@@ -1,6 +1,7 @@
 'use strict';
 'require baseclass';
 'require dom';
+'require mqttguard.codes as codes';
 'require mqttguard.firmware as firmware';
 'require mqttguard.parts as parts';
 'require mqttguard.words as words';
@@ -16,9 +17,6 @@ function outcome(step) {
 	return step.ok == null ? _('not sent yet') : step.ok ? _('done') : step.status
 		? _('failed (status %s)').format(step.status) : _('failed');
 }
-
-/* How the daemon's reason reads where the device would need the island. */
-const NO_TLS = /\bno TLS\b/;
 
 /* What is settled by it. Before it is sent, nothing is. */
 function outcomes(answer) {
@@ -47,9 +45,9 @@ return baseclass.extend({
 				? _('This would be sent to %s at %s. The password is made when it is sent, and told nobody else.')
 					.format(firmware.title(answer.firmware), answer.address)
 				: answer.ok ? _('All of it was taken by the device.') : _('It did not work.') ]),
-			answer.next && !answer.dry_run ? E('p', {}, [ answer.next ]) : '',
-			answer.why ? E('p', { 'class': 'alert-message warning', 'role': 'alert' }, [ answer.why ]) : '',
-			NO_TLS.test(answer.why || '') && island
+			answer.next && !answer.dry_run ? E('p', {}, [ codes.next(answer) ]) : '',
+			answer.why ? E('p', { 'class': 'alert-message warning', 'role': 'alert' }, [ codes.cause(answer.cause, answer.why) ]) : '',
+			codes.isIsland(answer.cause) && island
 				? E('p', {}, [ parts.button(_('Let it on the island'), island, { style: 'action' }) ]) : '',
 			outcomes(answer),
 			answer.dry_run && answer.ok ? E('p', {}, [ answer.firmware == 'shelly'
@@ -61,8 +59,8 @@ return baseclass.extend({
 					.format(answer.suggested_profile, firmware.title(answer.firmware))
 			]) : '',
 			E('ol', { 'class': 'mqttguard-steps' }, (answer.steps || []).map((step) => E('li', {}, [
-				E('strong', {}, [ step.what ]), ': ', outcome(step),
-				E('pre', { 'tabindex': 0, 'aria-label': step.what }, [
+				E('strong', {}, [ codes.step(step) ]), ': ', outcome(step),
+				E('pre', { 'tabindex': 0, 'aria-label': codes.step(step) }, [
 					[ step.method, step.path ].filter(Boolean).join(' '), '\n', sent(step.sent)
 				])
 			]))),

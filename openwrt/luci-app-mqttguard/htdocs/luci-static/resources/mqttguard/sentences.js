@@ -1,5 +1,7 @@
 'use strict';
 'require baseclass';
+'require mqttguard.codes as codes';
+'require mqttguard.firmware as firmware';
 'require mqttguard.words as words';
 
 /* Events as sentences, composed from their fields. An event that is not known here, because the
@@ -57,6 +59,10 @@ function state(who, { from, to, why }) {
 		return _('%s was blocked: %s').format(who, why);
 	case 'gone':
 		return _('%s has not been seen for a long time.').format(who);
+	case 'enrolled':
+		if (from == 'new' || from == 'gone')
+			return _('%s is enrolled.').format(who);
+		/* falls through */
 	default:
 		return from == 'quarantined' || from == 'blocked'
 			? _('%s is free again: %s').format(who, why)
@@ -104,9 +110,9 @@ const SENTENCES = {
 	'import-expired': (who, event) => _('No device has claimed these accounts of another broker in time: %s.')
 		.format([].concat(event.usernames || []).join(', ')),
 	'pushed': (who, event) =>
-		_('%s was sent its settings, at %s (%s).').format(who, event.address, event.firmware),
+		_('%s was sent its settings, at %s (%s).').format(who, event.address, firmware.title(event.firmware)),
 	'push-failed': (who, event) => _('%s at %s (%s) could not be set up: %s')
-		.format(who, event.address, event.firmware, event.failure),
+		.format(who, event.address, firmware.title(event.firmware), codes.cause(event.cause, event.failure)),
 	'mud-announced': (who, event) => _('%s says that its maker describes it at %s.').format(who, event.url),
 	'mud-accepted': (who, event) => event.signer
 		? _('What the maker of %s says at %s is in force. It is signed by %s.').format(who, event.url, event.signer)
@@ -141,8 +147,8 @@ const SENTENCES = {
 	'disconnected': (who, event) =>
 		_('%s, client "%s", left the broker: %s').format(who, event.client_id, event.why),
 	'login-refused': (who, event) => event.username != null
-		? _('%s at %s was refused as user "%s": %s').format(who, event.address, event.username, event.why)
-		: _('%s at %s was refused: %s').format(who, event.address, event.why),
+		? _('%s at %s was refused as user "%s": %s').format(who, event.address, event.username, codes.login(event))
+		: _('%s at %s was refused: %s').format(who, event.address, codes.login(event)),
 	'topic-refused': (who, event) => _('%s may not %s "%s": its profile "%s" does not grant it.')
 		.format(who, words.access(event.access), event.topic, event.profile),
 	'limit-met': (who, event) =>
@@ -154,11 +160,13 @@ const SENTENCES = {
 			.format(words.number(event.used), words.number(event.allowed)),
 	'protocol-error': (who, event) =>
 		_('%s at %s broke the protocol in %s: %s').format(who, event.address, event.packet, event.what),
-	'enforcement': (who, event) =>
-		_('Checking of frames on %s: %s (%s)').format(event.interface, event.what, event.detail),
+	'enforcement': (who, event) => codes.enforcement(event),
+	'fallback': (who, event) => codes.standin(event),
+	'journal': (who, event) => codes.journal(event),
+	'journal-trouble': (who, event) => codes.journal(event),
 	'source-changed': (who, event) => event.up
-		? _('Devices are seen by %s: %s').format(event.source, event.detail)
-		: _('Devices are not seen by %s: %s').format(event.source, event.detail),
+		? _('Devices are seen by %s: %s').format(codes.source(event.source), event.detail)
+		: _('Devices are not seen by %s: %s').format(codes.source(event.source), event.detail),
 	'config-loaded': (who, event) => _('The configuration %s is in force.').format(event.file),
 	'config-refused': (who, event) =>
 		_('The new configuration has mistakes, the last good one stays in force: %s')

@@ -153,10 +153,9 @@ function build(map, section, mistakes) {
 		element.anonymous = !section.named;
 		element.nodescriptions = true;
 		element.addbtntitle = about.add ? about.add() : _('Add');
-		/* This one is HTML, the other an attribute. */
-		element.modaltitle = (id) => title + ': ' + markup.text(called(id));
+		element.modaltitle = (id) => title + ': ' + markup.inert(called(id));
 		if (!section.named)
-			element.sectiontitle = called;
+			element.sectiontitle = (id) => markup.inert(called(id));
 	}
 	(about.tabs || []).forEach(([ name, tab ]) => element.tab(name, tab()));
 	ordered(section, about).forEach((option) => add(element, section, about, option));

@@ -2,6 +2,7 @@
 'require baseclass';
 'require uci';
 'require mqttguard.api as api';
+'require mqttguard.codes as codes';
 'require mqttguard.dialogs as dialogs';
 'require mqttguard.parts as parts';
 
@@ -34,90 +35,100 @@ function enforce(refresh) {
 	});
 }
 
-/* By how the daemon's own line begins: the line in the page's language, and what to do. */
-const TROUBLES = [
-	[ /^monitor mode: /, () => ({
+const STORAGE = () => _('See whether the storage of the router is full or broken.');
+const RETRIED = () => _('It is tried again by itself. If it stays so, look into the system log.');
+const log = () => router(_('System log'), 'admin/status/logs');
+
+/* By the daemon's code: what it says, and what to do. */
+const TROUBLES = {
+	'monitor': () => ({
 		says: _('It only watches (monitor mode): nothing is dropped.'),
 		advice: _('See below what it would have blocked. When nothing of it is missed, let it block.'),
 		act: (refresh) => parts.button(_('Start to block'), () => enforce(refresh),
 			{ style: 'positive', key: 'trouble enforce' })
-	}) ],
-	[ /^the kernel program is not loaded: switched off in the configuration/, () => ({
+	}),
+	'program-off': () => ({
 		says: _('Frames are not checked in the kernel: the configuration switches that off.'),
 		advice: _('Switch it on in the settings, unless you know why it is off.'),
 		act: () => settings(_('Settings'))
-	}) ],
-	[ /^the kernel program is not loaded: ([^]*)/, ([ , why ]) => ({
+	}),
+	'program-loading': ({ succeeds }) => ({
+		says: succeeds ? _('The check of frames is being renewed. The one of before goes on meanwhile.')
+			: _('The check of frames is being started.'),
+		advice: _('On a small router that takes up to a minute.')
+	}),
+	'program-failed': ({ why }) => ({
 		says: _('Frames are not checked in the kernel: %s').format(why),
 		advice: _('The kernel of this firmware may lack BPF. Install a firmware whose kernel has it; it is tried again by itself.'),
-		act: () => router(_('System log'), 'admin/status/logs')
-	}) ],
-	[ /^reduced protection: nftables, plaintext ports only, on ([^]*)/, ([ , devices ]) => ({
-		says: _('Only the firewall guards %s.').format(devices),
+		act: log
+	}),
+	'reduced': () => ({
 		advice: _('It blocks the usual ports of unencrypted MQTT. Other ports and floods pass.')
-	}) ],
-	[ /^not attached to (\S+): ([^]*)/, ([ , device, why ]) => ({
+	}),
+	'closed': () => ({
+		advice: _('Devices do not reach the internet until frames are checked again. You have it so (option on_error).'),
+		act: () => settings(_('Settings'))
+	}),
+	'nftables-failing': () => ({ advice: RETRIED(), act: log }),
+	'unprotected': () => ({ advice: RETRIED(), act: log }),
+	'unclosed': () => ({ advice: RETRIED(), act: log }),
+	'not-attached': ({ interface: device, why }) => ({
 		says: _('Frames on %s are not checked: %s').format(device, why),
-		advice: _('It is tried again by itself. If it stays so, look into the system log.'),
-		act: () => router(_('System log'), 'admin/status/logs')
-	}) ],
-	[ /^(\S+) has frames that the kernel program does not see/, ([ , device ]) => ({
+		advice: RETRIED(),
+		act: log
+	}),
+	'blind': ({ interface: device }) => ({
 		says: _('Frames pass %s unseen.').format(device),
 		advice: _('Hardware offloading of the router may carry them past it. Switch that off in the firewall.'),
 		act: () => router(_('Firewall'), 'admin/network/firewall')
-	}) ],
-	[ /^no frame has been seen yet/, () => ({
+	}),
+	'unproven': () => ({
 		says: _('No frame has been seen yet.'),
 		advice: _('The proof comes with the first one: use any device of the house.')
-	}) ],
-	[ /^network '([^']*)' has no device yet/, ([ , network ]) => ({
+	}),
+	'no-device': ({ network }) => ({
 		says: _('The network "%s" that is to be guarded has no device.').format(network),
 		advice: _('It may come up later. If there is no such network, correct the settings.'),
 		act: () => settings(_('Settings'))
-	}) ],
-	[ /^the broker is not running: ([^]*)/, ([ , why ]) => ({
+	}),
+	'no-broker': ({ why }) => ({
 		says: _('The broker is not running: %s').format(why),
 		advice: _('Devices cannot reach it. Correct its listeners in the settings, then restart mqttguard.'),
 		act: () => settings(_('Settings'))
-	}) ],
-	[ /^blocks and credentials are not in force: ([^]*)/, ([ , why ]) => ({
+	}),
+	'registry-unreadable': ({ why }) => ({
 		says: _('Blocks and credentials are not in force: %s').format(why),
 		advice: _('What mqttguard keeps of the devices cannot be read. Bring it back from a backup of the router.'),
 		act: () => router(_('Backup'), 'admin/system/flash')
-	}) ],
-	[ /^what the broker acknowledges is lost in a crash: ([^]*)/, ([ , why ]) => ({
-		says: _('What the broker acknowledges is lost in a crash: %s').format(why),
-		advice: _('See whether the storage of the router is full or broken.')
-	}) ],
-	[ /^changes are lost at the next restart: ([^]*)/, ([ , why ]) => ({
+	}),
+	'registry-unsaved': ({ why }) => ({
 		says: _('Changes are lost at the next restart: %s').format(why),
-		advice: _('See whether the storage of the router is full or broken.')
-	}) ],
-	[ /^devices that are to be uplifted are cut off from their servers: ([^]*)/, ([ , why ]) => ({
+		advice: STORAGE()
+	}),
+	'journal-unusable': () => ({ advice: STORAGE() }),
+	'journal-unwritable': () => ({ advice: STORAGE() }),
+	'uplift': ({ why }) => ({
 		says: _('Devices whose MQTT is to be carried on over TLS are cut off: %s').format(why),
 		advice: _('Correct their section in the settings.'),
 		act: () => settings(_('Settings'))
-	}) ],
-	[ /^the configuration has mistakes/, (found, status) => ({
+	}),
+	'configuration': (trouble, status) => ({
 		says: _('The configuration has mistakes; an earlier one is in force.'),
 		more: (status.config || {}).errors,
 		advice: _('Correct it in the settings.'),
 		act: () => settings(_('Settings'))
-	}) ]
-];
+	})
+};
 
 return baseclass.extend({
-	/* Of each of the daemon's lines: what it says, `more` lines about it, and where something can be
-	 * done, an advice and an act, a function that makes its control. */
+	/* Of each trouble: what it says, `more` lines about it, and where something can be done, an advice
+	 * and an act, a function that makes its control. What is not known here, because the daemon is
+	 * newer, is told in its own words. */
 	of(status) {
-		return (status.why || []).map((line) => {
-			for (const [ begins, tell ] of TROUBLES) {
-				const found = begins.exec(line);
-				if (found)
-					return tell(found, status);
-			}
-			return { says: line };
-		});
+		const told = status.troubles || (status.why || []).map((line) => ({ message: line }));
+		return told.map((trouble) => Object.assign(
+			{ says: codes.standin(trouble) || codes.journal(trouble) || trouble.message },
+			Object.hasOwn(TROUBLES, trouble.code) ? TROUBLES[trouble.code](trouble, status) : {}));
 	},
 
 	/* That the daemon did not answer. */

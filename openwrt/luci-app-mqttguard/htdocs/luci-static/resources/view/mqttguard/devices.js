@@ -3,23 +3,27 @@
 'require dom';
 'require mqttguard.api as api';
 'require mqttguard.device as device';
+'require mqttguard.firmware as firmware';
 'require mqttguard.parts as parts';
 'require mqttguard.words as words';
 
 /* The table of devices, and at `#MAC` the page of one. At `#?state=STATE` the table begins filtered. */
+
+/* Stands in a cell that has nothing to say. */
+const NOTHING = '–';
 
 /* By what the table is sorted: how a column is called, what of a device decides, what is shown. */
 const COLUMNS = [
 	{ name: 'name', title: () => _('Device'), by: (device) => (device.name || device.mac).toLowerCase(),
 	  cell: (device) => E('a', { 'href': '#' + device.mac, 'data-key': device.mac }, [ device.name || device.mac ]) },
 	{ name: 'kind', title: () => _('Make'), by: (device) => kind(device).join(' ').toLowerCase() || '\uffff',
-	  cell: (device) => kind(device).join(', ') || '–' },
+	  cell: (device) => kind(device).join(', ') || NOTHING },
 	{ name: 'state', title: () => _('State'), by: (device) => words.STATES.indexOf(device.state),
 	  cell: (device) => parts.state(device.state) },
 	{ name: 'address', title: () => _('Address'), by: (device) => padded(address(device)),
-	  cell: (device) => address(device) || '–' },
+	  cell: (device) => address(device) || NOTHING },
 	{ name: 'broker', title: () => _('Broker'), by: (device) => -connected(device),
-	  cell: (device) => connected(device) ? _('connected') : '–' },
+	  cell: (device) => connected(device) ? _('connected') : NOTHING },
 	{ name: 'dropped', title: () => _('Dropped frames'), by: (device) => -dropped(device),
 	  cell: (device) => words.number(dropped(device)) },
 	{ name: 'seen', title: () => _('Last seen'), by: (device) => -(device.last_seen_ms || 0),
@@ -27,7 +31,7 @@ const COLUMNS = [
 ];
 
 function kind(device) {
-	return [ device.vendor, device.firmware ].filter(Boolean);
+	return [ device.vendor, device.firmware && firmware.title(device.firmware) ].filter(Boolean);
 }
 
 function address(device) {
@@ -203,7 +207,11 @@ return view.extend({
 				/* What a cell shows, but for nodes made of what the others show. */
 				[ device.name, kind(device), device.state, address(device), connected(device), dropped(device),
 					words.ago(device.last_seen_ms) ],
-				() => parts.row(titles, COLUMNS.map((one) => one.cell(device)))
+				() => {
+					const cells = COLUMNS.map((one) => one.cell(device));
+					return parts.row(titles, cells, COLUMNS.map((one, at) =>
+						one.name + ([ NOTHING, words.number(0) ].includes(cells[at]) ? ' nothing' : '')));
+				}
 			])
 			: [ [ 'none', nobody, () => parts.empty(COLUMNS.length, nobody) ] ]);
 	},

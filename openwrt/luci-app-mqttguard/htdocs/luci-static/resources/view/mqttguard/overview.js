@@ -73,7 +73,7 @@ function kernel(status) {
 		told(PROOFS, one.proof) + (one.why ? ` (${one.why})` : '')
 	]);
 	return parts.table([ _('Interface'), _('Where frames are checked'), _('State') ], rows,
-		kernel.error || _('No frame is checked.'));
+		_('No frame is checked.'));
 }
 
 /* How many devices are in each state, as links to them. */

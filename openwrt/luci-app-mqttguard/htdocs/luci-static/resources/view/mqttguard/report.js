@@ -7,6 +7,9 @@
 
 /* The house against security baselines, item by item; made to be printed as it is shown. */
 
+/* Devices that are named where an act would mend something for them. */
+const NAMES = 5;
+
 /* From what asks for an act to what does not; how it is told. */
 const VERDICTS = {
 	'open': () => _('Open'),
@@ -56,14 +59,15 @@ function device(concern) {
 	]);
 }
 
-function entry(item) {
+/* One item, folded to a line unless `open`. */
+function entry(item, open) {
 	const devices = item.devices || [], acts = item.acts || [];
 	const macs = [ ...new Set(devices.map((one) => one.mac)) ];
 	const id = 'mqttguard-' + item.id;
-	return E('article', { 'class': 'mqttguard-item', 'aria-labelledby': id }, [
-		E('h4', { 'id': id }, [
-			verdict(item.verdict), ' ',
-			E('span', { 'class': 'mqttguard-clause' }, [ item.clause ]), ' ', say(item.title)
+	return E('details', { 'class': 'mqttguard-item', 'aria-labelledby': id, 'open': open ? '' : null }, [
+		E('summary', {}, [
+			verdict(item.verdict),
+			E('h4', { 'id': id }, [ E('span', { 'class': 'mqttguard-clause' }, [ item.clause ]), ' ', say(item.title) ])
 		]),
 		E('p', {}, [ (item.says || []).map(say).join(' ') ]),
 		devices.length ? E('p', { 'class': 'mqttguard-for' }, [ _('Not for these devices:') ]) : '',
@@ -75,12 +79,32 @@ function entry(item) {
 	]);
 }
 
+/* The first names of a list that may be long. */
+function few(names) {
+	const shown = names.slice(0, NAMES).join(', ');
+	return names.length > NAMES ? _('%s and %d more').format(shown, names.length - NAMES) : shown;
+}
+
+/* What mends the most of what is open, each once. */
+function mending(items) {
+	const acts = new Map();
+	items.filter(isOpen).forEach((item) => (item.acts || []).forEach((act) => {
+		const known = acts.get(act.text) || { act: act, items: [], devices: new Map() };
+		known.items.push(item.clause);
+		(item.devices || []).forEach((one) => known.devices.set(one.mac, one.name || one.mac));
+		acts.set(act.text, known);
+	}));
+	return [ ...acts.values() ].sort((a, b) => b.items.length - a.items.length);
+}
+
 return view.extend({
 	load: load,
 
 	render(data) {
 		this.content = E('div');
 		this.onlyOpen = false;
+		this.items = E('div');
+		this.printed();
 		this.show(data);
 		return E('div', { 'class': 'mqttguard-report' }, [
 			E('link', { 'rel': 'stylesheet', 'href': L.resource('mqttguard/report.css') }),
@@ -108,9 +132,12 @@ return view.extend({
 			E('p', {}, [ _('Made %s by mqttguard %s.').format(new Date(data.made_ms).toLocaleString(), data.version) ]
 				.concat((data.notes || []).map((note) => ' ' + say(note)))),
 			this.summary(),
+			this.acts(),
 			E('div', { 'class': 'mqttguard-filter' }, [
 				E('label', { 'class': 'mqttguard-check', 'for': 'mqttguard-only-open' },
 					[ only, ' ', _('Only what is open') ]),
+				parts.button(_('Unfold all'), () => this.fold(true)),
+				parts.button(_('Fold all'), () => this.fold(false)),
 				parts.button(_('Print'), () => window.print()),
 				parts.button(_('Make it anew'), () => load().then((again) => this.show(again))),
 				this.count
@@ -134,7 +161,38 @@ return view.extend({
 		]);
 	},
 
-	/* The items, of each standard on its own. */
+	/* What to do first. */
+	acts() {
+		const found = mending(this.data.items);
+		return found.length ? E('section', { 'class': 'cbi-section mqttguard-mending' }, [
+			E('h3', {}, [ _('What mends what is open') ]),
+			E('ul', {}, found.map(({ act, items, devices }) => E('li', {}, [
+				E('a', { 'href': place(act, [ ...devices.keys() ]) }, [ _(act.text) ]), ' ',
+				N_(items.length, '(%d item)', '(%d items)').format(items.length),
+				devices.size ? ' ' + few([ ...devices.values() ]) : ''
+			])))
+		]) : '';
+	},
+
+	fold(open) {
+		this.items.querySelectorAll('details').forEach((one) => {
+			one.open = open;
+		});
+	},
+
+	/* On paper nothing is folded; what was is again afterwards. */
+	printed() {
+		let folded = [];
+		window.addEventListener('beforeprint', () => {
+			folded = [ ...this.items.querySelectorAll('details:not([open])') ];
+			this.fold(true);
+		});
+		window.addEventListener('afterprint', () => folded.forEach((one) => {
+			one.open = false;
+		}));
+	},
+
+	/* The items, of each standard on its own: all of them folded, what is open alone unfolded. */
 	list() {
 		const wanted = this.data.items.filter((item) => !this.onlyOpen || isOpen(item));
 		const text = _('%d of %d items').format(wanted.length, this.data.items.length);
@@ -144,7 +202,7 @@ return view.extend({
 			const items = wanted.filter((item) => item.standard == standard.id);
 			return E('section', { 'class': 'cbi-section mqttguard-standard' }, [
 				E('h3', {}, [ standard.name ])
-			].concat(items.length ? items.map(entry)
+			].concat(items.length ? items.map((item) => entry(item, this.onlyOpen))
 				: [ E('p', {}, [ E('em', {}, [ _('Nothing is open.') ]) ]) ]));
 		}));
 	},
