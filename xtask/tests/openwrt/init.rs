@@ -48,6 +48,7 @@ fn procd_is_told_to_run_the_daemon_for_good() {
         assert_eq!(calls.last().unwrap(), "procd_close_instance");
         for call in [
             "procd_set_param command /usr/sbin/mqttguard daemon",
+            "procd_set_param env PATH=/usr/sbin:/usr/bin:/sbin:/bin",
             "procd_set_param respawn 3600 5 0",
             "procd_set_param term_timeout 30",
             // "unlimited unlimited" procd leaves out without a word.

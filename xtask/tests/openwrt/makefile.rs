@@ -110,10 +110,10 @@ fn the_packages_scripts_break_nothing() {
             for status in [0, 1] {
                 let stage = Stage::new();
                 stage.program(
-                    "init",
+                    "mqttguard-init",
                     &format!("echo $1 >> \"$STAGE/calls\"; exit {status}"),
                 );
-                let script = script.replace("/etc/init.d/mqttguard", "init");
+                let script = script.replace("/etc/init.d/mqttguard", "mqttguard-init");
                 good(&stage.run(shell, &script, &[("PKG_UPGRADE", upgrade)]));
                 // Nothing runs: nothing is started again.
                 let asked = if status == 0 {
