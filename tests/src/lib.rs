@@ -22,6 +22,7 @@ pub mod model;
 pub mod mqtt;
 pub mod mud;
 pub mod net;
+pub mod openwrt;
 pub mod pcap;
 pub mod random;
 pub mod reset;

@@ -214,7 +214,7 @@ impl Listeners {
                         return false;
                     }
                     Err(error) => {
-                        let error = format!("cannot listen on {}: {error}", socket.address);
+                        let error = cannot_listen(socket.address, error);
                         if *told != error {
                             events.listening(&entry.name, false, error.clone());
                         }
@@ -351,6 +351,15 @@ fn addresses(config: &Listener) -> Vec<SocketAddr> {
         .collect();
     addresses.dedup();
     addresses
+}
+
+/// Why not. What a port is taken by cannot be seen without more power than the daemon has.
+fn cannot_listen(address: SocketAddr, error: Errno) -> String {
+    let why = match error {
+        Errno::ADDRINUSE => "another program has the port; 'netstat -ltnp' names it".to_owned(),
+        other => other.to_string(),
+    };
+    format!("cannot listen on {address}: {why}")
 }
 
 /// A listening socket. Its options pass on to the connections it accepts.

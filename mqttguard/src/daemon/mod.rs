@@ -16,6 +16,7 @@ mod guard;
 mod hearing;
 mod history;
 mod identity;
+mod jail;
 mod learning;
 mod listener_tls;
 mod live;
@@ -84,6 +85,10 @@ const INBOX: usize = 1024;
 /// Runs the daemon until SIGTERM or SIGINT. SIGHUP reloads the configuration.
 pub fn run(options: DaemonOptions) -> ExitCode {
     logger::start();
+    if let Err(error) = jail::stay_inside() {
+        log::error!("ujail: {error}");
+        return ExitCode::FAILURE;
+    }
     let (sender, inbox) = sync_channel(INBOX);
     if let Err(error) = watch_signals(sender.clone()) {
         log::error!("signals: {error}");

@@ -194,10 +194,7 @@ impl Bus {
 
     /// Has events of this name sent to `subscriber`.
     pub(crate) fn listen(&mut self, subscriber: u32, event: &str) -> Result<(), BusError> {
-        let args = Map::from_iter([
-            ("object".to_owned(), Value::from(subscriber)),
-            ("pattern".to_owned(), Value::from(event)),
-        ]);
+        let args = registration(subscriber, event);
         self.invoke(EVENT_OBJECT, "register", &args, BUS_TIMEOUT)
             .map(drop)
     }
@@ -288,6 +285,16 @@ impl Bus {
     }
 }
 
+/// What `register` of the event object takes.
+fn registration(subscriber: u32, event: &str) -> Map<String, Value> {
+    Map::from_iter([
+        // ubusd draws its identifiers among all 32 bits, and takes an INT32 here, whose sign it
+        // does not look at.
+        ("object".to_owned(), Value::from(subscriber.cast_signed())),
+        ("pattern".to_owned(), Value::from(event)),
+    ])
+}
+
 impl AsFd for Bus {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
@@ -296,7 +303,19 @@ impl AsFd for Bus {
 
 #[cfg(test)]
 mod tests {
+    use ubus::blobmsg::{BlobType, lookup};
+
     use super::*;
+
+    #[test]
+    fn every_identifier_is_registered_in_32_bits() {
+        for subscriber in [1, 0x7fff_ffff, 0x8000_0000, 0xfad0_6ba5] {
+            let table = blobmsg::encode(&registration(subscriber, "ubus.object.add")).unwrap();
+            let object = lookup(table.contents(), "object").unwrap();
+            assert_eq!(object.ty, BlobType::Int32);
+            assert_eq!(object.payload, subscriber.to_be_bytes());
+        }
+    }
 
     #[test]
     fn a_silent_bus_is_given_up_on() {

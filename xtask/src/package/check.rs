@@ -21,7 +21,7 @@ use super::arch::Arch;
 const START: Duration = Duration::from_secs(300);
 /// How long a handshake or a question may take.
 const ANSWER: Duration = Duration::from_secs(60);
-/// How long the daemon may take to end after SIGTERM; procd allows it as much.
+/// How long the daemon may take to end after SIGTERM, with nothing else to do.
 const END: Duration = Duration::from_secs(5);
 
 /// Checks the program.

@@ -86,7 +86,7 @@ fn an_ipk_holds_every_file_for_root_at_one_time() {
         "Package: mqttguard",
         "Version: 0.1.0-r1",
         "Architecture: mips_24kc",
-        "Depends: nftables, kmod-sched-bpf, kmod-nf-conntrack-netlink",
+        "Depends: nftables, kmod-sched-core, kmod-sched-bpf, kmod-nf-conntrack-netlink",
         "License: (MIT OR Apache-2.0) AND GPL-2.0-only",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
@@ -280,7 +280,7 @@ fn an_apk_holds_every_file_and_what_openwrts_scripts_look_for() {
     assert_eq!(tree.text(&[1, 1]), "mqttguard");
     assert_eq!(tree.text(&[1, 2]), "0.1.0-r1");
     assert_eq!(tree.text(&[1, 5]), "mips_24kc");
-    assert_eq!(tree.items(&[1, 0xf]), 3);
+    assert_eq!(tree.items(&[1, 0xf]), 4);
     assert_eq!(tree.text(&[1, 0xf, 1, 1]), "kmod-nf-conntrack-netlink");
     // The unique identifier is of the tree without itself.
     let unique = tree.blob(&[1, 3]).to_vec();

@@ -10,8 +10,10 @@ for name in procd_open_instance procd_set_param procd_close_instance procd_send_
 	procd_add_jail procd_add_reload_trigger procd_add_reload_interface_trigger config_load; do
 	eval "$name() { note $name \"\$@\"; }"
 done
+extra_command() { :; }
 config_get() { eval "$1=\"\${NETWORKS-\$4}\""; }
-stop() { stop_service; note delete; }
+procd_running() { [ "$RUNNING" = "$1" ]; }
+rc_procd() { note rc_procd "$@"; }
 sleep() { command sleep 0.2; }
 . "$SCRIPT"
 "#;
@@ -46,7 +48,11 @@ fn procd_is_told_to_run_the_daemon_for_good() {
         assert_eq!(calls.last().unwrap(), "procd_close_instance");
         for call in [
             "procd_set_param command /usr/sbin/mqttguard daemon",
+            "procd_set_param env PATH=/usr/sbin:/usr/bin:/sbin:/bin",
             "procd_set_param respawn 3600 5 0",
+            "procd_set_param term_timeout 30",
+            // "unlimited unlimited" procd leaves out without a word.
+            "procd_set_param limits nofile=8192 8192 memlock=unlimited",
             "procd_set_param capabilities /etc/capabilities/mqttguard.json",
             "procd_set_param no_new_privs 1",
             // Without mounts: a jail that only takes capabilities.
@@ -71,7 +77,10 @@ fn an_upgrade_leaves_the_kernel_program_and_a_stop_does_not() {
         let none: [&str; 0] = [];
         assert_eq!(init.run("stop_service", &[]), none);
         assert_eq!(init.run("stop_service", &[("PKG_UPGRADE", "0")]), none);
-        let calls = init.run("stop_service", &[("PKG_UPGRADE", "1")]);
+        // opkg stops it twice: procd complains of a signal to nobody.
+        assert_eq!(init.run("stop_service", &[("PKG_UPGRADE", "1")]), none);
+        let upgrade = [("PKG_UPGRADE", "1"), ("RUNNING", "mqttguard")];
+        let calls = init.run("stop_service", &upgrade);
         assert_eq!(calls, ["procd_send_signal mqttguard * KILL"]);
     });
 }
@@ -108,12 +117,12 @@ fn a_dead_daemons_kernel_program_is_taken_off() {
         assert_eq!(
             calls,
             [
-                "delete",
+                "rc_procd true",
                 "daemon --config config mqttguard 'main'option enabled '0'"
             ]
         );
         assert!(!pins.exists());
         // Nothing left: nothing started.
-        assert_eq!(init.run(command, &[]), ["delete"]);
+        assert_eq!(init.run(command, &[]), ["rc_procd true"]);
     });
 }

@@ -154,6 +154,7 @@ fn listeners_come_and_go_without_the_others_noticing() {
         _ => None,
     });
     assert!(detail.contains("cannot listen on 127.0.1.1"), "{detail}");
+    assert!(detail.contains("another program has the port"), "{detail}");
     let stats = rig.handle.stats().unwrap();
     assert_eq!(stats.listeners[0].addresses, [rig.tls]);
     assert_eq!(stats.listeners[1].errors, [detail]);
