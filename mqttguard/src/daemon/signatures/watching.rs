@@ -45,7 +45,8 @@ pub(super) const METHODS: &[Method] = &[
         )],
         returns: "`step_s` (60), `until_ms` (when the running minute ends) and `series`: an object of lists of \
             60 numbers each, oldest first, the last one of the running minute. Of the house: `plaintext` \
-            (frames dropped for unencrypted MQTT), `floods` (for a limit), `other` (for any other reason), \
+            (frames dropped for unencrypted MQTT), `floods` (for a limit), `other` (for any other reason; \
+            what nftables drops in the kernel program's place is in both, up to ten seconds later), \
             `refused` (logins, publishes and subscriptions), `messages` (received), `delivered` (sent), \
             `sessions` (the most clients at the same time, as looked at every three seconds). Of a device, \
             with its `mac` and `name`: `frames` (all that the kernel program saw), `dropped` (those among \
