@@ -97,10 +97,18 @@ fn whatever_a_device_says_over_dhcp_is_bounded_and_about_its_own_address() {
     let accept = json!({ "device": "lamp", "url": announced, "accept": true });
     mud(&house.lab, accept).unwrap();
 
-    // As long as an option can be, and what RFC 8520 reserves behind a space.
-    let long = format!("https://maker.example/{}", "a".repeat(255 - 22));
-    assert_eq!(long.len(), 255);
-    house.announce(1, &long);
+    // As long as udhcpc has room for in a packet; as an option can be, and one more.
+    let of_length = |length: usize| format!("https://maker.example/{}", "a".repeat(length - 22));
+    house.announce(1, &of_length(200));
+    let evil = house.lab.device(1).mac_text();
+    for (length, is_taken) in [(255, true), (256, false)] {
+        let said = json!({ "mac": evil, "mud_url": of_length(length) });
+        house.guard.ubus("sighting", &said).unwrap();
+        let found = house.guard.device("evil").unwrap();
+        assert_eq!(found["mud_url"] == of_length(length), is_taken, "{found}");
+    }
+
+    // What RFC 8520 reserves behind a space.
     let reserved = format!("{announced} reserved\u{1b}[2J");
     let device = house.lab.device_mut(1);
     let options: &[(u8, &[u8])] = &[(MUD_URL, reserved.as_bytes())];
@@ -139,7 +147,6 @@ fn whatever_a_device_says_over_dhcp_is_bounded_and_about_its_own_address() {
 
     // Under the address of another it says where to look, and no more: what was accepted stays.
     let lamp = house.lab.device(0).mac_text();
-    let evil = house.lab.device(1).mac_text();
     let become_ = |house: &House, mac: &str| {
         let mut link = std::process::Command::new("ip");
         link.args(["link", "set", "eth0", "address", mac]);

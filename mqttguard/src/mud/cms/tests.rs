@@ -114,7 +114,7 @@ fn ed25519_signatures_are_verified() {
     let mut other = include_bytes!("../testdata/ed25519.p7s").to_vec();
     let places = other.windows(SHA512.len()).enumerate();
     let places = places.filter(|(_, bytes)| *bytes == SHA512);
-    let last = places.map(|(place, _)| place).last().unwrap() + SHA512.len() - 1;
+    let last = places.map(|(place, _)| place).next_back().unwrap() + SHA512.len() - 1;
     other[last] = 1;
     let found = verify(FILE, &other, &anchors, now);
     assert!(found.why().unwrap().contains("not SHA-512"), "{found:?}");
