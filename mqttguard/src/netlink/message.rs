@@ -187,7 +187,7 @@ mod tests {
     fn numbers_and_texts_end_where_their_bytes_do() {
         assert_eq!(
             word(&[0, 1, 0, 0, 0], 1),
-            Some(1u32.to_ne_bytes()).map(u32::from_ne_bytes)
+            Some(u32::from_ne_bytes([1, 0, 0, 0]))
         );
         assert_eq!(word(&[0, 1, 0, 0], 1), None);
         assert_eq!(word(&[0], usize::MAX), None);
