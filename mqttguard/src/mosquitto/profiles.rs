@@ -203,7 +203,7 @@ impl Proposal {
 /// The same groups, but users that are alone with their rights share one if these are the same with
 /// `%u` for their names. A hundred blocks `user x`, `topic readwrite x/#` would be more profiles than
 /// there is room for.
-fn by_name<'a>(groups: BTreeMap<Lists, Vec<&'a str>>) -> Vec<(Lists, Vec<&'a str>)> {
+fn by_name(groups: BTreeMap<Lists, Vec<&str>>) -> Vec<(Lists, Vec<&str>)> {
     let (alone, together): (Vec<_>, Vec<_>) =
         groups.into_iter().partition(|(_, users)| users.len() == 1);
     let mut alike: BTreeMap<Lists, Vec<(Lists, &str)>> = BTreeMap::new();
