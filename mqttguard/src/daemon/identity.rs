@@ -159,7 +159,7 @@ impl Daemon {
             Ok(()) => Ok(broker.authority()),
             Err(ReissueError::Failed(why)) => Err(no_broker(&why)),
             Err(ReissueError::TooSoon(left)) => Err(MethodError::new(
-                Status::PermissionDenied,
+                Status::NotSupported,
                 format!(
                     "the certificates were made anew a moment ago; again in {} s",
                     left.as_secs().saturating_add(1)

@@ -118,7 +118,7 @@ fn directory() -> Directory {
         username: USER.into(),
         mac: MAC,
         device: USER.into(),
-        hash: hash.to_string(),
+        hash: hash.to_string().into(),
         scram: Vec::new(),
         earlier: None,
         certificates: Vec::new(),

@@ -300,7 +300,7 @@ pub(super) const METHODS: &[Method] = &[
         errors: &[
             NO_BROKER,
             (
-                "PERMISSION_DENIED",
+                "NOT_SUPPORTED",
                 "less than a minute ago it was done already",
             ),
         ],
