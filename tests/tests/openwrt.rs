@@ -59,7 +59,9 @@ fn at_work(router: &Router, limit: Duration) -> String {
         found = daemons(router);
         found.len() == 1 && protected(router)
     });
-    let log = router.run("/sbin/logread | grep mqttguard | tail -n 20").unwrap();
+    let log = router
+        .run("/sbin/logread | grep mqttguard | tail -n 20")
+        .unwrap();
     assert!(one, "daemons {found:?}\n{log}");
     found.remove(0)
 }
