@@ -59,7 +59,9 @@ fn at_work(router: &Router, limit: Duration) -> String {
         found = daemons(router);
         found.len() == 1 && protected(router)
     });
-    let log = router.run("logread | grep mqttguard | tail -n 20").unwrap();
+    let log = router
+        .run("/sbin/logread | grep mqttguard | tail -n 20")
+        .unwrap();
     assert!(one, "daemons {found:?}\n{log}");
     found.remove(0)
 }
@@ -202,7 +204,7 @@ fn procd_keeps_one_daemon_and_a_reload_keeps_its_sessions() {
         .unwrap()
         .contains("\"kept\"")));
 
-    let in_force = "logread | grep -c 'is in force'; true";
+    let in_force = "/sbin/logread | grep -c 'is in force'; true";
     let count = || router.run(in_force).unwrap().trim().parse::<u32>().unwrap();
     let commit = "uci commit mqttguard; reload_config";
     for change in [
@@ -217,7 +219,7 @@ fn procd_keeps_one_daemon_and_a_reload_keeps_its_sessions() {
     router
         .run(&format!("uci set mqttguard.main.mode=enfroce; {commit}"))
         .unwrap();
-    let refused = "logread | grep -q \"found 'enfroce', expected one of: enforce, monitor\"";
+    let refused = "/sbin/logread | grep -q \"found 'enfroce', expected one of: enforce, monitor\"";
     assert!(until(START, || router.run(refused).is_ok()));
 
     assert_eq!(daemons(&router), [third]);
