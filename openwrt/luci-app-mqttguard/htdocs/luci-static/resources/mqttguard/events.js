@@ -18,6 +18,8 @@ const OF_A_KIND = 5;
 /* Where the browser keeps what the owner wants to stay blocked, and how much of it. */
 const KEPT = 'mqttguard.kept';
 const KEPT_MOST = 200;
+/* For how long the firewall may stand in while the check of frames is started, in milliseconds. */
+const START = 60 * 1000;
 /* Stands in a sentence for the device, to be replaced by a link to it. */
 const DEVICE = '\u0001';
 
@@ -52,7 +54,17 @@ function sentence(event, device) {
 	if (pieces.length != 2)
 		return [ sentences.of(event) ];
 	return [ pieces[0], E('a', { 'href': parts.place('devices', device.mac), 'data-key': 'device ' + event.seq },
-		[ event.name || device.name || device.mac ]), pieces[1] ];
+		[ device.name || event.name || device.mac ]), pieces[1] ];
+}
+
+/* Whether an event is of the moment after a start in which the firewall stands in, as it should. */
+function isStart(event, events) {
+	if (event.event != 'fallback' || (event.what != 'reduced' && event.what != 'none'))
+		return false;
+	return events.some((other) => other.event == 'fallback' && other.what != event.what &&
+		(event.what == 'reduced' ? other.what == 'none' && other.seq > event.seq
+			: other.what == 'reduced' && other.seq < event.seq) &&
+		Math.abs(other.time_ms - event.time_ms) < START);
 }
 
 /* The choices that fit an event. Each is given the device as it is now, and tools that make a button
@@ -149,7 +161,7 @@ return baseclass.extend({
 	 * same decision, the newest. */
 	latest(events, most) {
 		const seen = new Map(), kinds = new Map();
-		events.filter((event) => !QUIET.includes(event.event) || event.severity == 'warning')
+		events.filter((event) => (!QUIET.includes(event.event) || event.severity == 'warning') && !isStart(event, events))
 			.sort((a, b) => b.seq - a.seq)
 			.forEach((event) => {
 				const first = seen.get(matter(event));
