@@ -10,7 +10,6 @@ use super::links::Links;
 use super::orders::{End, Orders};
 use super::ports::Ports;
 use super::stations::Stations;
-use super::tables::take;
 use super::watch::Watch;
 use super::{
     Attachment, DeviceCounters, EnforceError, Report, Rules, Tables, Target, hook, object, take_off,
@@ -236,8 +235,8 @@ impl Start {
     }
 
     fn begin(mut self) -> Result<Watch, EnforceError> {
-        let events = take(&mut self.object, "EVENTS")?;
-        let frames = take(&mut self.object, "FRAMES")?;
+        let events = self.object.take("EVENTS")?;
+        let frames = self.object.take("FRAMES")?;
         let stations = Stations::take(&mut self.object)?;
         let links = Links::open().map_err(EnforceError::Netlink)?;
         let target = self.orders.target();

@@ -68,3 +68,8 @@ pub enum EnforceError {
     #[error("the enforcement thread: {0}")]
     Thread(io::Error),
 }
+
+/// An error of this map.
+pub(super) fn on(map: &'static str) -> impl Fn(MapError) -> EnforceError {
+    move |error| EnforceError::Map { map, error }
+}

@@ -3,7 +3,7 @@
 use aya::programs::loaded_programs;
 
 use super::filters;
-use super::hook::{Kind, TC_HANDLE, TC_PRIORITY};
+use super::kind::{Kind, TC_HANDLE, TC_PRIORITY};
 use super::links::Link;
 use super::{object, tcx};
 

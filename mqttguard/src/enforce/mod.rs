@@ -8,6 +8,7 @@ mod exceptions;
 mod filters;
 mod holders;
 mod hook;
+mod kind;
 mod links;
 /// nftables, where the kernel program cannot stand, and for connections that are taken over.
 pub mod nft;

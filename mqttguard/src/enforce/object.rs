@@ -2,12 +2,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use aya::maps::{Map, ProgramArray};
+use aya::maps::{Map, MapError, ProgramArray};
 use aya::programs::{Program, ProgramError, ProgramFd, ProgramInfo, SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader};
 
 use super::EnforceError;
-use super::tables::on;
+use super::error::on;
 
 /// The kernel program for this machine's byte order, as `cargo xtask ebpf` builds it.
 #[cfg(target_endian = "little")]
@@ -123,6 +123,15 @@ impl Object {
     /// Takes a map out of it.
     pub fn take_map(&mut self, name: &str) -> Option<Map> {
         self.ebpf.take_map(name)
+    }
+
+    /// Takes a map out, as one of this type.
+    pub(super) fn take<M>(&mut self, name: &'static str) -> Result<M, EnforceError>
+    where
+        M: TryFrom<Map, Error = MapError>,
+    {
+        let map = self.take_map(name).ok_or(EnforceError::Missing(name))?;
+        map.try_into().map_err(on(name))
     }
 
     /// Whether the kernel was asked to verify the programs of XDP, or those of TC.

@@ -4,8 +4,8 @@ use aya::maps::{Array, MapData};
 use mqttguard_common::{Mac, Places};
 
 use super::EnforceError;
+use super::error::on;
 use super::object::Object;
-use super::tables::{on, take};
 
 /// The kernel program's short way to known devices. Whoever has a place keeps it, so that no frame
 /// comes while its device has none.
@@ -23,7 +23,7 @@ impl ShortCuts {
         rows: &BTreeMap<Mac, u32>,
     ) -> Result<Self, EnforceError> {
         let mut short_cuts = ShortCuts {
-            map: take(object, "PLACES")?,
+            map: object.take("PLACES")?,
             wanted: BTreeMap::new(),
         };
         for (&mac, &row) in rows {

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
-use super::hook::{Kind, Reserved};
+use super::hook::Reserved;
+use super::kind::Kind;
 use super::links::Link;
 use super::trial::{Trial, Verdict};
 use super::{Proof, Report, probe};

@@ -5,7 +5,8 @@ use mqttguard_common::FRAME_SLOTS;
 
 use super::bpffs::Pins;
 use super::holders::{self, Hold};
-use super::hook::{self, Attached, HookError, Kind};
+use super::hook::{self, Attached, HookError};
+use super::kind::Kind;
 use super::links::{Link, resolve};
 use super::object::Object;
 use super::port::Port;

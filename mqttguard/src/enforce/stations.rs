@@ -6,9 +6,10 @@ use aya::maps::{HashMap, MapData};
 use mqttguard_common::{MAX_STATIONS, Station};
 
 use super::EnforceError;
+use super::error::on;
 use super::links::Link;
 use super::object::Object;
-use super::tables::{absent_is_fine, on, take};
+use super::tables::absent_is_fine;
 
 /// The kernel program's map of them.
 pub struct Stations {
@@ -24,7 +25,7 @@ impl Stations {
     ///
     /// It is missing or cannot be read.
     pub fn take(object: &mut Object) -> Result<Self, EnforceError> {
-        let map: HashMap<_, Station, u8> = take(object, "STATIONS")?;
+        let map: HashMap<_, Station, u8> = object.take("STATIONS")?;
         let known = map
             .keys()
             .collect::<Result<_, _>>()

@@ -1,13 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aya::maps::lpm_trie::Key;
-use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, MapError, PerCpuArray, PerCpuValues};
+use aya::maps::{Array, HashMap, LpmTrie, MapData, MapError, PerCpuArray, PerCpuValues};
 use aya::util::nr_cpus;
 use mqttguard_common::{
     self as common, Bucket, Counters, Exceptions, Levels, MAX_DEVICES, MAX_LOCAL, Mac, MacKey,
     Policy, PortWord, Stranger, Told, address_key, policy_flags, rule_flags,
 };
 
+use super::error::on;
 use super::exceptions::{self, Prefix};
 use super::object::Object;
 use super::places::ShortCuts;
@@ -41,7 +42,7 @@ impl Tables {
     ///
     /// A map is missing or cannot be read.
     pub fn take(object: &mut Object) -> Result<Self, EnforceError> {
-        let devices: HashMap<_, MacKey, u32> = take(object, "DEVICES")?;
+        let devices: HashMap<_, MacKey, u32> = object.take("DEVICES")?;
         let rows: BTreeMap<Mac, u32> = devices
             .iter()
             .map(|row| row.map(|(key, row)| (key.mac, row)))
@@ -50,15 +51,15 @@ impl Tables {
         Ok(Tables {
             devices,
             short_cuts: ShortCuts::take(object, &rows)?,
-            policies: take(object, "POLICIES")?,
-            levels: take(object, "LEVELS")?,
-            counters: take(object, "COUNTERS")?,
-            told: take(object, "TOLD")?,
-            strangers: take(object, "STRANGERS")?,
-            rules: take(object, "RULES")?,
-            ports: take(object, "PORTS")?,
-            local: take(object, "LOCAL")?,
-            exceptions: take(object, "EXCEPTIONS")?,
+            policies: object.take("POLICIES")?,
+            levels: object.take("LEVELS")?,
+            counters: object.take("COUNTERS")?,
+            told: object.take("TOLD")?,
+            strangers: object.take("STRANGERS")?,
+            rules: object.take("RULES")?,
+            ports: object.take("PORTS")?,
+            local: object.take("LOCAL")?,
+            exceptions: object.take("EXCEPTIONS")?,
             rows,
         })
     }
@@ -360,20 +361,4 @@ pub(super) fn absent_is_fine(result: Result<(), MapError>) -> Result<(), MapErro
         }
         result => result,
     }
-}
-
-pub(super) fn on(map: &'static str) -> impl Fn(MapError) -> EnforceError {
-    move |error| EnforceError::Map { map, error }
-}
-
-/// Takes a map out of a loaded object by its name there.
-pub(super) fn take<M>(object: &mut Object, name: &'static str) -> Result<M, EnforceError>
-where
-    M: TryFrom<Map, Error = MapError>,
-{
-    object
-        .take_map(name)
-        .ok_or(EnforceError::Missing(name))?
-        .try_into()
-        .map_err(on(name))
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::URL_BYTES;
-use super::reading::{At, Object};
+use super::reading::{At, Object, line};
 use super::topics::{self, Topics};
 use crate::text::is_dangerous;
 
@@ -369,15 +369,6 @@ fn network(at: &At<'_>) -> Result<IpNet, String> {
     let text = at.text(NAME)?;
     let found = text.parse::<IpNet>().map(|net| net.trunc());
     found.map_err(|_| at.wrong("a network such as 203.0.113.0/24"))
-}
-
-/// A text on one line, fit to be shown.
-pub(super) fn line(at: &At<'_>, most: usize) -> Result<String, String> {
-    let text = at.text(most)?;
-    match text.chars().any(is_dangerous) {
-        false => Ok(text.to_owned()),
-        true => Err(at.wrong("printable text")),
-    }
 }
 
 fn optional_line(mud: &Object<'_>, name: &'static str) -> Result<Option<String>, String> {

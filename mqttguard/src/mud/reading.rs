@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::text::is_dangerous;
+
 /// A value, and where it stands.
 #[derive(Clone, Copy)]
 pub(super) struct At<'a> {
@@ -155,5 +157,14 @@ impl<'a> Object<'a> {
             };
             (name.as_str(), at)
         })
+    }
+}
+
+/// A text on one line, fit to be shown.
+pub(super) fn line(at: &At<'_>, most: usize) -> Result<String, String> {
+    let text = at.text(most)?;
+    match text.chars().any(is_dangerous) {
+        false => Ok(text.to_owned()),
+        true => Err(at.wrong("printable text")),
     }
 }

@@ -7,8 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::file::line;
-use super::reading::{At, Object};
+use super::reading::{At, Object, line};
 use crate::config::is_pattern;
 use crate::trees::is_shared;
 

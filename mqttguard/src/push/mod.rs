@@ -12,6 +12,7 @@
 //! build has TLS. Then the device's credential is made or rotated, and only then anything is set. All
 //! that comes back is the device's word: bounded, and shown cut and escaped.
 
+mod cause;
 mod digest;
 mod openbeken;
 mod outcome;
@@ -30,7 +31,8 @@ use crate::naming::snippet::{self, Tls};
 use crate::naming::{Place, Target};
 use session::Session;
 
-pub(crate) use outcome::{Cause, Failure, Next, Task};
+pub(crate) use cause::{Cause, Failure};
+pub(crate) use outcome::{Next, Task};
 pub(crate) use session::Step;
 
 /// How long a push takes at most. LuCI gives up after 20 s.

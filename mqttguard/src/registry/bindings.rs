@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use mqttguard_common::Mac;
 
-use super::device::Sources;
+use super::sources::Sources;
 use super::{Device, Registry, UnixMs};
 use crate::config::Bindings;
 use crate::discovery::{Link, Source};

@@ -8,8 +8,8 @@ use super::bindings::Leases;
 use super::learning::Learning;
 use super::refusals::Refusals;
 use super::rotation::Earlier;
+use super::sources::Sources;
 use super::strikes::{Strikes, UnixMs};
-use crate::discovery::Source;
 use crate::hidden::Hidden;
 use crate::naming::{Evidence, Firmware};
 
@@ -174,26 +174,6 @@ impl State {
             State::Blocked => "blocked",
             State::Gone => "gone",
         }
-    }
-}
-
-/// A set of [`Source`]s.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sources(u8);
-
-impl Sources {
-    pub(super) fn set(&mut self, source: Source, present: bool) {
-        let bit = 1 << source as u8;
-        if present {
-            self.0 |= bit;
-        } else {
-            self.0 &= !bit;
-        }
-    }
-
-    /// Whether no source is in the set.
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
     }
 }
 

@@ -19,6 +19,7 @@ mod policy;
 mod refusals;
 mod rotation;
 mod sightings;
+mod sources;
 pub mod store;
 mod strikes;
 mod undo;
@@ -30,7 +31,7 @@ use mqttguard_common::Mac;
 
 pub use claims::{Claim, Import};
 pub use described::Granted;
-pub use device::{Certificate, Credential, Device, Quarantine, Sources, State, Verifiers};
+pub use device::{Certificate, Credential, Device, Quarantine, State, Verifiers};
 pub use directory::{Account, Directory, Waiting};
 pub use effects::{Effects, Save};
 pub use exceptions::Allowance;
@@ -42,6 +43,7 @@ pub(crate) use pairing::is_username;
 pub use policy::{DevicePolicy, Standing};
 pub use refusals::{Refusals, RefusedLogin, RefusedTopic};
 pub use rotation::Earlier;
+pub use sources::Sources;
 pub use store::Contents;
 pub use strikes::UnixMs;
 
