@@ -69,7 +69,7 @@ fn flags(arch: Arch) -> Result<String> {
     ];
     // Position-independent code is for programs that are loaded anywhere. Of rustc's static programs
     // for musl only those for x86_64 are; the others have their place in their header, whatever
-    // their code is like, so that they would pay for nothing, MIPS by an eighth of its code.
+    // their code is like, so that they would pay for nothing, MIPS by a tenth of its code.
     if arch != Arch::X8664 {
         flags.push("-Crelocation-model=static".to_owned());
     }
