@@ -69,7 +69,7 @@ fn flags(arch: Arch) -> Result<String> {
     ];
     // Position-independent code is for programs that are loaded anywhere. Of rustc's static programs
     // for musl only those for x86_64 are; the others have their place in their header, whatever
-    // their code is like, so that they would pay for nothing, MIPS by an eighth of its code.
+    // their code is like, so that they would pay for nothing, MIPS by a tenth of its code.
     if arch != Arch::X8664 {
         flags.push("-Crelocation-model=static".to_owned());
     }
@@ -128,23 +128,47 @@ impl Wrappers {
         let (target, processor) = arch.zig();
         let cc = directory.join(format!("cc-{}", arch.target()));
         let ar = directory.join("ar");
+        let dlsym = directory.join(format!("dlsym-{}.o", arch.target()));
+        let with_dlsym = match arch {
+            Arch::Mipsel | Arch::Mips => format!(
+                "case \" $* \" in *' -c '*|*' -E '*) ;; *) set -- '{}' \"$@\" ;; esac\n",
+                dlsym.display()
+            ),
+            _ => String::new(),
+        };
         // cc-rs names the target in rustc's words, which zig does not know.
         write_program(
             &cc,
             &format!(
                 "for word; do shift; case \"$word\" in --target=*) ;; \
-                 *) set -- \"$@\" \"$word\" ;; esac; done\n\
+                 *) set -- \"$@\" \"$word\" ;; esac; done\n{with_dlsym}\
                  exec '{python}' -m ziglang cc -target {target} -mcpu={processor} \"$@\""
             ),
         )?;
         write_program(&ar, &format!("exec '{python}' -m ziglang ar \"$@\""))?;
-        Ok(Wrappers {
-            cc,
-            ar,
-            cache: zig.join("cache"),
-        })
+        let cache = zig.join("cache");
+        if !with_dlsym.is_empty() {
+            let source = directory.join("dlsym.c");
+            fs::write(&source, DLSYM)?;
+            must(
+                Command::new(&cc)
+                    .env("ZIG_GLOBAL_CACHE_DIR", &cache)
+                    .env("ZIG_LOCAL_CACHE_DIR", &cache)
+                    .args(["-Os", "-fno-pic", "-g0", "-c"])
+                    .arg(&source)
+                    .arg("-o")
+                    .arg(&dlsym),
+            )?;
+        }
+        Ok(Wrappers { cc, ar, cache })
     }
 }
+
+/// In place of musl's `dlsym`, which for MIPS is assembly that only position-independent code may
+/// call: it finds its data by what such a caller leaves in `$t9`, and jumps anywhere if there is
+/// something else. Rust's standard library looks for functions with it that a static program has
+/// none of.
+const DLSYM: &str = "void *dlsym(void *handle, const char *name) { return 0; }\n";
 
 fn write_program(file: &Path, text: &str) -> Result<()> {
     let text = format!("#!/bin/sh\n{text}\n");

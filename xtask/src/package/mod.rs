@@ -148,7 +148,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             }
         }
     }
-    if !too_large.is_empty() && args.program.is_none() {
+    if !too_large.is_empty() && (args.check || args.program.is_none()) {
         bail!("larger than {LARGEST} bytes, which small routers have no room for: {too_large:?}");
     }
     Ok(())
