@@ -69,9 +69,11 @@ fn a_million_frames_are_judged_as_the_model_says() {
         judged, answered, ..
     } = run.unwrap();
     println!("{judged:?}, {answered} answered");
-    // Every reason that needs no time was met often enough to mean something.
+    // Every reason that needs no time was met often enough to mean something; but for that of frames
+    // which cannot be handed on, since here they can.
     if frames >= FRAMES {
-        for reason in Reason::ALL.into_iter().filter(|reason| !reason.is_flood()) {
+        let met = |reason: &Reason| !reason.is_flood() && *reason != Reason::Unread;
+        for reason in Reason::ALL.into_iter().filter(met) {
             let count = judged.get(&reason).copied().unwrap_or(0);
             assert!(count >= frames / 500, "{}: {count} frames", reason.name());
         }
