@@ -9,13 +9,13 @@ use super::mistake::{ConfigError, found};
 use super::settings::{Bridge, BridgeTls, Limits};
 use super::table::*;
 
-/// None if something is missing, which is a mistake noted before.
+/// Without those for which something is missing, which is a mistake noted before. None likewise.
 pub(super) fn bridges<'a>(
     places: impl Iterator<Item = &'a Place>,
     limits: &BTreeMap<String, Limits>,
     errors: &mut ConfigError,
 ) -> Option<Vec<Bridge>> {
-    let mut bridges = Some(Vec::new());
+    let mut bridges = Vec::new();
     let mut roads: Vec<Road<'_>> = Vec::new();
     for place in places {
         let raw = &place.raw;
@@ -29,14 +29,10 @@ pub(super) fn bridges<'a>(
             roads.push(road);
         }
         if place.fits {
-            let bridge = bridge(place, limits, errors);
-            bridges = bridges.zip(bridge).map(|(mut bridges, bridge)| {
-                bridges.push(bridge);
-                bridges
-            });
+            bridges.extend(bridge(place, limits, errors));
         }
     }
-    bridges
+    Some(bridges)
 }
 
 fn bridge(

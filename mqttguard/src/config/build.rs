@@ -108,7 +108,7 @@ fn listeners<'a>(
     errors: &mut ConfigError,
 ) -> Option<Vec<Listener>> {
     let mut listeners = Vec::new();
-    let mut taken: Vec<Door<'_>> = Vec::new();
+    let mut taken: Vec<Endpoint<'_>> = Vec::new();
     for place in places {
         let raw = &place.raw;
         if !place.is_sound(&[LISTENER_ENABLED.name, LISTENER_KIND.name])
@@ -118,7 +118,7 @@ fn listeners<'a>(
         }
         let kind = LISTENER_KIND.one(raw)?;
         useless_options(place, kind, errors);
-        let door = Door {
+        let endpoint = Endpoint {
             name: &place.name,
             addresses: LISTENER_ADDRESSES.all(raw),
             port: LISTENER_PORT.one(raw).unwrap_or(match kind {
@@ -128,7 +128,7 @@ fn listeners<'a>(
             }),
         };
         if place.is_sound(&[LISTENER_ADDRESSES.name, LISTENER_PORT.name]) {
-            if let Some(other) = taken.iter().find(|other| other.clashes(&door)) {
+            if let Some(other) = taken.iter().find(|other| other.clashes(&endpoint)) {
                 let what = format!(
                     "a port that no other listener uses on the same address; '{}' does",
                     other.name
@@ -136,17 +136,17 @@ fn listeners<'a>(
                 errors.push(
                     place.line(LISTENER_PORT.name),
                     format!("{}: option {}", place.label, LISTENER_PORT.name),
-                    found(&door.port.to_string(), what),
+                    found(&endpoint.port.to_string(), what),
                 );
             }
-            taken.push(door.clone());
+            taken.push(endpoint.clone());
         }
         if place.fits {
             listeners.push(Listener {
                 name: place.name.clone(),
                 kind,
-                addresses: door.addresses,
-                port: door.port,
+                addresses: endpoint.addresses,
+                port: endpoint.port,
                 connections: LISTENER_CONNECTIONS.one(raw)?,
                 tls: tls_options(place)?,
                 origins: ORIGINS.all(raw),
@@ -158,15 +158,15 @@ fn listeners<'a>(
 
 /// Where a listener listens.
 #[derive(Clone)]
-struct Door<'a> {
+struct Endpoint<'a> {
     name: &'a str,
     /// Empty: on all.
     addresses: Vec<IpAddr>,
     port: u16,
 }
 
-impl Door<'_> {
-    fn clashes(&self, other: &Door<'_>) -> bool {
+impl Endpoint<'_> {
+    fn clashes(&self, other: &Endpoint<'_>) -> bool {
         self.port == other.port && overlap(&self.addresses, &other.addresses)
     }
 }
