@@ -99,6 +99,28 @@ fn a_certificate_is_a_login_from_its_device_until_it_is_revoked() {
 }
 
 #[test]
+fn the_ca_is_printed_and_the_brokers_certificates_are_renewed_under_it() {
+    let (_lab, guard) = guarded_with(&[], "", "");
+    let file = guard.files().data.join("ca.crt");
+    let ca = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(prints(&guard, &["ca"]), ca);
+    let shown = || guard.ubus("ca", &json!({})).unwrap();
+    let before = shown();
+    let told = prints(&guard, &["renew"]);
+    let after = shown();
+    assert_eq!(before["ca"], after["ca"]);
+    let [old, new] =
+        [&before, &after].map(|shown| shown["leaves"][0]["sha256"].as_str().unwrap().to_owned());
+    assert_ne!(old, new);
+    assert!(told.contains(&new) && !told.contains(&old), "{told}");
+    let again = guard.run(&["renew"]).unwrap();
+    assert_eq!(again.status.code(), Some(1));
+    let why = text(&again.stderr);
+    assert!(why.contains("once a minute is the limit"), "{why}");
+    assert_eq!(after, shown());
+}
+
+#[test]
 fn a_request_brings_the_devices_own_key_and_nothing_else() {
     let (lab, guard) = guarded_with(&["plug"], "", LISTENER);
     let dir = tempfile::tempdir().unwrap();

@@ -8,6 +8,7 @@
 mod allow;
 mod args;
 mod block;
+mod ca;
 mod certificate;
 mod check;
 mod daemon;
@@ -31,6 +32,7 @@ mod quarantine;
 mod release;
 mod reload;
 mod remote;
+mod renew;
 mod report;
 mod revoke;
 mod rotate;
@@ -79,6 +81,8 @@ static COMMANDS: &[&Command] = &[
     &rotate::COMMAND,
     &revoke::COMMAND,
     &certificate::COMMAND,
+    &ca::COMMAND,
+    &renew::COMMAND,
     &import::COMMAND,
     &export::COMMAND,
     &migrate::COMMAND,

@@ -150,6 +150,18 @@ fn event(seq: u64) -> Value {
     })
 }
 
+fn certificates() -> Value {
+    json!({
+        "ca": { "pem": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "sha256": "AB:CD", "sha1": "AB", "until_ms": 1_798_740_000_000u64 },
+        "leaves": [
+            { "key": "ecdsa-p256", "sha256": "12:34", "sha1": "12", "until_ms": 1_798_740_000_000u64 },
+            { "key": "rsa-2048", "sha256": "56:78", "sha1": "56" },
+        ],
+        "names": ["openwrt.lan", "192.168.1.1"],
+    })
+}
+
 fn answer(method: &str, args: &Map<String, Value>) -> Result<Value, MethodError> {
     let unknown = || Err(MethodError::new(Status::NotFound, "no device 'nobody'"));
     Ok(match method {
@@ -177,6 +189,8 @@ fn answer(method: &str, args: &Map<String, Value>) -> Result<Value, MethodError>
         }),
         "snippet" => json!({ "mac": "02:c1:1e:17:00:01", "name": "plug", "firmware": "wled",
             "snippets": [{ "title": "WLED", "text": "Server: x\u{1b}[2J\nPort: 1883\n", "notes": ["By hand."] }] }),
+        "ca" => certificates(),
+        "renew" => certificates(),
         "learn" => {
             json!({ "mac": "02:c1:1e:17:00:01", "name": "plug", "present": "sensor", "until_ms": 1,
             "left_out": 3, "wishes": [{ "wish": "publish", "pattern": "x/%d", "count": 2 }],
@@ -446,6 +460,43 @@ fn enrol_tells_what_has_ended_and_what_is_in_the_way() {
 }
 
 #[test]
+fn the_ca_is_printed_to_be_kept_and_renewed_certificates_to_be_compared() {
+    let bus = Bus::start();
+    let (_object, _calls) = bus.serve(answer);
+    assert_eq!(
+        bus.prints(&["ca"]),
+        certificates()["ca"]["pem"].as_str().unwrap()
+    );
+    let reply: Value = serde_json::from_str(&bus.prints(&["--json", "ca"])).unwrap();
+    assert_eq!(reply, certificates());
+    let text = bus.prints(&["renew"]);
+    for line in [
+        "The broker has new certificates, made out for openwrt.lan, 192.168.1.1:",
+        "  ecdsa-p256, good until 2026-12-31 18:00:00Z",
+        "    SHA-256 12:34",
+        "  rsa-2048, good until -",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    let reply: Value = serde_json::from_str(&bus.prints(&["--json", "renew"])).unwrap();
+    assert_eq!(reply, certificates());
+}
+
+#[test]
+fn that_renewing_has_a_limit_is_told_in_the_daemons_words() {
+    let bus = Bus::start();
+    let (_object, _calls) = bus.serve(|_, _| {
+        let why = "the certificates were made anew less than a minute ago, and once a minute is the limit";
+        Err(MethodError::new(Status::NotSupported, why))
+    });
+    let refused = bus.run(&["renew"]).0.unwrap_err();
+    assert!(
+        matches!(&refused, Failure::Refused(why) if why.contains("once a minute is the limit")),
+        "{refused:?}"
+    );
+}
+
+#[test]
 fn the_profiles_that_an_import_needs_can_be_copied() {
     let bus = Bus::start();
     let (_object, _calls) = bus.serve(answer);
@@ -650,6 +701,7 @@ fn wrong_usage_is_told() {
             &["enrol"],
             "expected: mqttguard enrol DEVICE [--profile NAME] [--username NAME]",
         ),
+        (&["ca", "plug"], "ca: unexpected 'plug'"),
         (&["status", "now"], "status: unexpected 'now'"),
         (&["status", "--follow"], "status has no option --follow"),
         (&["status", "--fly"], "no command has an option --fly"),

@@ -9,22 +9,28 @@ use super::mistake::{ConfigError, found};
 use super::settings::{Bridge, BridgeTls, Limits};
 use super::table::*;
 
-/// None if something is missing, which is a mistake noted before.
+/// Without those for which something is missing, which is a mistake noted before. None likewise.
 pub(super) fn bridges<'a>(
     places: impl Iterator<Item = &'a Place>,
     limits: &BTreeMap<String, Limits>,
     errors: &mut ConfigError,
 ) -> Option<Vec<Bridge>> {
-    let mut bridges: Vec<Bridge> = Vec::new();
+    let mut bridges = Vec::new();
+    let mut roads: Vec<Road<'_>> = Vec::new();
     for place in places {
-        if !BRIDGE_ENABLED.one(&place.raw)? {
+        let raw = &place.raw;
+        if !place.is_sound(&[BRIDGE_ENABLED.name]) || !BRIDGE_ENABLED.one(raw)? {
             continue;
         }
-        let bridge = bridge(place, limits, errors)?;
-        for other in &bridges {
-            check_loop(place, &bridge, other, errors);
+        if let Some(road) = Road::of(place) {
+            for other in &roads {
+                check_loop(place, &road, other, errors);
+            }
+            roads.push(road);
         }
-        bridges.push(bridge);
+        if place.fits {
+            bridges.extend(bridge(place, limits, errors));
+        }
     }
     Some(bridges)
 }
@@ -92,10 +98,43 @@ fn bridge(
     })
 }
 
+/// Which topics of which server a bridge carries.
+struct Road<'a> {
+    name: &'a str,
+    host: String,
+    outward: Vec<String>,
+    inward: Vec<String>,
+    local_prefix: String,
+    remote_prefix: String,
+}
+
+impl<'a> Road<'a> {
+    /// As far as it can be read: a pattern with a mistake is left out, the others may be in a loop.
+    fn of(place: &'a Place) -> Option<Self> {
+        let raw = &place.raw;
+        let options = [
+            BRIDGE_HOST.name,
+            BRIDGE_LOCAL_PREFIX.name,
+            BRIDGE_REMOTE_PREFIX.name,
+        ];
+        if !place.is_sound(&options) {
+            return None;
+        }
+        Some(Road {
+            name: &place.name,
+            host: BRIDGE_HOST.one(raw)?,
+            outward: BRIDGE_OUT.all(raw),
+            inward: BRIDGE_IN.all(raw),
+            local_prefix: BRIDGE_LOCAL_PREFIX.one(raw).unwrap_or_default(),
+            remote_prefix: BRIDGE_REMOTE_PREFIX.one(raw).unwrap_or_default(),
+        })
+    }
+}
+
 /// Two bridges to one server each keep back what they had from it themselves, and know nothing of
 /// the other: what one brings in and the other takes out to where the first takes it again goes
 /// round for ever.
-fn check_loop(place: &Place, bridge: &Bridge, other: &Bridge, errors: &mut ConfigError) {
+fn check_loop(place: &Place, bridge: &Road<'_>, other: &Road<'_>, errors: &mut ConfigError) {
     if !bridge.host.eq_ignore_ascii_case(&other.host) {
         return;
     }
@@ -129,9 +168,9 @@ fn check_loop(place: &Place, bridge: &Bridge, other: &Bridge, errors: &mut Confi
     }
 }
 
-fn goes_round(into: &Bridge, inward: &str, out: &Bridge, outward: &str) -> bool {
-    let here = |bridge: &Bridge, pattern: &str| format!("{}{pattern}", bridge.local_prefix);
-    let there = |bridge: &Bridge, pattern: &str| format!("{}{pattern}", bridge.remote_prefix);
+fn goes_round(into: &Road<'_>, inward: &str, out: &Road<'_>, outward: &str) -> bool {
+    let here = |bridge: &Road<'_>, pattern: &str| format!("{}{pattern}", bridge.local_prefix);
+    let there = |bridge: &Road<'_>, pattern: &str| format!("{}{pattern}", bridge.remote_prefix);
     overlap(&here(into, inward), &here(out, outward))
         && overlap(&there(into, inward), &there(out, outward))
 }

@@ -16,37 +16,39 @@ use super::table::*;
 use super::uplifts;
 
 /// None if something is missing, which is a mistake noted before.
+///
+/// What only shows between sections is also looked for in those that have mistakes of their own, as
+/// far as it does not depend on them: all is told at once, and nothing that is no mistake.
 pub(super) fn build(checked: &Checked, errors: &mut ConfigError) -> Option<Settings> {
-    let of = |kind: &'static str| {
-        checked
-            .sections
-            .iter()
-            .filter(move |place| place.schema.kind == kind)
+    let all = |kind: &'static str| {
+        let sections = checked.sections.iter();
+        sections.filter(move |place| place.schema.kind == kind)
     };
+    let of = |kind| all(kind).filter(|place| place.fits);
     let named = |place: &Place| place.name.clone();
     let main = of(MAIN.kind).next().and_then(main);
-    let listeners = listeners(of(LISTENER.kind), errors);
+    let listeners = listeners(all(LISTENER.kind), errors);
     let profiles: Option<_> = of(PROFILE.kind)
         .map(|place| Some((named(place), profile(place)?)))
         .collect();
-    let limits: Option<BTreeMap<String, Limits>> = of(LIMITS.kind)
-        .map(|place| Some((named(place), limits(place, errors)?)))
+    all(LIMITS.kind).for_each(|place| check_queue(place, errors));
+    let limits: BTreeMap<String, Limits> = of(LIMITS.kind)
+        .filter_map(|place| Some((named(place), limits(place)?)))
         .collect();
-    let exceptions = exceptions(of(EXCEPTION.kind), errors);
-    let devices = devices(of(DEVICE_SECTION.kind), errors);
+    let exceptions = exceptions(all(EXCEPTION.kind), errors);
+    let devices = devices(all(DEVICE_SECTION.kind), errors);
     let jwt = of(JWT.kind).next().map(|place| jwt(place, errors));
+    let http_auth = of(HTTP_AUTH.kind).next().map(http_auth);
+    let bridges = bridges::bridges(all(BRIDGE.kind), &limits, errors);
+    let uplifts = uplifts::uplifts(all(UPLIFT.kind), errors);
     let jwt = match jwt {
         None => None,
         Some(jwt) => Some(jwt?),
     };
-    let http_auth = of(HTTP_AUTH.kind).next().map(http_auth);
     let http_auth = match http_auth {
         None => None,
         Some(http_auth) => Some(http_auth?),
     };
-    let limits = limits?;
-    let bridges = bridges::bridges(of(BRIDGE.kind), &limits, errors);
-    let uplifts = uplifts::uplifts(of(UPLIFT.kind), errors);
     Some(Settings {
         main: main?,
         listeners: listeners?,
@@ -105,46 +107,68 @@ fn listeners<'a>(
     places: impl Iterator<Item = &'a Place>,
     errors: &mut ConfigError,
 ) -> Option<Vec<Listener>> {
-    let mut listeners: Vec<Listener> = Vec::new();
+    let mut listeners = Vec::new();
+    let mut taken: Vec<Endpoint<'_>> = Vec::new();
     for place in places {
         let raw = &place.raw;
-        if !LISTENER_ENABLED.one(raw)? {
+        if !place.is_sound(&[LISTENER_ENABLED.name, LISTENER_KIND.name])
+            || !LISTENER_ENABLED.one(raw)?
+        {
             continue;
         }
         let kind = LISTENER_KIND.one(raw)?;
-        let listener = Listener {
-            name: place.name.clone(),
-            kind,
+        useless_options(place, kind, errors);
+        let endpoint = Endpoint {
+            name: &place.name,
             addresses: LISTENER_ADDRESSES.all(raw),
             port: LISTENER_PORT.one(raw).unwrap_or(match kind {
                 ListenerKind::Tls => 8883,
                 ListenerKind::Wss => 8884,
                 ListenerKind::Plain => 1883,
             }),
-            connections: LISTENER_CONNECTIONS.one(raw)?,
-            tls: tls_options(place)?,
-            origins: ORIGINS.all(raw),
         };
-        useless_options(place, &listener, errors);
-        let taken = listeners.iter().find(|other| {
-            other.port == listener.port && overlap(&other.addresses, &listener.addresses)
-        });
-        if let Some(other) = taken {
-            errors.push(
-                place.line("port"),
-                format!("{}: option port", place.label),
-                found(
-                    &listener.port.to_string(),
-                    format!(
-                        "a port that no other listener uses on the same address; '{}' does",
-                        other.name
-                    ),
-                ),
-            );
+        if place.is_sound(&[LISTENER_ADDRESSES.name, LISTENER_PORT.name]) {
+            if let Some(other) = taken.iter().find(|other| other.clashes(&endpoint)) {
+                let what = format!(
+                    "a port that no other listener uses on the same address; '{}' does",
+                    other.name
+                );
+                errors.push(
+                    place.line(LISTENER_PORT.name),
+                    format!("{}: option {}", place.label, LISTENER_PORT.name),
+                    found(&endpoint.port.to_string(), what),
+                );
+            }
+            taken.push(endpoint.clone());
         }
-        listeners.push(listener);
+        if place.fits {
+            listeners.push(Listener {
+                name: place.name.clone(),
+                kind,
+                addresses: endpoint.addresses,
+                port: endpoint.port,
+                connections: LISTENER_CONNECTIONS.one(raw)?,
+                tls: tls_options(place)?,
+                origins: ORIGINS.all(raw),
+            });
+        }
     }
     Some(listeners)
+}
+
+/// Where a listener listens.
+#[derive(Clone)]
+struct Endpoint<'a> {
+    name: &'a str,
+    /// Empty: on all.
+    addresses: Vec<IpAddr>,
+    port: u16,
+}
+
+impl Endpoint<'_> {
+    fn clashes(&self, other: &Endpoint<'_>) -> bool {
+        self.port == other.port && overlap(&self.addresses, &other.addresses)
+    }
 }
 
 fn tls_options(place: &Place) -> Option<TlsOptions> {
@@ -164,27 +188,23 @@ fn tls_options(place: &Place) -> Option<TlsOptions> {
 }
 
 /// Options that would do nothing are mistakes: somebody relies on them.
-fn useless_options(place: &Place, listener: &Listener, errors: &mut ConfigError) {
-    let tls = listener.kind.is_encrypted();
-    let clients = listener.tls.clients.as_ref();
-    let has_ca = clients.is_some_and(|clients| clients.ca.is_some());
+fn useless_options(place: &Place, kind: ListenerKind, errors: &mut ConfigError) {
+    let tls = kind.is_encrypted();
+    let given = |name: &str| place.raw.options.iter().find(|option| option.name == name);
+    let has_ca = given(CLIENT_CA.name).is_some();
     for (option, works, needs) in [
         (RECORD_SIZE_OPTION.name, tls, "kind 'tls' or 'wss'"),
         (CLIENT_CA.name, tls, "kind 'tls' or 'wss'"),
         (CLIENT_CRL.name, has_ca, "option client_ca beside it"),
         (CLIENT_CERTIFICATE.name, tls, "kind 'tls' or 'wss'"),
-        (
-            ORIGINS.name,
-            listener.kind == ListenerKind::Wss,
-            "kind 'wss'",
-        ),
+        (ORIGINS.name, kind == ListenerKind::Wss, "kind 'wss'"),
     ] {
-        let given = place.raw.options.iter().find(|given| given.name == option);
-        if let Some(given) = given.filter(|_| !works) {
+        let useless = given(option).filter(|_| !works && place.is_sound(&[option]));
+        if let Some(useless) = useless {
             errors.push(
                 place.line(option),
                 format!("{}: option {option}", place.label),
-                found(&given.value, needs),
+                found(&useless.value, needs),
             );
         }
     }
@@ -205,14 +225,16 @@ fn profile(place: &Place) -> Option<Profile> {
     })
 }
 
-fn limits(place: &Place, errors: &mut ConfigError) -> Option<Limits> {
-    let raw = &place.raw;
-    let packet_size = PACKET_SIZE.one(raw)?;
-    let queue_bytes = QUEUE_BYTES.one(raw)?;
-    if queue_bytes < packet_size {
+/// A queue has room for the largest packet.
+fn check_queue(place: &Place, errors: &mut ConfigError) {
+    let (packet, queue) = (PACKET_SIZE.one(&place.raw), QUEUE_BYTES.one(&place.raw));
+    let (Some(packet_size), Some(queue_bytes)) = (packet, queue) else {
+        return;
+    };
+    if queue_bytes < packet_size && place.is_sound(&[PACKET_SIZE.name, QUEUE_BYTES.name]) {
         errors.push(
-            place.line("queue_bytes"),
-            format!("{}: option queue_bytes", place.label),
+            place.line(QUEUE_BYTES.name),
+            format!("{}: option {}", place.label, QUEUE_BYTES.name),
             found(
                 &size(queue_bytes),
                 format!(
@@ -222,6 +244,12 @@ fn limits(place: &Place, errors: &mut ConfigError) -> Option<Limits> {
             ),
         );
     }
+}
+
+fn limits(place: &Place) -> Option<Limits> {
+    let raw = &place.raw;
+    let packet_size = PACKET_SIZE.one(raw)?;
+    let queue_bytes = QUEUE_BYTES.one(raw)?;
     Some(Limits {
         kernel: KernelLimits {
             packets_per_s: KERNEL_PACKETS.one(raw)?,
@@ -298,6 +326,14 @@ fn exceptions<'a>(
     let mut exceptions: Vec<Exception> = Vec::new();
     let mut ends = Vec::new();
     for place in places {
+        let options = [
+            EXCEPTION_MAC.name,
+            EXCEPTION_DESTINATION.name,
+            EXCEPTION_PORT.name,
+        ];
+        if !place.is_sound(&options) {
+            continue;
+        }
         let exception = exception(place)?;
         if !exception.fits(&exceptions) {
             errors.push(
@@ -334,23 +370,38 @@ fn devices<'a>(
     errors: &mut ConfigError,
 ) -> Option<BTreeMap<Mac, DeviceOverride>> {
     let mut devices = BTreeMap::new();
+    let mut macs: BTreeMap<Mac, &str> = BTreeMap::new();
     let mut names: BTreeMap<String, &str> = BTreeMap::new();
     for place in places {
         let raw = &place.raw;
-        let mac = DEVICE_MAC.one(raw)?;
-        let name = DEVICE_OWN_NAME.one(raw);
-        // Two devices of one name would share the topics of `%d`.
-        if let Some(name) = &name {
-            match names.get(name) {
-                Some(first) => errors.push(
-                    place.line("name"),
-                    format!("{}: option name", place.label),
-                    found(name, format!("a name that {first} does not have")),
+        let mac = DEVICE_MAC.one(raw);
+        let mac = mac.filter(|_| place.is_sound(&[DEVICE_MAC.name]));
+        if let Some(mac) = mac
+            && let Some(first) = first_to_have(&mut macs, mac, place)
+        {
+            errors.push(
+                place.line(DEVICE_MAC.name),
+                format!("{}: option {}", place.label, DEVICE_MAC.name),
+                found(
+                    &mac.to_string(),
+                    format!("a device that {first} is not about"),
                 ),
-                None => {
-                    names.insert(name.clone(), &place.label);
-                }
-            }
+            );
+        }
+        let name = DEVICE_OWN_NAME.one(raw);
+        let name = name.filter(|_| place.is_sound(&[DEVICE_OWN_NAME.name]));
+        // Two devices of one name would share the topics of `%d`.
+        if let Some(name) = &name
+            && let Some(first) = first_to_have(&mut names, name.clone(), place)
+        {
+            errors.push(
+                place.line(DEVICE_OWN_NAME.name),
+                format!("{}: option {}", place.label, DEVICE_OWN_NAME.name),
+                found(name, format!("a name that {first} does not have")),
+            );
+        }
+        if !place.fits {
+            continue;
         }
         let device = DeviceOverride {
             name,
@@ -364,24 +415,22 @@ fn devices<'a>(
             interface: DEVICE_INTERFACE.one(raw),
             any_address: !DEVICE_BIND_ADDRESS.one(raw)?,
         };
-        match devices.entry(mac) {
-            Entry::Vacant(entry) => {
-                entry.insert((&place.label, device));
-            }
-            Entry::Occupied(first) => errors.push(
-                place.line("mac"),
-                format!("{}: option mac", place.label),
-                found(
-                    &mac.to_string(),
-                    format!("a device that {} is not about", first.get().0),
-                ),
-            ),
+        devices.insert(mac?, device);
+    }
+    Some(devices)
+}
+
+/// The section that was the first to have `value`, unless `place` is it.
+fn first_to_have<'a, V: Ord>(
+    had: &mut BTreeMap<V, &'a str>,
+    value: V,
+    place: &'a Place,
+) -> Option<&'a str> {
+    match had.entry(value) {
+        Entry::Occupied(first) => Some(first.get()),
+        Entry::Vacant(entry) => {
+            entry.insert(&place.label);
+            None
         }
     }
-    Some(
-        devices
-            .into_iter()
-            .map(|(mac, (_, device))| (mac, device))
-            .collect(),
-    )
 }

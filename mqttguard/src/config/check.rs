@@ -11,16 +11,21 @@ use super::uci::{RawOption, RawSection};
 /// Bytes that a section's name may have.
 const NAME_MAX: usize = 32;
 
-/// The sections of a file that are without mistakes in themselves, and which names exist.
+/// The sections of a file that are of a known type.
 pub(super) struct Checked {
-    /// With the section's place in messages.
     pub(super) sections: Vec<Place>,
 }
 
-/// A section that fits the table.
+/// A section, and its place in messages.
 pub(super) struct Place {
     pub(super) schema: &'static Section,
     pub(super) raw: RawSection,
+    /// Whether it is without mistakes in itself.
+    pub(super) fits: bool,
+    /// Whether its name, or that it has none, is without mistakes.
+    is_named_well: bool,
+    /// The options that have a mistake, or are missing.
+    mistaken: Vec<&'static str>,
     /// What it is called in messages: `listener 'tls'`, `device @device[0]`.
     pub(super) label: String,
     /// Its own name, or `@type[index]` as `uci show` has it.
@@ -28,6 +33,12 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Whether these options can be gone by, whatever is wrong with the others. Without a proper
+    /// name it may be meant to change another section.
+    pub(super) fn is_sound(&self, options: &[&str]) -> bool {
+        self.is_named_well && !self.mistaken.iter().any(|name| options.contains(name))
+    }
+
     /// The line of an option, or of the section; None for what is built in.
     pub(super) fn line(&self, option: &str) -> Option<u32> {
         let option = self.raw.options.iter().find(|given| given.name == option);
@@ -119,16 +130,18 @@ pub(super) fn check(sections: Vec<RawSection>, errors: &mut ConfigError) -> Chec
                 seen.insert(name.clone(), raw.line);
             }
         }
-        let mut fits = check_name(schema, &raw, &label, errors);
-        fits &= check_options(schema, &raw, &label, &names, errors);
-        if fits {
-            checked.push(Place {
-                schema,
-                raw,
-                label,
-                name,
-            });
-        }
+        let before = errors.count();
+        let is_named_well = check_name(schema, &raw, &label, errors);
+        let mistaken = check_options(schema, &raw, &label, &names, errors);
+        checked.push(Place {
+            schema,
+            raw,
+            fits: errors.count() == before,
+            is_named_well,
+            mistaken,
+            label,
+            name,
+        });
     }
     Checked { sections: checked }
 }
@@ -148,14 +161,15 @@ fn check_name(schema: &Section, raw: &RawSection, label: &str, errors: &mut Conf
     false
 }
 
+/// The options of the table that have a mistake, or are missing.
 fn check_options(
     schema: &Section,
     raw: &RawSection,
     label: &str,
     names: &[(String, String)],
     errors: &mut ConfigError,
-) -> bool {
-    let before = errors.count();
+) -> Vec<&'static str> {
+    let mut mistaken = Vec::new();
     let mut note = |at: u32, option: &str, what: String| {
         errors.push(line(at), format!("{label}: option {option}"), what);
     };
@@ -175,14 +189,16 @@ fn check_options(
         *count = count.saturating_add(1);
         if let Some(what) = misfit(*row, given, *count, names) {
             note(given.line, &given.name, what);
+            mistaken.push(row.name());
         }
     }
     for row in schema.options {
         if matches!(row.absent(), Absent::Mistake) && !counts.contains_key(row.name()) {
             note(raw.line, row.name(), found("", row.expected()));
+            mistaken.push(row.name());
         }
     }
-    errors.count() == before
+    mistaken
 }
 
 /// What is wrong with the `count`th value of an option.

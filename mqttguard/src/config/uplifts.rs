@@ -18,7 +18,7 @@ pub(super) fn uplifts<'a>(
     let mut taken: BTreeMap<Mac, &str> = BTreeMap::new();
     for place in places {
         let raw = &place.raw;
-        if !UPLIFT_ENABLED.one(raw)? {
+        if !place.is_sound(&[UPLIFT_ENABLED.name]) || !UPLIFT_ENABLED.one(raw)? {
             continue;
         }
         let mut macs = Vec::new();
@@ -35,6 +35,9 @@ pub(super) fn uplifts<'a>(
                 None => macs.push(mac),
             }
             taken.entry(mac).or_insert(&place.label);
+        }
+        if !place.fits {
+            continue;
         }
         uplifts.push(Uplift {
             name: place.name.clone(),

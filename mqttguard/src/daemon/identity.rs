@@ -161,7 +161,8 @@ impl Daemon {
             Err(ReissueError::TooSoon(left)) => Err(MethodError::new(
                 Status::NotSupported,
                 format!(
-                    "the certificates were made anew a moment ago; again in {} s",
+                    "the certificates were made anew less than a minute ago, and once a minute is the \
+                     limit; again in {} s",
                     left.as_secs().saturating_add(1)
                 ),
             )),

@@ -57,4 +57,27 @@ impl EventLog {
         found.reverse();
         found
     }
+
+    /// The last events of one device, oldest first: `notable` of them, and `traffic` of those that
+    /// only say that it came or went, which one that reconnects all the time has no end of.
+    pub fn of_device(&self, mac: Mac, notable: usize, traffic: usize) -> Vec<&Event> {
+        let (mut notable, mut traffic) = (notable, traffic);
+        let mut found: Vec<&Event> = self
+            .events
+            .iter()
+            .rev()
+            .filter(|event| event.mac == Some(mac))
+            .filter(|event| {
+                let left = match event.kind.is_coming_or_going() {
+                    true => &mut traffic,
+                    false => &mut notable,
+                };
+                let fits = *left > 0;
+                *left = left.saturating_sub(1);
+                fits
+            })
+            .collect();
+        found.reverse();
+        found
+    }
 }

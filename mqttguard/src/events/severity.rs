@@ -25,6 +25,14 @@ impl Severity {
 }
 
 impl EventKind {
+    /// Whether it says no more than that a client came or went.
+    pub fn is_coming_or_going(&self) -> bool {
+        matches!(
+            self,
+            EventKind::Connected { .. } | EventKind::Disconnected { .. }
+        )
+    }
+
     /// How much it should trouble the owner.
     pub fn severity(&self) -> Severity {
         match self {

@@ -191,3 +191,37 @@ fn a_connection_that_was_not_carried_on_is_told_with_its_reason() {
         (&"uplift".into(), None)
     );
 }
+
+#[test]
+fn who_reconnects_all_the_time_does_not_hide_what_else_happened_to_it() {
+    let mut log = EventLog::default();
+    let other = Mac([2, 0, 0, 0, 0, 9]);
+    for time in 0..3 {
+        log.push(time, Some(MAC), None, frame(Reason::MqttSn, true));
+        log.push(time, Some(other), None, frame(Reason::MqttSn, true));
+    }
+    for time in 10..60 {
+        let client_id = "c".to_owned();
+        let connected = EventKind::Connected {
+            client_id: client_id.clone(),
+            protocol: "5.0",
+            address: [192, 168, 1, 7].into(),
+        };
+        let why = "its connection was closed".to_owned();
+        log.push(time, Some(MAC), None, connected);
+        log.push(
+            time,
+            Some(MAC),
+            None,
+            EventKind::Disconnected { client_id, why },
+        );
+    }
+    let seqs = |notable, traffic| {
+        let events = log.of_device(MAC, notable, traffic);
+        events.iter().map(|event| event.seq).collect::<Vec<_>>()
+    };
+    assert_eq!(seqs(20, 3), [1, 3, 5, 104, 105, 106]);
+    assert_eq!(seqs(2, 1), [3, 5, 106]);
+    assert_eq!(seqs(20, 0), [1, 3, 5]);
+    assert_eq!(log.of_device(MAC, 20, 200).len(), 103);
+}

@@ -67,6 +67,29 @@ export const checks = {
 		await t.page.waitForFunction(() => document.getElementById('mqttguard-profile').value == 'tasmota');
 	},
 
+	async 'the first choice of a profile, taken back, leaves nothing in the configuration'(t) {
+		const mac = await t.macOf('visitor');
+		const section = async () => {
+			const answer = await t.page.request.post(new URL('/ubus/', t.url).href, { data: {
+				jsonrpc: '2.0', id: 1, method: 'call',
+				params: [ '00000000000000000000000000000001', 'uci', 'get', { config: 'mqttguard' } ]
+			} });
+			const { values } = (await answer.json()).result[1];
+			return Object.values(values).find((one) => one['.type'] == 'device' && one.mac == mac);
+		};
+		assert.equal(await section(), undefined);
+		await t.open(DEVICES + '#' + mac);
+		const choice = t.page.getByLabel('Profile', { exact: true });
+		const before = await choice.inputValue();
+		await choice.selectOption('tasmota');
+		await t.button('Save & Apply: Profile').click();
+		await t.button('Undo: visitor has the profile tasmota now.').waitFor();
+		assert.equal((await section()).profile, 'tasmota');
+		await t.button('Undo: visitor has the profile tasmota now.').click();
+		await t.page.waitForFunction((name) => document.getElementById('mqttguard-profile').value == name, before);
+		assert.equal(await section(), undefined);
+	},
+
 	async 'a guest sees the profile, and no choice of another'(t) {
 		await t.open(DEVICES + '?guest#' + await t.macOf('lamp'));
 		await t.page.getByText('tele/%d/#').first().waitFor();

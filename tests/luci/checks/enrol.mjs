@@ -144,6 +144,32 @@ export const checks = {
 		await t.button('I have put it into the device').click();
 	},
 
+	async 'what a new credential ended is told, and what keeps the device out can be ended there'(t) {
+		const mac = '02:c1:1e:17:00:99';
+		const call = (method, parameters) => t.page.request.post(new URL('/ubus/', t.url).href, { data: {
+			jsonrpc: '2.0', id: 1, method: 'call',
+			params: [ '00000000000000000000000000000001', 'mqttguard', method, parameters ]
+		} }).then((answer) => answer.json()).then(({ result }) => {
+			assert.equal(result[0], 0, JSON.stringify(result));
+			return result[1];
+		});
+		await call('certificate', { device: mac });
+		const { username } = await call('block', { device: mac });
+		await t.open(ENROL + '#' + mac);
+		await t.page.getByRole('radio', { name: 'I copy settings into it' }).check();
+		await t.page.getByLabel('Profile', { exact: true }).selectOption('sensor');
+		await t.button('Make a password').click();
+		await t.page.getByRole('heading', { name: /^Credential for/ }).waitFor();
+		await t.page.getByText(`The credential that it had, "${username}", has ended with its certificate`, { exact: false }).waitFor();
+		await t.page.getByText('It cannot log in yet: it is blocked.').waitFor();
+		await t.accessible('credential of a blocked device');
+		await t.button('Unblock').click();
+		await status(t, 'is free again.').waitFor();
+		assert.equal((await call('device', { device: mac })).state, 'enrolled');
+		assert.equal(await t.page.locator('.mqttguard-secret').count(), 2);
+		await t.button('I have put it into the device').click();
+	},
+
 	async 'whoever may only look enrols nothing'(t) {
 		await t.open(ENROL + '?guest#' + await t.macOf('plug'));
 		await t.page.getByText('You may look, but not change anything here.').waitFor();

@@ -221,6 +221,11 @@ export const checks = {
 		await t.page.getByText('The certificates are new. The keys are the same.').waitFor();
 		assert.equal(await t.page.getByText(ca.leaves[0].sha256).count(), 0);
 		await t.page.getByText(ca.ca.sha256).waitFor();
+		// A second time at once is more than the daemon does.
+		await t.button('Renew them now').click();
+		await t.page.getByRole('button', { name: 'Renew', exact: true }).click();
+		await t.page.getByRole('alert').getByText('Once a minute is the limit', { exact: false }).waitFor();
+		await t.button('Renew them now').waitFor();
 	},
 
 	async 'whoever may only look can save nothing'(t) {

@@ -4,6 +4,7 @@
 /* Calls over ubus, as uhttpd carries them. */
 
 let id = 0;
+const interceptors = [];
 
 function raise(text) {
 	const error = new Error(text);
@@ -29,7 +30,8 @@ async function call({ object, method, expect, reject }, params) {
 	});
 	if (!response.ok)
 		raise(`RPC call to ${object}/${method} failed with HTTP error ${response.status}`);
-	const { result, error } = await response.json();
+	const reply = await response.json(), { result, error } = reply;
+	interceptors.forEach((one) => one(reply, { object, method }));
 	if (error)
 		raise(`RPC call to ${object}/${method} failed with error ${error.code}: ${error.message}`);
 	if (reject && result[0] !== 0)
@@ -39,6 +41,12 @@ async function call({ object, method, expect, reject }, params) {
 }
 
 return baseclass.extend({
+	/* What is given each answer as it came, and the call that it is for, before anybody else. */
+	addInterceptor(interceptor) {
+		interceptors.push(interceptor);
+		return interceptor;
+	},
+
 	declare(options) {
 		return (...args) => call(options,
 			Object.fromEntries((options.params || []).map((name, at) => [ name, args[at] ])));

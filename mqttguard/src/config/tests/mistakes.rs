@@ -223,6 +223,88 @@ fn exceptions_for_one_destination_are_bounded() {
 }
 
 #[test]
+fn what_is_wrong_between_sections_is_told_beside_what_is_wrong_in_them() {
+    let device = |more: &str| {
+        format!("config device\n\toption mac '02:c1:1e:17:00:01'\n\toption profile '{more}'\n")
+    };
+    assert_eq!(
+        mistakes(&(device("sensr") + &device("sensor"))),
+        [
+            format!(
+                "{FILE}:3: device @device[0]: option profile: found 'sensr', expected the name of a \
+                 'profile' section (did you mean 'sensor'?)"
+            ),
+            format!(
+                "{FILE}:5: device @device[1]: option mac: found '02:c1:1e:17:00:01', expected a device \
+                 that device @device[0] is not about"
+            ),
+        ]
+    );
+    // Each file has a section with a mistake that has nothing to do with the one between the two.
+    let bridge = |name: &str, more: &str| {
+        format!("config bridge '{name}'\n\toption host 'h'\n\toption qos '3'\n\t{more}\n")
+    };
+    for (text, told) in [
+        (
+            "config listener 'a'\n\toption port '8883'\n\toption connections 'x'\n",
+            "2: listener 'a': option port: found '8883'",
+        ),
+        (
+            "config device\n\toption name 'a'\n\toption mac 'x'\n\
+             config device\n\toption name 'a'\n\toption mac 'y'\n",
+            "option name: found 'a', expected a name that device @device[0] does not have",
+        ),
+        (
+            "config uplift 'a'\n\tlist mac '02:c1:1e:17:00:01'\n\
+             config uplift 'b'\n\tlist mac '02:c1:1e:17:00:01'\n",
+            "uplift 'b': option mac: found '02:c1:1e:17:00:01'",
+        ),
+        (
+            &(bridge("a", "list in 'x/#'") + &bridge("b", "list out 'x/#'")),
+            "bridge 'b': option out: found 'x/#'",
+        ),
+        (
+            "config limits 'a'\n\toption packet_size '64k'\n\toption queue_bytes '32k'\n\toption colour 'red'\n",
+            "limits 'a': option queue_bytes: found '32k'",
+        ),
+        (
+            "config listener 'a'\n\toption kind 'plain'\n\toption port 'x'\n\tlist origin 'https://h'\n",
+            "listener 'a': option origin: found 'https://h'",
+        ),
+        (
+            "config jwt 'jwt'\n\tlist audience 'a'\n\
+             config uplift 'a'\n\toption host 'h'\n\tlist mac '02:c1:1e:17:00:01'\n\
+             config uplift 'b'\n\toption host 'h'\n\tlist mac '02:c1:1e:17:00:01'\n",
+            "uplift 'b': option mac: found '02:c1:1e:17:00:01'",
+        ),
+    ] {
+        let all = mistakes(text);
+        assert!(all.len() > 1, "{text}{all:?}");
+        assert!(all.iter().any(|one| one.contains(told)), "{text}{all:?}");
+    }
+}
+
+/// A value that cannot be read is not taken for the default, nor for that of another section.
+#[test]
+fn one_mistake_is_told_once() {
+    for text in [
+        // Would clash with the built-in listener on 8883, and on all addresses.
+        "config listener 'a'\n\toption port '99999'\n",
+        "config listener 'a'\n\toption port '8883'\n\tlist address 'x'\nconfig listener 'tls'\n\tlist address '::1'\n",
+        "config listener 'a'\n\toption port '8883'\n\toption enabled 'x'\n",
+        "config listener 'a'\n\toption kind 'x'\n",
+        "config listener 'a'\n\toption client_ca 'x'\n\tlist client_crl '/crl'\n\toption port '9'\n",
+        "config listener 'a'\n\toption kind 'plain'\n\toption record_size 'x'\n",
+        "config limits 'a'\n\toption packet_size '64k'\n\toption queue_bytes 'x'\n",
+        "config limits 'a'\n\toption packet_size 'x'\n\toption queue_bytes '1k'\n",
+        "config limits 'a'\n\toption packet_size 'x'\nconfig bridge 'b'\n\toption host 'h'\n\tlist in '#'\n\toption limits 'a'\n",
+    ] {
+        let all = mistakes(text);
+        assert_eq!(all.len(), 1, "{text}{all:?}");
+    }
+}
+
+#[test]
 fn files_that_cannot_be_read_are_told() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("mqttguard");

@@ -17,7 +17,10 @@ use crate::uplift::UpliftStats;
 use super::{exceptions, is_dropped, is_reported, mud, name, sums, uplift_device};
 
 /// Events shown with a device.
-const DEVICE_EVENTS: usize = 20;
+const NOTABLE_EVENTS: usize = 20;
+
+/// Beside them, of its clients coming and going: those shown.
+const TRAFFIC_EVENTS: usize = 10;
 
 /// `devices`: all of them.
 pub(in crate::daemon) fn devices(daemon: &Daemon) -> Value {
@@ -29,7 +32,7 @@ pub(in crate::daemon) fn devices(daemon: &Daemon) -> Value {
 pub(in crate::daemon) fn device(daemon: &Daemon, mac: Mac) -> Option<Value> {
     let (view, device) = (View::of(daemon), daemon.registry.device(mac)?);
     let mut out = view.device(device);
-    let events = daemon.events.read(0, DEVICE_EVENTS, Some(mac));
+    let events = daemon.events.of_device(mac, NOTABLE_EVENTS, TRAFFIC_EVENTS);
     if let Some(object) = out.as_object_mut() {
         object.insert(
             "events".to_owned(),

@@ -40,7 +40,8 @@ pub(super) const METHODS: &[Method] = &[
             section grants beside its profile; `mud_grants` (`access`, `pattern`, `filter`): what it is \
             granted as its maker asks, see `mud`; `pairing` (`until_ms`, `left_s`) \
             while a window is open; `credential` (`issued_ms`, `weak`, `scram`, `old_until_ms` while a \
-            rotation is under way, `certificates`); its last `events`",
+            rotation is under way, `certificates`); its last `events`, the oldest first: up to 10 `connected` and \
+            `disconnected`, and up to 20 others",
         errors: &[UNKNOWN, AMBIGUOUS],
         example: r#"{"device":"kitchen-plug"}"#,
     },

@@ -8,6 +8,15 @@
 /* Of the numbers that ubus answers with, what a person can do something about. */
 const STATUS_NOT_FOUND = 4;
 const STATUS_NO_DATA = 5;
+const STATUS_NOT_SUPPORTED = 8;
+const OBJECT = 'mqttguard';
+
+/* LuCI gives the daemon's words without the status that came with them. */
+rpc.addInterceptor((reply, request) => {
+	const [ status, answer ] = request.object == OBJECT && Array.isArray(reply.result) ? reply.result : [];
+	if (status && L.isObject(answer))
+		answer.status = status;
+});
 
 function failure(message, stopped) {
 	const error = new Error(message);
@@ -25,7 +34,7 @@ function unwrap(answer) {
 	if (!L.isObject(answer))
 		throw failure(_('mqttguard did not answer (ubus status %s).').format(answer));
 	if (typeof(answer.error) == 'string')
-		throw failure(answer.error);
+		throw Object.assign(failure(answer.error), { status: answer.status });
 	return answer;
 }
 
@@ -39,13 +48,16 @@ function unreachable(error) {
 }
 
 function method(name, params) {
-	const call = rpc.declare({ object: 'mqttguard', method: name, params: params });
+	const call = rpc.declare({ object: OBJECT, method: name, params: params });
 	return (...args) => call(...args).catch(unreachable).then(unwrap);
 }
 
 const cancel = method('pair', [ 'device', 'cancel' ]);
 
 return baseclass.extend({
+	/* The `status` of an error that says that something cannot be done now, or here. */
+	NOT_SUPPORTED: STATUS_NOT_SUPPORTED,
+
 	/* Protected or not, why, and how each part is. */
 	status: method('status'),
 	/* `{ devices: [...] }` */

@@ -66,6 +66,17 @@ return baseclass.extend({
 		};
 	},
 
+	/* Takes an option out again for which a page made the device's section, and the section with it,
+	 * unless something else was put into it since. Gives as `put`. */
+	retract(mac, option) {
+		const found = device(mac), others = Object.keys(found || {})
+			.filter((name) => !name.startsWith('.') && name != 'mac' && name != option);
+		if (!found || others.length)
+			return this.put(mac, option, null);
+		uci.remove(CONFIG, found['.name']);
+		return () => uci.set(CONFIG, this.made(mac), option, found[option]);
+	},
+
 	/* Does what `edit` does to the sections, and leaves them as they were if the daemon does not take
 	 * it: by what `edit` gives, which is called once the file is read anew. */
 	change(edit) {

@@ -77,6 +77,36 @@ function value(text, about, taken) {
 	]) ];
 }
 
+/* That the credential which the device had has ended. */
+function ended({ username, certificates: count }) {
+	const text = !count
+		? _('The credential that it had, "%s", has ended, and whoever was in by it is cut off.')
+		: N_(count, 'The credential that it had, "%s", has ended with its certificate, and whoever was in by it is cut off.',
+			'The credential that it had, "%s", has ended with its %d certificates, and whoever was in by it is cut off.');
+	return E('p', { 'class': 'mqttguard-note' }, [ text.format(username, count) ]);
+}
+
+/* What keeps a device out that has a credential, by its state: what that is called, and what ends it. */
+const BARS = {
+	'quarantined': [ () => _('It cannot log in yet: it is in quarantine.'), () => _('Release'), api.release ],
+	'blocked': [ () => _('It cannot log in yet: it is blocked.'), () => _('Unblock'), api.unblock ]
+};
+
+/* The same, where it can be ended without leaving what is shown once. */
+function bar(answer) {
+	if (!Object.hasOwn(BARS, answer.state))
+		return '';
+	const [ says, label, end ] = BARS[answer.state], said = E('p', { 'role': 'status', 'tabindex': -1 });
+	const barred = E('p', {}, [ says(), ' ', parts.button(label(), () => end(answer.mac).then(() => {
+		barred.remove();
+		said.textContent = _('%s is free again.').format(answer.name || answer.mac);
+		said.focus();
+	}, (error) => {
+		said.textContent = error.message;
+	}), { style: 'action' }) ]);
+	return E('div', { 'class': 'alert-message warning' }, [ barred, said ]);
+}
+
 /* A part of the page that is emptied when the owner is done with it. */
 function once(title, children, taken) {
 	const node = E('section', { 'class': 'cbi-section' });
@@ -106,6 +136,7 @@ return baseclass.extend({
 		return { taken: taken, node: once(_('Credential for %s').format(answer.name || answer.mac), [
 			E('p', {}, [ _('Put this into the settings of the device. The password is shown only now.') ]),
 			answer.warning ? E('p', { 'class': 'alert-message warning', 'role': 'alert' }, [ answer.warning ]) : '',
+			bar(answer), answer.ended ? ended(answer.ended) : '',
 			parts.facts([
 				[ _('Server'), [ answer.server, answer.address ].filter(Boolean).join(' / ') ],
 				[ answer.plain ? _('Port (without TLS)') : _('Port (TLS)'), answer.port ],

@@ -86,14 +86,16 @@ const Choice = baseclass.extend({
 		const { device, refresh } = this, before = device.profile;
 		apply.disabled = true;
 		dom.content(this.trouble, null);
-		let undo = null;
+		let undo = null, isNew = false;
 		return config.change(() => {
 			const section = config.device(device.mac);
 			undo = (section && section.profile) || null;
+			isNew = !section;
 			return config.put(device.mac, 'profile', name);
 		}).then(() => {
 			dialogs.told(_('%s has the profile %s now.').format(device.name || device.mac, name), null,
-				() => config.change(() => config.put(device.mac, 'profile', undo)).then(refresh));
+				() => config.change(() => isNew ? config.retract(device.mac, 'profile')
+					: config.put(device.mac, 'profile', undo)).then(refresh));
 			return refresh();
 		}).catch((error) => {
 			apply.disabled = name === before;
