@@ -100,7 +100,7 @@ fn a_certificate_is_a_login_from_its_device_until_it_is_revoked() {
 
 #[test]
 fn the_ca_is_printed_and_the_brokers_certificates_are_renewed_under_it() {
-    let (_lab, guard) = guarded_with(&[], "", "");
+    let (_lab, guard) = guarded_with(&["plug"], "", "");
     let file = guard.files().data.join("ca.crt");
     let ca = std::fs::read_to_string(&file).unwrap();
     assert_eq!(prints(&guard, &["ca"]), ca);
