@@ -39,6 +39,7 @@ export const checks = {
 		assert.ok(tall > 0, 'no bar for what was blocked');
 		const sum = Number(await t.page.locator('[data-counter=plaintext]').textContent());
 		await graph.locator('summary').click();
+		await graph.locator('tbody tr').first().waitFor();
 		const cells = await graph.locator('tbody td:nth-child(2)').allTextContents();
 		assert.equal(cells.map(Number).reduce((a, b) => a + b, 0), sum, 'the minutes do not make the sum');
 		// It stays open when the page asks anew.
