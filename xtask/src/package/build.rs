@@ -136,12 +136,13 @@ impl Wrappers {
             ),
             _ => String::new(),
         };
-        // cc-rs names the target in rustc's words, which zig does not know.
+        // cc-rs names the target in rustc's words, which zig does not know; nor does it know rustc's
+        // word for a static program that is loaded anywhere, and would make one with a fixed place.
         write_program(
             &cc,
             &format!(
                 "for word; do shift; case \"$word\" in --target=*) ;; \
-                 *) set -- \"$@\" \"$word\" ;; esac; done\n{with_dlsym}\
+                 -static-pie) set -- \"$@\" -static -pie ;; *) set -- \"$@\" \"$word\" ;; esac; done\n{with_dlsym}\
                  exec '{python}' -m ziglang cc -target {target} -mcpu={processor} \"$@\""
             ),
         )?;
