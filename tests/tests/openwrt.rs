@@ -156,7 +156,7 @@ fn the_package_is_installed_upgraded_and_removed() {
 /// The same package with a larger version number, as `/tmp/newer.ipk`.
 fn newer(router: &Router) {
     let script = "set -e; mkdir -p /tmp/newer/control; cd /tmp/newer
-        tar -xzf /feed/*/mqttguard_*.ipk; tar -xzf control.tar.gz -C control
+        tar -xzf /feed/$(uname -m)*/mqttguard_*.ipk; tar -xzf control.tar.gz -C control
         sed -i '/^Version: /s/$/0/' control/control
         tar -czf control.tar.gz -C control .
         tar -czf /tmp/newer.ipk ./debian-binary ./data.tar.gz ./control.tar.gz; rm -r /tmp/newer";
