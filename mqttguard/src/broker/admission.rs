@@ -10,7 +10,7 @@ use mio::{Interest, Token};
 use mqttguard_broker::{AuthRequest, ConnId, Decision, Time};
 
 use super::conn::{Conn, Reading};
-use super::event::{BrokerEvent, BrokerEventKind, Denial};
+use super::event::{BrokerEvent, BrokerEventKind};
 use super::listen::Accepted;
 use super::login::auth;
 use super::login::verdict::{By, Job, Proof, Proven, Verdict};
@@ -22,6 +22,7 @@ use crate::config::{
     CONNECTIONS_OF_LISTENER, CONNECTIONS_PER_DEVICE, CONNECTIONS_TOTAL, CONNECTS_PER_S,
     ListenerKind,
 };
+use crate::events::Denial;
 use crate::registry::{Account, Verifiers};
 
 /// How long a client that is being paired waits for the registry: it may have to write to flash.

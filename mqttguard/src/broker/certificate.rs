@@ -6,8 +6,9 @@ use std::sync::Arc;
 use mqttguard_broker::{ConnId, Kick, Time};
 use rustls::{AlertDescription, CertificateError, Error};
 
-use super::event::{BrokerEventKind, Denial};
+use super::event::BrokerEventKind;
 use super::reactor::Reactor;
+use crate::events::Denial;
 use crate::pki::{ClientVerifier, common_name};
 use crate::text::clip;
 

@@ -8,13 +8,13 @@ use mqttguard_broker::{ConnId, Kick, Time, Wanted};
 
 use super::admission::mark;
 use super::command::Command;
-use super::event::Denial;
 use super::live::{Live, LiveAnswer, LiveQuery, LiveTopic};
 use super::login::auth;
 use super::login::http_auth;
 use super::reactor::Reactor;
 use super::{Logins, TlsByListener};
 use crate::config::Listener;
+use crate::events::Denial;
 use crate::registry::{Account, Directory};
 
 /// How long clients have to hear that the broker stops.

@@ -18,7 +18,6 @@
 //! never write one journal.
 
 mod clock;
-mod news;
 mod reactor;
 mod segments;
 mod staged;
@@ -33,10 +32,11 @@ use mio::Waker;
 use mqttguard_broker::{Boot, Broker, ConnId, Time};
 
 pub(super) use clock::SteadyClock;
-pub use news::JournalNews;
 use staged::Staged;
 pub(super) use start::start;
 use writer::{Batch, Writer};
+
+use crate::events::JournalNews;
 
 /// How long until a journal that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(60);

@@ -49,8 +49,8 @@ use rustls::ServerConfig;
 use zeroize::Zeroizing;
 
 pub use bridge::BridgeStatus;
-pub use event::{BrokerEvent, BrokerEventKind, Denial};
-pub use journal::{JournalNews, JournalStatus, Place};
+pub use event::{BrokerEvent, BrokerEventKind};
+pub use journal::{JournalStatus, Place};
 pub use listen::ListenerStatus;
 pub use live::{Live, LiveAnswer, LiveQuery, LiveTopic};
 pub use login::http_auth::HttpLogin;

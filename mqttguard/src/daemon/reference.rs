@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use super::signatures::TABLE;
 use super::troubles::Trouble;
-use crate::broker::{Denial, JournalNews};
 use crate::coded::{Coded, told};
-use crate::events::{NOTIFICATIONS, StandIn};
+use crate::events::{Denial, JournalNews, NOTIFICATIONS, StandIn};
 use crate::push::{Cause, Next, Task};
 use crate::ubus::ArgType;
 

@@ -5,9 +5,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::broker::JournalNews;
 use crate::coded::Coded;
-use crate::events::StandIn;
+use crate::events::{JournalNews, StandIn};
 use crate::json::json;
 
 /// What is amiss.

@@ -1,6 +1,8 @@
 //! One enum of everything worth telling. Log, ubus, command line and LuCI read this one stream.
 
 mod codes;
+mod denial;
+mod journal;
 mod json;
 mod mud;
 mod notifications;
@@ -14,9 +16,10 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use mqttguard_common::{Mac, Reason};
 
-use crate::broker::{Denial, JournalNews};
 use crate::push::Failure;
 
+pub use denial::Denial;
+pub use journal::JournalNews;
 pub use mud::MudChange;
 pub use notifications::NOTIFICATIONS;
 pub use ring::EventLog;

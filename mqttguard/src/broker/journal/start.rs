@@ -9,7 +9,8 @@ use super::clock::SteadyClock;
 use super::segments::{Found, Segments};
 use super::staged::Staged;
 use super::writer::Writer;
-use super::{Journal, JournalNews, Place, Wake};
+use super::{Journal, Place, Wake};
+use crate::events::JournalNews;
 
 /// A broker with what the journal has, its clock, and what is to be told.
 pub(in super::super) struct Started {

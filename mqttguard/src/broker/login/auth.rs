@@ -10,8 +10,8 @@ use super::grants::{self, Names};
 use super::http_auth;
 use super::verdict::{By, Proof, Verdict};
 use crate::broker::Logins;
-use crate::broker::event::Denial;
 use crate::config::ListenerKind;
+use crate::events::Denial;
 use crate::registry::{Account, Directory, Standing};
 
 /// Refuses devices in quarantine and blocked ones.

@@ -21,8 +21,8 @@ use super::token::{self, Tokens};
 use super::verdict::{By, Job, Proof, Proven, Verdict};
 use super::weak::is_weak;
 use crate::broker::Resolve;
-use crate::broker::event::Denial;
 use crate::config::ListenerKind;
+use crate::events::Denial;
 use crate::hidden::Hidden;
 use crate::registry::{Account, Directory, Waiting, is_username};
 

@@ -20,9 +20,9 @@ use zeroize::Zeroizing;
 
 use super::password::NoRandom;
 use super::verdict::{By, Job, Proof, Proven, Verdict};
-use crate::broker::event::Denial;
 use crate::broker::protocol;
 use crate::config::{self, HttpAuth, Profile};
+use crate::events::Denial;
 use crate::hidden::Hidden;
 use crate::registry::Account;
 use crate::upstream::http;

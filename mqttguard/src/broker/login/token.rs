@@ -17,8 +17,8 @@ use rustls_pki_types::SubjectPublicKeyInfoDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Map, Value};
 
-use crate::broker::event::Denial;
 use crate::config::{Jwt, JwtKeys};
+use crate::events::Denial;
 
 /// The Authentication Method for tokens.
 pub(in crate::broker) const METHOD: &str = "OAUTHBEARER";

@@ -9,8 +9,8 @@ use mqttguard_common::Mac;
 
 use super::scram::Exchange;
 use crate::broker::Logins;
-use crate::broker::event::Denial;
 use crate::config::ListenerKind;
+use crate::events::Denial;
 use crate::hidden::Hidden;
 use crate::registry::{Account, Directory};
 use crate::text::clip;

@@ -10,7 +10,7 @@ use mio::Waker;
 use super::checker::Checker;
 use super::verdict::{Job, Verdict};
 use crate::broker::Resolve;
-use crate::broker::event::Denial;
+use crate::events::Denial;
 
 /// Logins that may wait for the worker. Beyond that, clients are told to come back later.
 const QUEUE: usize = 256;

@@ -30,6 +30,7 @@ use super::login::password::Hash;
 use super::login::scram::{Mechanism, Verifier};
 use super::*;
 use crate::config::{ListenerKind, Profile, TlsOptions};
+use crate::events::Denial;
 use crate::hidden::Hidden;
 use crate::pki::{Names, Pki};
 use crate::registry::{Account, Standing};

@@ -200,7 +200,7 @@ mod tests {
     fn the_samples_are_all_there_is() {
         let samples = JournalNews::samples();
         let codes = samples.iter().map(|one| one.code().to_owned()).collect();
-        let source = include_str!("news.rs");
+        let source = include_str!("journal.rs");
         assert_eq!(codes_of(source, "impl Coded for JournalNews"), codes);
     }
 }
