@@ -254,8 +254,16 @@ impl Guard {
 }
 
 /// Whether the daemon says that it protects; in monitor mode, which it does not call protection,
-/// whether its kernel program has seen frames wherever it sits.
+/// whether its kernel program has seen frames wherever it sits. And nftables, which stands in its place
+/// at first, is out of its way.
 fn protects(status: &Value) -> bool {
+    let nftables = status.get("nftables");
+    let interfaces = nftables.and_then(|nftables| nftables.get("interfaces")?.as_array());
+    if interfaces.is_none_or(|interfaces| !interfaces.is_empty())
+        || nftables.and_then(|nftables| nftables.get("state")?.as_str()) == Some("pending")
+    {
+        return false;
+    }
     if status.get("mode").and_then(Value::as_str) != Some("monitor") {
         return status.get("protected") == Some(&Value::Bool(true));
     }
