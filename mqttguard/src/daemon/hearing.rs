@@ -48,6 +48,8 @@ impl Daemon {
             } => {
                 // An interface came or went.
                 self.follow_links();
+                // nftables makes room at once, or stands in.
+                self.guard.fall_back();
                 self.tell(
                     None,
                     None,

@@ -84,25 +84,34 @@ impl Watch {
                 return false;
             }
         };
+        // Told when the progress says so too: who hears it looks there.
+        let mut news = Vec::new();
+        let mut report = |report| news.push(report);
         if reconcile {
-            self.ports.reconcile(&list, &mut *self.report);
+            self.ports.reconcile(&list, &mut report);
         }
         let stations = stations(&self.ports.indices(), &list);
         if let Err(error) = self.stations.set(&stations) {
             log::error!("kernel program: {error}");
         }
-        self.ports.check(&list, &mut *self.report);
-        self.ports.prove(&list, &mut *self.report);
+        self.ports.check(&list, &mut report);
+        self.ports.prove(&list, &mut report);
         self.ports.settle();
+        self.progressed();
+        news.into_iter().for_each(&mut *self.report);
+        true
+    }
+
+    /// Has the progress say how the program stands, once it is as it is to be.
+    fn progressed(&mut self) {
         let standing = Progress::Standing(self.ports.attachments());
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*progress, Progress::Loading { .. }) && self.ports.awaited().is_some() {
-            return true;
+            return;
         }
         if let Progress::Loading { .. } = std::mem::replace(&mut *progress, standing) {
             self.ports.forget_predecessors();
         }
-        true
     }
 
     fn sleep(&self, time: Duration) {
