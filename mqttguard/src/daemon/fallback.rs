@@ -96,6 +96,11 @@ impl Fallback {
         note(&mut self.plaintext, mac, policy.plaintext);
     }
 
+    /// Whether a device is blocked or in quarantine.
+    pub(super) fn cuts_off(&self, mac: Mac) -> bool {
+        self.blocked.contains(&mac) || self.quarantined.contains(&mac)
+    }
+
     /// Forgets a device.
     pub(super) fn free(&mut self, mac: Mac) {
         for macs in [

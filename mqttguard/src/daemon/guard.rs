@@ -63,6 +63,9 @@ pub(super) const OFF: &str = "switched off in the configuration";
 const RETRY: Duration = Duration::from_secs(60);
 /// How long to wait for nftables to redirect what it is to.
 const REDIRECTED: Duration = Duration::from_secs(2);
+/// How long to wait for connections to end: a walk through the table of a busy router takes some
+/// tenths of a second.
+const ENDED: Duration = Duration::from_secs(2);
 
 impl Guard {
     /// Has the program loaded and attached, which goes on after the return. A failure is kept, to be
@@ -271,13 +274,20 @@ impl Guard {
     }
 
     /// Tells the program what to hold a device to, and ends the connections of one that is newly
-    /// blocked or quarantined: those that are offloaded would go past the program.
+    /// blocked or quarantined: those that are offloaded would go past the program. One that is let
+    /// go begins anew only after that.
     pub(super) fn set(&mut self, device: &Device, policy: &DevicePolicy) {
         let mac = device.mac;
         let before = match &self.enforcer {
             Ok(enforcer) => enforcer.standing(mac).ok().flatten(),
             Err(_) => None,
         };
+        if policy.standing == Standing::Good && self.fallback.cuts_off(mac) {
+            for address in &device.addresses {
+                self.ending.remove(address);
+            }
+            self.await_ends();
+        }
         self.set_policy(mac, policy);
         let is_cut_off = policy.standing != Standing::Good && before != Some(policy.standing);
         if is_cut_off && self.rules.mode == Mode::Enforce {
@@ -292,6 +302,19 @@ impl Guard {
         let local = &self.rules.local_addresses;
         let its_own = device.addresses.iter().filter(|one| !local.contains(one));
         self.ending.extend(its_own);
+    }
+
+    /// Waits until connections that are to end have ended. One that begins before would lose its
+    /// entry with them, and with that, if it is redirected, its way.
+    pub(super) fn await_ends(&self) {
+        if let Some(connections) = &self.connections
+            && !connections.wait(ENDED)
+        {
+            log::warn!(
+                "conntrack: connections are not ended after {} s",
+                ENDED.as_secs()
+            );
+        }
     }
 
     fn set_policy(&mut self, mac: Mac, policy: &DevicePolicy) {

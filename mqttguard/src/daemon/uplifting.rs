@@ -105,6 +105,7 @@ impl Daemon {
             self.guard.end_connections(device);
         }
         self.guard.fall_back();
+        self.guard.await_ends();
         self.settle();
         if either != wanted {
             state = self.guard.redirect(wanted);

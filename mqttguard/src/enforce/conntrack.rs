@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use mqttguard_common::MAX_DEVICES;
 
@@ -38,6 +40,34 @@ const NFGENMSG: usize = 4;
 /// Ends connections on a thread of its own: a router may track a hundred thousand.
 pub struct Connections {
     requests: SyncSender<BTreeSet<IpAddr>>,
+    unfinished: Arc<Unfinished>,
+}
+
+/// Requests that are not carried out yet.
+#[derive(Default)]
+struct Unfinished {
+    count: Mutex<usize>,
+    none: Condvar,
+}
+
+impl Unfinished {
+    fn count(&self) -> MutexGuard<'_, usize> {
+        // A number is whole whoever panicked.
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begun(&self) {
+        let mut count = self.count();
+        *count = count.saturating_add(1);
+    }
+
+    fn done(&self, requests: usize) {
+        let mut count = self.count();
+        *count = count.saturating_sub(requests);
+        if *count == 0 {
+            self.none.notify_all();
+        }
+    }
 }
 
 impl Connections {
@@ -49,24 +79,46 @@ impl Connections {
     pub fn start() -> io::Result<Connections> {
         // Each device at most once at a time.
         let (requests, inbox) = sync_channel(MAX_DEVICES as usize);
+        let unfinished = Arc::new(Unfinished::default());
+        let of_thread = Arc::clone(&unfinished);
         thread::Builder::new()
             .name("connections".into())
-            .spawn(move || work(&inbox))?;
-        Ok(Connections { requests })
+            .spawn(move || work(&inbox, &of_thread))?;
+        Ok(Connections {
+            requests,
+            unfinished,
+        })
     }
 
     /// Has every connection ended that has one of these addresses at either end. Returns at once.
     pub fn end(&self, addresses: BTreeSet<IpAddr>) {
-        if !addresses.is_empty() && self.requests.try_send(addresses).is_err() {
+        if addresses.is_empty() {
+            return;
+        }
+        self.unfinished.begun();
+        if self.requests.try_send(addresses).is_err() {
+            self.unfinished.done(1);
             log::warn!("conntrack: too much to do; connections are left to end by themselves");
         }
     }
+
+    /// Waits until all that were to end have ended: a connection that began meanwhile would end
+    /// with them. False if that takes longer than `limit`.
+    pub fn wait(&self, limit: Duration) -> bool {
+        let none = &self.unfinished.none;
+        none.wait_timeout_while(self.unfinished.count(), limit, |count| *count > 0)
+            .is_ok_and(|(_, waited)| !waited.timed_out())
+    }
 }
 
-fn work(inbox: &Receiver<BTreeSet<IpAddr>>) {
+fn work(inbox: &Receiver<BTreeSet<IpAddr>>, unfinished: &Unfinished) {
     while let Ok(mut addresses) = inbox.recv() {
         // One walk through the table for all that are waiting.
-        addresses.extend(inbox.try_iter().flatten());
+        let mut requests = 1;
+        for more in inbox.try_iter() {
+            addresses.extend(more);
+            requests += 1;
+        }
         match end_connections(&addresses) {
             Ok(0) => {}
             Ok(ended) => log::info!("conntrack: {ended} connections of cut-off devices ended"),
@@ -75,6 +127,7 @@ fn work(inbox: &Receiver<BTreeSet<IpAddr>>) {
             }
             Err(error) => log::warn!("conntrack: {error}"),
         }
+        unfinished.done(requests);
     }
 }
 
@@ -200,6 +253,29 @@ mod tests {
                 .collect();
             assert_eq!(kinds, [CTA_TUPLE_ORIG, CTA_ID]);
         }
+    }
+
+    #[test]
+    fn a_wait_is_over_when_nothing_is_unfinished() {
+        let (requests, inbox) = sync_channel(1);
+        let connections = Connections {
+            requests,
+            unfinished: Arc::default(),
+        };
+        assert!(connections.wait(Duration::ZERO));
+        let address = BTreeSet::from(["192.0.2.7".parse().unwrap()]);
+        connections.end(BTreeSet::new());
+        connections.end(address.clone());
+        // There is no room for another.
+        connections.end(address);
+        assert!(!connections.wait(Duration::ZERO));
+        let unfinished = Arc::clone(&connections.unfinished);
+        let thread = thread::spawn(move || {
+            assert!(inbox.recv().is_ok() && inbox.try_recv().is_err());
+            unfinished.done(1);
+        });
+        assert!(connections.wait(Duration::from_secs(30)));
+        thread.join().unwrap();
     }
 
     #[test]
