@@ -6,7 +6,7 @@ use crate::frame::Frame;
 use crate::packet::Packet;
 
 /// In what a frame does not fit, a bit each; apart from those of
-/// [`Mqtt`](crate::decide), because both go through one word.
+/// [`Mqtt`](crate::finding::Mqtt), because both go through one word.
 #[derive(Clone, Copy)]
 pub(crate) struct Mismatch(pub(crate) u64);
 

@@ -9,12 +9,13 @@
 
 use mqttguard_common::{Flow, flow_flags};
 
+use crate::cell::{Cell, forget};
 use crate::frame::Frame;
 use crate::maps::FLOWS;
 use crate::mqtt::{CONNECT, HEAD, is_beginning, is_connect};
 use crate::packet::{HEADERS, Packet};
-use crate::processor::{Processor, forget};
-use crate::stream::is_opening;
+use crate::request::begins_request;
+use crate::websocket::begins_frame;
 
 /// What a segment is to its stream, a bit each; none: it is behind the first bytes, before them, or
 /// nobody knows where.
@@ -44,7 +45,7 @@ impl Place {
 /// Of a stream whose start is not known (it is older than the program, or others have taken its
 /// slot) only what may be the beginning of a CONNECT is held.
 #[inline(always)]
-pub(crate) fn place(frame: &Frame, packet: &Packet, own: *mut Processor) -> Place {
+pub(crate) fn place(frame: &Frame, packet: &Packet, cell: *mut Cell) -> Place {
     let (payload, end) = (packet.payload(), packet.end());
     if payload >= end {
         return Place(0);
@@ -61,7 +62,7 @@ pub(crate) fn place(frame: &Frame, packet: &Packet, own: *mut Processor) -> Plac
         return Place(found & (Place::READ | Place::OVERTAKES) | opens(byte));
     }
     // Both in one word, for the verifier's sake.
-    let word = forget(own, found, u64::MAX);
+    let word = forget(cell, found, u64::MAX);
     let back = (word >> BACK_SHIFT & 0x1_ffff) as usize;
     let shown = word & SHOWN != 0;
     let at = payload + back;
@@ -69,14 +70,14 @@ pub(crate) fn place(frame: &Frame, packet: &Packet, own: *mut Processor) -> Plac
         (at, None)
     } else {
         // Within what the mask says, whichever of the sum and its parts was compared.
-        let at = forget(own, at as u64, 0x7fff) as usize;
+        let at = forget(cell, at as u64, 0x7fff) as usize;
         (at, frame.byte(at))
     };
     let begins = match first {
         Some(CONNECT) => {
             let begins =
-                is_beginning(frame, at, end, own) || (back > 0 && is_connect(frame, at, end));
-            forget(own, u64::from(begins), 1) != 0
+                is_beginning(frame, at, end, cell) || (back > 0 && is_connect(frame, at, end));
+            forget(cell, u64::from(begins), 1) != 0
         }
         Some(_) => false,
         // Out of sight.
@@ -98,7 +99,11 @@ pub(crate) fn place(frame: &Frame, packet: &Packet, own: *mut Processor) -> Plac
 
 #[inline(always)]
 fn opens(first: u8) -> u64 {
-    if is_opening(first) { Place::OPENS } else { 0 }
+    if begins_request(first) || begins_frame(first) {
+        Place::OPENS
+    } else {
+        0
+    }
 }
 
 // What `locate` finds, a bit each, beside those of `Place`.

@@ -1,13 +1,11 @@
-use core::arch::asm;
 use core::mem::align_of;
 
 use aya_ebpf::bindings::{__sk_buff, xdp_md};
 use aya_ebpf::helpers::generated::bpf_skb_load_bytes;
 use aya_ebpf::programs::{TcContext, XdpContext};
 
+use crate::cell::{Cell, forget, opaque};
 use crate::header::{ETH_VLAN, Ethernet, Tag};
-use crate::processor::{Processor, forget};
-use crate::stream::SCANNED;
 
 /// Bytes of a frame that must lie in the linear part of a socket buffer to be judged: more
 /// than two VLAN tags, an IPv6 header with extensions, TCP with options and the first bytes of
@@ -78,9 +76,9 @@ impl Frame {
 
     /// The same, without a trace of how it was found out what it holds.
     #[inline(always)]
-    pub(crate) fn forgotten(&self, own: *mut Processor) -> Self {
+    pub(crate) fn forgotten(&self, cell: *mut Cell) -> Self {
         let known = u64::from(self.packets) | u64::from(self.is_partial) << 32;
-        let known = forget(own, known, 0x1_ffff_ffff);
+        let known = forget(cell, known, 0x1_ffff_ffff);
         Frame {
             is_partial: known >> 32 != 0,
             packets: known as u32,
@@ -213,15 +211,16 @@ impl Frame {
         &self,
         offset: usize,
         length: usize,
-        own: *mut Processor,
+        cell: *mut Cell,
+        segment: *mut Segment,
     ) -> Option<Bytes<'_>> {
         let Context::Skb(buffer) = self.context else {
             return Some(Bytes::Frame(*self, offset));
         };
         // The verifier has to see that it is neither none nor too many.
-        let more = forget(own, length as u64 - 1, 0x1_ffff).min(SCANNED as u64 - 1) as u32;
+        let more = forget(cell, length as u64 - 1, 0x1_ffff).min(SCANNED as u64 - 1) as u32;
         // SAFETY: this processor's own.
-        let copy = unsafe { &mut (*own).segment };
+        let copy = unsafe { &mut *segment };
         // SAFETY: the kernel's own context, and room for as many bytes.
         let error = unsafe {
             bpf_skb_load_bytes(
@@ -239,17 +238,14 @@ impl Frame {
     }
 }
 
-/// The same, of which the compiler knows nothing: it turns "not beyond the end" into
-/// "before the end" for a single byte, which old verifiers do not take for an answer.
-#[inline(always)]
-pub(crate) fn opaque(mut value: u64) -> u64 {
-    // SAFETY: a comment.
-    unsafe { asm!("/* {} */", inout(reg) value, options(pure, nomem, nostack)) };
-    value
-}
+/// As many bytes of a frame are read at once: all of a segment on Ethernet.
+pub(crate) const SCANNED: usize = 1472;
 
 /// Room for a copy: for every index that the verifier takes for possible.
-pub(crate) const ROOM: usize = 0x7ff + 16;
+const ROOM: usize = 0x7ff + 16;
+
+/// Room for the bytes of a segment that the program cannot reach where they are.
+pub(crate) type Segment = [u8; ROOM];
 
 /// Bytes of a frame.
 #[derive(Clone, Copy)]
@@ -257,19 +253,19 @@ pub(crate) enum Bytes<'a> {
     /// Where they are, from this offset on.
     Frame(Frame, usize),
     /// In a copy, from this index on.
-    Copy(&'a [u8; ROOM], usize),
+    Copy(&'a Segment, usize),
 }
 
 impl<'a> Bytes<'a> {
     /// The same from `index` on, below [`SCANNED`]. The verifier forgets what it knew about them.
     #[inline(always)]
-    pub(crate) fn from(self, index: usize, own: *mut Processor) -> Self {
+    pub(crate) fn from(self, index: usize, cell: *mut Cell) -> Self {
         match self {
             Bytes::Frame(frame, start) => {
-                Bytes::Frame(frame, forget(own, (start + index) as u64, 0x7fff) as usize)
+                Bytes::Frame(frame, forget(cell, (start + index) as u64, 0x7fff) as usize)
             }
             Bytes::Copy(bytes, start) => {
-                Bytes::Copy(bytes, forget(own, (start + index) as u64, 0x7ff) as usize)
+                Bytes::Copy(bytes, forget(cell, (start + index) as u64, 0x7ff) as usize)
             }
         }
     }

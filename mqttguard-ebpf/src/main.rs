@@ -16,8 +16,11 @@
 mod binding;
 mod bucket;
 mod case;
+mod cell;
 mod connect;
 mod decide;
+mod destination;
+mod finding;
 mod flow;
 mod frame;
 mod header;
@@ -25,11 +28,14 @@ mod maps;
 mod mqtt;
 mod packet;
 mod processor;
+mod reason;
 mod reject;
 mod request;
+mod step;
 mod stream;
 mod subject;
 mod tell;
+mod verdict;
 mod websocket;
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
@@ -37,9 +43,10 @@ use aya_ebpf::bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC};
 use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
 
-use crate::case::{Program, Step};
 use crate::decide::decide;
 use crate::frame::Frame;
+use crate::maps::{TC_CALLS, XDP_CALLS};
+use crate::step::{Program, Step};
 use crate::tell::{Told, tell};
 
 /// XDP: frames as the driver receives them.
@@ -89,17 +96,25 @@ fn xdp(context: &XdpContext, step: Step) -> u32 {
         Step::Drop => XDP_DROP,
         Step::Read(program) => {
             match program {
-                Program::Frames => Program::Frames.call_xdp(context),
-                _ => Program::Request.call_xdp(context),
+                Program::Frames => call_xdp(context, Program::Frames),
+                _ => call_xdp(context, Program::Request),
             }
             xdp_unread(context)
         }
         Step::Unread => xdp_unread(context),
         Step::Tell(drops) => {
-            Program::Tell.call_xdp(context);
+            call_xdp(context, Program::Tell);
             if drops { XDP_DROP } else { XDP_PASS }
         }
     }
+}
+
+/// Goes on there. It returns only if that fails: the array has lost its programs, which a
+/// program sees that was replaced a moment ago, or there were too many calls.
+#[inline(always)]
+fn call_xdp(context: &XdpContext, program: Program) {
+    // SAFETY: nothing is left behind that would have to be dropped.
+    unsafe { XDP_CALLS.tail_call(context, program as u32) };
 }
 
 /// The frame is made anew: kept until here, it would cost the verifier half as much again.
@@ -155,14 +170,14 @@ fn tc(context: &TcContext, frame: &Frame, step: Step) -> i32 {
         Step::Drop => TC_ACT_SHOT as i32,
         Step::Read(program) => {
             match program {
-                Program::Frames => Program::Frames.call_tc(context),
-                _ => Program::Request.call_tc(context),
+                Program::Frames => call_tc(context, Program::Frames),
+                _ => call_tc(context, Program::Request),
             }
             tc_unread(frame)
         }
         Step::Unread => tc_unread(frame),
         Step::Tell(drops) => {
-            Program::Tell.call_tc(context);
+            call_tc(context, Program::Tell);
             if drops {
                 TC_ACT_SHOT as i32
             } else {
@@ -170,6 +185,13 @@ fn tc(context: &TcContext, frame: &Frame, step: Step) -> i32 {
             }
         }
     }
+}
+
+/// As [`call_xdp`].
+#[inline(always)]
+fn call_tc(context: &TcContext, program: Program) {
+    // SAFETY: as above.
+    unsafe { TC_CALLS.tail_call(context, program as u32) };
 }
 
 #[inline(always)]

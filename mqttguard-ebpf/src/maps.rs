@@ -6,9 +6,9 @@ use mqttguard_common::{
     SHARED, Station, Stranger, Told,
 };
 
-use crate::case::Program;
 use crate::packet::Address;
 use crate::processor::Processor;
+use crate::step::Program;
 
 /// The devices that the daemon has named: the row of each in the arrays below. Only the daemon
 /// writes here.

@@ -1,5 +1,5 @@
+use crate::cell::{Cell, forget};
 use crate::frame::Frame;
-use crate::processor::{Processor, forget};
 
 /// The type and flags byte of a CONNECT (MQTT 5.0, 3.1.1).
 pub(crate) const CONNECT: u8 = 0x10;
@@ -77,10 +77,10 @@ const OLD_NAME: u64 = 0x0006_4d51_4973_6470;
 /// Whether what is between `offset` and `end` is fewer bytes than it takes to know a CONNECT,
 /// and all of them as in one.
 #[inline(always)]
-pub(crate) fn is_beginning(frame: &Frame, offset: usize, end: usize, own: *mut Processor) -> bool {
+pub(crate) fn is_beginning(frame: &Frame, offset: usize, end: usize, cell: *mut Cell) -> bool {
     // An offset of its own, or the compiler would leave out a check that was made with another
     // address of the same value, which the verifier does not know to be the same.
-    let offset = forget(own, offset as u64, 0x7fff) as usize;
+    let offset = forget(cell, offset as u64, 0x7fff) as usize;
     let (mut high, mut low, mut count) = (0u64, 0u64, 0u32);
     for index in 0..HEAD {
         if offset + index >= end {
@@ -96,9 +96,9 @@ pub(crate) fn is_beginning(frame: &Frame, offset: usize, end: usize, own: *mut P
         }
         count += 1;
     }
-    let high = forget(own, high, u64::MAX);
-    let low = forget(own, low, u64::MAX);
-    let count = forget(own, u64::from(count), 15) as u32;
+    let high = forget(cell, high, u64::MAX);
+    let low = forget(cell, low, u64::MAX);
+    let count = forget(cell, u64::from(count), 15) as u32;
     if count == 0 || count >= HEAD as u32 || (high >> 56) as u8 != CONNECT {
         return false;
     }

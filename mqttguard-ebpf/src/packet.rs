@@ -1,5 +1,6 @@
 use mqttguard_common::FlowKey;
 
+use crate::cell::{Cell, forget};
 use crate::frame::Frame;
 use crate::header::{
     Arp, ETH_ARP, ETH_IPV4, ETH_IPV6, ETH_PPPOE, ETH_QINQ, ETH_VLAN, Ethernet, Extension, Fragment,
@@ -8,7 +9,6 @@ use crate::header::{
     Udp,
 };
 use crate::mqtt::HEAD;
-use crate::processor::{Processor, forget};
 
 /// VLAN tags that are looked behind.
 const TAGS: usize = 2;
@@ -77,19 +77,19 @@ pub(crate) type Address = [u16; 8];
 impl Packet {
     /// Looks through Ethernet, VLAN tags, PPPoE, IP and its extension headers.
     #[inline(always)]
-    pub(crate) fn parse(frame: &Frame, ethernet: &Ethernet, own: *mut Processor) -> Self {
-        let packet = match Self::parse_network(frame, ethernet, own) {
+    pub(crate) fn parse(frame: &Frame, ethernet: &Ethernet, cell: *mut Cell) -> Self {
+        let packet = match Self::parse_network(frame, ethernet, cell) {
             Some(packet) => packet,
             None => Packet { place: 0, ports: 0 },
         };
         Packet {
-            place: forget(own, packet.place, u64::MAX),
-            ports: forget(own, packet.ports, u64::MAX),
+            place: forget(cell, packet.place, u64::MAX),
+            ports: forget(cell, packet.ports, u64::MAX),
         }
     }
 
     #[inline(always)]
-    fn parse_network(frame: &Frame, ethernet: &Ethernet, own: *mut Processor) -> Option<Self> {
+    fn parse_network(frame: &Frame, ethernet: &Ethernet, cell: *mut Cell) -> Option<Self> {
         let mut ether_type = u16::from_be(ethernet.ether_type);
         let mut network = size_of::<Ethernet>();
         for _ in 0..TAGS {
@@ -106,10 +106,10 @@ impl Packet {
             };
             network += size_of::<Session>();
         }
-        let network = forget(own, network as u64, NETWORK) as usize;
+        let network = forget(cell, network as u64, NETWORK) as usize;
         match ether_type {
             ETH_IPV4 => Self::parse_v4(frame, network),
-            ETH_IPV6 => Self::parse_v6(frame, network, own),
+            ETH_IPV6 => Self::parse_v6(frame, network, cell),
             ETH_ARP => Some(Packet {
                 place: (network as u64) << NETWORK_SHIFT | ARP,
                 ports: 0,
@@ -151,7 +151,7 @@ impl Packet {
     }
 
     #[inline(always)]
-    fn parse_v6(frame: &Frame, network: usize, own: *mut Processor) -> Option<Self> {
+    fn parse_v6(frame: &Frame, network: usize, cell: *mut Cell) -> Option<Self> {
         let header = frame.at::<Ipv6>(network)?;
         let mut offset = network + size_of::<Ipv6>();
         let mut packet = Self::new(network, offset + length(header.payload_length));
@@ -194,7 +194,7 @@ impl Packet {
             next = extension.next;
             // An even offset and a flag in its lowest bit.
             let known = forget(
-                own,
+                cell,
                 (offset + length) as u64 | u64::from(out_of_sight) | (limit as u64) << 32,
                 PAYLOAD | PAYLOAD << 32,
             );

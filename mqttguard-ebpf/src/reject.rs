@@ -17,12 +17,12 @@ use aya_ebpf::bindings::{BPF_F_PSEUDO_HDR, TC_ACT_SHOT};
 use aya_ebpf::helpers::{bpf_redirect, bpf_skb_change_tail, bpf_xdp_adjust_tail};
 use aya_ebpf::programs::{TcContext, XdpContext};
 
+use crate::cell::{Cell, forget};
 use crate::frame::Frame;
 use crate::header::{
     IP_TCP, Ipv4, Ipv6, PPP_IPV4, PPP_IPV6, Session, TCP_ACK, TCP_FIN, TCP_RST, Tcp, is_group,
 };
 use crate::packet::{NETWORK, Packet};
-use crate::processor::{Processor, forget};
 
 /// Hops that it may take, as ordinary stacks give theirs.
 const HOPS: u8 = 64;
@@ -71,14 +71,15 @@ impl Reset {
     pub(crate) fn answer<'a>(
         frame: &Frame,
         packet: &Packet,
-        own: *mut Processor,
+        reset: *mut Self,
+        cell: *mut Cell,
     ) -> Option<&'a Self> {
         let [d0, d1, d2, s0, s1, s2] = *frame.at::<[u16; 6]>(0)?;
         if is_group(d0 | s0) {
             return None;
         }
         // SAFETY: this processor's own; rows of arrays stay where they are.
-        let reset = unsafe { &mut (*own).reset };
+        let reset = unsafe { &mut *reset };
         let network = packet.network();
         let (mut tcp, addresses) = if packet.is_v6() {
             let ip = frame.at::<Ipv6>(network)?;
@@ -138,7 +139,7 @@ impl Reset {
         reset.sums = sums;
         // An offset of its own, or the compiler would leave out a check that was made with
         // another address, from which the verifier does not know this one to follow.
-        let before = forget(own, (network - size_of::<u16>()) as u64, NETWORK) as usize;
+        let before = forget(cell, (network - size_of::<u16>()) as u64, NETWORK) as usize;
         let [protocol] = *frame.at::<[u16; 1]>(before)?;
         if protocol == PPP_IPV4.to_be() || protocol == PPP_IPV6.to_be() {
             // PPP's protocol counts.

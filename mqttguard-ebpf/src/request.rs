@@ -192,6 +192,12 @@ const fn spell(steps: &mut [u8; STATES * CLASSES]) {
     assert!(free <= ELSE);
 }
 
+/// Whether a request may begin with this byte; an empty line may stand before one.
+#[inline(always)]
+pub(crate) fn begins_request(first: u8) -> bool {
+    matches!(first, b'G' | b'g' | b'\r' | b'\n')
+}
+
 /// The state behind this byte.
 ///
 /// The compiler knows what is in the tables, and would leave out what shows the verifier, which

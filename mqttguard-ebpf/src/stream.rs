@@ -14,21 +14,21 @@
 use mqttguard_common::{Flow, FlowKey, Reading, Reason, flow_flags, policy_flags, rule_flags};
 
 use crate::binding::Mismatch;
-use crate::case::{Case, Program, Step};
+use crate::case::Case;
+use crate::cell::forget;
 use crate::connect;
-use crate::decide::{
-    Mqtt, REASON_MASK, conclude, is_carried_out, is_excepted, is_local, or_mismatch,
-};
-use crate::frame::Frame;
+use crate::destination::{is_excepted, is_local};
+use crate::finding::Mqtt;
+use crate::frame::{Frame, SCANNED};
 use crate::maps::{FLOWS, PROCESSOR, READINGS, RULES};
 use crate::packet::{HEADERS, Packet};
-use crate::processor::{Processor, forget, now_ns};
+use crate::processor::{Processor, case, cell, now_ns, segment};
+use crate::reason::{REASON_MASK, is_carried_out, or_mismatch};
 use crate::request::{self, ELSE, MQTT, NONE, START};
+use crate::step::{Program, Step};
 use crate::subject::Subject;
-use crate::websocket::{self, FIRST, begins_frame};
-
-/// As many bytes of a request are read at once: all of a segment on Ethernet.
-pub(crate) const SCANNED: usize = 1472;
+use crate::verdict::conclude;
+use crate::websocket::{self, FIRST};
 
 /// Bytes that are read between two checks whether there are more.
 const BLOCK: usize = 16;
@@ -69,12 +69,6 @@ impl Sign {
     }
 }
 
-/// Whether a request or a frame may begin with this byte; an empty line may stand before a request.
-#[inline(always)]
-pub(crate) fn is_opening(first: u8) -> bool {
-    matches!(first, b'G' | b'g' | b'\r' | b'\n') || begins_frame(first)
-}
-
 /// Reads a request, from the beginning of a segment or from where the one before it ended.
 #[inline(always)]
 pub(crate) fn read_request(frame: &Frame) -> Step {
@@ -87,8 +81,8 @@ pub(crate) fn read_request(frame: &Frame) -> Step {
 #[inline(always)]
 fn try_read_request(frame: &Frame) -> Option<Step> {
     let own = PROCESSOR.get_ptr_mut(0)?;
-    let frame = &frame.forgotten(own);
-    let packet = &Case::packet(own);
+    let frame = &frame.forgotten(cell(own));
+    let packet = &Case::packet(case(own));
     match request_found(frame, packet, own)? {
         Found::More(program) => Some(Step::Read(program)),
         Found::All(sign) => settle(frame, packet, sign, own),
@@ -97,10 +91,10 @@ fn try_read_request(frame: &Frame) -> Option<Step> {
 
 #[inline(always)]
 fn request_found(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<Found> {
-    if Case::at(own) == 0 && begin(frame, packet, own)? {
+    if Case::at(case(own)) == 0 && begin(frame, packet, own)? {
         return Some(Found::All(Sign::Gap));
     }
-    let at = Case::at(own) as usize & 0x1_ffff;
+    let at = Case::at(case(own)) as usize & 0x1_ffff;
     let visible = frame.length().min(packet.end());
     if at > HEADERS || at >= visible {
         return Some(Found::All(Sign::Gap));
@@ -109,12 +103,12 @@ fn request_found(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<
     if state >= FIRST {
         return Some(Found::More(Program::Frames));
     }
-    let mut state = forget(own, u64::from(state), 0x3f) as u8;
-    let at = forget(own, at as u64, 0x7fff) as usize;
-    let length = forget(own, (visible - at) as u64, 0x1_ffff) as usize;
+    let mut state = forget(cell(own), u64::from(state), 0x3f) as u8;
+    let at = forget(cell(own), at as u64, 0x7fff) as usize;
+    let length = forget(cell(own), (visible - at) as u64, 0x1_ffff) as usize;
     // Once more, so that what the verifier learns of it block by block is not kept behind them.
-    let all = forget(own, length as u64, 0x1_ffff) as usize;
-    let bytes = frame.bytes_from(at, length, own)?;
+    let all = forget(cell(own), length as u64, 0x1_ffff) as usize;
+    let bytes = frame.bytes_from(at, length, cell(own), segment(own))?;
     // The state before the last block.
     let mut before = state;
     let mut done = 0;
@@ -129,13 +123,13 @@ fn request_found(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<
         for byte in block {
             state = request::step(state, byte);
         }
-        state = forget(own, u64::from(state), 0x3f) as u8;
+        state = forget(cell(own), u64::from(state), 0x3f) as u8;
         done += BLOCK;
     }
-    let state = forget(own, u64::from(state), 0x3f) as u8;
-    let before = forget(own, u64::from(before), 0x3f) as u8;
-    let done = forget(own, done as u64, 0x7ff) as usize;
-    let left = forget(own, all.wrapping_sub(done) as u64, 0x1_ffff) as usize;
+    let state = forget(cell(own), u64::from(state), 0x3f) as u8;
+    let before = forget(cell(own), u64::from(before), 0x3f) as u8;
+    let done = forget(cell(own), done as u64, 0x7ff) as usize;
+    let left = forget(cell(own), all.wrapping_sub(done) as u64, 0x1_ffff) as usize;
     if state == ELSE {
         return Some(go_back(at + done.wrapping_sub(BLOCK), before, own));
     }
@@ -145,10 +139,10 @@ fn request_found(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<
     }
     if done >= SCANNED {
         set_reading_state(own, state);
-        Case::set_at(own, (at + SCANNED) as u32);
+        Case::set_at(case(own), (at + SCANNED) as u32);
         return Some(Found::More(Program::Request));
     }
-    let rest = bytes.from(done, own);
+    let rest = bytes.from(done, cell(own));
     let mut last = state;
     for index in 0..BLOCK - 1 {
         if index >= left {
@@ -159,7 +153,7 @@ fn request_found(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<
         };
         last = request::step(last, &byte);
     }
-    let last = forget(own, u64::from(last), 0x3f) as u8;
+    let last = forget(cell(own), u64::from(last), 0x3f) as u8;
     if last == ELSE {
         return Some(go_back(at + done, state, own));
     }
@@ -171,7 +165,7 @@ fn request_found(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<
 #[inline(always)]
 fn go_back(at: usize, state: u8, own: *mut Processor) -> Found {
     set_reading_state(own, state);
-    Case::set_at(own, at as u32);
+    Case::set_at(case(own), at as u32);
     Found::More(Program::Frames)
 }
 
@@ -187,8 +181,8 @@ pub(crate) fn read_frames(frame: &Frame) -> Step {
 #[inline(always)]
 fn try_read_frames(frame: &Frame) -> Option<Step> {
     let own = PROCESSOR.get_ptr_mut(0)?;
-    let frame = &frame.forgotten(own);
-    let packet = &Case::packet(own);
+    let frame = &frame.forgotten(cell(own));
+    let packet = &Case::packet(case(own));
     match frames_found(frame, packet, own)? {
         Found::More(program) => Some(Step::Read(program)),
         Found::All(sign) => settle(frame, packet, sign, own),
@@ -197,17 +191,17 @@ fn try_read_frames(frame: &Frame) -> Option<Step> {
 
 #[inline(always)]
 fn frames_found(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<Found> {
-    let at = Case::at(own) as usize & 0x1_ffff;
+    let at = Case::at(case(own)) as usize & 0x1_ffff;
     let visible = frame.length().min(packet.end());
     if at > HEADERS || at >= visible {
         return Some(Found::All(Sign::Gap));
     }
-    let at = forget(own, at as u64, 0x7fff) as usize;
-    let length = forget(own, (visible - at) as u64, 0x1_ffff) as usize;
-    let all = forget(own, length as u64, 0x1_ffff) as usize;
-    let bytes = frame.bytes_from(at, length, own)?;
+    let at = forget(cell(own), at as u64, 0x7fff) as usize;
+    let length = forget(cell(own), (visible - at) as u64, 0x1_ffff) as usize;
+    let all = forget(cell(own), length as u64, 0x1_ffff) as usize;
+    let bytes = frame.bytes_from(at, length, cell(own), segment(own))?;
     // SAFETY: this processor's own.
-    let reading = unsafe { &raw mut (*own).case.reading };
+    let reading = unsafe { &raw mut (*case(own)).reading };
     for index in 0..STEPS {
         if index >= length {
             break;
@@ -226,7 +220,7 @@ fn frames_found(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<F
     }
     let sign = Sign::of(reading_state(own));
     if sign == Sign::Open && all > STEPS {
-        Case::set_at(own, (at + STEPS) as u32);
+        Case::set_at(case(own), (at + STEPS) as u32);
         return Some(Found::More(Program::Frames));
     }
     Some(Found::All(sign))
@@ -235,13 +229,13 @@ fn frames_found(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<F
 #[inline(always)]
 fn reading_state(own: *mut Processor) -> u8 {
     // SAFETY: this processor's own.
-    unsafe { (&raw const (*own).case.reading.state).read_volatile() }
+    unsafe { (&raw const (*case(own)).reading.state).read_volatile() }
 }
 
 #[inline(always)]
 fn set_reading_state(own: *mut Processor, state: u8) {
     // SAFETY: likewise.
-    unsafe { (&raw mut (*own).case.reading.state).write_volatile(state) }
+    unsafe { (&raw mut (*case(own)).reading.state).write_volatile(state) }
 }
 
 // What is known of a segment that is read, a bit each.
@@ -258,7 +252,7 @@ fn begin(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<bool> {
     let key = packet.flow(frame)?;
     let flow = FLOWS.get(key.slot)?;
     // SAFETY: this processor's own.
-    let read = unsafe { &raw mut (*own).case.reading };
+    let read = unsafe { &raw mut (*case(own)).reading };
     set_words(read, [0; WORDS]);
     let mut at = payload as u64;
     let mut orders = 0;
@@ -287,8 +281,8 @@ fn begin(frame: &Frame, packet: &Packet, own: *mut Processor) -> Option<bool> {
             }
         }
     }
-    Case::set_at(own, at as u32);
-    Case::set_orders(own, orders);
+    Case::set_at(case(own), at as u32);
+    Case::set_orders(case(own), orders);
     Some(false)
 }
 
@@ -310,12 +304,12 @@ pub(crate) fn is_unread_dropped(frame: &Frame) -> bool {
 /// Judges a segment by what was read of it.
 #[inline(always)]
 fn settle(frame: &Frame, packet: &Packet, sign: Sign, own: *mut Processor) -> Option<Step> {
-    let sign = forget(own, sign as u64, 3);
+    let sign = forget(cell(own), sign as u64, 3);
     let frame = &frame.afresh();
     let rules = RULES.get(0)?;
     let now_ns = now_ns(own);
     let mut subject = Subject::again(frame, rules, now_ns, own)?;
-    let orders = Case::orders(own);
+    let orders = Case::orders(case(own));
     let is_open = sign == Sign::Open as u64 && is_within(own);
     let is_held = sign == Sign::Gap as u64
         || is_open && orders & OLD == 0 && (orders & OVERTAKEN != 0 || packet.goes_on());
@@ -325,7 +319,7 @@ fn settle(frame: &Frame, packet: &Packet, sign: Sign, own: *mut Processor) -> Op
         } else if is_local(frame, packet) {
             Reason::PlaintextLocal
         } else if rules.flags & rule_flags::EXCEPTIONS != 0
-            && is_excepted(frame, packet, subject.mac, own)
+            && is_excepted(frame, packet, subject.mac, cell(own))
         {
             Reason::Excepted
         } else if is_held {
@@ -336,9 +330,9 @@ fn settle(frame: &Frame, packet: &Packet, sign: Sign, own: *mut Processor) -> Op
     } else {
         Reason::Pass
     };
-    let reason = forget(own, reason as u64, REASON_MASK);
+    let reason = forget(cell(own), reason as u64, REASON_MASK);
     if reason == Reason::Pass as u64 {
-        Mqtt(Case::known(own)).remember(frame, packet, now_ns);
+        Mqtt(Case::known(case(own))).remember(frame, packet, now_ns);
         if orders & OLD == 0 {
             keep(frame, packet, is_open, now_ns, own);
         }
@@ -346,8 +340,8 @@ fn settle(frame: &Frame, packet: &Packet, sign: Sign, own: *mut Processor) -> Op
         // What is not held back is not followed either.
         keep(frame, packet, false, now_ns, own);
     }
-    let reason = or_mismatch(reason, Mismatch(Case::known(own)).reason());
-    let reason = forget(own, reason, REASON_MASK) as usize;
+    let reason = or_mismatch(reason, Mismatch(Case::known(case(own))).reason());
+    let reason = forget(cell(own), reason, REASON_MASK) as usize;
     Some(conclude(
         frame,
         packet,
@@ -365,7 +359,7 @@ fn settle(frame: &Frame, packet: &Packet, sign: Sign, own: *mut Processor) -> Op
 fn is_within(own: *mut Processor) -> bool {
     let state = reading_state(own);
     // SAFETY: this processor's own.
-    let name = unsafe { (&raw const (*own).case.reading.name).read_volatile() };
+    let name = unsafe { (&raw const (*case(own)).reading.name).read_volatile() };
     state != START && (state != FIRST || name != connect::START)
 }
 
@@ -393,7 +387,7 @@ fn keep(frame: &Frame, packet: &Packet, is_open: bool, now_ns: u64, own: *mut Pr
         .wrapping_sub(packet.payload());
     // SAFETY: this processor's own.
     unsafe {
-        let read = &raw mut (*own).case.reading;
+        let read = &raw mut (*case(own)).reading;
         (*read).next = packet.sequence().wrapping_add(length as u32);
         (*read).since = Flow::since(now_ns) as u16;
         set_words(reading, words(read));

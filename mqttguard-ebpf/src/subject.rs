@@ -6,14 +6,15 @@ use mqttguard_common::{
 
 use crate::bucket::admit;
 use crate::case::Case;
-use crate::decide::REASON_MASK;
+use crate::cell::forget;
 use crate::frame::Frame;
 use crate::header::Ethernet;
 use crate::maps::{
     COUNTERS, DEVICES, EVENTS, LEVELS, NEWCOMERS, PLACES, POLICIES, SPARE, STRANGERS, TOLD,
 };
 use crate::packet::Packet;
-use crate::processor::{Processor, forget};
+use crate::processor::{Processor, case, cell};
+use crate::reason::REASON_MASK;
 
 /// How fast strangers get entries of their own, on one interface.
 const NEWCOMERS_LIMIT: Bucket = Bucket::per_second(NEWCOMERS_PER_S);
@@ -48,7 +49,7 @@ impl<'a> Subject<'a> {
             // SAFETY: read at once; a row that is given to another device meanwhile is as good.
             row = unsafe { DEVICES.get(key) }.map_or(0, |row| row + 1);
         }
-        let row = forget(own, u64::from(row), 0xffff) as u32;
+        let row = forget(cell(own), u64::from(row), 0xffff) as u32;
         Self::at(frame, mac, row, rules, now_ns)
     }
 
@@ -61,7 +62,7 @@ impl<'a> Subject<'a> {
         own: *mut Processor,
     ) -> Option<Self> {
         let ethernet = frame.at::<Ethernet>(0)?;
-        let row = Case::row(own) & 0xffff;
+        let row = Case::row(case(own)) & 0xffff;
         Self::at(frame, Mac(ethernet.source), row, rules, now_ns)
     }
 
@@ -162,7 +163,7 @@ impl<'a> Subject<'a> {
         let Some(told) = self.told() else {
             return;
         };
-        let reason = Case::reason(own) as usize & REASON_MASK as usize;
+        let reason = Case::reason(case(own)) as usize & REASON_MASK as usize;
         let Some(&count) = told.frames.get(reason) else {
             return;
         };
@@ -184,7 +185,7 @@ impl<'a> Subject<'a> {
         });
         entry.submit(0);
         // Compared anew: verifiers before 5.16 do not know any more what was before the call.
-        let reason = Case::reason(own) as usize & REASON_MASK as usize;
+        let reason = Case::reason(case(own)) as usize & REASON_MASK as usize;
         if let (Some(at_ns), Some(frames)) =
             (told.at_ns.get_mut(reason), told.frames.get_mut(reason))
         {

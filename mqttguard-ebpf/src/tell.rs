@@ -3,7 +3,7 @@ use mqttguard_common::event_flags;
 use crate::case::Case;
 use crate::frame::Frame;
 use crate::maps::{PROCESSOR, RULES};
-use crate::processor::now_ns;
+use crate::processor::{case, cell, now_ns, reset};
 use crate::reject::Reset;
 use crate::subject::Subject;
 
@@ -29,11 +29,11 @@ pub(crate) fn tell<'a>(frame: &Frame) -> Told<'a> {
 fn try_tell<'a>(frame: &Frame) -> Option<Told<'a>> {
     let rules = RULES.get(0)?;
     let own = PROCESSOR.get_ptr_mut(0)?;
-    let frame = &frame.forgotten(own);
-    let packet = &Case::packet(own);
-    let orders = Case::orders(own);
+    let frame = &frame.forgotten(cell(own));
+    let packet = &Case::packet(case(own));
+    let orders = Case::orders(case(own));
     let reset = if orders & Case::ANSWERS != 0 {
-        Reset::answer(frame, packet, own)
+        Reset::answer(frame, packet, reset(own), cell(own))
     } else {
         None
     };
