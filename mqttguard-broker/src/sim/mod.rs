@@ -16,15 +16,19 @@
 )]
 
 mod bytes;
+mod carrying;
 mod device;
+mod life;
 mod link;
 mod message;
 mod model;
 mod owed;
 mod packet;
 mod plan;
+mod publish;
 mod session;
 mod speech;
+mod subscribe;
 mod topics;
 mod wire;
 mod world;
