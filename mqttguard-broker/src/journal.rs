@@ -66,6 +66,7 @@
 //! any broken connection.
 
 mod clock;
+pub(crate) mod field;
 pub(crate) mod frame;
 pub(crate) mod record;
 
@@ -77,7 +78,8 @@ pub use clock::{Boot, Clock};
 use crate::Time;
 use crate::delivery::Delivery;
 use crate::message::{Body, Message};
-use record::{Record, Reference};
+use field::Reference;
+use record::Record;
 
 /// A frame of so many bytes is closed before the next operation.
 const FRAME: usize = if cfg!(test) { 256 } else { 64 * 1024 };

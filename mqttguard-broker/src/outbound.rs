@@ -1,5 +1,9 @@
 //! What one session has yet to be sent, and what it has yet to acknowledge.
 
+mod window;
+
+pub(crate) use window::{Acked, Again, InFlight};
+
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -8,40 +12,10 @@ use crate::codec::QoS;
 use crate::delivery::{Delivery, Ids};
 use crate::journal::Log;
 use crate::subscriptions::Share;
+use window::Window;
 
 /// An emptied queue gives its memory back above this many entries.
 const KEEP: usize = 16;
-/// Packet identifiers are 1 to 65,534. The last one there is stays free: a bridge passes ours on
-/// as its own, and has packets of its own to send.
-const PACKET_IDS: usize = 65_534;
-
-/// A delivery with a packet identifier.
-pub(crate) enum InFlight {
-    /// The PUBLISH went out and PUBACK or PUBREC is awaited.
-    Sent(Delivery),
-    /// PUBREC came, the PUBREL went out and PUBCOMP is awaited.
-    Released,
-    /// Finished, but one before it is not.
-    Done,
-}
-
-/// What an acknowledgement meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Acked {
-    /// As expected.
-    Yes,
-    /// Nothing with this packet identifier is waiting for anything.
-    Unknown,
-    /// Something is, but not for this.
-    Wrong,
-}
-
-/// What is to be sent again to a client that came back, in the order of before.
-pub(crate) enum Again {
-    Publish(u16, Delivery),
-    PubRel(u16),
-}
-
 /// The most that may wait.
 #[derive(Clone, Copy)]
 pub(crate) struct Room {
@@ -59,20 +33,12 @@ pub(crate) enum NoRoom {
 /// Queues of one session.
 ///
 /// QoS 0 waits apart from QoS 1 and 2, because it is the first to be dropped and does not wait
-/// for acknowledgements; where both can be sent, they go in the order they came. Packet
-/// identifiers are given in sequence, so the window of what is in flight is a queue in which an
-/// identifier is a place.
+/// for acknowledgements; where both can be sent, they go in the order they came.
 #[derive(Default)]
 pub(crate) struct Outbound {
     fleeting: VecDeque<Delivery>,
     assured: VecDeque<Delivery>,
-    window: VecDeque<InFlight>,
-    /// Packet identifier of the window's front, less one.
-    first: u16,
-    /// How much of the window was sent on this connection.
-    sent: u32,
-    /// Sent on this connection and not yet acknowledged: what counts for Receive Maximum.
-    outstanding: u16,
+    window: Window,
     order: u32,
     bytes: usize,
     /// Before this nothing that waits expires.
@@ -193,18 +159,14 @@ impl Outbound {
 
     /// Whether one more QoS 1 or 2 message would be sent at once.
     pub(crate) fn has_place(&self, maximum: u16) -> bool {
-        let next = usize::from(self.outstanding) + self.assured.len();
-        next < usize::from(maximum) && self.may_send(maximum)
+        self.window.has_place(self.assured.len(), maximum)
     }
 
     /// What came by shared subscriptions and was sent at QoS 1 and not acknowledged
     /// (`MQTT-4.8.2-5` rules QoS 2 out).
     pub(crate) fn shared_in_flight(&self) -> Vec<Delivery> {
-        let sent = self.window.iter().filter_map(|entry| match entry {
-            InFlight::Sent(delivery) => Some(delivery),
-            InFlight::Released | InFlight::Done => None,
-        });
         let shared = |d: &&Delivery| d.share().is_some() && d.qos == QoS::AtLeastOnce;
+        let sent = self.window.unacknowledged();
         sent.filter(shared).cloned().collect()
     }
 
@@ -236,19 +198,13 @@ impl Outbound {
 
     /// Whether a QoS 1 or 2 message may be sent: the client takes `maximum` at a time.
     pub(crate) fn may_send(&self, maximum: u16) -> bool {
-        // One message that is never acknowledged may not make the window grow without end.
-        let window = usize::from(maximum).saturating_mul(8).min(PACKET_IDS);
-        self.outstanding < maximum && self.window.len() < window && self.is_resent()
-    }
-
-    fn is_resent(&self) -> bool {
-        self.sent as usize >= self.window.len()
+        self.window.may_send(maximum)
     }
 
     /// Something can be sent now.
     pub(crate) fn is_ready(&self, maximum: u16) -> bool {
         !self.fleeting.is_empty()
-            || !self.is_resent()
+            || !self.window.is_resent()
             || (!self.assured.is_empty() && self.may_send(maximum))
     }
 
@@ -299,131 +255,48 @@ impl Outbound {
     pub(crate) fn launch(&mut self, delivery: Delivery, held: &mut Held) -> u16 {
         self.bytes += delivery.message.size();
         *held += 1;
-        let id = self.id_at(self.window.len());
-        self.window.push_back(InFlight::Sent(delivery));
-        self.sent = self.sent.saturating_add(1);
-        self.outstanding = self.outstanding.saturating_add(1);
-        id
+        self.window.launch(delivery)
     }
 
     /// The delivery with this packet identifier was not sent after all.
     pub(crate) fn discard(&mut self, id: u16, held: &mut Held) {
-        if let Some(place) = self.place(id) {
-            self.finish(place, held);
-        }
+        let ended = self.window.discard(id);
+        self.forget_ended(ended, held);
     }
 
     /// PUBACK.
     pub(crate) fn puback(&mut self, id: u16, held: &mut Held) -> Acked {
-        let Some(place) = self.place(id) else {
-            return Acked::Unknown;
-        };
-        match self.window.get(place) {
-            Some(InFlight::Sent(delivery)) if delivery.qos == QoS::AtLeastOnce => {
-                self.finish(place, held);
-                Acked::Yes
-            }
-            Some(InFlight::Sent(_) | InFlight::Released) => Acked::Wrong,
-            Some(InFlight::Done) | None => Acked::Unknown,
-        }
+        let (acked, ended) = self.window.puback(id);
+        self.forget_ended(ended, held);
+        acked
     }
 
     /// PUBREC. A failure ends the delivery.
     pub(crate) fn pubrec(&mut self, id: u16, failed: bool, held: &mut Held) -> Acked {
-        let Some(place) = self.place(id) else {
-            return Acked::Unknown;
-        };
-        match self.window.get_mut(place) {
-            Some(entry @ InFlight::Sent(_)) => {
-                match entry {
-                    InFlight::Sent(delivery) if delivery.qos == QoS::ExactlyOnce => {}
-                    _ => return Acked::Wrong,
-                }
-                if failed {
-                    self.finish(place, held);
-                } else if let InFlight::Sent(delivery) =
-                    std::mem::replace(entry, InFlight::Released)
-                {
-                    // The message itself is no longer needed (figure 4.3).
-                    self.forget(&delivery, held);
-                }
-                Acked::Yes
-            }
-            Some(InFlight::Released) => Acked::Yes,
-            Some(InFlight::Done) | None => Acked::Unknown,
-        }
+        let (acked, ended) = self.window.pubrec(id, failed);
+        self.forget_ended(ended, held);
+        acked
     }
 
     /// PUBCOMP.
-    pub(crate) fn pubcomp(&mut self, id: u16, held: &mut Held) -> Acked {
-        let Some(place) = self.place(id) else {
-            return Acked::Unknown;
-        };
-        match self.window.get(place) {
-            Some(InFlight::Released) => {
-                self.finish(place, held);
-                Acked::Yes
-            }
-            Some(InFlight::Sent(_)) => Acked::Wrong,
-            Some(InFlight::Done) | None => Acked::Unknown,
-        }
+    pub(crate) fn pubcomp(&mut self, id: u16) -> Acked {
+        self.window.pubcomp(id)
     }
 
-    fn finish(&mut self, place: usize, held: &mut Held) {
-        let Some(entry) = self.window.get_mut(place) else {
-            return;
-        };
-        if let InFlight::Sent(delivery) = std::mem::replace(entry, InFlight::Done) {
+    fn forget_ended(&mut self, ended: Option<Delivery>, held: &mut Held) {
+        if let Some(delivery) = ended {
             self.forget(&delivery, held);
-        }
-        if place < self.sent as usize {
-            self.outstanding = self.outstanding.saturating_sub(1);
-        }
-        while let Some(InFlight::Done) = self.window.front() {
-            self.window.pop_front();
-            self.first = self.id_at(0);
-            self.sent = self.sent.saturating_sub(1);
-        }
-        if self.window.is_empty() && self.window.capacity() > KEEP {
-            self.window = VecDeque::new();
         }
     }
 
     /// The client has a new connection: everything in flight is to be sent again.
     pub(crate) fn restart(&mut self) {
-        self.sent = 0;
-        self.outstanding = 0;
+        self.window.restart();
     }
 
     /// The next of what is to be sent again (`MQTT-4.4.0-1`).
     pub(crate) fn next_again(&mut self, maximum: u16) -> Option<Again> {
-        while let Some(entry) = self.window.get(self.sent as usize) {
-            let id = self.id_at(self.sent as usize);
-            let again = match entry {
-                InFlight::Sent(_) if self.outstanding >= maximum => return None,
-                InFlight::Sent(delivery) => Some(Again::Publish(id, delivery.clone())),
-                InFlight::Released => Some(Again::PubRel(id)),
-                InFlight::Done => None,
-            };
-            self.sent += 1;
-            if again.is_some() {
-                self.outstanding = self.outstanding.saturating_add(1);
-                return again;
-            }
-        }
-        None
-    }
-
-    fn id_at(&self, place: usize) -> u16 {
-        let id = (usize::from(self.first) + place) % PACKET_IDS + 1;
-        u16::try_from(id).unwrap_or(u16::MAX)
-    }
-
-    fn place(&self, id: u16) -> Option<usize> {
-        let place = (usize::from(id).checked_sub(1)? + PACKET_IDS)
-            .saturating_sub(usize::from(self.first))
-            % PACKET_IDS;
-        (place < self.window.len()).then_some(place)
+        self.window.next_again(maximum)
     }
 
     /// QoS 1 and 2 deliveries that wait, in their order.
@@ -433,17 +306,12 @@ impl Outbound {
 
     /// What is in flight, by packet identifier, in its order.
     pub(crate) fn window(&self) -> impl Iterator<Item = (u16, &InFlight)> {
-        let ids = (0..).map(|place| self.id_at(place));
-        ids.zip(&self.window)
+        self.window.entries()
     }
 
     /// What waits or is in flight is to be written to the journal anew when it is referred to.
     pub(crate) fn forget_written(&self) {
-        let in_flight = self.window.iter().filter_map(|entry| match entry {
-            InFlight::Sent(delivery) => Some(delivery),
-            InFlight::Released | InFlight::Done => None,
-        });
-        for delivery in in_flight.chain(&self.assured) {
+        for delivery in self.window.unacknowledged().chain(&self.assured) {
             delivery.message.generation.store(0, Relaxed);
         }
     }
@@ -455,24 +323,13 @@ impl Outbound {
 
     /// Forgets everything; what waited in the queues is left for the caller to count.
     pub(crate) fn clear(&mut self, held: &mut Held) {
-        let in_flight = self
-            .window
-            .iter()
-            .filter(|entry| matches!(entry, InFlight::Sent(_)))
-            .count();
-        let entries = self.waiting() + in_flight;
-        *held = held.saturating_sub(entries as u64);
+        *held = held.saturating_sub(self.held());
         *self = Outbound::default();
     }
 
     /// Messages that wait or were sent and not acknowledged: the entries that count in [`Held`].
     pub(crate) fn held(&self) -> u64 {
-        let in_flight = self
-            .window
-            .iter()
-            .filter(|e| matches!(e, InFlight::Sent(_)))
-            .count();
-        (self.waiting() + in_flight) as u64
+        (self.waiting() + self.window.unacknowledged().count()) as u64
     }
 }
 
@@ -489,35 +346,17 @@ impl Outbound {
     /// Puts a delivery in flight under the packet identifier that it had; without one, its PUBREC
     /// has come.
     pub(crate) fn relaunch(&mut self, id: u16, delivery: Option<Delivery>, held: &mut Held) {
-        if self.window.is_empty() {
-            self.first = id.saturating_sub(1);
+        if let Some(delivery) = &delivery {
+            self.bytes += delivery.message.size();
+            *held += 1;
         }
-        let entry = match delivery {
-            Some(delivery) => {
-                self.bytes += delivery.message.size();
-                *held += 1;
-                InFlight::Sent(delivery)
-            }
-            None => InFlight::Released,
-        };
-        // Identifiers between are of deliveries that are finished.
-        while self.place(id).is_none() && self.window.len() < PACKET_IDS {
-            self.window.push_back(InFlight::Done);
-        }
-        let place = self.place(id);
-        if let Some(found) = place.and_then(|place| self.window.get_mut(place))
-            && let InFlight::Sent(before) = std::mem::replace(found, entry)
-        {
-            self.forget(&before, held);
-        }
+        let before = self.window.relaunch(id, delivery);
+        self.forget_ended(before, held);
     }
 
     /// Goes on behind all that is there, and answers how much that is.
     pub(crate) fn settle(&mut self) -> u64 {
-        let in_flight = self.window.iter().filter_map(|entry| match entry {
-            InFlight::Sent(delivery) => Some(delivery.order),
-            InFlight::Released | InFlight::Done => None,
-        });
+        let in_flight = self.window.unacknowledged().map(|d| d.order);
         let waiting = self.assured.iter().map(|delivery| delivery.order);
         let orders = in_flight.chain(waiting);
         let later = |a: &u32, b: &u32| (a.wrapping_sub(*b) as i32).cmp(&0);
@@ -527,10 +366,7 @@ impl Outbound {
 
     /// Finds the shared subscriptions again that deliveries came by.
     pub(crate) fn rename(&mut self, find: impl Fn(&str) -> Option<Share>) {
-        let in_flight = self.window.iter_mut().filter_map(|entry| match entry {
-            InFlight::Sent(delivery) => Some(delivery),
-            InFlight::Released | InFlight::Done => None,
-        });
+        let in_flight = self.window.unacknowledged_mut();
         for delivery in in_flight.chain(&mut self.assured) {
             if let Ids::Named(named) = &delivery.ids {
                 let id = named.id;

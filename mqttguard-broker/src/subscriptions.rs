@@ -1,29 +1,16 @@
-//! Who gets what: the tree of topic filters, a node a level.
-//!
-//! The children of all nodes are in one hash table, keyed by parent and level. It is hashed with
-//! keys that nobody outside knows (levels are chosen by clients), and never iterated, so that
-//! its order shows nowhere.
+//! Who gets what: subscriptions by their topic filters.
 
-use std::hash::{BuildHasher, RandomState};
+mod tree;
 
-use hashbrown::HashTable;
+pub(crate) use tree::Subscriber;
 
-use crate::codec::subscribe::Options;
 use crate::message::ALLOCATION;
 use crate::slots::Slots;
 use crate::topic;
+use tree::{Node, Tree};
 
-const ROOT: u32 = 0;
+/// No group.
 const NONE: u32 = u32::MAX;
-
-/// A subscription of one session.
-#[derive(Clone, Copy)]
-pub(crate) struct Subscriber {
-    pub(crate) session: u32,
-    /// Subscription Identifier, 0 for none.
-    pub(crate) id: u32,
-    pub(crate) options: Options,
-}
 
 /// Names a filter that is subscribed to; equal filters have equal keys while one of them is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,19 +24,6 @@ impl Key {
     pub(crate) fn is_shared(self) -> bool {
         self.group != NONE
     }
-}
-
-struct Node {
-    parent: u32,
-    level: Box<str>,
-    /// The child `+`, or `NONE`.
-    plus: u32,
-    /// The child `#`, or `NONE`.
-    hash: u32,
-    /// Children with a name.
-    named: u32,
-    subscribers: Vec<Subscriber>,
-    groups: Vec<u32>,
 }
 
 /// Names a shared subscription's group, and no later one that takes its place.
@@ -71,19 +45,15 @@ struct Group {
 
 /// All subscriptions.
 pub(crate) struct Subscriptions {
-    nodes: Slots<Node>,
+    tree: Tree,
     groups: Slots<Group>,
     /// Of the last group.
     serial: u32,
-    children: HashTable<u32>,
-    keys: RandomState,
     count: u64,
-    /// Bytes of the nodes.
-    tree: u64,
+    /// Bytes of the groups.
+    grouped: u64,
     /// How many of them are shared.
     shared: u64,
-    /// Work of one match, kept to spare the allocation: nodes and how far their level reaches.
-    path: Vec<(u32, usize)>,
 }
 
 /// What a topic name matched.
@@ -99,18 +69,13 @@ pub(crate) enum Match<'a> {
 
 impl Subscriptions {
     pub(crate) fn new() -> Subscriptions {
-        let mut nodes = Slots::new();
-        nodes.insert(Node::new(NONE, ""));
         Subscriptions {
-            nodes,
+            tree: Tree::new(),
             groups: Slots::new(),
             serial: 0,
-            children: HashTable::new(),
-            keys: RandomState::new(),
             count: 0,
-            tree: 0,
+            grouped: 0,
             shared: 0,
-            path: Vec::new(),
         }
     }
 
@@ -127,45 +92,26 @@ impl Subscriptions {
     /// What all of it takes in memory.
     pub(crate) fn bytes(&self) -> u64 {
         let each = (size_of::<Subscriber>() + size_of::<Key>()) as u64;
-        self.tree.saturating_add(self.count.saturating_mul(each))
+        self.tree
+            .bytes()
+            .saturating_add(self.grouped)
+            .saturating_add(self.count.saturating_mul(each))
     }
 
     /// Nodes of the tree, its root included.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn nodes(&self) -> usize {
-        self.nodes.len()
-    }
-
-    fn hash(&self, parent: u32, level: &str) -> u64 {
-        self.keys.hash_one((parent, level))
-    }
-
-    fn child(&self, parent: u32, level: &str) -> Option<u32> {
-        let node = self.nodes.get(parent)?;
-        let found = match level {
-            "+" => node.plus,
-            "#" => node.hash,
-            _ if node.named == 0 => NONE,
-            _ => *self.children.find(self.hash(parent, level), |&child| {
-                self.nodes
-                    .get(child)
-                    .is_some_and(|node| node.parent == parent && *node.level == *level)
-            })?,
-        };
-        (found != NONE).then_some(found)
+        self.tree.len()
     }
 
     /// The key of a filter that somebody is subscribed to.
     pub(crate) fn find(&self, filter: &str) -> Option<Key> {
         let (share, path) = split(filter);
-        let mut node = ROOT;
-        for level in path.split('/') {
-            node = self.child(node, level)?;
-        }
+        let node = self.tree.find(path)?;
         let Some(name) = share else {
             return Some(Key { node, group: NONE });
         };
-        let groups = &self.nodes.get(node)?.groups;
+        let groups = &self.tree.get(node)?.groups;
         let group = groups
             .iter()
             .copied()
@@ -182,13 +128,7 @@ impl Subscriptions {
     /// Makes the filter known, without a subscriber yet: follow with [`Subscriptions::add`].
     pub(crate) fn intern(&mut self, filter: &str) -> Key {
         let (share, path) = split(filter);
-        let mut node = ROOT;
-        for level in path.split('/') {
-            node = match self.child(node, level) {
-                Some(child) => child,
-                None => self.grow(node, level),
-            };
-        }
+        let node = self.tree.intern(path);
         let Some(name) = share else {
             return Key { node, group: NONE };
         };
@@ -196,7 +136,7 @@ impl Subscriptions {
             return key;
         }
         self.serial = self.serial.wrapping_add(1);
-        self.tree += group_bytes(name);
+        self.grouped += group_bytes(name);
         let group = self.groups.insert(Group {
             serial: self.serial,
             node,
@@ -204,32 +144,10 @@ impl Subscriptions {
             members: Vec::new(),
             turn: 0,
         });
-        if let Some(node) = self.nodes.get_mut(node) {
+        if let Some(node) = self.tree.get_mut(node) {
             node.groups.push(group);
         }
         Key { node, group }
-    }
-
-    fn grow(&mut self, parent: u32, level: &str) -> u32 {
-        let child = self.nodes.insert(Node::new(parent, level));
-        self.tree += node_bytes(level);
-        if let Some(node) = self.nodes.get_mut(parent) {
-            match level {
-                "+" => node.plus = child,
-                "#" => node.hash = child,
-                _ => node.named += 1,
-            }
-        }
-        if !matches!(level, "+" | "#") {
-            let hash = self.hash(parent, level);
-            let (nodes, keys) = (&self.nodes, &self.keys);
-            self.children.insert_unique(hash, child, |&child| {
-                nodes
-                    .get(child)
-                    .map_or(0, |node| keys.hash_one((node.parent, &*node.level)))
-            });
-        }
-        child
     }
 
     fn list(&mut self, key: Key) -> Option<&mut Vec<Subscriber>> {
@@ -238,7 +156,7 @@ impl Subscriptions {
                 .get_mut(key.group)
                 .map(|group| &mut group.members)
         } else {
-            self.nodes
+            self.tree
                 .get_mut(key.node)
                 .map(|node| &mut node.subscribers)
         }
@@ -278,14 +196,14 @@ impl Subscriptions {
         self.shared = self.shared.saturating_sub(u64::from(key.is_shared()));
         if empty && key.is_shared() {
             if let Some(group) = self.groups.remove(key.group) {
-                self.tree = self.tree.saturating_sub(group_bytes(&group.name));
+                self.grouped = self.grouped.saturating_sub(group_bytes(&group.name));
             }
-            if let Some(node) = self.nodes.get_mut(key.node) {
+            if let Some(node) = self.tree.get_mut(key.node) {
                 node.groups.retain(|&group| group != key.group);
             }
         }
         if empty {
-            self.prune(key.node);
+            self.tree.prune(key.node);
         }
     }
 
@@ -322,7 +240,7 @@ impl Subscriptions {
         let list = if key.is_shared() {
             &self.groups.get(key.group)?.members
         } else {
-            &self.nodes.get(key.node)?.subscribers
+            &self.tree.get(key.node)?.subscribers
         };
         list.iter().find(|found| found.session == session)
     }
@@ -333,101 +251,16 @@ impl Subscriptions {
         (group.serial == share.serial).then_some((&group.members, &mut group.turn))
     }
 
-    /// Removes nodes that lead nowhere, from this one up.
-    fn prune(&mut self, from: u32) {
-        let mut id = from;
-        while id != ROOT
-            && let Some(node) = self.nodes.get(id)
-            && node.is_bare()
-        {
-            let parent = node.parent;
-            let wildcard = match &*node.level {
-                "+" | "#" => true,
-                level => {
-                    let hash = self.hash(parent, level);
-                    if let Ok(entry) = self.children.find_entry(hash, |&child| child == id) {
-                        entry.remove();
-                    }
-                    false
-                }
-            };
-            self.tree = self.tree.saturating_sub(node_bytes(&node.level));
-            self.nodes.remove(id);
-            if let Some(node) = self.nodes.get_mut(parent) {
-                if !wildcard {
-                    node.named = node.named.saturating_sub(1);
-                } else if node.plus == id {
-                    node.plus = NONE;
-                } else {
-                    node.hash = NONE;
-                }
-            }
-            id = parent;
-        }
-    }
-
     /// The filter's text without `$share` and the share name.
     pub(crate) fn path(&self, key: Key) -> String {
-        let mut levels = Vec::new();
-        let mut id = key.node;
-        while id != ROOT
-            && let Some(node) = self.nodes.get(id)
-        {
-            levels.push(&*node.level);
-            id = node.parent;
-        }
-        levels.reverse();
-        levels.join("/")
+        self.tree.path(key.node)
     }
 
     /// Calls `found` for everything that a topic name matches.
     pub(crate) fn matching(&mut self, name: &str, mut found: impl FnMut(Match<'_>)) {
-        const END: usize = usize::MAX;
-        let reserved = topic::is_reserved(name);
-        let mut path = std::mem::take(&mut self.path);
-        path.push((ROOT, 0));
-        while let Some((id, from)) = path.pop() {
-            let Some(node) = self.nodes.get(id) else {
-                continue;
-            };
-            // MQTT-4.7.2-1
-            let (plus, hash) = if reserved && id == ROOT {
-                (NONE, NONE)
-            } else {
-                (node.plus, node.hash)
-            };
-            if hash != NONE {
-                visit(&self.nodes, &mut self.groups, hash, &mut found);
-            }
-            if from == END {
-                visit(&self.nodes, &mut self.groups, id, &mut found);
-                continue;
-            }
-            if plus == NONE && node.named == 0 {
-                continue;
-            }
-            let rest = name.get(from..).unwrap_or_default();
-            let (level, next) = match rest.bytes().position(|byte| byte == b'/') {
-                Some(end) => (rest.get(..end).unwrap_or_default(), from + end + 1),
-                None => (rest, END),
-            };
-            if plus != NONE {
-                path.push((plus, next));
-            }
-            if node.named > 0
-                && let Some(child) = self.child(id, level)
-            {
-                path.push((child, next));
-            }
-        }
-        self.path = path;
+        let (tree, groups) = (&mut self.tree, &mut self.groups);
+        tree.matching(name, |node| visit(node, groups, &mut found));
     }
-}
-
-/// What a node takes in memory: itself, its level, and its place in the tables.
-fn node_bytes(level: &str) -> u64 {
-    let tables = 2 * size_of::<u64>();
-    (size_of::<Node>() + level.len() + tables + 2 * ALLOCATION) as u64
 }
 
 fn group_bytes(name: &str) -> u64 {
@@ -442,13 +275,8 @@ fn split(filter: &str) -> (Option<&str>, &str) {
     }
 }
 
-fn visit(
-    nodes: &Slots<Node>,
-    groups: &mut Slots<Group>,
-    id: u32,
-    found: &mut impl FnMut(Match<'_>),
-) {
-    let Some(node) = nodes.get(id) else { return };
+/// Calls `found` for everything at a node.
+fn visit(node: &Node, groups: &mut Slots<Group>, found: &mut impl FnMut(Match<'_>)) {
     for subscriber in &node.subscribers {
         found(Match::Subscriber(subscriber));
     }
@@ -473,33 +301,11 @@ fn visit(
     }
 }
 
-impl Node {
-    fn new(parent: u32, level: &str) -> Node {
-        Node {
-            parent,
-            level: level.into(),
-            plus: NONE,
-            hash: NONE,
-            named: 0,
-            subscribers: Vec::new(),
-            groups: Vec::new(),
-        }
-    }
-
-    fn is_bare(&self) -> bool {
-        self.subscribers.is_empty()
-            && self.groups.is_empty()
-            && self.named == 0
-            && self.plus == NONE
-            && self.hash == NONE
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::codec::QoS;
-    use crate::codec::subscribe::RetainHandling;
+    use crate::codec::subscribe::{Options, RetainHandling};
 
     fn subscriber(session: u32) -> Subscriber {
         let options = Options {

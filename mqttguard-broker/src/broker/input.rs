@@ -386,7 +386,7 @@ impl Broker {
                 acked
             }
             _ => {
-                let acked = found.out.pubcomp(id, &mut self.held);
+                let acked = found.out.pubcomp(id);
                 if acked == Acked::Yes {
                     self.journal.of(found.kept, found.serial).acked(id);
                 }

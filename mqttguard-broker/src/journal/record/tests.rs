@@ -1,4 +1,5 @@
 use super::*;
+use crate::codec::QoS;
 
 fn body(topic: &str) -> Body<'_> {
     Body {
