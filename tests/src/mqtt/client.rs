@@ -9,7 +9,7 @@ use super::packet::{self, Connect, DISCONNECT, PINGREQ, Publish, Subscribe, Vers
 use super::props::Props;
 
 /// How long an answer may take. It is there to end a test that has failed; no test waits for it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// After so long without a packet there comes none.
 const SILENCE: Duration = Duration::from_millis(100);
 
