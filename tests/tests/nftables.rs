@@ -24,6 +24,7 @@ fn reduced(names: &[&str], main: &str, sections: &str) -> (Lab, Guard) {
     let lab = Lab::new(names).unwrap();
     let guard = lab.launch_guard(Means::NoBpf, main, sections).unwrap();
     wait_protection(&guard, "reduced");
+    lab.wait_known(&guard).unwrap();
     (lab, guard)
 }
 
