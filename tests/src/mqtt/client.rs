@@ -152,9 +152,11 @@ impl Client {
         }
     }
 
-    /// Everything that comes until nothing comes any more; deliveries are not acknowledged.
+    /// Everything that comes until nothing comes any more, but for the answer to a PINGREQ, before
+    /// which there is all that was under way; deliveries are not acknowledged.
+    #[track_caller]
     pub fn rest(&mut self) -> Vec<Answer> {
-        let mut found = Vec::new();
+        let mut found = self.ping();
         while let Ok(Some(answer)) = self.next(SILENCE) {
             found.push(answer);
         }
