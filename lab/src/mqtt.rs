@@ -305,6 +305,12 @@ impl Subscription {
         until(limit, || {
             subscription.granted().is_some() || !matches!(subscription.child.try_wait(), Ok(None))
         });
+        // What it said at its end may not be read yet.
+        if let Ok(Some(_)) = subscription.child.try_wait()
+            && let Some(reader) = subscription.reader.take()
+        {
+            let _ = reader.join();
+        }
         Ok(subscription)
     }
 
