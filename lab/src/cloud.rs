@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::home::Home;
 use crate::process::Process;
-use crate::{Netns, Witness, address, tools};
+use crate::{Netns, PATIENCE, Witness, address, tools};
 
 /// Where the cloud's mosquitto listens in the clear, as everybody expects.
 pub const PLAIN_MQTT_PORT: u16 = 1883;
@@ -53,7 +53,7 @@ impl Cloud {
             witness: Witness::start(&netns, "eth0")?,
             https: Sink::start(&netns, 443)?,
             mqtts: Sink::start(&netns, 8883)?,
-            _web: Server::tcp(&netns, 80, |stream, _| answer_web(stream))?,
+            _web: Server::tcp(&netns, 80, answer_web)?,
             _names: Server::names(&netns)?,
             _mosquitto: start_mosquitto(&netns, home)?,
             netns,
@@ -108,7 +108,7 @@ fn start_mosquitto(netns: &Netns, home: &Home) -> Result<Process> {
             .arg(&config),
         &home.dir().join("mosquitto.log"),
     )?;
-    mosquitto.wait_ready(Duration::from_secs(5), || {
+    mosquitto.wait_ready(PATIENCE, || {
         let to = SocketAddr::from((address::CLOUD, ODD_MQTT_PORT));
         netns.run(|| Ok(TcpStream::connect_timeout(&to, Duration::from_secs(1))?))
     })?;
@@ -171,13 +171,20 @@ fn record(stream: &mut TcpStream, told: &Mutex<Vec<u8>>, stop: &AtomicBool) -> i
     Ok(())
 }
 
-fn answer_web(stream: &mut TcpStream) -> io::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+fn answer_web(stream: &mut TcpStream, stop: &AtomicBool) -> io::Result<()> {
+    stream.set_read_timeout(Some(TICK))?;
     let mut request = [0; 4096];
-    if stream.read(&mut request)? > 0 {
-        stream.write_all(
-            b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\nConnection: close\r\n\r\nhello from the cloud\n",
-        )?;
+    while !stop.load(Ordering::Relaxed) {
+        match stream.read(&mut request) {
+            Ok(0) => break,
+            Ok(_) => {
+                return stream.write_all(
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 21\r\nConnection: close\r\n\r\nhello from the cloud\n",
+                );
+            }
+            Err(error) if is_timeout(&error) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(())
 }

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use crate::home::Home;
 use crate::process::Process;
 use crate::ubus_client::Bus;
-use crate::{Netns, Router, tools, wait_for};
+use crate::{Netns, PATIENCE, Router, tools, wait_for};
 
 /// How long the daemon may take until it protects.
-const START: Duration = Duration::from_secs(20);
+const START: Duration = Duration::from_secs(60);
 
 /// Where a daemon keeps its things, and what it is told.
 #[derive(Clone, Debug)]
@@ -209,7 +209,7 @@ impl Guard {
     /// Waits until an event `code` about the device with `mac` (any, if None) is there, and
     /// gives it.
     pub fn wait_event(&self, code: &str, mac: Option<&str>) -> Result<Value> {
-        wait_for(&format!("event {code}"), Duration::from_secs(5), || {
+        wait_for(&format!("event {code}"), PATIENCE, || {
             Ok(self.events()?.into_iter().find(|event| {
                 event.get("event").and_then(Value::as_str) == Some(code)
                     && mac.is_none_or(|mac| event.get("mac").and_then(Value::as_str) == Some(mac))

@@ -3,12 +3,11 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
 use crate::process::Process;
-use crate::{Netns, address, tools};
+use crate::{Netns, PATIENCE, address, tools};
 
 /// dnsmasq on the router's LAN: hands out addresses, writes the lease file.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ impl DhcpServer {
                 .arg(format!("--conf-file={}", config.display())),
             &dir.join("dnsmasq.log"),
         )?;
-        process.wait_ready(Duration::from_secs(5), || {
+        process.wait_ready(PATIENCE, || {
             fs::metadata(&pid_file).context("no process id file")
         })?;
         Ok(Self { _process: process })

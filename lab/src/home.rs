@@ -17,7 +17,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::netns::ip;
-use crate::{tools, until};
+use crate::{PATIENCE, tools, until};
 
 /// Where houses keep their files.
 pub const ROOT: &str = "/run/mqttguard-lab";
@@ -147,7 +147,7 @@ pub fn sweep(name: &str) {
         .filter_map(|path| fs::metadata(path).ok())
         .map(|meta| meta.ino())
         .collect();
-    let ended = until(Duration::from_secs(2), || {
+    let ended = until(PATIENCE, || {
         let inside = processes_in(&inodes);
         for pid in &inside {
             let _ = kill_process(*pid, Signal::KILL);

@@ -4,7 +4,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::home::Home;
-use crate::{Cloud, Device, Guard, Means, Netns, Router, address};
+use crate::{Cloud, Device, Guard, Means, Netns, PATIENCE, Router, address, wait_for};
 
 /// The house: a router with devices on its bridge and a cloud behind it.
 ///
@@ -98,8 +98,8 @@ impl Lab {
         Guard::start(&self.router, &self.home, main, sections, means)
     }
 
-    /// Waits until `guard` has proved that it sees the frames of every device. A proof needs
-    /// frames: each device sends some.
+    /// Waits until `guard` has proved that it sees the frames of every device, and knows those with
+    /// an address. A proof needs frames: each device sends some.
     pub fn wait_protected(&self, guard: &mut Guard) -> Result<()> {
         let discard = SocketAddr::from((address::ROUTER6, 9));
         let mut senders = Vec::new();
@@ -111,7 +111,22 @@ impl Lab {
                 // The router answers that nobody listens, which the next call tells.
                 let _ = sender.send(b"frame");
             }
-        })
+        })?;
+        self.wait_known(guard)
+    }
+
+    /// Waits until `guard` knows the devices that have an address, by name.
+    pub fn wait_known(&self, guard: &Guard) -> Result<()> {
+        for device in self
+            .devices
+            .iter()
+            .filter(|device| device.address().is_ok())
+        {
+            wait_for("the device", PATIENCE, || {
+                guard.device(device.name()).map(Some)
+            })?;
+        }
+        Ok(())
     }
 
     /// Leaves the house standing, with all its processes, when this process ends.

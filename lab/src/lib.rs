@@ -53,6 +53,9 @@ pub use ubus_client::Bus;
 pub use wait::{until, wait_for};
 pub use witness::{Tally, Witness};
 
+/// How long what is to happen may take: a limit for slow and busy machines, never waited for whole.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// The addresses of the house.
 pub mod address {
     use std::net::{Ipv4Addr, Ipv6Addr};

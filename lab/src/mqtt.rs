@@ -11,10 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::{Device, tools, until};
-
-/// How long a client may take when nobody says otherwise.
-const LIMIT: Duration = Duration::from_secs(5);
+use crate::{Device, PATIENCE, tools, until};
 
 /// What `enrol` gives a device.
 #[derive(Clone)]
@@ -85,7 +82,7 @@ impl Device {
             identity: None,
             version: "311",
             session: None,
-            limit: LIMIT,
+            limit: PATIENCE,
         }
     }
 
@@ -168,7 +165,7 @@ impl Client<'_> {
         self
     }
 
-    /// The same client, given at most this time.
+    /// The same client, given at most this time in place of [`PATIENCE`].
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -308,6 +305,12 @@ impl Subscription {
         until(limit, || {
             subscription.granted().is_some() || !matches!(subscription.child.try_wait(), Ok(None))
         });
+        // What it said at its end may not be read yet.
+        if let Ok(Some(_)) = subscription.child.try_wait()
+            && let Some(reader) = subscription.reader.take()
+        {
+            let _ = reader.join();
+        }
         Ok(subscription)
     }
 

@@ -7,10 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Netns, until};
-
-/// How long a process may take to end after SIGTERM before it gets SIGKILL.
-const GRACE: Duration = Duration::from_secs(3);
+use crate::{Netns, PATIENCE, until};
 
 /// A process of the house that runs in the background. Ended when dropped.
 #[derive(Debug)]
@@ -104,13 +101,13 @@ impl Process {
         Ok(self.child.wait()?)
     }
 
-    /// Asks it to end (SIGTERM), and kills it if it does not.
+    /// Asks it to end (SIGTERM), and kills it if it does not within [`PATIENCE`].
     pub fn stop(&mut self) -> Result<ExitStatus> {
         if let Some(status) = self.child.try_wait()? {
             return Ok(status);
         }
         self.signal(Signal::TERM)?;
-        until(GRACE, || !matches!(self.child.try_wait(), Ok(None)));
+        until(PATIENCE, || !matches!(self.child.try_wait(), Ok(None)));
         match self.child.try_wait()? {
             Some(status) => Ok(status),
             None => self.kill(),

@@ -1,6 +1,5 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -9,10 +8,7 @@ use ubus::json::{blobmsg_to_json, json_to_blobmsg};
 use ubus::unix::UnixUbusTransport;
 
 use crate::process::Process;
-use crate::{Netns, tools};
-
-/// The longest a call may take.
-const DEADLINE: Duration = Duration::from_secs(10);
+use crate::{Netns, PATIENCE, tools};
 
 /// The socket of a ubus broker, and calls over it.
 #[derive(Clone, Debug)]
@@ -33,7 +29,7 @@ impl Bus {
                 .arg(&bus.socket),
             &dir.join("ubusd.log"),
         )?;
-        process.wait_ready(Duration::from_secs(5), || bus.client())?;
+        process.wait_ready(PATIENCE, || bus.client())?;
         Ok((bus, process))
     }
 
@@ -61,7 +57,7 @@ impl Bus {
         let path = self.socket.to_str().context("socket path is not text")?;
         let mut transport = UnixUbusTransport::connect(path)
             .map_err(|error| anyhow::anyhow!("no bus at {path}: {error}"))?;
-        transport.set_deadline(Some(DEADLINE));
+        transport.set_deadline(Some(PATIENCE));
         UbusClient::connect(transport).map_err(|error| anyhow::anyhow!("no bus: {error}"))
     }
 }

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv, sockopt};
@@ -50,11 +51,6 @@ impl Witness {
     pub fn start(netns: &Netns, interface: &str) -> Result<Self> {
         let socket = Arc::new(netns.run(|| packet_socket(interface, true))?);
         sockopt::set_socket_recv_buffer_size_force(&*socket, BUFFER)?;
-        sockopt::set_socket_timeout(
-            &*socket,
-            sockopt::Timeout::Recv,
-            Some(Duration::from_millis(50)),
-        )?;
         let seen = Arc::new(Mutex::new(Seen::default()));
         let stop = Arc::new(AtomicBool::new(false));
         let thread = netns.spawn({
@@ -100,8 +96,10 @@ impl Witness {
     /// Waits until what has arrived is counted, and checks that nothing was missed.
     fn settle(&self) -> Result<()> {
         // Frames are queued on the socket before their sender's system call returns, but for
-        // those that the kernel hands to another CPU: give it and the thread the time.
+        // those that the kernel hands to another CPU: give it the time.
         std::thread::sleep(Duration::from_millis(100));
+        // The thread may have had no turn.
+        self.lock().take_all(&self.socket)?;
         let missed = missed(&self.socket)?;
         if missed > 0 {
             bail!("{missed} frames arrived faster than the witness could look at them");
@@ -123,36 +121,56 @@ impl Drop for Witness {
     }
 }
 
-fn watch(socket: &OwnedFd, seen: &Mutex<Seen>, stop: &AtomicBool) -> Result<()> {
-    let mut buffer = vec![0; 1 << 16];
-    while !stop.load(Ordering::Relaxed) {
-        let length = match recv(socket, &mut *buffer, RecvFlags::empty()) {
-            Ok((length, _)) => length,
-            Err(Errno::AGAIN | Errno::INTR | Errno::NETDOWN) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        let Some(frame) = buffer.get(..length) else {
-            continue;
-        };
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(secret) = &seen.secret
+impl Seen {
+    /// Takes in all frames that are queued.
+    fn take_all(&mut self, socket: &OwnedFd) -> Result<()> {
+        let mut buffer = [0; 1 << 16];
+        loop {
+            match recv(socket, &mut buffer, RecvFlags::DONTWAIT) {
+                Ok((length, _)) => self.take(buffer.get(..length).unwrap_or_default())?,
+                Err(Errno::INTR | Errno::NETDOWN) => {}
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn take(&mut self, frame: &[u8]) -> Result<()> {
+        if let Some(secret) = &self.secret
             && frame.windows(secret.len()).any(|part| part == secret)
         {
-            seen.secret_frames += 1;
+            self.secret_frames += 1;
         }
         let Some(arrived) = Arrived::parse(frame) else {
-            continue;
+            return Ok(());
         };
-        let tally = seen
+        let tally = self
             .flows
             .entry((arrived.source, arrived.protocol, arrived.port))
             .or_default();
         tally.frames += 1;
-        tally.bytes += u64::try_from(length)?;
+        tally.bytes += u64::try_from(frame.len())?;
         if let Some(what) = arrived.plaintext_mqtt() {
             let line = format!("{} to port {}: {what}", arrived.source, arrived.port);
-            seen.plaintext.push(line);
+            self.plaintext.push(line);
         }
+        Ok(())
+    }
+}
+
+/// Takes frames in as they come, so that the socket has room for more.
+fn watch(socket: &OwnedFd, seen: &Mutex<Seen>, stop: &AtomicBool) -> Result<()> {
+    let turn = Timespec {
+        tv_sec: 0,
+        tv_nsec: 50_000_000,
+    };
+    while !stop.load(Ordering::Relaxed) {
+        match poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&turn)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.take_all(socket)?;
     }
     Ok(())
 }

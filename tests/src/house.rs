@@ -7,8 +7,11 @@ use mqttguard_lab::packet::{Frame, ROUTER_MAC, SYN, TCP};
 use mqttguard_lab::{Credential, Device, Guard, Lab, address};
 use serde_json::json;
 
-/// How long a peer may take to answer; also how long a test waits for what must not come.
-pub const PATIENCE: Duration = Duration::from_secs(1);
+/// How long what is to happen may take: a limit for slow and busy machines, never waited for whole.
+pub use mqttguard_lab::PATIENCE;
+
+/// How long a test waits for what must not come.
+pub const IN_VAIN: Duration = Duration::from_secs(1);
 
 /// A port of the cloud, IPv4.
 pub fn cloud(port: u16) -> SocketAddr {

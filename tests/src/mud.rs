@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use mqttguard_lab::{Lab, Process, address, tools};
+use mqttguard_lab::{Lab, PATIENCE, Process, address, tools};
 use serde_json::{Value, json};
 
 /// Where the maker's web server is in the lab's cloud.
@@ -297,7 +297,7 @@ impl Maker {
         let mut server = Process::start(netns, &mut command, &log).expect("a web server");
         let to = SocketAddr::from((address::CLOUD, PORT));
         server
-            .wait_ready(Duration::from_secs(10), || {
+            .wait_ready(PATIENCE, || {
                 netns.run(|| Ok(TcpStream::connect_timeout(&to, Duration::from_secs(1))?))
             })
             .expect("a web server");
@@ -326,7 +326,7 @@ pub fn name_server(lab: &Lab, hosts: &str) -> Process {
     let log = lab.dir().join("names.log");
     let mut server = Process::start(netns, &mut command, &log).expect("a name server");
     server
-        .wait_ready(Duration::from_secs(5), || {
+        .wait_ready(PATIENCE, || {
             netns.run(|| Ok(TcpStream::connect(("127.0.0.1", 53))?))
         })
         .expect("a name server");

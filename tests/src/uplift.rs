@@ -7,13 +7,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use mqttguard_lab::packet::TCP;
 use mqttguard_lab::{Client, Device, Guard, Lab, Process, address, until, wait_for};
 use serde_json::{Value, json};
 
 use crate::bridge::{CLOUD_HOST, Certificates};
+use crate::house::{IN_VAIN, PATIENCE};
 
 /// What the vendor's broker lets in.
 pub const USER: &str = "lamp";
@@ -21,8 +21,6 @@ pub const USER: &str = "lamp";
 pub const PASSWORD: &str = "s3cret-of-the-lamp";
 /// The vendor's broker in the clear, for the cloud itself.
 const INSIDE: u16 = 18_840;
-/// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A house with a vendor's broker.
 pub struct House {
@@ -216,7 +214,7 @@ pub fn login() -> Vec<u8> {
 
 /// A connection of a device to its vendor, let in.
 pub fn logged_in(device: &Device, to: SocketAddr) -> TcpStream {
-    let mut stream = device.connect(to, Duration::from_secs(5)).unwrap();
+    let mut stream = device.connect(to, PATIENCE).unwrap();
     stream.write_all(&login()).unwrap();
     let mut answer = [0; 4];
     stream.read_exact(&mut answer).unwrap();
@@ -230,6 +228,12 @@ pub fn answers(stream: &mut TcpStream) -> bool {
     stream.write_all(b"\xc0\x00").is_ok()
         && stream.read_exact(&mut answer).is_ok()
         && answer == *b"\xd0\x00"
+}
+
+/// Whether the connection has ended, or nothing passes on it any more.
+pub fn is_cut(stream: &mut TcpStream) -> bool {
+    stream.set_read_timeout(Some(IN_VAIN)).unwrap();
+    !answers(stream)
 }
 
 /// Puts another configuration in force.

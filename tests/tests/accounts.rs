@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use mqttguard_lab::{Credential, Guard, Lab, tools, until};
-use mqttguard_tests::house::{PATIENCE, enrol, guarded};
+use mqttguard_tests::house::{IN_VAIN, PATIENCE, enrol, guarded};
 use serde_json::{Value, json};
 
 fn text(bytes: &[u8]) -> String {
@@ -281,10 +281,7 @@ impl Mosquitto {
             .spawn()
             .unwrap();
         let address = (std::net::Ipv4Addr::LOCALHOST, port);
-        assert!(until(PATIENCE * 5, || std::net::TcpStream::connect(
-            address
-        )
-        .is_ok()));
+        assert!(until(PATIENCE, || std::net::TcpStream::connect(address).is_ok()));
         Mosquitto { child, port }
     }
 
@@ -342,12 +339,14 @@ fn what_is_exported_a_real_mosquitto_takes_and_so_does_this() {
 
     let lines = format!("password_file {}\nacl_file {}\n", files[0], files[1]);
     let mosquitto = Mosquitto::start(dir.path(), &lines);
-    let reader = mosquitto
-        .client("mosquitto_sub", dir.path(), &plug.username, &plug.password)
-        .args(["-t", "#", "-v", "-C", "1", "-W", "10"])
-        .spawn()
-        .unwrap();
-    std::thread::sleep(PATIENCE);
+    // What it subscribes to waits for it.
+    let reader = |arguments: &[&str]| {
+        let mut client =
+            mosquitto.client("mosquitto_sub", dir.path(), &plug.username, &plug.password);
+        client.args(["-i", "reader", "-c", "-q", "1", "-t", "#"]);
+        client.args(arguments).output().unwrap()
+    };
+    assert!(reader(&["-E"]).status.success());
     let done = |username: &str, password: &str, topic: &str| {
         let output = mosquitto.publish(dir.path(), username, password, topic);
         output.status.success()
@@ -361,7 +360,7 @@ fn what_is_exported_a_real_mosquitto_takes_and_so_does_this() {
     assert!(done(&lamp.username, &lamp.password, "plug/x"));
     assert!(done(&lamp.username, &lamp.password, "lamp/x"));
     assert!(done(&plug.username, &plug.password, "plug/y"));
-    let output = reader.wait_with_output().unwrap();
+    let output = reader(&["-v", "-C", "1", "-W", "60"]);
     assert_eq!(text(&output.stdout).trim(), "plug/y 1");
     drop(mosquitto);
 
@@ -450,24 +449,24 @@ fn a_device_without_tls_comes_for_its_account_over_the_island() {
             ("lamp", "lamp-secret", "sha512"),
         ],
     );
-    let gets_in = |device: usize, username: &str, password: &str| {
+    let gets_in = |device: usize, username: &str, password: &str, limit| {
         let client = lab
             .device(device)
             .plain_client(mqttguard_lab::address::ROUTER, 1883);
-        let client = client.login(username, password).limit(PATIENCE * 2);
+        let client = client.login(username, password).limit(limit);
         let outcome = client.publish(&format!("{username}/x"), "1", 1);
         outcome.is_ok_and(|outcome| outcome.succeeded())
     };
     // The kernel program lets nobody there whom nothing waits for.
-    assert!(!gets_in(0, "plug", "plug secret"));
+    assert!(!gets_in(0, "plug", "plug secret", IN_VAIN));
     assert!(guard.dropped("plug", "plaintext-local").unwrap() > 0);
     let file = passwords.to_str().unwrap();
     prints(
         &guard,
         &["import", "--passwords", file, "--apply", "--for", "1h"],
     );
-    assert!(!gets_in(1, "lamp", "lamp-secret"));
-    assert!(gets_in(0, "plug", "plug secret"));
+    assert!(!gets_in(1, "lamp", "lamp-secret", IN_VAIN));
+    assert!(gets_in(0, "plug", "plug secret", PATIENCE));
     let told = prints(&guard, &["import", "--forget", "lamp"]);
     assert!(told.contains("lamp waits no longer"), "{told}");
     assert!(waiting(&guard).is_empty());

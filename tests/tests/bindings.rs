@@ -7,12 +7,11 @@
 )]
 
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use mqttguard_lab::packet::{Frame, ROUTER_MAC, UDP};
 use mqttguard_lab::traffic::web_request;
 use mqttguard_lab::{Device, Guard, Lab, until, wait_for};
-use mqttguard_tests::house::{PATIENCE, cloud, guarded_with};
+use mqttguard_tests::house::{IN_VAIN, PATIENCE, cloud, guarded_with};
 use serde_json::{Value, json};
 
 const DROP: &str = "\toption bindings 'drop'\n";
@@ -26,7 +25,7 @@ fn on(interface: &str) -> String {
 
 /// What the device is bound to, once it is bound to an address.
 fn bound(guard: &Guard, name: &str) -> Value {
-    wait_for("a binding", Duration::from_secs(3), || {
+    wait_for("a binding", PATIENCE, || {
         let bound = guard.device(name)?.get("bound").cloned();
         Ok(bound.filter(|bound| !bound["address"].is_null()))
     })
@@ -132,7 +131,7 @@ fn a_stray_address_is_dropped_when_bindings_are_enforced() {
 fn a_device_on_another_port_is_dropped_and_on_its_own_it_passes() {
     let (lab, guard) = guarded_with(&["plug", "lamp"], DROP, &on("lan1"));
     bound(&guard, "plug");
-    web_request(lab.device(0), cloud(80)).unwrap_err();
+    lab.device(0).connect(cloud(80), IN_VAIN).unwrap_err();
     web_request(lab.device(1), cloud(80)).unwrap();
     assert!(guard.dropped("plug", "interface-mismatch").unwrap() > 0);
     let event = guard.wait_event("frame-dropped", Some(&lab.device(0).mac_text()));
@@ -146,7 +145,7 @@ fn a_device_on_another_port_is_dropped_and_on_its_own_it_passes() {
     guard.write_config(&files).unwrap();
     guard.ubus("reload", &json!({})).unwrap();
     // Its ARP was dropped too, and what asked for the router before has yet to give up.
-    assert!(until(Duration::from_secs(5), || {
+    assert!(until(PATIENCE, || {
         web_request(lab.device(0), cloud(80)).is_ok()
     }));
 

@@ -1,8 +1,6 @@
 //! A device appears, named, the moment it joins.
 
-use std::time::Duration;
-
-use mqttguard_lab::{Lab, wait_for};
+use mqttguard_lab::{Lab, PATIENCE, wait_for};
 use serde_json::Value;
 
 #[test]
@@ -18,7 +16,7 @@ fn a_device_appears_with_name_and_address_when_it_gets_its_lease() {
     };
     assert!(named(&guard).is_none(), "named before it asked for a lease");
     let address = lab.device_mut(0).request_address().unwrap().to_string();
-    let device = wait_for("the lamp", Duration::from_secs(3), || Ok(named(&guard))).unwrap();
+    let device = wait_for("the lamp", PATIENCE, || Ok(named(&guard))).unwrap();
     let addresses = device.get("addresses").and_then(Value::as_array).unwrap();
     assert!(
         addresses.iter().any(|a| a.as_str() == Some(&address)),
@@ -34,7 +32,7 @@ fn leases_of_before_the_start_are_known() {
     let lab = Lab::new(&["lamp", "plug"]).unwrap();
     let guard = lab.start_guard("", "").unwrap();
     for device in lab.devices() {
-        let known = wait_for(device.name(), Duration::from_secs(3), || {
+        let known = wait_for(device.name(), PATIENCE, || {
             Ok(guard.device(device.name()).ok())
         });
         assert_eq!(
@@ -49,10 +47,7 @@ fn devices_answer_to_mac_name_and_address() {
     let lab = Lab::new(&["lamp"]).unwrap();
     let guard = lab.start_guard("", "").unwrap();
     let lamp = lab.device(0);
-    wait_for("the lamp", Duration::from_secs(3), || {
-        Ok(guard.device("lamp").ok())
-    })
-    .unwrap();
+    wait_for("the lamp", PATIENCE, || Ok(guard.device("lamp").ok())).unwrap();
     for key in [
         lamp.mac_text(),
         lamp.name().to_owned(),

@@ -135,7 +135,7 @@ fn a_registry_that_cannot_be_read_costs_nobody_a_session() {
     let _ = std::fs::remove_file(guard.files().data.join("registry.json.old"));
     guard.start_again().unwrap();
     let answers = || guard.ubus("status", &json!({})).is_ok();
-    assert!(until(PATIENCE * 5, answers));
+    assert!(until(PATIENCE, answers));
     assert!(!client().publish("lamp/2", "two", 1).unwrap().succeeded());
     guard.kill().unwrap();
     std::fs::write(&file, stored).unwrap();

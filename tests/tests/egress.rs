@@ -4,7 +4,7 @@ use mqttguard_lab::packet::{PSH_ACK, TCP, UDP};
 use mqttguard_lab::traffic::{CONNECT, ask_name, plaintext_connect, say, web_request};
 use mqttguard_lab::{ODD_MQTT_PORT, Witness};
 use mqttguard_tests::house::{
-    PATIENCE, assert_nothing_leaked, cloud, cloud6, guarded, guarded_with, router, syn,
+    IN_VAIN, PATIENCE, assert_nothing_leaked, cloud, cloud6, guarded, guarded_with, router, syn,
 };
 
 /// An MQTT 3.1 CONNECT, under the protocol's old name, with the client identifier `lab`.
@@ -15,7 +15,7 @@ fn port_1883_is_closed_to_the_cloud_over_ipv4_and_ipv6() {
     let (lab, guard) = guarded(&["plug"]);
     for to in [cloud(1883), cloud6(1883)] {
         let before = guard.dropped("plug", "plaintext-port").unwrap();
-        lab.device(0).connect(to, PATIENCE).unwrap_err();
+        lab.device(0).connect(to, IN_VAIN).unwrap_err();
         assert!(
             guard.dropped("plug", "plaintext-port").unwrap() > before,
             "{to}"
@@ -30,7 +30,7 @@ fn a_connect_on_an_odd_port_is_caught_over_ipv4_and_ipv6() {
     for to in [cloud(ODD_MQTT_PORT), cloud6(ODD_MQTT_PORT)] {
         for connect in [CONNECT, OLD_CONNECT] {
             let before = guard.dropped("plug", "plaintext-connect").unwrap();
-            say(lab.device(0), to, connect, PATIENCE).unwrap_err();
+            say(lab.device(0), to, connect, IN_VAIN).unwrap_err();
             assert!(
                 guard.dropped("plug", "plaintext-connect").unwrap() > before,
                 "{to}"
@@ -44,7 +44,7 @@ fn a_connect_on_an_odd_port_is_caught_over_ipv4_and_ipv6() {
 fn a_server_behind_an_odd_port_is_told_nothing() {
     let (lab, _guard) = guarded(&["plug"]);
     let sink = lab.cloud.sink(2_883).unwrap();
-    plaintext_connect(lab.device(0), cloud(2_883), PATIENCE).unwrap_err();
+    plaintext_connect(lab.device(0), cloud(2_883), IN_VAIN).unwrap_err();
     assert_eq!(sink.told(), b"");
     // The same server hears what is no MQTT: it was the CONNECT that was held back.
     say(lab.device(0), cloud(2_883), b"hello", PATIENCE).unwrap();
@@ -113,7 +113,7 @@ fn mqtt_sn_is_caught() {
 fn the_router_is_reachable_over_tls_and_not_in_the_clear() {
     let (lab, guard) = guarded(&["plug"]);
     lab.device(0).connect(router(8883), PATIENCE).unwrap();
-    lab.device(0).connect(router(1883), PATIENCE).unwrap_err();
+    lab.device(0).connect(router(1883), IN_VAIN).unwrap_err();
     assert!(guard.dropped("plug", "plaintext-local").unwrap() > 0);
 }
 
@@ -126,8 +126,8 @@ fn an_exception_lets_one_port_of_one_destination_out() {
     );
     let answer = plaintext_connect(lab.device(0), cloud(1883), PATIENCE).unwrap();
     assert_eq!(answer, b"\x20\x02\x00\x00");
-    plaintext_connect(lab.device(0), cloud(ODD_MQTT_PORT), PATIENCE).unwrap_err();
-    lab.device(0).connect(cloud6(1883), PATIENCE).unwrap_err();
+    plaintext_connect(lab.device(0), cloud(ODD_MQTT_PORT), IN_VAIN).unwrap_err();
+    lab.device(0).connect(cloud6(1883), IN_VAIN).unwrap_err();
 }
 
 #[test]

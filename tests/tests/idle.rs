@@ -10,8 +10,8 @@ use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
-use mqttguard_lab::{Guard, Lab, Means};
-use mqttguard_tests::house::guarded;
+use mqttguard_lab::{Guard, Lab, Means, until};
+use mqttguard_tests::house::{PATIENCE, guarded};
 use mqttguard_tests::uplift::House;
 
 /// How long each is watched.
@@ -49,8 +49,13 @@ fn memory(guard: &Guard, name: &str) -> u64 {
 }
 
 fn assert_idle(what: &str, guard: &Guard) {
-    // What a start has to do is done.
-    sleep(Duration::from_secs(5));
+    // What a start has to do is done once the daemon rests for some seconds.
+    let rests = until(PATIENCE, || {
+        let before = used(guard);
+        sleep(Duration::from_secs(5));
+        used(guard) - before < Duration::from_millis(10 * MOST)
+    });
+    assert!(rests, "{what}: there is no end to what it does");
     let before = used(guard);
     sleep(WATCHED);
     let took = used(guard) - before;

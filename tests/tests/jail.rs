@@ -10,10 +10,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use mqttguard_lab::{tools, until};
+use mqttguard_tests::house::{IN_VAIN, PATIENCE};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Starts the daemon as the child of a shell, kills the shell, and tells whether the daemon ended too.
-fn ends_with_its_parent(variables: &[(&str, &str)]) -> bool {
+/// Starts the daemon as the child of a shell, kills the shell, and tells whether the daemon ended too,
+/// within this time.
+fn ends_with_its_parent(variables: &[(&str, &str)], limit: Duration) -> bool {
     let home = tempfile::tempdir().unwrap();
     let config = home.path().join("config");
     fs::write(&config, "config mqttguard 'main'\n\toption enabled '0'\n").unwrap();
@@ -39,7 +41,7 @@ fn ends_with_its_parent(variables: &[(&str, &str)]) -> bool {
     parent.kill().unwrap();
     parent.wait().unwrap();
     let process = PathBuf::from("/proc").join(&daemon).join("exe");
-    let ended = until(Duration::from_secs(2), || fs::read_link(&process).is_err());
+    let ended = until(limit, || fs::read_link(&process).is_err());
     if !ended {
         kill_process(
             Pid::from_raw(daemon.parse().unwrap()).unwrap(),
@@ -52,8 +54,8 @@ fn ends_with_its_parent(variables: &[(&str, &str)]) -> bool {
 
 #[test]
 fn the_daemon_does_not_outlive_its_jail() {
-    assert!(ends_with_its_parent(&[("container", "ujail")]));
+    assert!(ends_with_its_parent(&[("container", "ujail")], PATIENCE));
     // A shell is no jail, and a container no jail of the daemon's.
-    assert!(!ends_with_its_parent(&[]));
-    assert!(!ends_with_its_parent(&[("container", "lxc")]));
+    assert!(!ends_with_its_parent(&[], IN_VAIN));
+    assert!(!ends_with_its_parent(&[("container", "lxc")], IN_VAIN));
 }

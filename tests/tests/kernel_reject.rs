@@ -11,12 +11,13 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mqttguard::config::{KernelLimits, Mode};
 use mqttguard::enforce::Rules;
 use mqttguard::registry::{DevicePolicy, Standing};
 use mqttguard_common::{Mac, Reason, event_flags};
+use mqttguard_lab::PATIENCE;
 use mqttguard_tests::bpf::{GOOD, HOOKS, Hook, Kernel, Verdict, WIDE, rules};
 use mqttguard_tests::frames::{ACK, Frame, SYN, connect};
 use mqttguard_tests::net::Namespace;
@@ -345,7 +346,7 @@ impl Link {
 
     fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
         self.device
-            .run(move || TcpStream::connect_timeout(&address, Duration::from_secs(5)))
+            .run(move || TcpStream::connect_timeout(&address, PATIENCE))
     }
 }
 
@@ -375,7 +376,7 @@ impl Capture {
         };
         let name = std::ffi::CString::new(interface).unwrap();
         let timeout = libc::timeval {
-            tv_sec: 2,
+            tv_sec: 30,
             tv_usec: 0,
         };
         // SAFETY: plain structures that outlive the calls, of the sizes given.
@@ -458,7 +459,6 @@ fn a_devices_stack_understands(hook: Hook) {
             let capture = link.device.run(|| Capture::open(DEVICE_END));
             let is_whole = hook == Hook::Xdp || !device || !router;
 
-            let start = Instant::now();
             let error = link.connect((address, 1883).into()).unwrap_err();
             assert_eq!(
                 error.kind(),
@@ -466,7 +466,6 @@ fn a_devices_stack_understands(hook: Hook) {
                 "{error}; {address}, checksums {device} {router}; {:?}",
                 link.kernel.counters(DEVICE).frames
             );
-            assert!(start.elapsed() < Duration::from_millis(900), "not at once");
             let reset = capture.reset();
             if is_whole {
                 verify(&reset);
@@ -482,9 +481,7 @@ fn a_devices_stack_understands(hook: Hook) {
             // One that starts with a CONNECT.
             let mut client = link.connect((address, 9000).into()).unwrap();
             let (mut server, _) = other.accept().unwrap();
-            client
-                .set_read_timeout(Some(Duration::from_secs(3)))
-                .unwrap();
+            client.set_read_timeout(Some(PATIENCE)).unwrap();
             client.write_all(&connect("MQTT", 5, 9)).unwrap();
             let error = client.read(&mut buffer).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
@@ -500,9 +497,7 @@ fn a_devices_stack_understands(hook: Hook) {
             assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}");
             // It learns when it speaks next.
             server.write_all(b"are you there?").unwrap();
-            server
-                .set_read_timeout(Some(Duration::from_secs(3)))
-                .unwrap();
+            server.set_read_timeout(Some(PATIENCE)).unwrap();
             let error = server.read(&mut buffer).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
             resets += 1;

@@ -17,6 +17,7 @@ use mqttguard::enforce::Rules;
 use mqttguard_common::{Flow, Mac, Reason};
 use mqttguard_tests::bpf::{GOOD, Hook, Kernel, Verdict, rules};
 use mqttguard_tests::frames::{ACK, CLIENT_HELLO, Frame, SYN, connect};
+use mqttguard_tests::house::{IN_VAIN, PATIENCE};
 use mqttguard_tests::net::Namespace;
 
 const DEVICE: Mac = Mac([0x02, 0xc1, 0x1e, 0, 0, 1]);
@@ -367,9 +368,6 @@ fn linux_does_not_get_a_connect_through_byte_by_byte() {
         let client = device.run(|| TcpStream::connect("198.51.100.1:443").unwrap());
         client.set_nodelay(true).unwrap();
         let (server, _) = listener.accept().unwrap();
-        server
-            .set_read_timeout(Some(Duration::from_millis(1_500)))
-            .unwrap();
         (client, server)
     };
     let say = |client: &mut TcpStream, bytes: &[u8]| {
@@ -382,6 +380,7 @@ fn linux_does_not_get_a_connect_through_byte_by_byte() {
 
     let (mut client, mut server) = open();
     say(&mut client, &connect("MQTT", 4, 4));
+    server.set_read_timeout(Some(IN_VAIN)).unwrap();
     let error = server.read(&mut buffer).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
     assert!(kernel.frames(DEVICE, Reason::PlaintextSplit) > 0);
@@ -391,6 +390,7 @@ fn linux_does_not_get_a_connect_through_byte_by_byte() {
     let packet = connect("MQTT", 4, 4);
     client.write_all(&packet[..9]).unwrap();
     client.write_all(&packet[9..]).unwrap();
+    server.set_read_timeout(Some(IN_VAIN)).unwrap();
     let error = (&server).read(&mut buffer).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
     assert!(kernel.frames(DEVICE, Reason::PlaintextConnect) > 0);
@@ -400,6 +400,7 @@ fn linux_does_not_get_a_connect_through_byte_by_byte() {
     let other = [0x10, 0x20, 0x00, 0x07, 1, 2, 3];
     say(&mut client, &other);
     let mut found = [0; 7];
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
     server.read_exact(&mut found).unwrap();
     assert_eq!(found, other);
 
@@ -408,6 +409,7 @@ fn linux_does_not_get_a_connect_through_byte_by_byte() {
     let before = kernel.frames(DEVICE, Reason::PlaintextSplit);
     let line = [b'o', b'k', 0x10, 0x20, 0x00, 0x04, b'M'];
     say(&mut client, &line);
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
     server.read_exact(&mut found).unwrap();
     assert_eq!(found, line);
     assert_eq!(kernel.frames(DEVICE, Reason::PlaintextSplit), before);

@@ -7,9 +7,10 @@
 )]
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -80,8 +81,15 @@ fn publish(device: &Device, credential: &Credential, clients: &Clients) -> Outpu
     device.netns().output(&mut command).unwrap()
 }
 
-/// What openssl says of a connection to the router, on which it says `words`.
-fn s_client(device: &Device, credential: &Credential, args: &str, words: &str) -> String {
+/// What openssl says of a connection to the router, on which it says `words`, up to the line with
+/// what is expected.
+fn s_client(
+    device: &Device,
+    credential: &Credential,
+    args: &str,
+    words: &str,
+    expected: &str,
+) -> String {
     let mut command = Command::new("openssl");
     command
         .args(["s_client", "-CAfile"])
@@ -90,16 +98,29 @@ fn s_client(device: &Device, credential: &Credential, args: &str, words: &str) -
         .args(args.split(' '))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stderr(Stdio::null());
     let mut client = device.netns().start(&mut command).unwrap();
     let mut stdin = client.stdin.take().unwrap();
-    stdin.write_all(words.as_bytes()).unwrap();
+    let stdout = BufReader::new(client.stdout.take().unwrap());
+    let (tell, lines) = channel();
+    thread::spawn(move || {
+        for line in stdout.lines().map_while(Result::ok) {
+            let _ = tell.send(line);
+        }
+    });
+    let _ = stdin.write_all(words.as_bytes());
     // It ends with its input, and is to hear the answer before.
-    thread::sleep(PATIENCE);
+    let mut said = String::new();
+    while let Ok(line) = lines.recv_timeout(PATIENCE) {
+        said += &(line + "\n");
+        if said.contains(expected) {
+            break;
+        }
+    }
     drop(stdin);
-    let output = client.wait_with_output().unwrap();
-    let both = [output.stdout, output.stderr].concat();
-    String::from_utf8_lossy(&both).into_owned()
+    let _ = client.kill();
+    client.wait().unwrap();
+    said
 }
 
 fn reload(guard: &Guard) {
@@ -140,13 +161,16 @@ fn listeners_for_all_kinds_of_clients_come_with_a_reload() {
         &credential,
         &format!("{router}:{SMALL_PORT} {tasmota}"),
         "",
+        "Verify return code",
     );
     assert!(said.contains("Peer signature type: RSA"), "{said}");
     assert!(said.contains("Verify return code: 0 (ok)"), "{said}");
 
     // A page that somebody opens there is answered.
-    let said = s_client(lamp, &credential, &format!("{router}:{WEB_PORT}"), page);
-    assert!(said.contains("HTTP/1.1 426 Upgrade Required"), "{said}");
+    let web = format!("{router}:{WEB_PORT}");
+    let answer = "HTTP/1.1 426 Upgrade Required";
+    let said = s_client(lamp, &credential, &web, page, answer);
+    assert!(said.contains(answer), "{said}");
 
     // A certificate in the place of a password, and what becomes of it when it is revoked.
     let output = publish(lamp, &credential, &clients);

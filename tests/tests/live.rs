@@ -9,17 +9,13 @@
 )]
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use mqttguard::ubus::{self, CallError};
 use mqttguard_lab::{Credential, Guard, Lab, tools, wait_for};
-use mqttguard_tests::house::{enrol, guarded, guarded_with, router};
+use mqttguard_tests::house::{PATIENCE, enrol, guarded, guarded_with, router};
 use mqttguard_tests::mqtt::client::Client;
 use mqttguard_tests::mqtt::packet::{Connect, Publish, Version};
 use serde_json::{Value, json};
-
-/// How long what was done may take to show.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 const LAMP: &str = "02:4d:47:00:01:01";
 const EVIL: &str = "02:4d:47:00:01:02";

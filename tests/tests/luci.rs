@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Result;
 use mqttguard_lab::traffic::plaintext_connect;
 use mqttguard_lab::{Client, Credential, ODD_MQTT_PORT, PLAIN_MQTT_PORT, until};
-use mqttguard_tests::house::{PATIENCE, cloud, enrol, guarded_with};
+use mqttguard_tests::house::{IN_VAIN, PATIENCE, cloud, enrol, guarded_with};
 use mqttguard_tests::luci::{Luci, check};
 use serde_json::{Value, json};
 
@@ -33,14 +33,15 @@ fn the_owner_sees_understands_and_acts() {
         client.publish(topic, "open", 1).unwrap();
     }
     for port in [PLAIN_MQTT_PORT, ODD_MQTT_PORT] {
-        plaintext_connect(plug, cloud(port), PATIENCE).unwrap_err();
+        plaintext_connect(plug, cloud(port), IN_VAIN).unwrap_err();
     }
     let hostile = Credential {
         username: HOSTILE.to_owned(),
         ..credential.clone()
     };
-    let quarantined = until(PATIENCE * 20, || {
-        let _ = camera.client(&hostile).publish("a", "b", 1);
+    let quarantined = until(PATIENCE, || {
+        let client = camera.client(&hostile).limit(IN_VAIN * 5);
+        let _ = client.publish("a", "b", 1);
         guard.state("camera").unwrap() == "quarantined"
     });
     assert!(quarantined, "{}", guard.log());
@@ -95,7 +96,7 @@ fn publishing<T>(client: &Client<'_>, act: impl FnOnce() -> Result<T>) -> Result
                     break;
                 }
                 let _ = client.publish("lamp/tick", &tick.to_string(), 0);
-                std::thread::sleep(PATIENCE / 2);
+                std::thread::sleep(IN_VAIN / 2);
             }
         });
         let outcome = act();

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 
 use mqttguard_lab::traffic::plaintext_connect;
 use mqttguard_lab::{Lab, Means, PLAIN_MQTT_PORT};
-use mqttguard_tests::house::{PATIENCE, cloud, enrol, guarded_with, router};
+use mqttguard_tests::house::{IN_VAIN, PATIENCE, cloud, enrol, guarded_with, router};
 use mqttguard_tests::luci::{Luci, check};
 use mqttguard_tests::mqtt::packet::{Connect, Version, packet, text};
 use serde_json::json;
@@ -97,8 +97,7 @@ fn a_hundred_devices_and_thousands_of_topics_are_shown() {
         let (done, ended) = std::sync::mpsc::channel::<()>();
         scope.spawn(move || {
             // Values are kept while somebody looks: they are said again and again.
-            while ended.recv_timeout(PATIENCE * 2)
-                == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+            while ended.recv_timeout(IN_VAIN * 2) == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
             {
                 stream.write_all(&publishes).unwrap();
             }

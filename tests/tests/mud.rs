@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use mqttguard_lab::traffic::plaintext_connect;
 use mqttguard_lab::{Lab, ODD_MQTT_PORT, PLAIN_MQTT_PORT, address, until, wait_for};
-use mqttguard_tests::house::{PATIENCE, cloud, enrol};
+use mqttguard_tests::house::{IN_VAIN, PATIENCE, cloud, enrol};
 use mqttguard_tests::luci::{Luci, check};
 use mqttguard_tests::mud::house::{House, MUD_URL, install_hotplug, mud};
 use mqttguard_tests::mud::{asking, lamp, url};
@@ -24,6 +24,10 @@ use serde_json::{Value, json};
 
 fn leaves(lab: &Lab, index: usize, to: SocketAddr) -> bool {
     plaintext_connect(lab.device(index), to, PATIENCE).is_ok()
+}
+
+fn stays(lab: &Lab, index: usize, to: SocketAddr) -> bool {
+    plaintext_connect(lab.device(index), to, IN_VAIN).is_err()
 }
 
 #[test]
@@ -38,7 +42,7 @@ fn what_a_device_says_over_dhcp_is_known_and_harmless() {
             &[(MUD_URL, announced.as_bytes())],
         )
         .unwrap();
-    let lamp = wait_for("the vendor class", Duration::from_secs(5), || {
+    let lamp = wait_for("the vendor class", PATIENCE, || {
         let lamp = guard.device("lamp")?;
         Ok(lamp.get("vendor_class").is_some().then_some(lamp))
     })
@@ -66,7 +70,7 @@ fn what_a_device_says_over_dhcp_is_known_and_harmless() {
             &[(MUD_URL, b"http://maker.example/$(reboot)")],
         )
         .unwrap();
-    let evil = wait_for("the vendor class", Duration::from_secs(5), || {
+    let evil = wait_for("the vendor class", PATIENCE, || {
         let evil = guard.device("evil")?;
         Ok(evil.get("vendor_class").is_some().then_some(evil))
     })
@@ -113,7 +117,7 @@ fn whatever_a_device_says_over_dhcp_is_bounded_and_about_its_own_address() {
     let device = house.lab.device_mut(1);
     let options: &[(u8, &[u8])] = &[(MUD_URL, reserved.as_bytes())];
     device.request_address_saying(None, options).unwrap();
-    wait_for("the URL before the space", Duration::from_secs(5), || {
+    wait_for("the URL before the space", PATIENCE, || {
         Ok((house.guard.device("evil")?["mud_url"] == announced).then_some(()))
     })
     .unwrap();
@@ -137,7 +141,7 @@ fn whatever_a_device_says_over_dhcp_is_bounded_and_about_its_own_address() {
         device
             .request_address_saying(Some(&class), &options)
             .unwrap();
-        let evil = wait_for("the vendor class", Duration::from_secs(5), || {
+        let evil = wait_for("the vendor class", PATIENCE, || {
             let evil = house.guard.device("evil")?;
             Ok((evil["vendor_class"] == class).then_some(evil))
         })
@@ -160,7 +164,7 @@ fn whatever_a_device_says_over_dhcp_is_bounded_and_about_its_own_address() {
     let said = device.request_address_saying(None, options);
     become_(&house, &evil);
     said.unwrap();
-    let found = wait_for("the announced URL", Duration::from_secs(5), || {
+    let found = wait_for("the announced URL", PATIENCE, || {
         let found = house.guard.device(&lamp)?;
         Ok((found["mud_url"] == elsewhere).then_some(found))
     })
@@ -207,7 +211,7 @@ fn what_a_maker_signs_and_the_owner_accepts_is_in_force_until_it_is_forgotten() 
         .map(|need| &need["taken"])
         .collect();
     assert_eq!(taken, [true, false]);
-    assert!(!leaves(&house.lab, 0, port));
+    assert!(stays(&house.lab, 0, port));
 
     let wrong = json!({ "device": "lamp", "accept": true, "sha256": "00" });
     assert!(mud(&house.lab, wrong).unwrap_err().contains("sha256"));
@@ -220,10 +224,10 @@ fn what_a_maker_signs_and_the_owner_accepts_is_in_force_until_it_is_forgotten() 
     assert_eq!(accepted["accepted"], true, "{accepted}");
     let resolved = house.guard.wait_event("mud-resolved", None).unwrap();
     assert_eq!(resolved["addresses"], json!(["203.0.113.10"]));
-    assert!(until(PATIENCE * 5, || leaves(&house.lab, 0, port)));
+    assert!(until(PATIENCE, || leaves(&house.lab, 0, port)));
     // That device, to that port.
-    assert!(!leaves(&house.lab, 1, port));
-    assert!(!leaves(&house.lab, 0, cloud(ODD_MQTT_PORT)));
+    assert!(stays(&house.lab, 1, port));
+    assert!(stays(&house.lab, 0, cloud(ODD_MQTT_PORT)));
     let lamp = house.guard.device("lamp").unwrap();
     let expected = json!([{
         "mud": "mqtt.maker.example", "mac": house.lab.device(0).mac_text(), "name": "lamp",
@@ -242,11 +246,11 @@ fn what_a_maker_signs_and_the_owner_accepts_is_in_force_until_it_is_forgotten() 
     assert!(leaves(&house.lab, 0, port));
     house.guard.start_again().unwrap();
     house.lab.wait_protected(&mut house.guard).unwrap();
-    assert!(leaves(&house.lab, 0, port) && !leaves(&house.lab, 1, port));
+    assert!(leaves(&house.lab, 0, port) && stays(&house.lab, 1, port));
 
     let forgotten = mud(&house.lab, json!({ "device": "lamp", "forget": true })).unwrap();
     assert_eq!(forgotten["forgotten"], true);
-    assert!(until(PATIENCE * 5, || !leaves(&house.lab, 0, port)));
+    assert!(until(PATIENCE, || stays(&house.lab, 0, port)));
     assert!(house.guard.device("lamp").unwrap().get("mud").is_none());
     house.guard.wait_event("mud-forgotten", None).unwrap();
     let again = json!({ "device": "lamp", "forget": true });
@@ -278,11 +282,11 @@ fn the_owner_sees_and_accepts_it_in_the_browser() {
     let lab = &house.lab;
     check(&luci, &["mud"]).unwrap();
     for index in 0..2 {
-        assert!(until(PATIENCE * 5, || leaves(lab, index, port)), "{index}");
+        assert!(until(PATIENCE, || leaves(lab, index, port)), "{index}");
     }
-    assert!(!leaves(lab, 2, port));
+    assert!(stays(lab, 2, port));
     check(&luci, &["mud_forget"]).unwrap();
-    assert!(until(PATIENCE * 5, || !leaves(lab, 0, port)));
+    assert!(until(PATIENCE, || stays(lab, 0, port)));
     assert!(leaves(lab, 1, port));
     let guard = &house.guard;
     assert!(guard.device("lamp").unwrap().get("mud").is_none());
@@ -508,13 +512,12 @@ fn hostile_files_are_refused_in_words_and_nobody_waits_for_them() {
             )
         });
         std::thread::sleep(Duration::from_millis(500));
-        let asked = Instant::now();
         house.guard.ubus("status", &json!({})).unwrap();
-        assert!(asked.elapsed() < Duration::from_secs(1));
+        assert!(!slow.is_finished());
         let error = slow.join().unwrap().unwrap_err();
         assert!(error.contains("in time"), "{error}");
     });
-    assert!(begin.elapsed() < Duration::from_secs(10));
+    assert!(begin.elapsed() < Duration::from_secs(20));
 }
 
 #[test]
@@ -526,7 +529,7 @@ fn names_and_files_that_change_are_followed_and_told() {
     let accept = json!({ "device": "lamp", "url": url, "accept": true });
     mud(&house.lab, accept).unwrap();
     let (mac, port) = (house.lab.device(0).mac_text(), cloud(PLAIN_MQTT_PORT));
-    assert!(until(PATIENCE * 5, || leaves(&house.lab, 0, port)));
+    assert!(until(PATIENCE, || leaves(&house.lab, 0, port)));
 
     // The maker's file is another, it was fetched long ago, and its name leads into the house too.
     let mut file = lamp(&url, Some(&url.replace(".json", ".p7s")));
@@ -541,11 +544,10 @@ fn names_and_files_that_change_are_followed_and_told() {
     let names = "203.0.113.11 mqtt.maker.example\n192.168.77.50 mqtt.maker.example\n\
                  203.0.113.10 maker.example\n";
     fs::write(house.lab.dir().join("hosts"), names).unwrap();
-    rustix::process::kill_process(
-        rustix::process::Pid::from_raw(house.names.id().cast_signed()).unwrap(),
-        Signal::HUP,
-    )
-    .unwrap();
+    let read = || house.names.log().matches("/hosts - ").count();
+    let before = read();
+    house.names.signal(Signal::HUP).unwrap();
+    assert!(until(PATIENCE, || read() > before), "{}", house.names.log());
     house.guard.start_again().unwrap();
     house.lab.wait_protected(&mut house.guard).unwrap();
     let resolved = house.guard.wait_event("mud-resolved", Some(&mac)).unwrap();
@@ -555,7 +557,7 @@ fn names_and_files_that_change_are_followed_and_told() {
         json!(["203.0.113.10", "203.0.113.11"])
     );
 
-    let changed = wait_for("the changed file", Duration::from_secs(40), || {
+    let changed = wait_for("the changed file", PATIENCE * 2, || {
         let events = house.guard.events()?.into_iter();
         Ok(events
             .into_iter()
@@ -578,11 +580,7 @@ fn names_and_files_that_change_are_followed_and_told() {
     assert_eq!(lamp["mud"]["systeminfo"], "The Acme spy");
 
     // A port of which the maker says nothing.
-    assert!(!leaves(
-        &house.lab,
-        0,
-        (address::CLOUD, ODD_MQTT_PORT).into()
-    ));
+    assert!(stays(&house.lab, 0, (address::CLOUD, ODD_MQTT_PORT).into()));
     let outside = house.guard.wait_event("mud-outside", Some(&mac)).unwrap();
     assert_eq!(outside["tls_only"], false, "{outside}");
 }

@@ -9,7 +9,7 @@
 
 use mqttguard_lab::traffic::plaintext_connect;
 use mqttguard_lab::{Credential, PLAIN_MQTT_PORT, until, wait_for};
-use mqttguard_tests::house::{PATIENCE, cloud, enrol, router};
+use mqttguard_tests::house::{IN_VAIN, PATIENCE, cloud, enrol, router};
 use mqttguard_tests::mqtt::client::Client;
 use mqttguard_tests::mqtt::packet::{Connect, Publish, Version};
 use mqttguard_tests::mud::house::{House, mud};
@@ -106,7 +106,7 @@ fn what_a_device_asks_for_of_its_own_is_granted_at_once_and_ends_at_once() {
 
     // Accepted, it holds for the connection that stands: that device's, and no more than was shown.
     accept(&house);
-    wait_for("the grant", PATIENCE * 5, || {
+    wait_for("the grant", PATIENCE, || {
         Ok((publish(&mut lamp, &state) < 0x80).then_some(()))
     })
     .unwrap();
@@ -149,7 +149,7 @@ fn what_a_device_asks_for_of_its_own_is_granted_at_once_and_ends_at_once() {
 
     // What is taken back ends for the connection that stands.
     mud(&house.lab, json!({ "device": "lamp", "forget": true })).unwrap();
-    wait_for("the end", PATIENCE * 5, || {
+    wait_for("the end", PATIENCE, || {
         Ok((publish(&mut lamp, &state) == REFUSED).then_some(()))
     })
     .unwrap();
@@ -172,11 +172,11 @@ fn nothing_of_a_revoked_device_stays_open() {
     let login = enrol(&house.guard, "lamp");
     let accepted = accept(&house);
     assert_eq!(accepted["accepted"], true, "{accepted}");
-    let leaves = || {
+    let leaves = |limit| {
         let device = house.lab.device(0);
-        plaintext_connect(device, cloud(PLAIN_MQTT_PORT), PATIENCE).is_ok()
+        plaintext_connect(device, cloud(PLAIN_MQTT_PORT), limit).is_ok()
     };
-    assert!(until(PATIENCE * 5, leaves));
+    assert!(until(PATIENCE, || leaves(PATIENCE)));
     let mut client_before = client(&house, 0, &login);
     assert!(publish(&mut client_before, "acme/024D47000101/x") < 0x80);
 
@@ -185,7 +185,7 @@ fn nothing_of_a_revoked_device_stays_open() {
         .ubus("revoke", &json!({ "device": "lamp" }))
         .unwrap();
     assert_eq!(answer["mud_forgotten"], at, "{answer}");
-    assert!(until(PATIENCE * 5, || !leaves()));
+    assert!(until(PATIENCE, || !leaves(IN_VAIN)));
     let event = house.guard.wait_event("mud-forgotten", Some(LAMP)).unwrap();
     assert_eq!(event["url"], at);
     let device = house.guard.device("lamp").unwrap();

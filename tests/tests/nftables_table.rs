@@ -7,13 +7,14 @@
 )]
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use mqttguard::config::Exception;
 use mqttguard::enforce::nft::{Action, Keeper, NftError, Plaintext, Ruleset, State, Uplift, apply};
 use mqttguard_common::Mac;
-use mqttguard_lab::until;
+use mqttguard_lab::{PATIENCE, until, wait_for};
 use mqttguard_tests::net::Namespace;
 
 fn mac(last: u8) -> Mac {
@@ -157,7 +158,6 @@ fn what_cannot_be_done_leaves_all_as_it_was() {
 #[test]
 fn a_keeper_replaces_restores_and_removes() {
     Namespace::new().run(|| {
-        let patience = Duration::from_secs(5);
         apply(&full()).unwrap();
         let predecessors = nft("list table inet mqttguard");
         let keeper = Keeper::start().unwrap();
@@ -169,14 +169,14 @@ fn a_keeper_replaces_restores_and_removes() {
             ..Ruleset::default()
         };
         keeper.want(closed.clone());
-        assert!(until(patience, || keeper.state() == State::Standing));
+        assert!(until(PATIENCE, || keeper.state() == State::Standing));
         let listing = nft("list table inet mqttguard").unwrap();
         assert!(!listing.contains("redirect"), "{listing}");
 
         nft("flush ruleset").unwrap();
         let is_back = || nft("list table inet mqttguard").is_some();
-        assert!(until(Duration::from_secs(2), is_back));
-        assert!(until(patience, || keeper.restored() == 1));
+        assert!(until(PATIENCE, is_back));
+        assert!(until(PATIENCE, || keeper.restored() == 1));
 
         // Dropped, it leaves all standing for a successor.
         drop(keeper);
@@ -192,15 +192,19 @@ fn a_keeper_replaces_restores_and_removes() {
 fn a_keeper_that_is_to_keep_nothing_yet_sleeps() {
     Namespace::new().run(|| {
         let _keeper = Keeper::start().unwrap();
+        let namespace = std::fs::read_link("/proc/thread-self/ns/net").unwrap();
+        // Other tests have keepers, too.
+        let is_its = |path: &PathBuf| {
+            std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name == "nft\n")
+                && std::fs::read_link(path.join("ns/net")).is_ok_and(|net| net == namespace)
+        };
+        let path = wait_for("the keeper's thread", PATIENCE, || {
+            let threads = std::fs::read_dir("/proc/self/task")?;
+            let mut paths = threads.flatten().map(|thread| thread.path());
+            Ok(paths.find(is_its))
+        })
+        .unwrap();
         let cpu = || {
-            let threads = std::fs::read_dir("/proc/self/task").unwrap();
-            let of_keeper = |path: &std::path::PathBuf| {
-                std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name == "nft\n")
-            };
-            let path = threads
-                .map(|thread| thread.unwrap().path())
-                .find(of_keeper)
-                .unwrap();
             let stat = std::fs::read_to_string(path.join("schedstat")).unwrap();
             let nanos = stat.split(' ').next().unwrap().parse().unwrap();
             Duration::from_nanos(nanos)

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mqttguard_lab::traffic::plaintext_connect;
 use mqttguard_lab::{Guard, Lab, ODD_MQTT_PORT, until};
 use mqttguard_tests::bus::ForeignObject;
-use mqttguard_tests::house::{PATIENCE, cloud, guarded};
+use mqttguard_tests::house::{IN_VAIN, PATIENCE, cloud, guarded};
 use serde_json::json;
 
 /// The configuration with the network `lan` in place of its device.
@@ -29,7 +29,7 @@ fn netifd(lab: &Lab) -> ForeignObject {
 }
 
 fn assert_guarded(lab: &Lab) {
-    plaintext_connect(lab.device(0), cloud(ODD_MQTT_PORT), PATIENCE).unwrap_err();
+    plaintext_connect(lab.device(0), cloud(ODD_MQTT_PORT), IN_VAIN).unwrap_err();
 }
 
 #[test]
@@ -50,9 +50,7 @@ fn a_netifd_that_goes_away_takes_no_protection_along() {
     // Nor does it need to be there when a daemon is replaced.
     guard.kill().unwrap();
     guard.start_again().unwrap();
-    assert!(until(PATIENCE * 5, || guard
-        .ubus("status", &json!({}))
-        .is_ok()));
+    assert!(until(PATIENCE, || guard.ubus("status", &json!({})).is_ok()));
     std::thread::sleep(Duration::from_secs(4));
     assert_guarded(&lab);
     let _answering = netifd(&lab);
@@ -69,9 +67,7 @@ fn a_start_switched_off_takes_off_what_a_killed_daemon_left() {
     let off = guard.files().uci("\toption enabled '0'\n", "");
     guard.write_config(&off).unwrap();
     guard.start_again().unwrap();
-    assert!(until(PATIENCE * 5, || guard
-        .ubus("status", &json!({}))
-        .is_ok()));
+    assert!(until(PATIENCE, || guard.ubus("status", &json!({})).is_ok()));
     plaintext_connect(lab.device(0), cloud(ODD_MQTT_PORT), PATIENCE).unwrap();
 }
 
@@ -85,7 +81,7 @@ fn a_registry_that_cannot_be_read_is_told_and_kept_and_the_house_is_guarded() {
     let _ = std::fs::remove_file(guard.files().data.join("registry.json.old"));
     guard.start_again().unwrap();
     let status = || guard.ubus("status", &json!({}));
-    assert!(until(PATIENCE * 5, || status().is_ok()));
+    assert!(until(PATIENCE, || status().is_ok()));
     assert_guarded(&lab);
     let told = status().unwrap();
     assert_eq!(told.get("protected").unwrap(), false, "{told}");
@@ -104,7 +100,7 @@ fn a_broker_without_a_place_for_its_keys_is_told_and_the_house_is_guarded() {
     std::fs::write(&data, "a file where a directory should be").unwrap();
     guard.start_again().unwrap();
     let status = || guard.ubus("status", &json!({}));
-    assert!(until(PATIENCE * 5, || status().is_ok()));
+    assert!(until(PATIENCE, || status().is_ok()));
     assert_guarded(&lab);
     let told = status().unwrap();
     assert_eq!(told.get("protected").unwrap(), false, "{told}");

@@ -177,7 +177,7 @@ fn tasmota_gets_its_login_and_the_routers_key() {
     assert!(outcome.login_refused(), "{outcome:?}");
 
     // Again: the old password works until the new one was used, and the device has the new one.
-    assert!(until(Duration::from_secs(5), || {
+    assert!(until(PATIENCE, || {
         tasmota.now().settle();
         push(
             &lab,

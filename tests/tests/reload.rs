@@ -6,11 +6,10 @@
 )]
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use mqttguard_lab::traffic::plaintext_connect;
 use mqttguard_lab::{Guard, ODD_MQTT_PORT, until};
-use mqttguard_tests::house::{PATIENCE, assert_nothing_leaked, cloud, enrol, guarded};
+use mqttguard_tests::house::{IN_VAIN, PATIENCE, assert_nothing_leaked, cloud, enrol, guarded};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -52,7 +51,7 @@ fn a_bad_file_is_refused_by_file_section_and_option_and_the_last_good_one_stays(
         );
     }
     // Had the good part of the file been taken, this would pass.
-    plaintext_connect(lab.device(0), odd(), PATIENCE).unwrap_err();
+    plaintext_connect(lab.device(0), odd(), IN_VAIN).unwrap_err();
     assert_nothing_leaked(&lab);
     guard.wait_event("config-refused", None).unwrap();
 
@@ -68,14 +67,13 @@ fn a_good_file_takes_force_on_sighup_and_sessions_go_on() {
     let credential = enrol(&guard, "lamp");
     let client = lab.device(1).client(&credential);
     let session = client.subscribe("lamp/#", 1).unwrap();
-    plaintext_connect(lab.device(0), odd(), PATIENCE).unwrap_err();
+    plaintext_connect(lab.device(0), odd(), IN_VAIN).unwrap_err();
     guard
         .write_config(&guard.files().uci("\toption mode 'monitor'\n", ""))
         .unwrap();
     guard.signal(Signal::HUP).unwrap();
-    let short = Duration::from_millis(300);
-    assert!(until(Duration::from_secs(3), || {
-        plaintext_connect(lab.device(0), odd(), short).is_ok()
+    assert!(until(PATIENCE, || {
+        plaintext_connect(lab.device(0), odd(), IN_VAIN).is_ok()
     }));
     assert!(client.publish("lamp/state", "on", 1).unwrap().succeeded());
     assert_eq!(session.finish().unwrap(), ["lamp/state on"]);
@@ -92,5 +90,5 @@ fn a_missing_file_is_refused_too() {
         told.contains(guard.files().config.to_str().unwrap()),
         "{told:?}"
     );
-    plaintext_connect(lab.device(0), odd(), PATIENCE).unwrap_err();
+    plaintext_connect(lab.device(0), odd(), IN_VAIN).unwrap_err();
 }

@@ -3,14 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::time::Duration;
 
 use mqttguard_lab::{Guard, until};
-use mqttguard_tests::house::{cloud, guarded};
+use mqttguard_tests::house::{IN_VAIN, PATIENCE, cloud, guarded};
 use serde_json::{Value, json};
-
-/// The kernel says nothing when a pin is removed.
-const NOTICED: Duration = Duration::from_secs(4);
 
 fn told(guard: &Guard, what: &str) -> usize {
     let events = guard.events().unwrap();
@@ -26,11 +22,12 @@ fn a_program_that_is_taken_off_is_told_of_and_put_back() {
     for pin in fs::read_dir(guard.files().bpf.join("links")).unwrap() {
         fs::remove_file(pin.unwrap().path()).unwrap();
     }
-    assert!(until(NOTICED, || told(&guard, "lost") == 1));
-    assert!(until(NOTICED, || told(&guard, "attached") == attached + 1));
+    // The kernel says nothing when a pin is removed: it is looked for.
+    assert!(until(PATIENCE, || told(&guard, "lost") == 1));
+    assert!(until(PATIENCE, || told(&guard, "attached") == attached + 1));
     lab.wait_protected(&mut guard).unwrap();
     let before = guard.dropped("plug", "plaintext-port").unwrap();
-    plug.connect(cloud(1883), NOTICED).unwrap_err();
+    plug.connect(cloud(1883), IN_VAIN).unwrap_err();
     assert!(guard.dropped("plug", "plaintext-port").unwrap() > before);
 
     let status = guard.ubus("status", &json!({})).unwrap();

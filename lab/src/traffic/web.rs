@@ -4,17 +4,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::Device;
-
-/// The longest a peer may take to answer.
-const LIMIT: Duration = Duration::from_secs(3);
+use crate::{Device, PATIENCE};
 
 /// An MQTT 3.1.1 CONNECT (section 3.1) with the client identifier `lab`.
 pub const CONNECT: &[u8] = b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x3c\x00\x03lab";
 
 /// Asks the web server at `to` for a page and gives its status line.
 pub fn web_request(device: &Device, to: SocketAddr) -> Result<String> {
-    let mut stream = device.connect(to, LIMIT)?;
+    let mut stream = device.connect(to, PATIENCE)?;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: cloud\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
@@ -48,7 +45,7 @@ pub fn plaintext_connect(device: &Device, to: SocketAddr, limit: Duration) -> Re
 /// Sends a datagram to the name server at `to` and waits for its answer.
 pub fn ask_name(device: &Device, to: SocketAddr) -> Result<()> {
     let socket = device.udp(to)?;
-    socket.set_read_timeout(Some(LIMIT))?;
+    socket.set_read_timeout(Some(PATIENCE))?;
     socket.send(b"who is cloud?")?;
     let mut answer = [0; 512];
     socket

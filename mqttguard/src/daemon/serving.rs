@@ -107,6 +107,8 @@ impl Broker {
         if !settings.main.live {
             self.handle.end_live();
         }
+        // It answers when all this is done: who has the configuration read anew may connect then.
+        let _ = self.now();
     }
 
     /// SHA-256 of the router's CA.

@@ -18,6 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mqttguard_common::{Mac, Reason};
+use mqttguard_lab::PATIENCE;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::bpf::require_root;
@@ -279,9 +280,9 @@ impl Process {
     ///
     /// # Panics
     ///
-    /// If there is none for 15 seconds.
+    /// If there is none within [`PATIENCE`].
     pub fn expect(&self, start: &str) -> String {
-        self.expect_within(start, Duration::from_secs(15))
+        self.expect_within(start, PATIENCE)
     }
 
     /// As [`Process::expect`], within this time.
@@ -359,9 +360,9 @@ impl Process {
     ///
     /// # Panics
     ///
-    /// If it is not so within 5 seconds, or more are.
+    /// If it is not so within [`PATIENCE`], or more are.
     pub fn wait_counted(&mut self, reason: Reason, frames: u64) {
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + PATIENCE;
         while self.counted(reason) < frames && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(20));
         }

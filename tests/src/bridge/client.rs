@@ -34,6 +34,14 @@ impl Client {
         command
     }
 
+    /// The same with a client identifier of its own, and a session that outlives its connections.
+    #[must_use]
+    pub fn lasting(mut self, client_id: &str) -> Client {
+        let more = ["-c", "-i", client_id].map(str::to_owned);
+        self.more.extend(more);
+        self
+    }
+
     /// Publishes lines as messages, one after another.
     pub fn publish(&self, topic: &str, qos: u8, lines: impl IntoIterator<Item = String>) {
         let mut child = self

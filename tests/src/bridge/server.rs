@@ -52,11 +52,6 @@ impl Mosquitto {
         Mosquitto::start(certificates, "server", "allow_anonymous true")
     }
 
-    /// Kills it; it keeps what it wrote.
-    pub fn kill(&mut self) {
-        self.process = None;
-    }
-
     /// Ends it in order, so that it writes what it has.
     pub fn stop(&mut self) {
         if let Some(running) = &mut self.process {

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use mqttguard::ubus;
-use mqttguard_lab::{Guard, Lab, Means, Process, tools, wait_for};
+use mqttguard_lab::{Guard, Lab, Means, PATIENCE, Process, tools, wait_for};
 use serde_json::Value;
 
 use super::{Maker, name_server};
@@ -90,7 +90,7 @@ impl House {
     pub fn join(&mut self, index: usize) {
         let device = self.lab.device_mut(index);
         device.request_address().unwrap();
-        wait_for("the device", Duration::from_secs(5), || {
+        wait_for("the device", PATIENCE, || {
             Ok(self.guard.device(self.lab.device(index).name()).ok())
         })
         .unwrap();
@@ -103,7 +103,7 @@ impl House {
             .request_address_saying(None, &[(MUD_URL, url.as_bytes())])
             .unwrap();
         let (name, url) = (device.name().to_owned(), url.to_owned());
-        wait_for("the announced URL", Duration::from_secs(5), || {
+        wait_for("the announced URL", PATIENCE, || {
             let device = self.guard.device(&name)?;
             Ok((device["mud_url"] == url).then_some(()))
         })

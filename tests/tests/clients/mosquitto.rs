@@ -11,7 +11,7 @@ use mqttguard_tests::mqtt::{Client, open_broker};
 use super::another_ca;
 
 /// How long one of them may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 const VERSIONS: [&str; 2] = ["mqttv311", "mqttv5"];
 
 fn start(program: &str, ca: &Path, version: &str, arguments: &[&str]) -> Child {

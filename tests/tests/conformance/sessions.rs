@@ -69,11 +69,11 @@ fn mqtt_3_1_resumes_sessions_too() {
 /// v3: [MQTT-4.1.0-2]
 #[test]
 fn a_session_lasts_as_long_as_its_connection_and_its_expiry() {
-    let asked = Connect::new(Version::V5, "expiry").expiry(1);
+    let asked = Connect::new(Version::V5, "expiry").expiry(2);
     let mut first = connect(&asked);
     first.subscribe("expiry/t", 0);
     // The expiry runs only without a connection.
-    sleep(Duration::from_millis(1500));
+    sleep(Duration::from_millis(2500));
     let mut other = client(Version::V5, "expiry-other");
     other.publish(Publish::new("expiry/t", "x"), 0);
     assert_eq!(first.receive().payload, b"x");
@@ -81,7 +81,7 @@ fn a_session_lasts_as_long_as_its_connection_and_its_expiry() {
     let second = connect(&asked.clone().resume());
     assert!(second.present);
     second.lose();
-    sleep(Duration::from_millis(1500));
+    sleep(Duration::from_millis(2500));
     assert!(!connect(&asked.resume()).present);
 }
 

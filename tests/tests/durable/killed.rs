@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mqttguard_lab::tools;
+use mqttguard_lab::{PATIENCE, tools};
 
 pub(super) struct Broker {
     port: u16,
@@ -52,7 +52,7 @@ impl Broker {
 
     /// Until the journal has a text in it, such as the filter that somebody subscribes to.
     pub(super) fn wait_for(&self, text: &str) {
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + PATIENCE;
         while !self.has_in_journal(text.as_bytes()) {
             assert!(
                 Instant::now() < end,

@@ -77,7 +77,7 @@ impl State {
         stream.set_nodelay(true)?;
         stream.write_all(b"\x10\x0F\0\x04MQTT\x04\0\0\0\0\x03pub")?;
         let mut connack = [0; 4];
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         stream.read_exact(&mut connack)?;
         stream.set_read_timeout(Some(Duration::from_millis(20)))?;
         assert_eq!(connack[..2], [0x20, 2]);

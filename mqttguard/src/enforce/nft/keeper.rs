@@ -239,14 +239,14 @@ impl Table {
         }
     }
 
-    fn set(&mut self, shared: &Shared, watch: Option<&mut Watch>) {
-        let result = super::set(&self.ruleset);
+    fn set(&mut self, shared: &Shared, mut watch: Option<&mut Watch>) {
         self.drops = Drops::default();
-        // What is heard up to here was our own doing, or shows in what is read next.
-        if let Some(watch) = watch {
-            watch.changed();
+        let mut result = self.apply(watch.as_deref_mut());
+        if matches!(result, Err(NftError::Refused(_))) {
+            // Somebody may have removed it before it was read: nobody would tell of that any more.
+            result = self.apply(watch);
         }
-        let state = match result.and_then(|()| Applied::read(&self.ruleset)) {
+        let state = match result {
             Ok(applied) => {
                 self.applied = Some(applied);
                 State::Standing
@@ -261,6 +261,15 @@ impl Table {
         if is_wanted.is_some_and(|wanted| Arc::ptr_eq(wanted, &self.ruleset)) {
             wish.state = state;
         }
+    }
+
+    fn apply(&self, watch: Option<&mut Watch>) -> Result<Applied, NftError> {
+        super::set(&self.ruleset)?;
+        // What is heard up to here was our own doing, or shows in what is read next.
+        if let Some(watch) = watch {
+            watch.changed();
+        }
+        Applied::read(&self.ruleset)
     }
 }
 
