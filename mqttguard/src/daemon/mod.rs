@@ -23,6 +23,7 @@ mod live;
 mod logger;
 mod methods;
 mod mud;
+mod notes;
 mod policing;
 mod pushing;
 mod reference;

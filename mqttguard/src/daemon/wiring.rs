@@ -12,6 +12,7 @@ use super::configuration::Configuration;
 use super::guard::Guard;
 use super::history::uptime;
 use super::mud::Descriptions;
+use super::notes::NotesKeeper;
 use super::policing::{adopt, instruct};
 use super::pushing::Pushes;
 use super::repeats::Repeats;
@@ -39,6 +40,7 @@ pub(super) struct Daemon {
     pub(super) uplifting: Uplifting,
     pub(super) pushes: Pushes,
     pub(super) descriptions: Descriptions,
+    pub(super) notes: NotesKeeper,
     pub(super) sources: BTreeMap<Source, (bool, String)>,
     /// Why the registry could not be written the last time, if so.
     pub(super) unsaved: Option<String>,
@@ -111,6 +113,10 @@ impl Daemon {
         };
         let mut registry = Registry::new(stored, settings.clone(), now);
 
+        let notes = match unreadable {
+            None => NotesKeeper::load(&settings, &mut registry),
+            Some(_) => NotesKeeper::new(false),
+        };
         // Before the kernel program is told what may leave.
         let descriptions = Descriptions::load(&settings, &mut registry);
 
@@ -160,6 +166,7 @@ impl Daemon {
             uplifting: Uplifting::default(),
             pushes: Pushes::default(),
             descriptions,
+            notes,
             sources: BTreeMap::new(),
             unsaved: None,
             unreadable,
@@ -244,6 +251,7 @@ impl Daemon {
             self.save();
         }
         self.save_descriptions();
+        self.save_notes_at_stop();
         drop(self.discovery);
         // Before what may take its time: the service manager kills who takes too long.
         self.guard.stop(&self.configuration.settings.main.bpf_dir);
