@@ -247,11 +247,7 @@ impl Daemon {
     /// Stops on purpose: clients are told, the registry is written, the program taken off.
     pub(super) fn stop(mut self) {
         log::info!("stopping: the kernel program is taken off the interfaces");
-        if self.save_due.is_some() {
-            self.save();
-        }
-        self.save_descriptions();
-        self.save_notes_at_stop();
+        self.write_all();
         drop(self.discovery);
         // Before what may take its time: the service manager kills who takes too long.
         self.guard.stop(&self.configuration.settings.main.bpf_dir);
@@ -259,6 +255,33 @@ impl Daemon {
         if let Ok(broker) = self.broker {
             broker.handle.stop();
         }
+    }
+
+    /// Ends for a daemon that is about to start: as a stop, but what the kernel holds stays, for that one
+    /// to take over. Stops if a daemon that starts now would not.
+    pub(super) fn hand_over(mut self) {
+        if !self.configuration.has_successor() {
+            return self.stop();
+        }
+        log::info!("ending: the kernel program stays for the next daemon to take over");
+        self.write_all();
+        drop(self.discovery);
+        // Before the proxy, whose end is no reason to take the redirection off: until the next one listens,
+        // what is redirected is refused.
+        drop(self.guard);
+        drop(self.uplifting);
+        if let Ok(broker) = self.broker {
+            broker.handle.stop();
+        }
+    }
+
+    /// Writes what has waited for the disk.
+    fn write_all(&mut self) {
+        if self.save_due.is_some() {
+            self.save();
+        }
+        self.save_descriptions();
+        self.save_notes_at_stop();
     }
 }
 
