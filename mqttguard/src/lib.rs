@@ -18,6 +18,7 @@
 //!   nobody.
 //! - `http`: one bounded request over HTTP, for external checks, MUD and push.
 //! - `json`: JSON from literals.
+//! - `kept`: files of the daemon's own, replaced as a whole.
 //! - `push`: settings onto devices, over their own web interfaces.
 //! - [`pki`]: the router's certificate authority and the broker's certificate.
 //! - `der`: the encoding of certificates and signatures, read strictly.
@@ -49,6 +50,7 @@ pub mod hidden;
 pub mod history;
 mod http;
 mod json;
+mod kept;
 pub mod mosquitto;
 pub mod mud;
 pub mod naming;

@@ -1,6 +1,6 @@
 //! What a device seems to be, the profile made for it, and what it is refused.
 
-use mqttguard_lab::{Credential, until};
+use mqttguard_lab::{Credential, Guard, until};
 use mqttguard_tests::house::{PATIENCE, enrol, guarded, guarded_with};
 use serde_json::{Value, json};
 
@@ -103,4 +103,69 @@ fn what_a_device_is_refused_becomes_a_proposal_that_works() {
     assert!(outcome.complaint.is_empty(), "{outcome:?}");
     let outcome = client.publish("plug/switch", "1", 1).unwrap();
     assert!(outcome.complaint.contains("Not authorized"), "{outcome:?}");
+}
+
+#[test]
+fn what_is_noted_outlasts_a_stop_and_a_kill_and_a_torn_file_costs_nothing_else() {
+    let (lab, mut guard) = guarded(&["lamp"]);
+    let lamp = enrol(&guard, "lamp");
+    guard
+        .ubus("learn", &json!({ "device": "lamp", "for": 600 }))
+        .unwrap();
+    let refused = |topic: &str| {
+        let client = lab.device(0).client(&lamp).v5();
+        let outcome = client.publish(topic, "1", 1).unwrap();
+        assert!(outcome.complaint.contains("Not authorized"), "{outcome:?}");
+    };
+    let learned = |guard: &Guard| guard.ubus("learn", &json!({ "device": "lamp" }));
+    let patterns = |guard: &Guard| {
+        let learned = learned(guard).unwrap();
+        let wishes = learned.get("wishes").and_then(Value::as_array).unwrap();
+        let patterns = wishes.iter().filter_map(|wish| wish.get("pattern"));
+        patterns.cloned().collect::<Vec<_>>()
+    };
+    let again = |guard: &mut Guard| {
+        guard.start_again().unwrap();
+        lab.wait_protected(guard).unwrap();
+    };
+    refused("garden/lamp/power");
+    assert!(until(PATIENCE, || patterns(&guard).len() == 1));
+    let first = learned(&guard).unwrap();
+    assert_eq!(first.get("gaps").unwrap(), 0, "{first}");
+    assert_eq!(first.get("last_gap").unwrap(), &Value::Null, "{first}");
+
+    guard.stop().unwrap();
+    again(&mut guard);
+    assert_eq!(patterns(&guard), ["garden/%d/power"]);
+    let second = learned(&guard).unwrap();
+    assert_eq!(second.get("since_ms"), first.get("since_ms"));
+    assert_eq!(second.get("gaps").unwrap(), 1, "{second}");
+    let of_gap = |which: &str| second.pointer(which).and_then(Value::as_u64).unwrap();
+    let (from, to) = (of_gap("/last_gap/from_ms"), of_gap("/last_gap/to_ms"));
+    assert!(of_gap("/since_ms") < from && from < to, "{second}");
+    // The time goes on with what was left of it.
+    let until_ms = |learned: &Value| learned.get("until_ms").and_then(Value::as_u64).unwrap();
+    assert_eq!(until_ms(&second) - until_ms(&first), to - from);
+    refused("garden/lamp/switch");
+    assert!(until(PATIENCE, || patterns(&guard).len() == 2));
+
+    // What was noted since it was written last goes with a daemon that is killed, and no more.
+    guard.kill().unwrap();
+    again(&mut guard);
+    assert_eq!(patterns(&guard), ["garden/%d/power"]);
+    let third = learned(&guard).unwrap();
+    assert_eq!(third.pointer("/last_gap/from_ms").unwrap(), from, "{third}");
+
+    guard.kill().unwrap();
+    std::fs::write(guard.files().data.join("learning.json"), "{\"version\":1,").unwrap();
+    again(&mut guard);
+    let told = guard.run(&["learn", "lamp"]).unwrap();
+    let error = String::from_utf8_lossy(&told.stderr);
+    assert!(error.contains("learning.json: EOF"), "{told:?}");
+    let outcome = lab
+        .device(0)
+        .client(&lamp)
+        .publish("lamp/x", "1", 1)
+        .unwrap();
+    assert!(outcome.succeeded(), "its credential holds: {outcome:?}");
 }

@@ -236,6 +236,29 @@ fn procd_keeps_one_daemon_and_a_reload_keeps_its_sessions() {
     let heard = subscriber.wait_with_output().unwrap();
     assert_eq!(heard.stdout, b"still here\n");
 
+    // A restart leaves the guard on all the while: what is pinned is what was. Switched off by then, it
+    // does not.
+    let pinned = "ls -iR /sys/fs/bpf/mqttguard";
+    let (before, guard) = (daemons(&router), router.run(pinned).unwrap());
+    assert!(guard.contains("links"), "{guard}");
+    let told = "service mqttguard restart 2>&1";
+    assert_eq!(router.run(told).unwrap(), "");
+    let links = |listing: &str| {
+        let links = listing.split("\n\n").find(|it| it.contains("links:"));
+        links.map(str::to_owned).unwrap_or_default()
+    };
+    assert_eq!(links(&router.run(pinned).unwrap()), links(&guard));
+    assert_ne!([at_work(&router, START)].as_slice(), before.as_slice());
+    assert_eq!(links(&router.run(pinned).unwrap()), links(&guard));
+    let switch = |enabled: u8| {
+        let set = format!("uci set mqttguard.main.enabled={enabled}; uci commit mqttguard");
+        router.run(&format!("{set}; {told}")).unwrap();
+    };
+    switch(0);
+    assert!(until(START, || router.run("ls /sys/fs/bpf").unwrap() == ""));
+    switch(1);
+    at_work(&router, START);
+
     // A stop takes the guard off, and a power cut at any time leaves a router that comes up guarded.
     router.run("service mqttguard stop").unwrap();
     assert!(until(START, || daemons(&router).is_empty()));

@@ -5,16 +5,17 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use mqttguard_lab::packet::{PSH_ACK, TCP, UDP};
-use mqttguard_lab::traffic::{flood, plaintext_connect};
-use mqttguard_lab::{ODD_MQTT_PORT, until};
+use mqttguard_lab::traffic::{flood, plaintext_connect, web_request};
+use mqttguard_lab::{Guard, ODD_MQTT_PORT, until};
 use mqttguard_tests::house::{
     IN_VAIN, PATIENCE, assert_nothing_leaked, cloud, enrol, guarded, guarded_with, kernel_limit,
     syn,
 };
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
-#[test]
-fn not_one_plaintext_frame_passes_while_the_daemon_is_killed_and_replaced() {
+/// Sends plaintext all the while that one daemon is ended by `end` and another one started.
+fn not_one_plaintext_frame_passes(end: impl FnOnce(&mut Guard)) {
     let (lab, mut guard) = guarded(&["plug"]);
     let plug = lab.device(0);
     let raw = plug.raw().unwrap();
@@ -34,7 +35,7 @@ fn not_one_plaintext_frame_passes_while_the_daemon_is_killed_and_replaced() {
             sent
         });
         sleep(Duration::from_millis(200));
-        guard.kill().unwrap();
+        end(&mut guard);
         sleep(Duration::from_millis(500));
         guard.start_again().unwrap();
         let taken_over = lab.wait_protected(&mut guard);
@@ -54,6 +55,50 @@ fn not_one_plaintext_frame_passes_while_the_daemon_is_killed_and_replaced() {
         guard.dropped("plug", "plaintext-port").unwrap(),
         guard.device("plug").unwrap()
     );
+}
+
+#[test]
+fn not_one_plaintext_frame_passes_while_the_daemon_is_killed_and_replaced() {
+    not_one_plaintext_frame_passes(|guard| {
+        guard.kill().unwrap();
+    });
+}
+
+#[test]
+fn not_one_plaintext_frame_passes_while_the_daemon_hands_over() {
+    not_one_plaintext_frame_passes(hand_over);
+}
+
+/// As a restart of the service does.
+fn hand_over(guard: &mut Guard) {
+    guard.signal(Signal::USR1).unwrap();
+    let process = format!("/proc/{}/stat", guard.id());
+    let ended = || std::fs::read_to_string(&process).is_ok_and(|stat| stat.contains(") Z "));
+    assert!(until(PATIENCE, ended), "{}", guard.log());
+    assert!(guard.stop().unwrap().success(), "{}", guard.log());
+}
+
+#[test]
+fn what_waits_for_the_disk_is_written_before_a_daemon_hands_over() {
+    let (lab, mut guard) = guarded_with(&["lamp"], "\toption login_failures '1'\n", "");
+    let credential = enrol(&guard, "lamp");
+    let wrong = lab.device(0).client(&credential.with_password("wrong"));
+    wrong.publish("lamp/state", "on", 1).unwrap();
+    assert!(until(PATIENCE, || guard.state("lamp").unwrap() == "quarantined"));
+    hand_over(&mut guard);
+    let stored = std::fs::read_to_string(guard.files().data.join("registry.json")).unwrap();
+    assert!(stored.contains("failed logins"), "{stored}");
+}
+
+#[test]
+fn what_the_next_daemon_would_not_take_over_is_taken_off() {
+    let (lab, mut guard) = guarded(&["plug"]);
+    plaintext_connect(lab.device(0), cloud(1883), PATIENCE).unwrap_err();
+    let off = guard.files().uci("\toption enabled '0'\n", "");
+    guard.write_config(&off).unwrap();
+    hand_over(&mut guard);
+    assert!(!guard.files().bpf.exists());
+    plaintext_connect(lab.device(0), cloud(1883), PATIENCE).unwrap();
 }
 
 #[test]

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::args::Args;
 use super::output::Output;
 use super::{Command, Failure, remote, text};
+use crate::calendar;
 use crate::config;
 use crate::json::json;
 use crate::registry::Registry;
@@ -51,6 +52,21 @@ fn show(reply: &Value, now_ms: u64) -> String {
         ),
         false => format!("{}: its time is over.\n", field("name")),
     };
+    shown.push_str(&text::warning(reply));
+    shown.push_str(&format!("Noted since {}", utc(reply, "since_ms")));
+    let gap = reply.get("last_gap").filter(|gap| gap.is_object());
+    shown.push_str(&match gap {
+        None => ".\n".to_owned(),
+        Some(gap) => format!(
+            ". The daemon was not there {}; at last nothing was noted from {} to {}.\n",
+            match text::number(reply, "gaps") {
+                0 | 1 => "once".to_owned(),
+                times => format!("{times} times"),
+            },
+            utc(gap, "from_ms"),
+            utc(gap, "to_ms"),
+        ),
+    });
     if text::items(reply, "wishes").is_empty() {
         shown.push_str("It was refused nothing so far.\n");
         return shown;
@@ -71,4 +87,8 @@ fn show(reply: &Value, now_ms: u64) -> String {
         text::safe_lines(&diff.replace('\t', "    "))
     ));
     shown
+}
+
+fn utc(object: &Value, name: &str) -> String {
+    calendar::utc(text::number(object, name))
 }

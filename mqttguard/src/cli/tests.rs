@@ -193,7 +193,9 @@ fn answer(method: &str, args: &Map<String, Value>) -> Result<Value, MethodError>
         "renew" => certificates(),
         "learn" => {
             json!({ "mac": "02:c1:1e:17:00:01", "name": "plug", "present": "sensor", "until_ms": 1,
-            "left_out": 3, "wishes": [{ "wish": "publish", "pattern": "x/%d", "count": 2 }],
+            "since_ms": 1_798_740_000_000u64, "gaps": 2,
+            "last_gap": { "from_ms": 1_798_743_600_000u64, "to_ms": 1_798_743_660_000u64 },
+            "warning": "disk full", "left_out": 3, "wishes": [{ "wish": "publish", "pattern": "x/%d", "count": 2 }],
             "diff": "-config profile 'sensor'\n+\tlist publish 'x/%d'\n", "uci": "" })
         }
         "block" => json!({ "mac": "02:c1:1e:17:00:01", "name": "plug", "state": "blocked" }),
@@ -535,7 +537,11 @@ fn snippets_and_proposals_are_shown_as_text() {
     let asked = json!({ "device": "plug", "for": 86_400 });
     assert_eq!(calls.try_iter().last().unwrap().1, asked);
     assert!(
-        text.starts_with("plug: its time is over.\n3 refusals"),
+        text.starts_with(
+            "plug: its time is over.\nWarning: disk full\n\
+             Noted since 2026-12-31 18:00:00Z. The daemon was not there 2 times; at last nothing was \
+             noted from 2026-12-31 19:00:00Z to 2026-12-31 19:01:00Z.\n3 refusals"
+        ),
         "{text}"
     );
     assert!(text.ends_with("\n+    list publish 'x/%d'\n"), "{text}");

@@ -27,6 +27,7 @@ pub(super) fn refused(why: Refused) -> MethodError {
     let status = match why {
         Refused::Full(_)
         | Refused::TooManyAllowances(_)
+        | Refused::TooManyLearning(_)
         | Refused::TooManyPairings(_)
         | Refused::TooManyClaims(_)
         | Refused::NoRoomForAllowance => Status::NoMemory,

@@ -36,7 +36,11 @@ impl Configuration {
         let last_good = last_good(&file);
         let (settings, text, errors) = match load(&file) {
             Ok((settings, text)) => (settings, Some(text), Vec::new()),
-            Err(error) => (fall_back(&last_good)?, None, lines(&error)),
+            Err(error) => {
+                let (settings, whose) = fall_back(&last_good)?;
+                log::warn!("{whose} in force instead");
+                (settings, None, lines(&error))
+            }
         };
         let settings = Arc::new(settings);
         let configuration = Configuration {
@@ -75,6 +79,15 @@ impl Configuration {
     /// What is wrong with the file as it is now. Nothing of it takes force.
     pub(super) fn check(&self) -> Vec<String> {
         load(&self.file).map_or_else(|error| lines(&error), |_| Vec::new())
+    }
+
+    /// Whether a daemon that starts now would take over the kernel program that this one has attached:
+    /// it is to guard, and looks for it in the same place.
+    pub(super) fn has_successor(&self) -> bool {
+        let settings = load(&self.file).map(|(settings, _)| settings);
+        let settings =
+            settings.or_else(|_| fall_back(&self.last_good).map(|(settings, _)| settings));
+        settings.is_ok_and(|new| new.main.enabled && new.main.bpf_dir == self.settings.main.bpf_dir)
     }
 
     /// The file's name, as events show it.
@@ -152,16 +165,14 @@ fn stay(new: &mut Settings, old: &Settings) -> Vec<String> {
     said
 }
 
-fn fall_back(last_good: &Path) -> Result<Settings, ConfigError> {
+/// What a start with mistakes goes by, and in words what that is.
+fn fall_back(last_good: &Path) -> Result<(Settings, String), ConfigError> {
     if let Ok(settings) = config::load(last_good) {
-        log::warn!(
-            "the configuration of {} is in force instead",
-            last_good.display()
-        );
-        return Ok(settings);
+        let whose = format!("the configuration of {} is", last_good.display());
+        return Ok((settings, whose));
     }
-    log::warn!("the built-in defaults are in force instead");
-    config::parse("built-in defaults", "")
+    let settings = config::parse("built-in defaults", "")?;
+    Ok((settings, "the built-in defaults are".to_owned()))
 }
 
 fn lines(error: &ConfigError) -> Vec<String> {
@@ -201,6 +212,29 @@ mod tests {
         assert_eq!(later.settings.main.login_failures, 7);
         let copy = fs::metadata(dir.path().join("mqttguard.last-good")).unwrap();
         assert_eq!(copy.permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_a_start_would_not_take_over_is_handed_to_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let configuration = started(dir.path(), GOOD);
+        for (text, expected) in [
+            (GOOD, true),
+            ("config mqttguard 'main'\n\toption mode 'x'\n", true),
+            ("config mqttguard 'main'\n\toption enabled '0'\n", false),
+            (
+                "config mqttguard 'main'\n\toption bpf_dir '/sys/fs/bpf/x'\n",
+                false,
+            ),
+        ] {
+            fs::write(&configuration.file, text).unwrap();
+            assert_eq!(configuration.has_successor(), expected, "{text}");
+        }
+        // A start with mistakes goes by the last good file, where there is one.
+        fs::write(&configuration.file, "mistake").unwrap();
+        let off = "config mqttguard 'main'\n\toption enabled '0'\n";
+        fs::write(dir.path().join("mqttguard.last-good"), off).unwrap();
+        assert!(!configuration.has_successor());
     }
 
     #[test]

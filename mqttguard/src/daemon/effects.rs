@@ -52,6 +52,9 @@ impl Daemon {
             }
             Save::Now => self.save(),
         }
+        if effects.notes {
+            self.save_notes();
+        }
         for (mac, name, kind) in effects.told {
             self.tell(mac, name, kind);
         }

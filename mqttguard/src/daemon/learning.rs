@@ -22,6 +22,8 @@ pub(super) fn report(daemon: &Daemon, mac: Mac) -> Option<Value> {
         "since_ms": learning.since_ms,
         "until_ms": learning.until_ms,
         "left_out": learning.left_out,
+        "gaps": learning.gaps,
+        "last_gap": learning.last_gap.map(|gap| json!({ "from_ms": gap.from_ms, "to_ms": gap.to_ms })),
         "present": proposal.present,
         "wishes": wishes.collect::<Vec<_>>(),
         "uci": text(&proposal, false),

@@ -97,16 +97,26 @@ impl Daemon {
 
     fn learn_method(&mut self, args: &Args) -> Answer {
         let mac = self.wanted(args)?;
-        if let Some(time) = span(args, "for", Registry::LEARNING_TIMES)?
-            && !self.registry.learn(unix_ms(), mac, time)
-        {
-            return Err(never_seen(mac));
+        let mut unsaved = None;
+        if let Some(time) = span(args, "for", Registry::LEARNING_TIMES)? {
+            let known = self.registry.learn(unix_ms(), mac, time).map_err(refused)?;
+            if !known {
+                return Err(never_seen(mac));
+            }
+            self.settle();
+            unsaved = self.notes.unsaved.as_ref().or(self.unsaved.as_ref());
         }
-        learning::report(self, mac).ok_or_else(|| {
-            let what =
-                format!("nothing was noted of {mac} since the daemon started; a time such as 1d begins it ('for', --for)");
+        let answer = learning::report(self, mac).ok_or_else(|| {
+            let lost = self.notes.lost.as_ref();
+            let lost = lost.map_or_else(String::new, |why| {
+                format!(", and earlier notes are lost ({why})")
+            });
+            let what = format!(
+                "nothing is noted of {mac}{lost}; a time such as 1d begins it ('for', --for)"
+            );
             MethodError::new(Status::NotFound, what)
-        })
+        })?;
+        Ok(warned(answer, unsaved))
     }
 
     fn block_method(&mut self, args: &Args) -> Answer {
@@ -220,11 +230,15 @@ impl Daemon {
     }
 
     /// An answer to a decision says so when the decision could not be written to disk.
-    pub(super) fn with_warning(&self, mut answer: Value) -> Value {
-        if let (Some(error), Some(object)) = (&self.unsaved, answer.as_object_mut()) {
-            let warning = format!("in force, but lost at the next restart: {error}");
-            object.insert("warning".to_owned(), Value::String(warning));
-        }
-        answer
+    pub(super) fn with_warning(&self, answer: Value) -> Value {
+        warned(answer, self.unsaved.as_ref())
     }
+}
+
+fn warned(mut answer: Value, unsaved: Option<&String>) -> Value {
+    if let (Some(error), Some(object)) = (unsaved, answer.as_object_mut()) {
+        let warning = format!("in force, but lost at the next restart: {error}");
+        object.insert("warning".to_owned(), Value::String(warning));
+    }
+    answer
 }

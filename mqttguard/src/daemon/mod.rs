@@ -23,6 +23,7 @@ mod live;
 mod logger;
 mod methods;
 mod mud;
+mod notes;
 mod policing;
 mod pushing;
 mod reference;
@@ -42,7 +43,7 @@ use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 
 use crate::broker::BrokerEvent;
 use crate::discovery;
@@ -82,7 +83,8 @@ enum Input {
 /// Entries the inbox holds. Parts that must not wait count what they could not say.
 const INBOX: usize = 1024;
 
-/// Runs the daemon until SIGTERM or SIGINT. SIGHUP reloads the configuration.
+/// Runs the daemon until SIGTERM or SIGINT, or until SIGUSR1, which leaves the kernel program to the next
+/// daemon. SIGHUP reloads the configuration.
 pub fn run(options: DaemonOptions) -> ExitCode {
     logger::start();
     if let Err(error) = jail::stay_inside() {
@@ -104,7 +106,7 @@ pub fn run(options: DaemonOptions) -> ExitCode {
 }
 
 fn watch_signals(inbox: SyncSender<Input>) -> std::io::Result<()> {
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
@@ -143,6 +145,10 @@ fn serve(mut daemon: Daemon, inbox: &Receiver<Input>) -> ExitCode {
             Input::Call(call) => daemon.called(call),
             Input::Signal(SIGHUP) => {
                 daemon.reload();
+            }
+            Input::Signal(SIGUSR1) => {
+                daemon.hand_over();
+                return ExitCode::SUCCESS;
             }
             Input::Signal(_) => {
                 daemon.stop();

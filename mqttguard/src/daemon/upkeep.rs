@@ -34,6 +34,7 @@ impl Daemon {
             self.tell(None, None, kind);
         }
         self.save_if_due(now);
+        self.follow_notes();
         self.settle();
     }
 

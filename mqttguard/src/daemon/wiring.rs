@@ -12,6 +12,7 @@ use super::configuration::Configuration;
 use super::guard::Guard;
 use super::history::uptime;
 use super::mud::Descriptions;
+use super::notes::NotesKeeper;
 use super::policing::{adopt, instruct};
 use super::pushing::Pushes;
 use super::repeats::Repeats;
@@ -39,6 +40,7 @@ pub(super) struct Daemon {
     pub(super) uplifting: Uplifting,
     pub(super) pushes: Pushes,
     pub(super) descriptions: Descriptions,
+    pub(super) notes: NotesKeeper,
     pub(super) sources: BTreeMap<Source, (bool, String)>,
     /// Why the registry could not be written the last time, if so.
     pub(super) unsaved: Option<String>,
@@ -111,6 +113,10 @@ impl Daemon {
         };
         let mut registry = Registry::new(stored, settings.clone(), now);
 
+        let notes = match unreadable {
+            None => NotesKeeper::load(&settings, &mut registry),
+            Some(_) => NotesKeeper::new(false),
+        };
         // Before the kernel program is told what may leave.
         let descriptions = Descriptions::load(&settings, &mut registry);
 
@@ -160,6 +166,7 @@ impl Daemon {
             uplifting: Uplifting::default(),
             pushes: Pushes::default(),
             descriptions,
+            notes,
             sources: BTreeMap::new(),
             unsaved: None,
             unreadable,
@@ -240,10 +247,7 @@ impl Daemon {
     /// Stops on purpose: clients are told, the registry is written, the program taken off.
     pub(super) fn stop(mut self) {
         log::info!("stopping: the kernel program is taken off the interfaces");
-        if self.save_due.is_some() {
-            self.save();
-        }
-        self.save_descriptions();
+        self.write_all();
         drop(self.discovery);
         // Before what may take its time: the service manager kills who takes too long.
         self.guard.stop(&self.configuration.settings.main.bpf_dir);
@@ -251,6 +255,33 @@ impl Daemon {
         if let Ok(broker) = self.broker {
             broker.handle.stop();
         }
+    }
+
+    /// Ends for a daemon that is about to start: as a stop, but what the kernel holds stays, for that one
+    /// to take over. Stops if a daemon that starts now would not.
+    pub(super) fn hand_over(mut self) {
+        if !self.configuration.has_successor() {
+            return self.stop();
+        }
+        log::info!("ending: the kernel program stays for the next daemon to take over");
+        self.write_all();
+        drop(self.discovery);
+        // Before the proxy, whose end is no reason to take the redirection off: until the next one listens,
+        // what is redirected is refused.
+        drop(self.guard);
+        drop(self.uplifting);
+        if let Ok(broker) = self.broker {
+            broker.handle.stop();
+        }
+    }
+
+    /// Writes what has waited for the disk.
+    fn write_all(&mut self) {
+        if self.save_due.is_some() {
+            self.save();
+        }
+        self.save_descriptions();
+        self.save_notes_at_stop();
     }
 }
 

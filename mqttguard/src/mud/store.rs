@@ -1,10 +1,8 @@
 //! What the owner has accepted, on disk: `mud.json`, readable by root alone, replaced as a whole.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use mqttguard_common::Mac;
@@ -14,10 +12,10 @@ use super::cms::Signature;
 use super::file::{Description, MAX_ENTRIES};
 use super::names::ADDRESSES;
 use super::need::MAX_HOLES;
+use crate::kept;
 use crate::registry::UnixMs;
 
 const FILE: &str = "mud.json";
-const TEMPORARY: &str = "mud.json.new";
 const VERSION: u32 = 1;
 /// Devices whose files are accepted.
 pub const MAX_ACCEPTED: usize = 64;
@@ -62,17 +60,11 @@ struct Stored {
 pub fn load(dir: &Path) -> Result<BTreeMap<Mac, Accepted>, String> {
     let path = dir.join(FILE);
     let told = |what: String| format!("{}: {what}", path.display());
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+    let text = match kept::read(&path, MAX_BYTES) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Ok(BTreeMap::new()),
         Err(error) => return Err(told(error.to_string())),
     };
-    let mut text = Vec::new();
-    let read = file.take(MAX_BYTES + 1).read_to_end(&mut text);
-    read.map_err(|error| told(error.to_string()))?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(told(format!("found more than {MAX_BYTES} bytes")));
-    }
     let stored: Stored = serde_json::from_slice(&text).map_err(|error| told(error.to_string()))?;
     if stored.version != VERSION {
         let found = stored.version;
@@ -103,11 +95,11 @@ pub fn load(dir: &Path) -> Result<BTreeMap<Mac, Accepted>, String> {
 ///
 /// When the directory cannot be written, in words; what was stored before is then still there.
 pub fn save(dir: &Path, accepted: &BTreeMap<Mac, Accepted>) -> Result<(), String> {
-    let new = dir.join(TEMPORARY);
-    write(dir, &new, accepted).map_err(|error| format!("{}: {error}", new.display()))
+    let path = dir.join(FILE);
+    write(&path, accepted).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn write(dir: &Path, new: &Path, accepted: &BTreeMap<Mac, Accepted>) -> io::Result<()> {
+fn write(path: &Path, accepted: &BTreeMap<Mac, Accepted>) -> io::Result<()> {
     let devices = accepted.iter();
     let stored = Stored {
         version: VERSION,
@@ -122,24 +114,12 @@ fn write(dir: &Path, new: &Path, accepted: &BTreeMap<Mac, Accepted>) -> io::Resu
         let what = format!("found {found} bytes of accepted files, expected at most {MAX_BYTES}");
         return Err(io::Error::other(what));
     }
-    fs::create_dir_all(dir)?;
-    match fs::remove_file(new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(new)?;
-    file.write_all(&text)?;
-    file.sync_all()?;
-    fs::rename(new, dir.join(FILE))?;
-    File::open(dir)?.sync_all()
+    kept::replace(path, &text)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
@@ -173,8 +153,6 @@ mod tests {
         assert_eq!(load(dir.path()), Ok(all.clone()));
         let mode = fs::metadata(dir.path().join(FILE)).unwrap().permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
-        // A half-written one of before is in nobody's way.
-        fs::write(dir.path().join(TEMPORARY), "half").unwrap();
         save(dir.path(), &BTreeMap::new()).unwrap();
         assert_eq!(load(dir.path()), Ok(BTreeMap::new()));
     }

@@ -247,6 +247,7 @@ impl Device {
     pub(super) fn is_worth_keeping(&self) -> bool {
         self.is_decided()
             || self.quarantine.is_some()
+            || self.learning.is_some()
             || self.hostname.is_some()
             || !self.addresses.is_empty()
     }

@@ -20,6 +20,8 @@ pub struct Effects {
     pub directory: bool,
     /// Whether and how soon the registry is to be written.
     pub save: Save,
+    /// What is noted of devices that learn is to be written before the owner is answered.
+    pub notes: bool,
     /// What is worth telling: device, its name, if it is about one, and what.
     pub told: Vec<(Option<Mac>, Option<String>, EventKind)>,
 }

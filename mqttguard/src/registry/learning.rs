@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mqttguard_common::Mac;
+use serde::{Deserialize, Serialize};
 
-use super::{Registry, UnixMs};
+use super::{Refused, Registry, Save, UnixMs};
 use crate::config::{self, Profile};
 use crate::text::is_dangerous;
 
@@ -29,8 +30,9 @@ impl Wish {
     }
 }
 
-/// A time in which a device's refused wishes are noted. Kept in memory alone.
-#[derive(Clone, Debug)]
+/// A time in which a device's refused wishes are noted; see [`super::notes`] for how it outlasts the
+/// daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Learning {
     /// When it began.
     pub since_ms: UnixMs,
@@ -40,11 +42,30 @@ pub struct Learning {
     pub wishes: BTreeMap<(Wish, String), u64>,
     /// Refusals that were not noted: one too many, cut off, or the broker left them out.
     pub left_out: u64,
+    /// How often nothing could be noted for a while, since the daemon was not there.
+    pub gaps: u64,
+    /// The latest of these.
+    pub last_gap: Option<Gap>,
+}
+
+/// A time in which nothing was noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gap {
+    /// Since when notes may be missing: the daemon stopped, or they were last written before it died.
+    pub from_ms: UnixMs,
+    /// When the daemon was there again. Before that where a router without a clock boots in the past.
+    pub to_ms: UnixMs,
 }
 
 impl Learning {
     /// Patterns that are noted of one device.
     pub const MAX_WISHES: usize = 64;
+
+    /// Whether wishes are noted now.
+    pub(super) fn is_running(&self, now: UnixMs) -> bool {
+        now < self.until_ms
+    }
 }
 
 /// A profile made of a device's present one and its wishes.
@@ -67,20 +88,57 @@ impl Registry {
     pub const LEARNING_TIMES: (Duration, Duration) =
         (Duration::from_secs(60), Duration::from_secs(7 * 86_400));
 
+    /// Devices of which notes are kept at most.
+    pub const MAX_LEARNING: usize = 64;
+
     /// Begins to note what a device asks for in vain, and forgets what was noted before. False if
     /// there is no such device.
-    pub fn learn(&mut self, now: UnixMs, mac: Mac, time: Duration) -> bool {
-        let Some(device) = self.devices.get_mut(&mac) else {
-            return false;
+    ///
+    /// # Errors
+    ///
+    /// When as many devices learn as can. The oldest notes whose time is over make room.
+    pub fn learn(&mut self, now: UnixMs, mac: Mac, time: Duration) -> Result<bool, Refused> {
+        let Some(device) = self.devices.get(&mac) else {
+            return Ok(false);
         };
+        if device.learning.is_none() {
+            self.make_room_for_notes(now)?;
+        }
         let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let Some(device) = self.devices.get_mut(&mac) else {
+            return Ok(false);
+        };
+        // Notes of a device that is not there after a restart would be of nobody.
+        if !device.is_worth_keeping() {
+            self.effects.save(Save::Now);
+        }
         device.learning = Some(Learning {
             since_ms: now,
             until_ms: now.saturating_add(time),
             wishes: BTreeMap::new(),
             left_out: 0,
+            gaps: 0,
+            last_gap: None,
         });
-        true
+        self.effects.notes = true;
+        Ok(true)
+    }
+
+    fn make_room_for_notes(&mut self, now: UnixMs) -> Result<(), Refused> {
+        let noted = || {
+            let devices = self.devices.values();
+            devices.filter_map(|one| Some((one.mac, one.learning.as_ref()?)))
+        };
+        if noted().count() < Self::MAX_LEARNING {
+            return Ok(());
+        }
+        let over = noted().filter(|(_, learning)| !learning.is_running(now));
+        let oldest = over.min_by_key(|(_, learning)| learning.until_ms);
+        let oldest = oldest.map(|(mac, _)| mac);
+        let oldest = oldest.and_then(|mac| self.devices.get_mut(&mac));
+        let oldest = oldest.ok_or(Refused::TooManyLearning(Self::MAX_LEARNING))?;
+        oldest.learning = None;
+        Ok(())
     }
 
     /// A device was refused something. `suppressed` refusals before this one were not told.
@@ -88,12 +146,10 @@ impl Registry {
         let Some(device) = self.devices.get_mut(&mac) else {
             return;
         };
-        let Some(learning) = &mut device.learning else {
+        let learning = device.learning.as_mut();
+        let Some(learning) = learning.filter(|learning| learning.is_running(now)) else {
             return;
         };
-        if !(learning.since_ms..learning.until_ms).contains(&now) {
-            return;
-        }
         learning.left_out = learning.left_out.saturating_add(suppressed.into());
         let full = learning.wishes.len() >= Learning::MAX_WISHES;
         let key = generalise(topic, &device.name, mac, wish).map(|pattern| (wish, pattern));
@@ -110,10 +166,14 @@ impl Registry {
     pub(super) fn move_learning(&mut self, before: UnixMs, after: UnixMs) {
         let devices = self.devices.values_mut();
         for learning in devices.filter_map(|device| device.learning.as_mut()) {
+            let moved = |time: UnixMs| after.saturating_sub(before.saturating_sub(time));
             let left = learning.until_ms.saturating_sub(before);
-            let gone = before.saturating_sub(learning.since_ms);
             learning.until_ms = after.saturating_add(left);
-            learning.since_ms = after.saturating_sub(gone);
+            match &mut learning.last_gap {
+                None => learning.since_ms = moved(learning.since_ms),
+                // What was before it is by the clock of an earlier run, and right.
+                Some(gap) => gap.to_ms = moved(gap.to_ms),
+            }
         }
     }
 
@@ -151,8 +211,7 @@ impl Registry {
 /// what was cut off on its way here.
 fn generalise(topic: &str, name: &str, mac: Mac, wish: Wish) -> Option<String> {
     const DEPTH: usize = 8;
-    // Quotes and backslashes would end the line that the pattern is proposed in.
-    if topic.contains(['\'', '"', '\\', '…']) || topic.chars().any(is_dangerous) {
+    if !is_quotable(topic) {
         return None;
     }
     // A shared subscription needs the right to what is shared (MQTT 5 section 4.8.2).
@@ -197,7 +256,19 @@ fn generalise(topic: &str, name: &str, mac: Mac, wish: Wish) -> Option<String> {
         levels.push(level);
     }
     let pattern = levels.join("/");
-    config::is_pattern(&pattern, wish == Wish::Subscribe).then_some(pattern)
+    is_pattern(&pattern, wish).then_some(pattern)
+}
+
+/// Whether a pattern can be one that was noted: a profile may grant it, and it stands on the line that
+/// it is proposed in.
+pub(super) fn is_pattern(pattern: &str, wish: Wish) -> bool {
+    is_quotable(pattern) && config::is_pattern(pattern, wish == Wish::Subscribe)
+}
+
+/// Quotes and backslashes would end the line that a pattern is proposed in; what was cut off is no
+/// topic any more.
+fn is_quotable(text: &str) -> bool {
+    !text.contains(['\'', '"', '\\', '…']) && !text.chars().any(is_dangerous)
 }
 
 /// A level that counts something: the next one will be another.
@@ -326,7 +397,10 @@ mod tests {
         let mut registry = Registry::new(super::super::Contents::default(), settings, 0);
         registry.frame(0, MAC);
         // A router boots in the past, and hears of the present an hour later.
-        assert!(registry.learn(0, MAC, Duration::from_secs(86_400)));
+        assert_eq!(
+            registry.learn(0, MAC, Duration::from_secs(86_400)),
+            Ok(true)
+        );
         registry.wished(1, MAC, Wish::Publish, "a/before", 0);
         registry.clock_set(HOUR, NOW);
         registry.wished(NOW, MAC, Wish::Publish, "a/at-once", 0);
@@ -355,10 +429,10 @@ mod tests {
     fn what_is_noted_is_bounded() {
         let settings = std::sync::Arc::new(config::parse("test", "").unwrap());
         let mut registry = Registry::new(super::super::Contents::default(), settings, 0);
-        assert!(!registry.learn(0, MAC, Duration::from_secs(60)));
+        assert_eq!(registry.learn(0, MAC, Duration::from_secs(60)), Ok(false));
         registry.frame(0, MAC);
         registry.wished(1, MAC, Wish::Publish, "before/it/began", 0);
-        assert!(registry.learn(1, MAC, Duration::from_secs(60)));
+        assert_eq!(registry.learn(1, MAC, Duration::from_secs(60)), Ok(true));
         for number in 0..1000 {
             registry.wished(2, MAC, Wish::Publish, &format!("x{number}/a"), 1);
         }

@@ -64,6 +64,9 @@ pub enum Refused {
     /// The configuration blocks the device; only the configuration can let it go.
     #[error("{0} is blocked by its 'device' section in the configuration; remove it there")]
     BlockedByConfig(Mac),
+    /// There are notes of too many devices.
+    #[error("no room for the notes of another device: {0} devices learn already")]
+    TooManyLearning(usize),
     /// There are too many exceptions for a time.
     #[error("no room for another exception: {0} are in force; 'disallow' one, or write a section")]
     TooManyAllowances(usize),

@@ -1,7 +1,7 @@
 //! Devices: who they are, what state they are in, what they may do. The heart.
 //!
 //! [`Registry`] is plain data and rules: time is passed in, nothing is read or written here but by
-//! [`store`]. What follows from a change for the kernel program, the broker, the disk and the
+//! [`store`] and [`notes`]. What follows from a change for the kernel program, the broker, the disk and the
 //! owner is gathered as [`Effects`].
 
 mod bindings;
@@ -14,6 +14,7 @@ mod exceptions;
 mod learning;
 mod life;
 mod lookup;
+pub mod notes;
 mod pairing;
 mod policy;
 mod refusals;
@@ -35,7 +36,7 @@ pub use device::{Certificate, Credential, Device, Quarantine, State, Verifiers};
 pub use directory::{Account, Directory, Waiting};
 pub use effects::{Effects, Save};
 pub use exceptions::Allowance;
-pub use learning::{Learning, Proposal, Wish};
+pub use learning::{Gap, Learning, Proposal, Wish};
 pub use life::Refused;
 pub use lookup::LookupError;
 pub use pairing::Pairing;
@@ -417,6 +418,7 @@ impl Registry {
                 !device.is_decided()
                     && (wanted || device.present.is_empty())
                     && device.quarantine.is_none()
+                    && device.learning.is_none()
                     && self.pairing(device.mac).is_none()
                     && !self.described.macs.contains(&device.mac)
                     && !self.settings.devices.contains_key(&device.mac)

@@ -4,14 +4,14 @@
 //! beside it as `registry.json.old`, to fall back on should the flash fail later.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use mqttguard_common::Mac;
 use serde::{Deserialize, Serialize};
 
+use crate::kept;
 use crate::naming::Firmware;
 
 use super::claims::StoredClaim;
@@ -20,7 +20,6 @@ use super::{Allowance, Claim, Credential, Device, Pairing, Quarantine, Registry,
 
 const FILE: &str = "registry.json";
 const OLD: &str = "registry.json.old";
-const TEMPORARY: &str = "registry.json.new";
 const VERSION: u32 = 1;
 /// Far above what [`Registry::MAX_DEVICES`] devices take.
 const MAX_BYTES: u64 = 4 << 20;
@@ -140,18 +139,9 @@ fn read(path: &Path) -> Result<Option<Contents>, StoreError> {
         path: path.to_owned(),
         what,
     };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(io(error)),
+    let Some(text) = kept::read(path, MAX_BYTES).map_err(io)? else {
+        return Ok(None);
     };
-    let mut text = Vec::new();
-    file.take(MAX_BYTES + 1)
-        .read_to_end(&mut text)
-        .map_err(io)?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(damaged(format!("found more than {MAX_BYTES} bytes")));
-    }
     let stored: Stored =
         serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
     if stored.version != VERSION {
@@ -243,42 +233,18 @@ pub fn save(dir: &Path, registry: &Registry) -> Result<(), StoreError> {
         pairings: registry.pairings().iter().map(Into::into).collect(),
         claims: registry.claims().iter().map(Into::into).collect(),
     };
-    let (file, new, old) = (dir.join(FILE), dir.join(TEMPORARY), dir.join(OLD));
+    let (file, old) = (dir.join(FILE), dir.join(OLD));
     let io = |path: &Path| {
         let path = path.to_owned();
         move |error| StoreError::Io { path, error }
     };
-    let text = serde_json::to_vec_pretty(&stored).map_err(|error| StoreError::Io {
-        path: new.clone(),
-        error: error.into(),
-    })?;
-    fs::create_dir_all(dir).map_err(io(dir))?;
-    remove_if_there(&new).map_err(io(&new))?;
-    let mut handle = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&new)
-        .map_err(io(&new))?;
-    handle
-        .write_all(&text)
-        .and_then(|()| handle.sync_all())
-        .map_err(io(&new))?;
+    let text = serde_json::to_vec_pretty(&stored).map_err(|error| io(&file)(error.into()))?;
+    let new = kept::prepare(&file, &text).map_err(io(&file))?;
     match fs::rename(&file, &old) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(&old)(error)),
         _ => {}
     }
-    fs::rename(&new, &file).map_err(io(&file))?;
-    File::open(dir)
-        .and_then(|dir| dir.sync_all())
-        .map_err(io(dir))
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    kept::put(&new, &file).map_err(io(&file))
 }
 
 impl From<&Device> for StoredDevice {

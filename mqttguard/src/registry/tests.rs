@@ -4,6 +4,7 @@ mod described;
 mod disk;
 mod exceptions;
 mod identity;
+mod notes;
 
 use super::*;
 use crate::discovery::{Sighting, Source};

@@ -72,16 +72,36 @@ fn a_reload_is_a_signal_and_no_restart() {
 }
 
 #[test]
-fn an_upgrade_leaves_the_kernel_program_and_a_stop_does_not() {
+fn a_restart_and_an_upgrade_hand_the_kernel_program_over_and_a_stop_does_not() {
     Init::each(|init| {
         let none: [&str; 0] = [];
-        assert_eq!(init.run("stop_service", &[]), none);
-        assert_eq!(init.run("stop_service", &[("PKG_UPGRADE", "0")]), none);
-        // opkg stops it twice: procd complains of a signal to nobody.
-        assert_eq!(init.run("stop_service", &[("PKG_UPGRADE", "1")]), none);
-        let upgrade = [("PKG_UPGRADE", "1"), ("RUNNING", "mqttguard")];
-        let calls = init.run("stop_service", &upgrade);
-        assert_eq!(calls, ["procd_send_signal mqttguard * KILL"]);
+        let running = ("RUNNING", "mqttguard");
+        for variables in [
+            &[("action", "stop"), running][..],
+            &[("action", "shutdown"), running],
+            &[("action", "stop"), ("PKG_UPGRADE", "0"), running],
+            // opkg stops it twice: procd complains of a signal to nobody.
+            &[("action", "stop"), ("PKG_UPGRADE", "1")],
+            &[("action", "restart")],
+        ] {
+            assert_eq!(init.run("stop_service", variables), none, "{variables:?}");
+        }
+        for variables in [
+            &[("action", "stop"), ("PKG_UPGRADE", "1"), running][..],
+            &[("action", "restart"), running],
+        ] {
+            // The daemon ends within a second.
+            let ends = "sleep() { note sleep $1; RUNNING=\"${RUNNING#mqtt}\"; }";
+            let calls = init.run(&format!("{ends}\nstop_service"), variables);
+            let expected = ["procd_send_signal mqttguard * USR1", "sleep 1"];
+            assert_eq!(calls, expected, "{variables:?}");
+        }
+        // One that does not end is stopped by procd.
+        let calls = init.run(
+            "sleep() { note sleep $1; }\nstop_service",
+            &[("action", "restart"), running],
+        );
+        assert_eq!(calls.len(), 31);
     });
 }
 

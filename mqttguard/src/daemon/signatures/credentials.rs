@@ -134,7 +134,7 @@ pub(super) const METHODS: &[Method] = &[
     Method {
         name: "learn",
         about: "With `for`, notes what the device is refused from now on; without, proposes a profile of \
-            what was noted.",
+            what was noted. The notes outlast the daemon; while it is not there, the time does not run.",
         args: &[
             DEVICE,
             (
@@ -143,12 +143,16 @@ pub(super) const METHODS: &[Method] = &[
                 "seconds, 60 to 604800; absent: only answers",
             ),
         ],
-        returns: "`mac`, `name`, what was noted, and the proposed `profile` section beside the present one",
+        returns: "`mac`, `name`, `since_ms`, `until_ms`, `gaps` (how often nothing could be noted, since the \
+            daemon was not there), `last_gap` (`from_ms`, `to_ms`; null if there is none), what was noted, and \
+            the proposed `profile` section beside the present one; with `warning` if `for` could not be \
+            written down",
         errors: &[
             UNKNOWN,
             AMBIGUOUS,
             BAD_TIME,
-            ("NOT_FOUND", "nothing was noted since the daemon started"),
+            ("NOT_FOUND", "nothing is noted of it"),
+            ("NO_MEMORY", "64 devices learn already"),
         ],
         example: r#"{"device":"kitchen-plug","for":86400}"#,
     },
