@@ -7,16 +7,20 @@
     clippy::indexing_slicing
 )]
 
+use std::sync::mpsc::{channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use aya::util::KernelVersion;
 use mqttguard::config::Hook as Setting;
-use mqttguard::enforce::{Enforcer, Progress, Target};
+use mqttguard::enforce::{Attachment, Enforcer, Progress, Report, Target};
 use mqttguard_common::{LAYOUT_VERSION, Reason};
 use mqttguard_lab::{PATIENCE, until};
 use mqttguard_tests::attach::{Lab, Place, plaintext};
 use mqttguard_tests::bpf::{Hook, Nop, rules};
+
+/// How long the kernel may take to verify the program.
+const LOADING: Duration = Duration::from_secs(60);
 
 #[test]
 #[ignore = "run by the other tests"]
@@ -32,6 +36,46 @@ fn tc() -> &'static str {
     } else {
         "tc"
     }
+}
+
+/// Who hears it looks there, and takes nftables off that stood in meanwhile.
+#[test]
+fn what_is_told_of_an_interface_is_so_when_it_is_told() {
+    let lab = Lab::new("told");
+    lab.inside(|| {
+        let (told, reports) = channel();
+        let (seen, goes_on) = sync_channel::<()>(0);
+        // It goes on when what it told was looked at.
+        let report = move |report| {
+            if let Report::Attachment {
+                interface, what, ..
+            } = report
+            {
+                let _ = told.send((interface, what));
+                let _ = goes_on.recv();
+            }
+        };
+        let target = Target {
+            devices: vec!["lanbr".into()],
+            hook: Setting::Auto,
+        };
+        let enforcer = Enforcer::start(&lab.pins(), &target, &rules(), &[], report).unwrap();
+        // Dropped before the enforcer, whose thread would wait for it.
+        let seen = seen;
+        for _ in 0..2 {
+            let (interface, what) = reports.recv_timeout(LOADING).unwrap();
+            assert_eq!(what, "attached");
+            let progress = enforcer.progress();
+            let Progress::Standing(attachments) = &progress else {
+                panic!("{interface}: {progress:?}");
+            };
+            let stands = |one: &Attachment| one.interface == interface && one.hook.is_some();
+            assert!(attachments.iter().any(stands), "{interface}: {progress:?}");
+            seen.send(()).unwrap();
+        }
+        drop(seen);
+        enforcer.detach().unwrap();
+    });
 }
 
 fn take_over(hook: &str, by: &str) {

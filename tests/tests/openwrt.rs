@@ -236,8 +236,8 @@ fn procd_keeps_one_daemon_and_a_reload_keeps_its_sessions() {
     let heard = subscriber.wait_with_output().unwrap();
     assert_eq!(heard.stdout, b"still here\n");
 
-    // A restart leaves the guard on all the while: what is pinned is what was. Switched off by then, it
-    // does not.
+    // A restart leaves the guard on all the while, with a mistake in the configuration too: what is pinned
+    // is what was. Switched off by then, it does not.
     let pinned = "ls -iR /sys/fs/bpf/mqttguard";
     let (before, guard) = (daemons(&router), router.run(pinned).unwrap());
     assert!(guard.contains("links"), "{guard}");
@@ -251,11 +251,16 @@ fn procd_keeps_one_daemon_and_a_reload_keeps_its_sessions() {
     assert_ne!([at_work(&router, START)].as_slice(), before.as_slice());
     assert_eq!(links(&router.run(pinned).unwrap()), links(&guard));
     let switch = |enabled: u8| {
-        let set = format!("uci set mqttguard.main.enabled={enabled}; uci commit mqttguard");
-        router.run(&format!("{set}; {told}")).unwrap();
+        let set = format!(
+            "uci set mqttguard.main.mode=enforce; uci set mqttguard.main.enabled={enabled}"
+        );
+        router
+            .run(&format!("{set}; uci commit mqttguard; {told}"))
+            .unwrap();
     };
     switch(0);
-    assert!(until(START, || router.run("ls /sys/fs/bpf").unwrap() == ""));
+    let left = "ls /sys/fs/bpf | grep mqttguard; true";
+    assert!(until(START, || router.run(left).unwrap() == ""));
     switch(1);
     at_work(&router, START);
 

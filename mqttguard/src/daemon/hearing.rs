@@ -138,3 +138,81 @@ impl Daemon {
         self.registry.owner_of(username?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+    use crate::daemon::DaemonOptions;
+
+    /// The name of the test that is run in a network of its own.
+    const INSIDE: &str = "daemon::hearing::tests::inside";
+
+    /// A daemon tells nftables what to do, so that it needs a network namespace, and to be root there.
+    #[test]
+    fn nftables_follows_as_soon_as_an_attachment_is_heard_of() {
+        let mut command = Command::new("unshare");
+        if !rustix::process::getuid().is_root() {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.arg("--net").arg(std::env::current_exe().unwrap());
+        let told = command.args(["--exact", INSIDE, "--ignored"]).output();
+        let told = told.unwrap();
+        let words = String::from_utf8_lossy(&told.stdout);
+        assert!(
+            told.status.success() && words.contains("1 passed"),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    #[ignore = "run by the other test"]
+    fn inside() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("mqttguard");
+        let path = |name: &str| dir.path().join(name).display().to_string();
+        // No BPF file system: the kernel program does not come to stand.
+        let text = format!(
+            "config mqttguard 'main'\n\tlist network 'guest'\n\toption data_dir '{}'\n\
+             \toption run_dir '{}'\n\toption bpf_dir '{}'\n\toption lease_file '{}'\n",
+            path("data"),
+            path("run"),
+            path("bpf"),
+            path("leases")
+        );
+        std::fs::write(&config, text).unwrap();
+        let options = DaemonOptions {
+            config,
+            ubus_socket: dir.path().join("ubus.sock"),
+        };
+        let (inbox, _inputs) = sync_channel(1024);
+        let mut daemon = Daemon::start(options, inbox).unwrap();
+        let covered = |daemon: &Daemon| {
+            let status = daemon.guard.fallback.status();
+            let interfaces = status
+                .get("interfaces")
+                .unwrap()
+                .as_array()
+                .unwrap()
+                .clone();
+            let named = |one: serde_json::Value| one["interface"].as_str().unwrap().to_owned();
+            interfaces.into_iter().map(named).collect::<Vec<_>>()
+        };
+        // By OpenWrt's custom, until netifd says better.
+        assert_eq!(covered(&daemon), ["br-guest"]);
+        let network = ("guest".to_owned(), "wlan7".to_owned());
+        daemon.guard.learn([network].into());
+        let settings = daemon.configuration.settings.clone();
+        daemon.guard.follow(&settings);
+        // No tick comes between.
+        daemon.enforced(enforce::Report::Attachment {
+            interface: "br-guest".to_owned(),
+            what: "detached",
+            detail: String::new(),
+        });
+        assert_eq!(covered(&daemon), ["wlan7"]);
+        daemon.stop();
+    }
+}

@@ -14,18 +14,22 @@ const IFA_LOCAL: u16 = 2;
 /// struct ifaddrmsg.
 const IFADDRMSG: usize = 8;
 
-/// Every address of this machine, on all interfaces.
+/// Every address of this machine, on all interfaces: each once, IPv4 before IPv6, in ascending order,
+/// so that two answers can be compared.
 ///
 /// # Errors
 ///
 /// When the kernel does not answer.
 pub fn local_addresses() -> io::Result<Vec<IpAddr>> {
     let take = |kind, body: &[u8]| parse(body).filter(|_| kind == RTM_NEWADDR);
-    let (mut addresses, _) =
-        Socket::open(Family::Route)?.table(RTM_GETADDR, &[0; IFADDRMSG], take)?;
+    let (addresses, _) = Socket::open(Family::Route)?.table(RTM_GETADDR, &[0; IFADDRMSG], take)?;
+    Ok(in_order(addresses))
+}
+
+fn in_order(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     addresses.sort_unstable();
     addresses.dedup();
-    Ok(addresses)
+    addresses
 }
 
 /// This machine's address in a message.
@@ -63,6 +67,14 @@ mod tests {
         assert_eq!(parse(&both), Some(near.into()));
         assert_eq!(parse(&message(&[(IFA_ADDRESS, far)])), Some(far.into()));
         assert_eq!(parse(&message(&[])), None);
+    }
+
+    #[test]
+    fn two_answers_can_be_compared_and_ipv4_stands_in_front() {
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let told = ["fe80::1", "192.168.1.1", "::1", "fe80::1", "127.0.0.1"].map(address);
+        let expected = ["127.0.0.1", "192.168.1.1", "::1", "fe80::1"].map(address);
+        assert_eq!(in_order(told.into()), expected);
     }
 
     #[test]

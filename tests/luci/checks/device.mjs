@@ -18,6 +18,16 @@ async function round(t, key) {
 	return seen;
 }
 
+/* The section of a device in the configuration. */
+async function sectionOf(t, mac) {
+	const answer = await t.page.request.post(new URL('/ubus/', t.url).href, { data: {
+		jsonrpc: '2.0', id: 1, method: 'call',
+		params: [ '00000000000000000000000000000001', 'uci', 'get', { config: 'mqttguard' } ]
+	} });
+	const { values } = (await answer.json()).result[1];
+	return Object.values(values).find((one) => one['.type'] == 'device' && one.mac == mac);
+}
+
 export const checks = {
 	async 'a device has a page, is released there, and that can be undone'(t) {
 		await t.open(DEVICES);
@@ -69,14 +79,7 @@ export const checks = {
 
 	async 'the first choice of a profile, taken back, leaves nothing in the configuration'(t) {
 		const mac = await t.macOf('visitor');
-		const section = async () => {
-			const answer = await t.page.request.post(new URL('/ubus/', t.url).href, { data: {
-				jsonrpc: '2.0', id: 1, method: 'call',
-				params: [ '00000000000000000000000000000001', 'uci', 'get', { config: 'mqttguard' } ]
-			} });
-			const { values } = (await answer.json()).result[1];
-			return Object.values(values).find((one) => one['.type'] == 'device' && one.mac == mac);
-		};
+		const section = () => sectionOf(t, mac);
 		assert.equal(await section(), undefined);
 		await t.open(DEVICES + '#' + mac);
 		const choice = t.page.getByLabel('Profile', { exact: true });
@@ -119,6 +122,7 @@ export const checks = {
 		await t.button('Withdraw: garage/door').click();
 		await t.page.getByText('lamp may not publish to "garage/door" any more.').waitFor();
 		await t.page.getByText('Nothing: it has what its profile grants.').waitFor();
+		assert.equal(await sectionOf(t, await t.macOf('lamp')), undefined);
 		await t.button('Undo: lamp may not publish to "garage/door" any more.').click();
 		await t.button('Withdraw: garage/door').waitFor();
 	},

@@ -48,8 +48,6 @@ pub(super) fn local_addresses() -> Option<Vec<IpAddr>> {
             return None;
         }
     };
-    addresses.sort_unstable();
-    addresses.dedup();
     // IPv4 stands in front. What does not fit is guarded like any other destination: better than
     // no program for want of room.
     addresses.truncate(MAX_LOCAL as usize);

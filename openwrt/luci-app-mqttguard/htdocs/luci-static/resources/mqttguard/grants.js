@@ -9,13 +9,16 @@
 /* A last will is published, after all. */
 const LISTS = { 'publish': 'publish', 'subscribe': 'subscribe', 'will': 'publish' };
 
-/* Puts what `edit` makes of a list in its place. */
+/* Puts what `edit` makes of a list in its place. A section without a name, as a page makes it, goes with
+ * the last of what it says. */
 function edited(mac, list, edit) {
-	const name = config.made(mac), patterns = edit([].concat(uci.get(config.NAME, name, list) || []));
+	const found = config.device(mac), patterns = edit([].concat((found || {})[list] || []));
 	if (patterns.length)
-		uci.set(config.NAME, name, list, patterns);
+		uci.set(config.NAME, config.made(mac), list, patterns);
+	else if (found && found['.anonymous'])
+		config.retract(mac, list);
 	else
-		uci.unset(config.NAME, name, list);
+		config.put(mac, list, null);
 }
 
 function change(mac, access, edit, back) {
