@@ -36,7 +36,7 @@ enum Chore {
     Test(test::Args),
     /// Measure the broker or the kernel program beside others
     Bench(bench::Args),
-    /// Fuzz the broker core: its codec, its journal, and what clients see of it
+    /// Fuzz the broker core and the readers of MUD files
     Fuzz(fuzz::Args),
     /// Run the broker alone, open to everybody, on loopback
     Broker(broker::Args),

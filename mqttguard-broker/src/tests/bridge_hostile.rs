@@ -1,7 +1,7 @@
 //! A bridge to a server that is old, odd or hostile.
 
-use super::bridge::{Wire, both_ways, client};
 use super::packets::{self, In, packet, props, text};
+use super::wire::{Wire, both_ways, client};
 use crate::bridge::{Bridge, BridgeAction, BridgeConfig, BridgeNotice};
 use crate::{Time, Version};
 

@@ -25,6 +25,7 @@ mod sharing;
 mod subscribing;
 mod watching;
 mod wills;
+mod wire;
 
 #[test]
 fn a_broker_may_be_made_on_one_thread_and_run_on_another() {
