@@ -185,11 +185,11 @@ fn what_is_published_while_the_server_is_dead_waits_on_both_sides() {
     let certificates = Certificates::new();
     let mut server = Mosquitto::open(&certificates);
     // Whoever subscribes later than the bridge is back gets all the same.
-    let subscribe = |server: &Mosquitto| {
-        let reader = server.client().lasting("reader");
+    let subscribe = |server: &Mosquitto, reader: &str| {
+        let reader = server.client().lasting(reader);
         reader.subscribe("home/tele/#", 1)
     };
-    drop(subscribe(&server));
+    drop(subscribe(&server, "first"));
     // Dead from the start.
     server.stop();
     let house = House::new(&section("cloud", server.tls, &certificates, &both(1, "")));
@@ -201,7 +201,7 @@ fn what_is_published_while_the_server_is_dead_waits_on_both_sides() {
     house.client().publish("tele/lamp", 1, numbers(0..300));
     assert_eq!(house.bridge().queued, 300);
     server.resume();
-    let there = subscribe(&server);
+    let there = subscribe(&server, "first");
     let arrived = there.expect(300);
     assert_eq!(arrived[299], "0 home/tele/lamp 299");
     assert_eq!(there.numbers(), (0..300).collect::<Vec<_>>());
@@ -211,12 +211,13 @@ fn what_is_published_while_the_server_is_dead_waits_on_both_sides() {
         [format!("1 {topic} 0"), format!("0 {topic} 1")]
     );
     // And dead in between.
-    drop(there);
+    wait("all acknowledged", || house.bridge().queued == 0);
+    drop(subscribe(&server, "second"));
     server.stop();
     house.wait_down("localhost");
     house.client().publish("tele/lamp", 1, numbers(300..400));
     server.resume();
-    let there = subscribe(&server);
+    let there = subscribe(&server, "second");
     wait("the rest", || there.numbers().contains(&399));
     assert_eq!(there.numbers(), (300..400).collect::<Vec<_>>());
 }

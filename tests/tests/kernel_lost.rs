@@ -14,6 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use mqttguard_common::{LAYOUT_VERSION, Reason};
+use mqttguard_lab::{PATIENCE, until};
 use mqttguard_tests::attach::{Lab, Place, from_blocked, plaintext};
 use mqttguard_tests::bpf::{Hook, Nop, force_detach};
 
@@ -247,7 +248,7 @@ fn tables_of_another_layout_give_way_without_a_gap() {
         let mut second = lab.enforcer("auto");
         let line = second.expect("lan1 taken-over xdp");
         second.expect("ready, 1 known");
-        thread::sleep(Duration::from_millis(300));
+        let counts = until(PATIENCE, || second.counted(Reason::PlaintextPort) >= 100);
         stop.store(true, Ordering::Relaxed);
         let sent = flood.join().unwrap();
         let told = format!(
@@ -258,7 +259,7 @@ fn tables_of_another_layout_give_way_without_a_gap() {
         assert!(!older.exists() && ours.exists());
         // Some by the old program into the old tables, all others by the new one.
         let counted = second.counted(Reason::PlaintextPort);
-        assert!((100..sent).contains(&counted), "{counted} of {sent}");
+        assert!(counts && counted < sent, "{counted} of {sent}");
         second.detach();
     });
     assert_eq!(leaked.frames(), 0, "something came through");
