@@ -70,7 +70,7 @@ impl Daemon {
                 self.registry.login_failed(unix_ms(), mac);
             }
             self.registry
-                .login_refused(unix_ms(), mac, why.text(), event.suppressed);
+                .login_refused(unix_ms(), mac, *why, event.suppressed);
         }
         let mac = event.mac.or_else(|| self.holder(event.identity.as_deref()));
         match (mac, &event.kind) {

@@ -44,7 +44,8 @@ impl EventKind {
             EventKind::StateChanged { from, to, why } => {
                 put("from", json!(from));
                 put("to", json!(to));
-                put("why", json!(why));
+                put("why", json!(why.to_string()));
+                put_coded(out, why);
             }
             EventKind::Enrolled { username } => put("username", json!(username)),
             EventKind::Pairing { change } => match change {
@@ -133,7 +134,8 @@ impl EventKind {
             }
             EventKind::Disconnected { client_id, why } => {
                 put("client_id", json!(client_id));
-                put("why", json!(why));
+                put("why", json!(why.to_string()));
+                put_coded(out, why);
             }
             EventKind::LoginRefused {
                 username,

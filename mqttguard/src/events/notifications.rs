@@ -13,7 +13,7 @@ pub const NOTIFICATIONS: &[(&str, &str, &[&str])] = &[
     (
         "state-changed",
         "a device is in another state",
-        &["from", "to", "why"],
+        &["from", "to", "why", "code"],
     ),
     ("enrolled", "a device was given a credential", &["username"]),
     (
@@ -142,7 +142,7 @@ pub const NOTIFICATIONS: &[(&str, &str, &[&str])] = &[
     (
         "disconnected",
         "a client is not connected any more",
-        &["client_id", "why"],
+        &["client_id", "why", "code"],
     ),
     (
         "login-refused",

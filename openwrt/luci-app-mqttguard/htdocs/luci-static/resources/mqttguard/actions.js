@@ -1,6 +1,7 @@
 'use strict';
 'require baseclass';
 'require mqttguard.api as api';
+'require mqttguard.codes as codes';
 'require mqttguard.dialogs as dialogs';
 'require mqttguard.grants as grants';
 'require mqttguard.parts as parts';
@@ -147,7 +148,7 @@ return baseclass.extend({
 		const left = Math.max(60, Math.round(((device.until_ms || 0) - Date.now()) / 1000));
 		return api.release(device.mac).then((answer) => {
 			dialogs.told(_('%s is free again.').format(called(device)), answer,
-				() => api.quarantine(device.mac, Math.min(left, 30 * DAY), device.why).then(done));
+				() => api.quarantine(device.mac, Math.min(left, 30 * DAY), codes.note(device)).then(done));
 			return done();
 		}, dialogs.failed);
 	},
@@ -170,7 +171,7 @@ return baseclass.extend({
 	unblock(device, done) {
 		return api.unblock(device.mac).then((answer) => {
 			dialogs.told(_('%s is free again.').format(called(device)), answer,
-				() => api.block(device.mac, device.why || '').then(done));
+				() => api.block(device.mac, codes.note(device) || '').then(done));
 			return done();
 		}, dialogs.failed);
 	},

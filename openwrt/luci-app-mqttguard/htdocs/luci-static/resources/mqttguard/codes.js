@@ -141,6 +141,41 @@ const LOGINS = {
 	'certificate-refused': () => _('its certificate is damaged or not for clients')
 };
 
+/* Why a device is in another state. What the owner has noted stays as it is. */
+const STATES = {
+	'note': ({ why }) => why,
+	'owner-blocked': () => _('by you'),
+	'owner-confined': () => _('by you'),
+	'owner-released': () => _('you let it go'),
+	'guessed': ({ count }) => N_(count, '%d failed login within a minute', '%d failed logins within a minute').format(count),
+	'flooded': ({ seconds }) =>
+		N_(seconds, 'it sent too much in %d second of a minute', 'it sent too much in %d seconds of a minute').format(seconds),
+	'resumed': () => _('it was in quarantine when mqttguard ended'),
+	'over': () => _('the time of the quarantine is over'),
+	'pairing': () => _('you began to pair it'),
+	'owner-enrolled': () => _('you enrolled it'),
+	'paired': () => _('it is paired'),
+	'credential-revoked': () => _('its password was revoked'),
+	'configured': () => _('the settings have it so')
+};
+
+/* Why a client left the broker. */
+const DEPARTURES = {
+	'disconnect': () => _('it said goodbye'),
+	'connection-lost': () => _('the connection was lost'),
+	'keep-alive': () => _('it was silent for too long'),
+	'taken-over': () => _('it came again by another connection'),
+	'protocol-error': () => _('it broke the protocol'),
+	'limit-exceeded': () => _('it exceeded a limit'),
+	'memory-short': () => _('memory is short, and it does not read what waits for it'),
+	're-authentication': () => _('it did not prove itself again'),
+	'forgotten': () => _('its account is gone'),
+	'banned': () => _('it was cut off'),
+	'revoked': () => _('its password is not valid any more'),
+	'shutting-down': () => _('the broker stops'),
+	'expired': () => _('what it logged in with has expired')
+};
+
 /* How the check of frames on an interface is. */
 const ENFORCEMENT = {
 	'attached': ({ interface: on }) => _('Frames on %s are checked.').format(on),
@@ -206,6 +241,26 @@ return baseclass.extend({
 	/* Why a login was refused, of its event. */
 	login(event) {
 		return said(LOGINS, event.code, event, event.why);
+	},
+
+	/* Why a device's state changed, of its event. */
+	state(event) {
+		return said(STATES, event.code, event, event.why);
+	},
+
+	/* Why a device is in its state; null if there is nothing to say. */
+	because({ because, why }) {
+		return because ? said(STATES, because.code, because, because.message) : why;
+	},
+
+	/* What the owner has noted of a device that is cut off. */
+	note({ because, why }) {
+		return !because ? why : because.code == 'note' ? because.why : undefined;
+	},
+
+	/* Why a client left the broker, of its event. */
+	departure(event) {
+		return said(DEPARTURES, event.code, event, event.why);
 	},
 
 	/* How the check of frames on an interface is, of its event; null if that is not known. */
