@@ -21,9 +21,10 @@ pub(super) type Args = Map<String, Value>;
 
 /// The owner's reason, or what stands for it.
 pub(super) fn why(args: &Args, otherwise: Because) -> Result<Because, MethodError> {
-    let why = text(args, "why").unwrap_or_default();
+    let Some(why) = text(args, "why") else {
+        return Ok(otherwise);
+    };
     match why.len() {
-        0 => Ok(otherwise),
         ..=WHY_BYTES => Ok(Because::Note(why.to_owned())),
         found => Err(Fault::NoteTooLong {
             found,

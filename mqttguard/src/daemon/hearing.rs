@@ -45,6 +45,7 @@ impl Daemon {
                 interface,
                 what,
                 detail,
+                notes,
             } => {
                 // An interface came or went.
                 self.follow_links();
@@ -57,6 +58,7 @@ impl Daemon {
                         interface,
                         what,
                         detail,
+                        notes,
                     },
                 );
             }

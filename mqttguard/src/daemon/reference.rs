@@ -8,7 +8,8 @@ use crate::coded::{Coded, told};
 use mqttguard_broker::Departure;
 
 use super::fault::Fault;
-use crate::events::{Because, Denial, JournalNews, NOTIFICATIONS, StandIn};
+use crate::events::{AttachNote, Because, Denial, JournalNews, NOTIFICATIONS, StandIn};
+use crate::naming::snippet::SnippetNote;
 use crate::push::{Cause, Next, Task};
 use crate::registry::Refused;
 use crate::ubus::{ArgType, Unanswered};
@@ -105,6 +106,18 @@ pub(crate) fn reference() -> String {
         DEPARTURES,
         &Departure::ALL,
     );
+    codes(
+        &mut page,
+        "notes of an attachment",
+        NOTES,
+        &AttachNote::samples(),
+    );
+    codes(
+        &mut page,
+        "noted of a snippet",
+        SNIPPETS,
+        &SnippetNote::SAMPLES,
+    );
     codes(&mut page, "code of an error", FAULTS, &Fault::samples());
     codes(
         &mut page,
@@ -134,6 +147,11 @@ const STATES: &str = "`code` of the event `state-changed`, with its values, besi
     device that is blocked or in quarantine `because` has them, with the sentence as `message`. The \
     `why` of a `note` is the owner's own.";
 const DEPARTURES: &str = "`code` of the event `disconnected`, beside the sentence `why`.";
+const NOTES: &str = "What `status` lists in `notes` of each of the `attachments` of `kernel`, beside their \
+    sentences in `why`; likewise the trouble `not-attached`, and the event `enforcement` where `what` is \
+    `failed` or `lost`.";
+const SNIPPETS: &str =
+    "What each of the `snippets` lists in `noted`, beside their sentences in `notes`.";
 const FAULTS: &str = "`code` of an answer to a call that failed, with its values, beside the sentence \
     `error`. What only a mistake of the caller can lead to has none.";
 const REFUSALS: &str = "The same.";
@@ -255,6 +273,8 @@ mod tests {
         codes.extend(Denial::ALL.iter().map(Coded::code));
         codes.extend(Because::samples().iter().map(Coded::code));
         codes.extend(Departure::ALL.iter().map(Coded::code));
+        codes.extend(SnippetNote::SAMPLES.iter().map(Coded::code));
+        codes.extend(AttachNote::samples().iter().map(Coded::code));
         for code in codes {
             assert!(known(pages, code), "codes.js does not know {code}");
         }

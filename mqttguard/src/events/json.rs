@@ -191,10 +191,12 @@ impl EventKind {
                 interface,
                 what,
                 detail,
+                notes,
             } => {
                 put("interface", json!(interface));
                 put("what", json!(what));
                 put("detail", json!(detail));
+                put("notes", json!(listed(notes)));
             }
             EventKind::Fallback(standin) => {
                 put("what", json!(standin.what()));
@@ -255,6 +257,11 @@ impl EventKind {
             }
         }
     }
+}
+
+/// As [`Coded::to_json`] each.
+fn listed<T: Coded>(told: &[T]) -> Vec<Value> {
+    told.iter().map(Coded::to_json).collect()
 }
 
 /// The code and the values of what else is told by them.

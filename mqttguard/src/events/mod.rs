@@ -1,5 +1,6 @@
 //! One enum of everything worth telling. Log, ubus, command line and LuCI read this one stream.
 
+mod attach_note;
 mod because;
 mod codes;
 mod denial;
@@ -21,6 +22,7 @@ use mqttguard_common::{Mac, Reason};
 
 use crate::push::Failure;
 
+pub use attach_note::AttachNote;
 pub use because::Because;
 pub use denial::Denial;
 pub use journal::JournalNews;
@@ -227,6 +229,8 @@ pub enum EventKind {
         what: &'static str,
         /// The hook, or the failure.
         detail: String,
+        /// What there is to know of it, where that is told apart.
+        notes: Vec<AttachNote>,
     },
     /// nftables stands in for the kernel program, or no longer, or fails to; or its table was put
     /// back.

@@ -172,7 +172,7 @@ pub const NOTIFICATIONS: &[(&str, &str, &[&str])] = &[
     (
         "enforcement",
         "the kernel program came to or left an interface, or failed there",
-        &["interface", "what", "detail"],
+        &["interface", "what", "detail", "notes"],
     ),
     (
         "fallback",

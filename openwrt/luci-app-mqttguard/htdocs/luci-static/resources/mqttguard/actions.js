@@ -36,9 +36,9 @@ function secret(value) {
 
 function snippet(one) {
 	return E('details', {}, [
-		E('summary', {}, [ one.title ]),
+		E('summary', {}, [ codes.snippet(one) ]),
 		E('pre', { 'class': 'mqttguard-snippet', 'tabindex': 0 }, [ one.text ])
-	].concat([].concat(one.notes || []).map(paragraph)));
+	].concat(codes.noted(one).map(paragraph)));
 }
 
 /* Shows a new password, once. */

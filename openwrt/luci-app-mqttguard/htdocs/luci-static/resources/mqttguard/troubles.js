@@ -72,8 +72,8 @@ const TROUBLES = {
 	'nftables-failing': () => ({ advice: RETRIED(), act: log }),
 	'unprotected': () => ({ advice: RETRIED(), act: log }),
 	'unclosed': () => ({ advice: RETRIED(), act: log }),
-	'not-attached': ({ interface: device, why }) => ({
-		says: _('Frames on %s are not checked: %s').format(device, why),
+	'not-attached': (trouble) => ({
+		says: _('Frames on %s are not checked: %s').format(trouble.interface, codes.attached(trouble)),
 		advice: RETRIED(),
 		act: log
 	}),
