@@ -145,7 +145,7 @@ fn what_cannot_do_tls_is_told_of_the_island() {
         panic!();
     };
     assert!(
-        off.text.is_empty() && off.notes == [SnippetNote::NoIsland],
+        off.text.is_empty() && off.notes[0] == SnippetNote::NoIsland,
         "{off:?}"
     );
     let on = Target {
