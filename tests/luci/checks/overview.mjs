@@ -43,8 +43,8 @@ export const checks = {
 		const cells = await graph.locator('tbody td:nth-child(2)').allTextContents();
 		assert.equal(cells.map(Number).reduce((a, b) => a + b, 0), sum, 'the minutes do not make the sum');
 		// It stays open when the page asks anew.
-		await t.page.waitForTimeout(6000);
-		await graph.locator('tbody').waitFor();
+		await t.again('history');
+		assert.ok(await graph.locator('tbody').isVisible());
 	},
 
 	async 'an event comes with the action that fits, and a hostile name stays text'(t) {

@@ -3,6 +3,7 @@
 'require mqttguard.api as api';
 'require mqttguard.codes as codes';
 'require mqttguard.dialogs as dialogs';
+'require mqttguard.files as files';
 'require mqttguard.grants as grants';
 'require mqttguard.parts as parts';
 'require mqttguard.words as words';
@@ -30,14 +31,17 @@ function paragraph(text) {
 	return E('p', {}, [ text ]);
 }
 
-function secret(value) {
-	return E('code', { 'class': 'mqttguard-secret' }, [ value ]);
+function secret(value, about) {
+	return [ E('div', { 'class': 'mqttguard-shown' }, [
+		E('code', { 'class': 'mqttguard-secret' }, [ value ]), files.copier(value, about)
+	]) ];
 }
 
 function snippet(one) {
 	return E('details', {}, [
 		E('summary', {}, [ codes.snippet(one) ]),
-		E('pre', { 'class': 'mqttguard-snippet', 'tabindex': 0 }, [ one.text ])
+		one.text ? E('pre', { 'class': 'mqttguard-snippet', 'tabindex': 0 }, [ one.text ]) : '',
+		one.text ? files.copier(one.text, codes.snippet(one)) : ''
 	].concat(codes.noted(one).map(paragraph)));
 }
 
@@ -48,8 +52,8 @@ function credential(answer) {
 		parts.facts([
 			[ _('Server'), answer.address || answer.server ],
 			[ _('Port (TLS)'), answer.port ],
-			[ _('User name'), [ secret(answer.username) ] ],
-			[ _('Password'), [ secret(answer.password) ] ],
+			[ _('User name'), secret(answer.username, _('User name')) ],
+			[ _('Password'), secret(answer.password, _('Password')) ],
 			[ _('The old one works until'), answer.old_until_ms ? words.time(answer.old_until_ms) : null ]
 		]),
 		E('div', {}, (answer.snippets || []).map(snippet)),
@@ -57,7 +61,7 @@ function credential(answer) {
 		E('div', { 'class': 'right' }, [
 			parts.button(_('I have put it into the device'), () => close(), { style: 'positive' })
 		])
-	]);
+	], { firm: true });
 }
 
 /* A file that is made in the page, to be kept. */
@@ -85,7 +89,7 @@ function certificate(answer) {
 				close();
 			}, { style: 'positive' })
 		])
-	]);
+	], { firm: true });
 }
 
 return baseclass.extend({
