@@ -8,14 +8,18 @@ const DEVICES = '/admin/services/mqttguard/devices';
 
 const UBUS = readFileSync(new URL('../../../docs/ubus.md', import.meta.url), 'utf8');
 
+/* Values that are numbers. */
+const NUMBERS = [ 'count', 'seconds', 'most' ];
+
 /* The rows of a table under a heading of docs/ubus.md: a code, and its values, each as a hostile one. */
 function codes(heading) {
 	const table = UBUS.split(heading + '\n')[1].split(/\n##/)[0];
 	const rows = [ ...table.matchAll(/^\| `([^`]+)` \|([^|]*)\|/gm) ].map(([ , code, listed ]) => ({
 		code, message: 'MESSAGE',
-		...Object.fromEntries([ ...listed.matchAll(/`([^`]+)`/g) ].map(([ , field ]) => [ field, '<i>' + field ]))
+		...Object.fromEntries([ ...listed.matchAll(/`([^`]+)`/g) ].map(([ , field ]) =>
+			[ field, NUMBERS.includes(field) ? 7 : '<i>' + field ]))
 	}));
-	assert.ok(rows.length > 3, 'docs/ubus.md has no table of ' + heading);
+	assert.ok(rows.length >= 3, 'docs/ubus.md has no table of ' + heading);
 	return rows;
 }
 
@@ -91,6 +95,8 @@ export const checks = {
 			L.require('mqttguard.codes').then((codes) => codes[what](told, ...more)), [ what, told, more ]);
 		const trouble = (told) => t.page.evaluate((told) => L.require('mqttguard.troubles').then((troubles) =>
 			troubles.of({ troubles: [ told ] })[0].says), told);
+		const fault = (told) => t.page.evaluate((told) =>
+			L.require('mqttguard.faults').then((faults) => faults.of(told)), { ...told, error: 'MESSAGE' });
 		const kinds = [
 			[ '### troubles', trouble ],
 			[ '### cause of a push', (told) => word('cause', told, 'MESSAGE') ],
@@ -98,7 +104,14 @@ export const checks = {
 			[ '### step of a push', (told) => word('step', { step: told.code, what: 'MESSAGE' }) ],
 			[ '### code of fallback', (told) => sentence({ ...told, event: 'fallback' }) ],
 			[ '### code of journal and journal-trouble', (told) => sentence({ ...told, event: 'journal' }) ],
-			[ '### code of login-refused', (told) => word('login', { code: told.code, why: 'MESSAGE' }) ]
+			[ '### code of login-refused', (told) => word('login', { code: told.code, why: 'MESSAGE' }) ],
+			[ '### code of state-changed', (told) => word('because', { because: told }) ],
+			[ '### code of disconnected', (told) => word('departure', { code: told.code, why: 'MESSAGE' }) ],
+			[ '### notes of an attachment', (told) => word('attached', { notes: [ told ], why: 'MESSAGE' }) ],
+			[ '### noted of a snippet', (told) => word('noted', { noted: [ told ] }).then(([ line ]) => line) ],
+			[ '### code of an error', fault ],
+			[ '### code of an error, by the rules of the registry', fault ],
+			[ '### code of an error, without an answer', fault ]
 		];
 		for (const [ heading, say ] of kinds) {
 			for (const told of [ ...codes(heading) ]) {

@@ -231,7 +231,7 @@ const NOTES = {
 };
 
 function notes(list, otherwise) {
-	return list && list.length ? list.map((one) => said(NOTES, one.code, one, one.message)).join('; ') : otherwise;
+	return Array.isArray(list) && list.length ? list.map((one) => said(NOTES, one.code, one, one.message)).join('; ') : otherwise;
 }
 
 /* How the check of frames on an interface is. */

@@ -117,7 +117,7 @@ return baseclass.extend({
 				busy = true;
 				button.classList.add('spinning');
 				button.setAttribute('aria-busy', 'true');
-				done.then(end, end);
+				done.finally(end);
 			}
 		}, [ label ]);
 		return button;

@@ -34,6 +34,7 @@ return view.extend({
 	render(data) {
 		this.content = E('div');
 		this.silence = E('div');
+		this.trouble = E('div', { 'aria-live': 'assertive' });
 		this.asked = null;
 		const page = parts.page([
 			E('link', { 'rel': 'stylesheet', 'href': L.resource('mqttguard/forms.css') }),
@@ -50,13 +51,15 @@ return view.extend({
 	 * password may stand below. */
 	show(data) {
 		const error = data.error;
+		/* Nor is what could not be done for that. */
+		if (!error && this.silence.firstChild)
+			dom.content(this.trouble, null);
 		parts.renew(this.silence, error && error.message, () => error ? [ parts.failure(error) ] : []);
 		if (error)
 			return;
 		if (this.asked)
 			return this.asked.renew(data);
 		this.asked = new questions.Questions(data, () => this.begin());
-		this.trouble = E('div', { 'aria-live': 'assertive' });
 		this.result = E('div', { 'id': 'mqttguard-result' });
 		dom.content(this.content, [ this.asked.node, this.trouble, E('p', {}, [ this.asked.begin() ]), this.result ]);
 		this.asked.choose(wanted());
