@@ -21,7 +21,7 @@ pub enum Because {
     /// It failed to log in too often.
     Guessed {
         /// How often, within a minute.
-        count: u32,
+        failures: u32,
     },
     /// The kernel held it to its flood limits for too long.
     Flooded {
@@ -52,7 +52,7 @@ impl Because {
             Because::Blocked,
             Because::Confined,
             Because::Released,
-            Because::Guessed { count: 10 },
+            Because::Guessed { failures: 10 },
             Because::Flooded { seconds: 10 },
             Because::Resumed,
             Because::Over,
@@ -87,7 +87,7 @@ impl Coded for Because {
     fn values(&self) -> Vec<(&'static str, Value)> {
         match self {
             Because::Note(why) => vec![("why", json!(why))],
-            Because::Guessed { count } => vec![("count", json!(count))],
+            Because::Guessed { failures } => vec![("failures", json!(failures))],
             Because::Flooded { seconds } => vec![("seconds", json!(seconds))],
             _ => Vec::new(),
         }
@@ -98,8 +98,8 @@ impl fmt::Display for Because {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Because::Note(why) => why,
-            Because::Guessed { count } => {
-                return write!(f, "{count} failed logins within a minute");
+            Because::Guessed { failures } => {
+                return write!(f, "{failures} failed logins within a minute");
             }
             Because::Flooded { seconds } => {
                 return write!(f, "flooded in {seconds} seconds of a minute");

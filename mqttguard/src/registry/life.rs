@@ -209,7 +209,7 @@ impl Registry {
         let trust = if device.connected { Self::TRUST } else { 1 };
         let limit = limit.saturating_mul(trust);
         if device.guesses.strike(now, limit) {
-            self.quarantine(now, mac, None, Because::Guessed { count: limit });
+            self.quarantine(now, mac, None, Because::Guessed { failures: limit });
         }
     }
 

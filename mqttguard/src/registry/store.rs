@@ -327,7 +327,9 @@ impl From<&Quarantine> for StoredQuarantine {
     fn from(quarantine: &Quarantine) -> StoredQuarantine {
         let why = &quarantine.why;
         let count = match why {
-            Because::Guessed { count } | Because::Flooded { seconds: count } => Some(*count),
+            Because::Guessed { failures: count } | Because::Flooded { seconds: count } => {
+                Some(*count)
+            }
             _ => None,
         };
         StoredQuarantine {
@@ -345,7 +347,7 @@ impl From<StoredQuarantine> for Quarantine {
         let ways = [Because::Confined, Because::Resumed].into_iter();
         let count = stored.count.unwrap_or_default();
         let counted = [
-            Because::Guessed { count },
+            Because::Guessed { failures: count },
             Because::Flooded { seconds: count },
         ];
         let mut ways = ways.chain(counted);

@@ -9,7 +9,7 @@ const DEVICES = '/admin/services/mqttguard/devices';
 const UBUS = readFileSync(new URL('../../../docs/ubus.md', import.meta.url), 'utf8');
 
 /* Values that are numbers. */
-const NUMBERS = [ 'count', 'seconds', 'most' ];
+const NUMBERS = [ 'count', 'seconds', 'most', 'failures' ];
 
 /* The rows of a table under a heading of docs/ubus.md: a code, and its values, each as a hostile one. */
 function codes(heading) {
@@ -60,6 +60,13 @@ export const checks = {
 		await t.page.getByText('<img src=x onerror="window.hostile = 1">').first().waitFor();
 		assert.equal(await t.page.evaluate(() => window.hostile), undefined);
 		assert.equal(await t.page.locator('#view img').count(), 0);
+	},
+
+	async 'how often something happened is not mixed up with how much it was about'(t) {
+		await t.open(OVERVIEW);
+		const event = t.page.getByRole('listitem').filter({ hasText: 'camera was put into quarantine' });
+		await event.getByText('3 failed logins within a minute').waitFor();
+		assert.doesNotMatch(await event.textContent(), /times\)/);
 	},
 
 	async 'the name in an event leads to the device'(t) {

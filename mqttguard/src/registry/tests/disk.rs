@@ -103,7 +103,7 @@ fn why_a_device_is_cut_off_outlives_a_restart() {
     let ways = [
         Because::Confined,
         Because::Resumed,
-        Because::Guessed { count: 7 },
+        Because::Guessed { failures: 7 },
         Because::Flooded { seconds: 8 },
         note("too chatty"),
     ];

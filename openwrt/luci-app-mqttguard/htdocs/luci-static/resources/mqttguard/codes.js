@@ -148,7 +148,8 @@ const STATES = {
 	'owner-blocked': () => _('by you'),
 	'owner-confined': () => _('by you'),
 	'owner-released': () => _('you let it go'),
-	'guessed': ({ count }) => N_(count, '%d failed login within a minute', '%d failed logins within a minute').format(count),
+	'guessed': ({ failures }) =>
+		N_(failures, '%d failed login within a minute', '%d failed logins within a minute').format(failures),
 	'flooded': ({ seconds }) =>
 		N_(seconds, 'it sent too much in %d second of a minute', 'it sent too much in %d seconds of a minute').format(seconds),
 	'resumed': () => _('it was in quarantine when mqttguard ended'),

@@ -112,7 +112,7 @@ const Page = baseclass.extend({
 	happened(device) {
 		const all = device.events || [];
 		const shown = this.quiet
-			? all.slice().sort((a, b) => b.seq - a.seq).map((event) => Object.assign({ times: event.count || 1 }, event))
+			? all.slice().sort((a, b) => b.seq - a.seq).map((event) => Object.assign({}, event, { times: events.often(event) }))
 			: events.latest(all, EVENTS);
 		events.show(this.parts.events, shown, (mac) => mac === device.mac ? device : null,
 			{ linked: false, refresh: this.refresh });
