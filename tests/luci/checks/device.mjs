@@ -108,7 +108,7 @@ export const checks = {
 		assert.deepEqual(await choice.locator('option').evaluateAll((all) => all.map((one) => one.value)),
 			[ 'garage/door', 'garage/#' ]);
 		await t.accessible('dialog');
-		await t.picture('luci-allow-topic');
+		await t.picture('luci-allow-topic', { whole: false });
 		await t.dialog.getByRole('button', { name: 'Allow', exact: true }).click();
 		await t.page.getByText('lamp may now publish to "garage/door".').waitFor();
 		await t.page.getByRole('button', { name: 'Withdraw: garage/door' }).waitFor();
@@ -226,4 +226,4 @@ export const checks = {
 };
 
 /* The pages that have to fit a phone: `[path, name]`. */
-export const pages = async (t) => [ [ DEVICES + '#' + await t.macOf('lamp'), 'device' ] ];
+export const pages = async (t) => [ [ DEVICES + '#' + await t.macOf('lamp'), 'device', { whole: false } ] ];

@@ -138,7 +138,7 @@ export const checks = {
 		await t.button('Allow this: plug').first().click();
 		await t.dialog.getByLabel('For', { exact: true }).selectOption('3600');
 		await t.accessible('dialog');
-		await t.picture('luci-allow');
+		await t.picture('luci-allow', { whole: false });
 		await t.dialog.getByRole('button', { name: 'Allow', exact: true }).click();
 		await t.page.getByText(/^plug may send unencrypted MQTT until/).waitFor();
 		await t.open(DEVICES + '#' + await t.macOf('plug'));
