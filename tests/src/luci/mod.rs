@@ -387,7 +387,10 @@ impl Site {
             "apply" => {
                 self.staged().may_apply()?;
                 self.commit();
-                self.staged().await_confirmation();
+                let rollback = arguments.and_then(|given| given.get("rollback"));
+                if rollback.and_then(Value::as_bool) == Some(true) {
+                    self.staged().await_confirmation();
+                }
                 Ok(Value::Null)
             }
             // Writes, and tells nobody.
