@@ -82,7 +82,7 @@ pub use broker::{
     Broker, Config, ConnId, Flow, Full, Kick, Pressure, SessionView, Stats, Transmit,
 };
 pub use journal::{Boot, Clock};
-pub use notice::{Access, Notice, NoticeKind};
+pub use notice::{Access, Departure, Notice, NoticeKind};
 pub use restore::{Outcome, Restore, Segment};
 pub use time::Time;
 pub use watch::{Glance, Sight, Wanted};

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use crate::{ConnId, Pressure, Version};
@@ -29,6 +30,76 @@ pub enum Access {
     Will,
 }
 
+/// Why a client is out; [`fmt::Display`] says it in a few plain words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Departure {
+    /// It said DISCONNECT.
+    Disconnect,
+    /// The transport ended without one.
+    ConnectionLost,
+    /// It was silent for one and a half times its Keep Alive (`MQTT-3.1.2-22`).
+    KeepAlive,
+    /// It came again, by another connection (`MQTT-3.1.4-3`).
+    TakenOver,
+    /// It broke the protocol.
+    ProtocolError,
+    /// It met a limit that ends the connection; the notice before this one names it.
+    LimitExceeded,
+    /// Memory is short, and it does not read what waits for it.
+    MemoryShort,
+    /// It did not prove itself again (`MQTT-4.12.1-2`).
+    Reauthentication,
+    /// Its identity is no more.
+    Forgotten,
+    /// See [`crate::Kick::Banned`].
+    Banned,
+    /// See [`crate::Kick::Revoked`].
+    Revoked,
+    /// See [`crate::Kick::ShuttingDown`].
+    ShuttingDown,
+    /// See [`crate::Kick::Expired`].
+    Expired,
+}
+
+impl Departure {
+    /// All of them.
+    pub const ALL: [Departure; 13] = [
+        Departure::Disconnect,
+        Departure::ConnectionLost,
+        Departure::KeepAlive,
+        Departure::TakenOver,
+        Departure::ProtocolError,
+        Departure::LimitExceeded,
+        Departure::MemoryShort,
+        Departure::Reauthentication,
+        Departure::Forgotten,
+        Departure::Banned,
+        Departure::Revoked,
+        Departure::ShuttingDown,
+        Departure::Expired,
+    ];
+}
+
+impl fmt::Display for Departure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Departure::Disconnect => "DISCONNECT",
+            Departure::ConnectionLost => "connection lost",
+            Departure::KeepAlive => "keep alive timeout",
+            Departure::TakenOver => "session taken over",
+            Departure::ProtocolError => "protocol error",
+            Departure::LimitExceeded => "limit exceeded",
+            Departure::MemoryShort => "memory is short, does not read",
+            Departure::Reauthentication => "re-authentication failed",
+            Departure::Forgotten => "forgotten",
+            Departure::Banned => "banned",
+            Departure::Revoked => "credential revoked",
+            Departure::ShuttingDown => "broker stops",
+            Departure::Expired => "authentication expired",
+        })
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoticeKind {
@@ -41,10 +112,8 @@ pub enum NoticeKind {
     },
     /// The client is out. Comes once for every [`NoticeKind::Connected`].
     Disconnected {
-        /// The cause, in a few plain words.
-        why: &'static str,
-        /// Whether the client said DISCONNECT itself.
-        by_client: bool,
+        /// The cause.
+        why: Departure,
     },
     /// The client broke the protocol and was cut off.
     ProtocolError {

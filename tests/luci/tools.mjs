@@ -99,6 +99,13 @@ export function tools(page, url, pictures) {
 		return (await answer.json()).result[1].mac;
 	}
 
+	/* Waits until the page has asked for this anew and shown what it was answered: it asks again then. */
+	async function again(method) {
+		const asks = (request) => (request.postData() || '').includes(`"${method}"`);
+		await page.waitForRequest(asks);
+		await page.waitForRequest(asks);
+	}
+
 	/* Has something done in the house: `mqttguard_tests::luci::check_with` says by whom. */
 	function house(order) {
 		console.log('HOUSE ' + JSON.stringify(order));
@@ -107,5 +114,5 @@ export function tools(page, url, pictures) {
 	/* What the console may complain of in a check: patterns that it adds. */
 	const expected = [];
 
-	return { page, url, house, expected, button, dialog, open, picture, accessible, fits, contrast, macOf };
+	return { page, url, house, expected, button, dialog, open, picture, accessible, fits, contrast, macOf, again };
 }

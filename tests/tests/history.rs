@@ -124,6 +124,7 @@ fn who_is_asked_for_has_to_be_known() {
             Err(CallError::Refused {
                 status: Status::NotFound,
                 message,
+                ..
             }) => assert!(message.contains(words), "{message}"),
             other => panic!("{other:?}"),
         }

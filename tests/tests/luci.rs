@@ -48,7 +48,9 @@ fn the_owner_sees_understands_and_acts() {
 
     let luci = Luci::start(lab.router.bus().socket(), &guard.files().config).unwrap();
     let client = lamp.client(&credential);
-    let pages = ["overview", "devices", "device", "live", "status", "report"];
+    let pages = [
+        "foreign", "overview", "devices", "device", "live", "status", "report",
+    ];
     publishing(&client, || check(&luci, &pages)).unwrap();
 
     // What the browser showed is what was done.

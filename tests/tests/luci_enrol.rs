@@ -146,13 +146,14 @@ fn the_owner_has_devices_set_up_and_lets_some_on_the_island() {
         "shellyplus1pm-a8032ab12345" => (shelly.now().in_force.clone(), "%/command"),
         "obk7a3f1c2d" => (beken.now().mqtt(), "%/+/set"),
         name => {
-            let mut tasmota = if name == "kettle" {
-                kettle.now()
-            } else {
-                boiler.now()
-            };
-            tasmota.settle();
-            (tasmota.set.clone(), "cmnd/%/#")
+            let tasmota = if name == "kettle" { &kettle } else { &boiler };
+            // It works its orders off after it has answered.
+            let settled = until(Duration::from_secs(10), || {
+                tasmota.now().settle();
+                tasmota.now().is_settled()
+            });
+            assert!(settled, "{name}");
+            (tasmota.now().set.clone(), "cmnd/%/#")
         }
     };
     let config = guard.files().config.clone();

@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 use mqttguard_lab::traffic::plaintext_connect;
 use mqttguard_lab::{Lab, Means, PLAIN_MQTT_PORT};
 use mqttguard_tests::house::{IN_VAIN, PATIENCE, cloud, enrol, guarded_with, router};
-use mqttguard_tests::luci::{Luci, check};
+use mqttguard_tests::luci::{Luci, check, check_with};
 use mqttguard_tests::mqtt::packet::{Connect, Version, packet, text};
 use serde_json::json;
 
@@ -29,6 +29,12 @@ fn the_pages_say_what_is_wrong_and_what_to_do() {
 
     let well = guard.files().uci("", "");
     guard.write_config(&well).unwrap();
+    let back = check_with(&luci, &["returning"], |order| match order.as_str() {
+        Some("start") => guard.start_again(),
+        _ => guard.stop().map(|_| ()),
+    });
+    back.unwrap_or_else(|error| panic!("{error:#}\n{}", guard.log()));
+    guard.stop().unwrap();
     for (means, protection, page) in [
         (Means::NoBpf, "reduced", "reduced"),
         (Means::NoBpfNoNft, "none", "unguarded"),

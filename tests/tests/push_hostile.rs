@@ -44,7 +44,9 @@ fn hostile(device: &Device, behave: fn(&mut TcpStream)) -> Arc<AtomicUsize> {
 
 fn refused(answer: Result<Value, CallError>) -> (Status, String) {
     match answer {
-        Err(CallError::Refused { status, message }) => (status, message),
+        Err(CallError::Refused {
+            status, message, ..
+        }) => (status, message),
         other => panic!("{other:?}"),
     }
 }

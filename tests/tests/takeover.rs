@@ -10,7 +10,7 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use mqttguard_lab::packet::{PSH_ACK, TCP, UDP};
-use mqttguard_lab::traffic::{flood, plaintext_connect, web_request};
+use mqttguard_lab::traffic::{flood, plaintext_connect};
 use mqttguard_lab::{Guard, ODD_MQTT_PORT, until};
 use mqttguard_tests::house::{
     IN_VAIN, PATIENCE, assert_nothing_leaked, cloud, enrol, guarded, guarded_with, kernel_limit,

@@ -220,6 +220,7 @@ fn a_reply_that_fits_arrives_and_one_that_does_not_is_explained() {
         Err(CallError::Refused {
             status: Status::NoMemory,
             message,
+            ..
         }) => {
             assert!(
                 message.starts_with("the reply of much does not fit"),
@@ -253,6 +254,7 @@ fn our_own_client_tells_what_went_wrong() {
         Err(CallError::Refused {
             status: Status::NotFound,
             message,
+            ..
         }) => {
             assert_eq!(message, "no device \"lamp\" is known");
         }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::{Broker, ConnId, Kick};
 use crate::reason::Reason;
-use crate::{Grants, Limits, Time};
+use crate::{Departure, Grants, Limits, Time};
 
 impl Broker {
     /// Replaces the rights and limits of an identity, for its connections and sessions of now.
@@ -45,7 +45,7 @@ impl Broker {
 
     /// Cuts off every connection of an identity. Its sessions stay.
     pub fn kick(&mut self, now: Time, identity: &str, why: Kick) {
-        let (reason, why) = words(why);
+        let (reason, why) = departure(why);
         for index in self.sessions_of(identity) {
             self.cut(now, index, reason, why);
         }
@@ -55,7 +55,7 @@ impl Broker {
     pub fn expel(&mut self, now: Time, conn: ConnId, why: Kick) {
         let session = self.connection(conn).and_then(|found| found.session());
         if let Some(session) = session {
-            let (reason, why) = words(why);
+            let (reason, why) = departure(why);
             self.cut(now, session, reason, why);
         }
     }
@@ -63,7 +63,7 @@ impl Broker {
     /// Forgets an identity: its connections, sessions and retained messages.
     pub fn forget(&mut self, now: Time, identity: &str) {
         for index in self.sessions_of(identity) {
-            self.cut(now, index, Reason::NOT_AUTHORIZED, "forgotten");
+            self.cut(now, index, Reason::NOT_AUTHORIZED, Departure::Forgotten);
             self.end_session(now, index);
         }
         // A will may just have been retained.
@@ -75,12 +75,12 @@ impl Broker {
         }
     }
 
-    fn cut(&mut self, now: Time, index: u32, reason: Reason, why: &'static str) {
+    fn cut(&mut self, now: Time, index: u32, reason: Reason, why: Departure) {
         let Some(session) = self.sessions.get(index).filter(|session| session.connected) else {
             return;
         };
         let slot = session.conn.slot;
-        self.shut(now, slot, Some((reason, "")), why, false);
+        self.shut(now, slot, Some((reason, "")), why);
     }
 
     fn sessions_of(&self, identity: &str) -> Vec<u32> {
@@ -95,12 +95,12 @@ impl Broker {
     }
 }
 
-/// The reason code and the words of a kick.
-fn words(why: Kick) -> (Reason, &'static str) {
+/// The reason code of a kick, and what it is to the client.
+const fn departure(why: Kick) -> (Reason, Departure) {
     match why {
-        Kick::Banned => (Reason::ADMINISTRATIVE_ACTION, "banned"),
-        Kick::Revoked => (Reason::NOT_AUTHORIZED, "credential revoked"),
-        Kick::ShuttingDown => (Reason::SERVER_SHUTTING_DOWN, "broker stops"),
-        Kick::Expired => (Reason::MAXIMUM_CONNECT_TIME, "authentication expired"),
+        Kick::Banned => (Reason::ADMINISTRATIVE_ACTION, Departure::Banned),
+        Kick::Revoked => (Reason::NOT_AUTHORIZED, Departure::Revoked),
+        Kick::ShuttingDown => (Reason::SERVER_SHUTTING_DOWN, Departure::ShuttingDown),
+        Kick::Expired => (Reason::MAXIMUM_CONNECT_TIME, Departure::Expired),
     }
 }

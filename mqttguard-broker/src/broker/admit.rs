@@ -10,7 +10,7 @@ use crate::connection::{ALIASES, Pending, State};
 use crate::reason::Reason;
 use crate::session::Session;
 use crate::timers::Timer;
-use crate::{Access, Decision, Grants, Limits, NoticeKind, Refusal, Time};
+use crate::{Access, Decision, Departure, Grants, Limits, NoticeKind, Refusal, Time};
 
 impl Broker {
     /// The answer to a request of [`Broker::next_request`]. Too late is harmless.
@@ -267,7 +267,7 @@ impl Broker {
         let what = format!("{field}: {what}");
         let packet = "CONNECT";
         self.tell(index, NoticeKind::ProtocolError { packet, what });
-        self.shut(now, slot, None, "protocol error", false);
+        self.shut(now, slot, None, Departure::ProtocolError);
     }
 
     /// The session to go on with, and whether it was there before.
@@ -287,14 +287,8 @@ impl Broker {
                 .filter(|session| session.connected);
             if let Some(slot) = old.map(|session| session.conn.slot) {
                 // MQTT-3.1.4-3
-                let why = "session taken over";
-                self.shut(
-                    now,
-                    slot,
-                    Some((Reason::SESSION_TAKEN_OVER, "")),
-                    why,
-                    false,
-                );
+                let reason = Some((Reason::SESSION_TAKEN_OVER, ""));
+                self.shut(now, slot, reason, Departure::TakenOver);
             }
             // The session may have ended with its connection.
             if self.sessions.find(owner, &client_id) == Some(session) {

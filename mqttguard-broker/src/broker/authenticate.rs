@@ -11,7 +11,7 @@ use crate::connection::{Again, Pending, State};
 use crate::message::Hold;
 use crate::reason::Reason;
 use crate::timers::Timer;
-use crate::{AuthRequest, Decision, Refusal, Stage, Time, Version};
+use crate::{AuthRequest, Decision, Departure, Refusal, Stage, Time, Version};
 
 /// AUTH packets that a client may send in one exchange. SCRAM takes one, or two after CONNACK.
 const STEPS: u8 = 8;
@@ -172,8 +172,8 @@ impl Broker {
         };
         if let Err(reason) = sent {
             // MQTT-4.12.1-2
-            let why = "re-authentication failed";
-            self.shut(now, conn.slot, Some((reason, "")), why, false);
+            let why = Departure::Reauthentication;
+            self.shut(now, conn.slot, Some((reason, "")), why);
         }
     }
 

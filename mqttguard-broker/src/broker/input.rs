@@ -6,7 +6,7 @@ use crate::codec::{Malformed, control};
 use crate::connection::State;
 use crate::outbound::Acked;
 use crate::reason::Reason;
-use crate::{NoticeKind, Time};
+use crate::{Departure, NoticeKind, Time};
 
 /// So much of a packet is a sign of life, as a whole packet is.
 const PROGRESS: usize = 1024;
@@ -291,7 +291,7 @@ impl Broker {
                     return self.authenticate(now, slot, body);
                 }
                 control::decode_disconnect(conn.version, body)?;
-                self.shut(now, slot, None, "DISCONNECT", true);
+                self.shut(now, slot, None, Departure::Disconnect);
                 return Ok(());
             }
             State::Connected(session) => session,
@@ -431,7 +431,7 @@ impl Broker {
         if !self.record_session(session) {
             self.record_will(session);
         }
-        self.shut(now, slot, None, "DISCONNECT", true);
+        self.shut(now, slot, None, Departure::Disconnect);
         Ok(())
     }
 
@@ -451,7 +451,7 @@ impl Broker {
                 (
                     reason,
                     NoticeKind::ProtocolError { packet, what },
-                    "protocol error",
+                    Departure::ProtocolError,
                 )
             }
             Fault::Limit {
@@ -461,7 +461,7 @@ impl Broker {
             } => (
                 reason,
                 NoticeKind::Limit { limit, allowed },
-                "limit exceeded",
+                Departure::LimitExceeded,
             ),
         };
         match session {
@@ -472,7 +472,7 @@ impl Broker {
             Fault::Malformed(malformed) => malformed.what,
             Fault::Limit { limit, .. } => limit,
         };
-        self.shut(now, slot, Some((reason, text)), why, false);
+        self.shut(now, slot, Some((reason, text)), why);
     }
 }
 

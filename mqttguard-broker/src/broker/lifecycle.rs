@@ -6,7 +6,7 @@ use crate::connection::State;
 use crate::delivery::Delivery;
 use crate::reason::Reason;
 use crate::timers::Timer;
-use crate::{NoticeKind, Time, Version};
+use crate::{Departure, NoticeKind, Time, Version};
 
 impl Broker {
     /// The transport is gone, without or after [`crate::Transmit::Close`].
@@ -15,7 +15,7 @@ impl Broker {
             return;
         }
         self.journal.boundary();
-        self.shut(now, conn.slot, None, "connection lost", false);
+        self.shut(now, conn.slot, None, Departure::ConnectionLost);
         if let Some(mut gone) = self.connections.remove(conn.slot) {
             self.outboxes = self.outboxes.saturating_sub(gone.outbox.len() as u64);
             self.timers
@@ -30,8 +30,7 @@ impl Broker {
         now: Time,
         slot: u32,
         reason: Option<(Reason, &str)>,
-        why: &'static str,
-        by_client: bool,
+        why: Departure,
     ) {
         let Some(conn) = self.connections.get_mut(slot) else {
             return;
@@ -51,7 +50,7 @@ impl Broker {
                     self.stats.packets_out += 1;
                 }
                 self.abandon(slot);
-                self.tell(session, NoticeKind::Disconnected { why, by_client });
+                self.tell(session, NoticeKind::Disconnected { why });
                 self.detach(now, session);
             }
             State::AwaitingConnect | State::AwaitingDecision(_) | State::AwaitingAuth(_) => {
@@ -232,7 +231,7 @@ impl Broker {
                     now.since(conn.heard) >= Duration::from_millis(conn.keep_alive_ms.into());
                 if silent {
                     let reason = Some((Reason::KEEP_ALIVE_TIMEOUT, ""));
-                    self.shut(now, slot, reason, "keep alive timeout", false);
+                    self.shut(now, slot, reason, Departure::KeepAlive);
                 } else {
                     self.watch_silence(slot);
                 }

@@ -17,7 +17,7 @@ use crate::delivery::Delivery;
 use crate::message::ALLOCATION;
 use crate::reason::Reason;
 use crate::timers::Timer;
-use crate::{ConnId, Notice, NoticeKind, Time};
+use crate::{ConnId, Departure, Notice, NoticeKind, Time};
 
 /// In percent of the budget: where each level begins, and below what it ends.
 const HIGH: (u64, u64) = (80, 75);
@@ -168,7 +168,7 @@ impl Broker {
             };
             self.tell_limit(now, index, "memory", allowed);
             let reason = Some((Reason::QUOTA_EXCEEDED, "memory"));
-            self.shut(now, slot, reason, "memory is short, does not read", false);
+            self.shut(now, slot, reason, Departure::MemoryShort);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::packets::{self, Connect, DISCONNECT, In, PINGREQ, auth, text};
 use super::rig::{Rig, accept, config, grants, limits};
-use crate::{AuthRequest, Config, ConnId, Decision, NoticeKind, Refusal, Stage};
+use crate::{AuthRequest, Config, ConnId, Decision, Departure, NoticeKind, Refusal, Stage};
 
 const CONTINUE: u8 = 0x18;
 const AGAIN: u8 = 0x19;
@@ -352,7 +352,14 @@ fn mqtt_4_12_1_2_a_failed_re_authentication_ends_the_connection() {
         assert_eq!(rig.got(conn), [In::Disconnect(0x87)]);
         assert!(rig.is_closed(conn));
         assert_eq!(rig.messages(witness).len(), 1, "the will");
-        let told = |kind: &NoticeKind| matches!(kind, NoticeKind::Disconnected { why, .. } if *why == "re-authentication failed");
+        let told = |kind: &NoticeKind| {
+            matches!(
+                kind,
+                NoticeKind::Disconnected {
+                    why: Departure::Reauthentication
+                }
+            )
+        };
         assert!(rig.notices.iter().any(told));
     }
 }

@@ -1,6 +1,6 @@
 use super::packets::{self, Connect, DISCONNECT, In, PINGREQ};
 use super::rig::{Rig, accept, config, grants, limits};
-use crate::{Decision, Flow, Full, NoticeKind, Refusal, Time, Transmit};
+use crate::{Decision, Departure, Flow, Full, NoticeKind, Refusal, Time, Transmit};
 
 #[test]
 fn every_version_gets_its_connack() {
@@ -271,8 +271,7 @@ fn disconnect_ends_it_and_nothing_after_it_is_read() {
             matches!(
                 k,
                 NoticeKind::Disconnected {
-                    by_client: true,
-                    ..
+                    why: Departure::Disconnect,
                 }
             )
         };

@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mqttguard_broker::{Access, Pressure, Version};
+use mqttguard_broker::{Access, Departure, Pressure, Version};
 use mqttguard_common::Mac;
 
 use crate::events::{Denial, JournalNews};
@@ -38,10 +38,8 @@ pub enum BrokerEventKind {
     },
     /// A client is out.
     Disconnected {
-        /// Why, in a few plain words.
-        why: &'static str,
-        /// Whether it said so itself.
-        by_client: bool,
+        /// Why.
+        why: Departure,
     },
     /// A client that was let in has shown the password of an account without SCRAM verifiers. To be
     /// kept, not told.

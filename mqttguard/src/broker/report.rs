@@ -57,9 +57,7 @@ impl Reactor {
                 version,
                 session_present,
             },
-            NoticeKind::Disconnected { why, by_client } => {
-                BrokerEventKind::Disconnected { why, by_client }
-            }
+            NoticeKind::Disconnected { why } => BrokerEventKind::Disconnected { why },
             NoticeKind::ProtocolError { packet, what } => {
                 BrokerEventKind::ProtocolError { packet, what }
             }

@@ -60,6 +60,7 @@ pub(super) fn explain(error: CallError) -> Failure {
         CallError::Refused {
             status: Status::PermissionDenied,
             message,
+            ..
         } => Failure::Refused(format!("{message}: run this as root")),
         CallError::Refused { message, .. } => Failure::Refused(message),
         CallError::Failed(why) => {

@@ -3,6 +3,7 @@
 use mqttguard_common::Mac;
 use serde_json::Value;
 
+use super::fault::Fault;
 use crate::registry::Refused;
 use crate::ubus::{MethodError, Status};
 
@@ -16,10 +17,7 @@ pub(super) fn invalid(message: String) -> MethodError {
 
 /// The registry has no such device.
 pub(super) fn never_seen(mac: Mac) -> MethodError {
-    MethodError::new(
-        Status::NotFound,
-        format!("no device has the MAC address {mac}"),
-    )
+    Fault::NeverSeen { mac }.into()
 }
 
 /// The registry's rules are against it.
@@ -41,10 +39,13 @@ pub(super) fn refused(why: Refused) -> MethodError {
         | Refused::HasCredential { .. }
         | Refused::TwoAccounts(_) => Status::InvalidArgument,
     };
-    MethodError::new(status, why.to_string())
+    MethodError::coded(status, &why)
 }
 
 /// It needs the broker, which is not running, or fails.
 pub(super) fn no_broker(why: &str) -> MethodError {
-    MethodError::new(Status::SystemError, why)
+    Fault::NoBroker {
+        why: why.to_owned(),
+    }
+    .into()
 }

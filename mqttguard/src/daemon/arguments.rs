@@ -7,7 +7,9 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::answers::invalid;
+use super::fault::Fault;
 use crate::config;
+use crate::events::Because;
 use crate::naming::Firmware;
 use crate::ubus::MethodError;
 
@@ -18,13 +20,17 @@ const WHY_BYTES: usize = 200;
 pub(super) type Args = Map<String, Value>;
 
 /// The owner's reason, or what stands for it.
-pub(super) fn why<'a>(args: &'a Args, otherwise: &'a str) -> Result<&'a str, MethodError> {
-    let why = text(args, "why").unwrap_or(otherwise);
+pub(super) fn why(args: &Args, otherwise: Because) -> Result<Because, MethodError> {
+    let Some(why) = text(args, "why") else {
+        return Ok(otherwise);
+    };
     match why.len() {
-        ..=WHY_BYTES => Ok(why),
-        found => Err(invalid(format!(
-            "why: found {found} bytes, expected at most {WHY_BYTES}"
-        ))),
+        ..=WHY_BYTES => Ok(Because::Note(why.to_owned())),
+        found => Err(Fault::NoteTooLong {
+            found,
+            most: WHY_BYTES,
+        }
+        .into()),
     }
 }
 

@@ -45,6 +45,7 @@ impl Daemon {
                 interface,
                 what,
                 detail,
+                notes,
             } => {
                 // An interface came or went.
                 self.follow_links();
@@ -57,6 +58,7 @@ impl Daemon {
                         interface,
                         what,
                         detail,
+                        notes,
                     },
                 );
             }
@@ -70,7 +72,7 @@ impl Daemon {
                 self.registry.login_failed(unix_ms(), mac);
             }
             self.registry
-                .login_refused(unix_ms(), mac, why.text(), event.suppressed);
+                .login_refused(unix_ms(), mac, *why, event.suppressed);
         }
         let mac = event.mac.or_else(|| self.holder(event.identity.as_deref()));
         match (mac, &event.kind) {
@@ -211,6 +213,7 @@ mod tests {
             interface: "br-guest".to_owned(),
             what: "detached",
             detail: String::new(),
+            notes: Vec::new(),
         });
         assert_eq!(covered(&daemon), ["wlan7"]);
         daemon.stop();

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::answers::{Answer, invalid, no_broker, refused};
 use super::arguments::{Args, span, text};
 use super::clock::unix_ms;
+use super::fault::Fault;
 use super::report;
 use super::serving::ReissueError;
 use super::wiring::Daemon;
@@ -40,10 +41,7 @@ impl Daemon {
         let mac = self.wanted(args)?;
         if args.get("cancel").and_then(Value::as_bool) == Some(true) {
             if !self.registry.cancel_pairing(mac) {
-                return Err(MethodError::new(
-                    Status::NotFound,
-                    format!("no pairing window is open for {mac}"),
-                ));
+                return Err(Fault::NotPairing { mac }.into());
             }
             return Ok(json!({
                 "mac": mac.to_string(),
@@ -158,14 +156,10 @@ impl Daemon {
         match broker.reissue(Instant::now()) {
             Ok(()) => Ok(broker.authority()),
             Err(ReissueError::Failed(why)) => Err(no_broker(&why)),
-            Err(ReissueError::TooSoon(left)) => Err(MethodError::new(
-                Status::NotSupported,
-                format!(
-                    "the certificates were made anew less than a minute ago, and once a minute is the \
-                     limit; again in {} s",
-                    left.as_secs().saturating_add(1)
-                ),
-            )),
+            Err(ReissueError::TooSoon(left)) => {
+                let seconds = left.as_secs().saturating_add(1);
+                Err(Fault::RenewedLately { seconds }.into())
+            }
         }
     }
 

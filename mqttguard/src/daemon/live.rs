@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use super::Input;
-use super::answers::{Answer, invalid, never_seen};
+use super::answers::{Answer, invalid, never_seen, no_broker};
 use super::arguments::{Args, text};
 use super::clock::{millis, unix_ms};
+use super::fault::Fault;
 use super::wiring::Daemon;
 use crate::broker::{Live, LiveQuery, LiveTopic};
 use crate::json::json;
-use crate::ubus::{MethodError, Reply, Status};
+use crate::ubus::{MethodError, Reply};
 
 /// Topics in an answer, if the caller names no number, and at most: what a reply on the bus holds.
 const LIMITS: (usize, usize) = (500, 1000);
@@ -33,8 +34,7 @@ impl Daemon {
     /// What is asked for; None if there cannot be anything.
     fn live_query(&self, args: &Args) -> Result<Option<LiveQuery>, MethodError> {
         if !self.configuration.settings.main.live {
-            let why = "switched off by 'option live' in section 'main' of the configuration";
-            return Err(MethodError::new(Status::NotSupported, why));
+            return Err(Fault::LiveOff.into());
         }
         let limit = limit(args)?;
         let mut publisher = None;
@@ -54,10 +54,9 @@ impl Daemon {
     }
 
     fn ask_live(&self, query: LiveQuery, reply: Reply) {
-        let unable = |why: &str| Err(MethodError::new(Status::SystemError, why));
         let broker = match &self.broker {
             Ok(broker) => broker,
-            Err(error) => return reply.send(unable(&format!("the broker: {error}"))),
+            Err(error) => return reply.send(Err(no_broker(&format!("the broker: {error}")))),
         };
         let (inbox, filter) = (self.inbox.clone(), query.filter.clone());
         let answer = move |live| {
@@ -80,9 +79,8 @@ impl Daemon {
             reply,
         } = answer;
         let live: Answer = live.map(shown).map_err(|why| {
-            invalid(format!(
-                "filter: found '{filter}', expected an MQTT topic filter: {why}"
-            ))
+            let (found, why) = (filter, why.to_string());
+            Fault::BadFilter { found, why }.into()
         });
         reply.send(live);
     }

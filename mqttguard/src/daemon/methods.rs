@@ -6,10 +6,12 @@ use serde_json::Value;
 use super::answers::{Answer, invalid, never_seen, refused};
 use super::arguments::{Args, destination, firmware, port, span, text, why};
 use super::clock::unix_ms;
+use super::fault::Fault;
 use super::learning;
 use super::report;
 use super::snippets;
 use super::wiring::Daemon;
+use crate::events::Because;
 use crate::json::json;
 use crate::naming::Firmware;
 use crate::registry::{LookupError, Registry};
@@ -83,9 +85,8 @@ impl Daemon {
         let firmware = firmware(args)?;
         let device = self.registry.device(mac).ok_or_else(|| never_seen(mac))?;
         let snippets = snippets::report(self, mac, firmware, None).ok_or_else(|| {
-            let name = &device.name;
-            let what = format!("{name} ({mac}) has no credential yet: enrol it first");
-            MethodError::new(Status::NotFound, what)
+            let name = device.name.clone();
+            Fault::NotEnrolled { mac, name }
         })?;
         Ok(json!({
             "mac": mac.to_string(),
@@ -121,7 +122,7 @@ impl Daemon {
 
     fn block_method(&mut self, args: &Args) -> Answer {
         let mac = self.wanted(args)?;
-        let why = why(args, "blocked by the owner")?;
+        let why = why(args, Because::Blocked)?;
         self.registry.block(unix_ms(), mac, why).map_err(refused)?;
         self.settle();
         report::device(self, mac).ok_or_else(|| never_seen(mac))
@@ -130,7 +131,7 @@ impl Daemon {
     fn quarantine_method(&mut self, args: &Args) -> Answer {
         let mac = self.wanted(args)?;
         let time = span(args, "for", Registry::CONFINEMENTS)?;
-        let why = why(args, "put there by the owner")?;
+        let why = why(args, Because::Confined)?;
         self.registry
             .confine(unix_ms(), mac, time, why)
             .map_err(refused)?;
@@ -141,10 +142,7 @@ impl Daemon {
     fn release_method(&mut self, args: &Args) -> Answer {
         let mac = self.wanted(args)?;
         if !self.registry.let_go(mac) {
-            return Err(MethodError::new(
-                Status::NotFound,
-                format!("{mac} is not in quarantine"),
-            ));
+            return Err(Fault::NotQuarantined { mac }.into());
         }
         self.settle();
         report::device(self, mac).ok_or_else(|| never_seen(mac))
@@ -193,10 +191,7 @@ impl Daemon {
         let mac = self.wanted(args)?;
         let withdrawn = self.registry.disallow(mac, destination(args)?, port(args)?);
         if withdrawn == 0 {
-            return Err(MethodError::new(
-                Status::NotFound,
-                format!("{mac} has no such allowance; 'status' lists them"),
-            ));
+            return Err(Fault::NotAllowed { mac }.into());
         }
         Ok(json!({
             "mac": mac.to_string(),
@@ -220,12 +215,9 @@ impl Daemon {
                     .to_owned(),
             )
         })?;
-        self.registry.find(wanted).map_err(|error| {
-            let status = match error {
-                LookupError::Unknown(_) => Status::NotFound,
-                LookupError::Ambiguous { .. } => Status::InvalidArgument,
-            };
-            MethodError::new(status, error.to_string())
+        self.registry.find(wanted).map_err(|error| match error {
+            LookupError::Unknown(wanted) => Fault::Unknown { wanted }.into(),
+            LookupError::Ambiguous { .. } => invalid(error.to_string()),
         })
     }
 
@@ -239,6 +231,7 @@ fn warned(mut answer: Value, unsaved: Option<&String>) -> Value {
     if let (Some(error), Some(object)) = (unsaved, answer.as_object_mut()) {
         let warning = format!("in force, but lost at the next restart: {error}");
         object.insert("warning".to_owned(), Value::String(warning));
+        object.insert("unsaved".to_owned(), Value::String(error.clone()));
     }
     answer
 }

@@ -11,6 +11,7 @@ mod configuration;
 mod effects;
 mod facts;
 mod fallback;
+mod fault;
 mod frames;
 mod guard;
 mod hearing;

@@ -11,9 +11,10 @@ use mqttguard_common::Mac;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::answers::{invalid, never_seen};
+use super::answers::{invalid, never_seen, no_broker};
 use super::arguments::{Args, firmware, text};
 use super::clock::unix_ms;
+use super::fault::Fault;
 use super::identity::new_password;
 use super::wiring::Daemon;
 use super::{Input, report, snippets};
@@ -21,6 +22,7 @@ use crate::coded::Coded as _;
 use crate::events::EventKind;
 use crate::hidden::Hidden;
 use crate::json::json;
+use crate::naming::Firmware;
 use crate::push::{self, Cause, Given, Login, Order, Pushable, Report, Step};
 use crate::registry::{Credential, Device, Registry, State, UnixMs, Verifiers};
 use crate::ubus::{MethodError, Reply, Status};
@@ -101,31 +103,25 @@ impl Daemon {
         let device = self.registry.device(mac).ok_or_else(|| never_seen(mac))?;
         let name = &device.name;
         if self.pushes.contains(&mac) || self.pushes.len() >= MOST {
-            let what = format!(
-                "{} pushes are under way: try again later",
-                self.pushes.len()
-            );
-            return Err(MethodError::new(Status::NoMemory, what));
+            let count = self.pushes.len();
+            return Err(Fault::PushesBusy { count }.into());
         }
         let state = device.state();
         if matches!(state, State::Blocked | State::Quarantined) {
-            let what = format!("{name} is {}: let it go first", state.name());
-            return Err(MethodError::new(Status::NotSupported, what));
+            return Err(Fault::CutOff {
+                name: name.clone(),
+                state: state.name(),
+            }
+            .into());
         }
         if let Err(error) = &self.broker {
-            return Err(MethodError::new(Status::SystemError, error));
+            return Err(no_broker(error));
         }
         let known = firmware(args)?.or_else(|| device.probable_firmware());
-        let firmware = known.and_then(Pushable::of).ok_or_else(|| {
-            let can = Pushable::ALL.map(|one| one.firmware().name()).join(", ");
-            let what = match known {
-                Some(known) => format!("{} takes no push", known.title()),
-                None => format!("the firmware of {name} is not known"),
-            };
-            let what = format!(
-                "firmware: {what}; expected one of: {can} ('snippet' tells what to set by hand)"
-            );
-            MethodError::new(Status::NotSupported, what)
+        let firmware = known.and_then(Pushable::of).ok_or_else(|| Fault::NoPush {
+            name: name.clone(),
+            firmware: known.map(Firmware::title),
+            known: Pushable::ALL.map(|one| one.firmware().name()).to_vec(),
         })?;
         let held = device.credential.as_ref();
         Ok(Order {
@@ -146,7 +142,6 @@ impl Daemon {
         device: &Device,
         wanted: Option<&str>,
     ) -> Result<IpAddr, MethodError> {
-        let refused = |what| Err(MethodError::new(Status::NotSupported, what));
         let name = &device.name;
         let named = wanted.and_then(|wanted| wanted.parse::<IpAddr>().ok());
         let named = named.filter(|address| device.addresses.contains(address));
@@ -160,13 +155,15 @@ impl Daemon {
         let address = match (named, v4.as_slice(), v6.as_slice()) {
             (Some(named), ..) => named,
             (None, [only], _) | (None, [], [only]) => *only,
-            (None, [], []) => return refused(format!("no address of {name} is known")),
+            (None, [], []) => {
+                return Err(Fault::NoAddress { name: name.clone() }.into());
+            }
             (None, [], many) | (None, many, _) => {
-                let many: Vec<_> = many.iter().map(IpAddr::to_string).collect();
-                let many = many.join(", ");
-                return Err(invalid(format!(
-                    "device: {name} has several addresses; name one of them: {many}"
-                )));
+                return Err(Fault::Addresses {
+                    name: name.clone(),
+                    addresses: many.iter().map(IpAddr::to_string).collect(),
+                }
+                .into());
             }
         };
         let failed = |error: &dyn std::fmt::Display| {
@@ -180,7 +177,10 @@ impl Daemon {
             .any(|one| Some(one.index) == link && guarded.contains(&one.name));
         match is_guarded {
             true => Ok(address),
-            false => refused(format!("{address} is in no guarded network")),
+            false => Err(Fault::Unguarded {
+                address: address.to_string(),
+            }
+            .into()),
         }
     }
 

@@ -5,9 +5,14 @@ use std::fmt::Write as _;
 use super::signatures::TABLE;
 use super::troubles::Trouble;
 use crate::coded::{Coded, told};
-use crate::events::{Denial, JournalNews, NOTIFICATIONS, StandIn};
+use mqttguard_broker::Departure;
+
+use super::fault::Fault;
+use crate::events::{AttachNote, Because, Denial, JournalNews, NOTIFICATIONS, StandIn};
+use crate::naming::snippet::SnippetNote;
 use crate::push::{Cause, Next, Task};
-use crate::ubus::ArgType;
+use crate::registry::Refused;
+use crate::ubus::{ArgType, Unanswered};
 
 const HEAD: &str = "\
 # The ubus object
@@ -18,10 +23,10 @@ This page is made by `mqttguard check --reference-ubus` from the tables that the
 calls one, `ubus subscribe mqttguard` (or `mqttguard events --follow`) shows what happens.
 
 - An answer to a call that failed has the status of libubus and, as data, `error`: one sentence that
-  says what was found and expected. An argument of the wrong type is INVALID_ARGUMENT in every method.
+  says what was found and expected; and what an owner can meet has a `code` beside it. An argument of the wrong type is INVALID_ARGUMENT in every method.
 - Times end in `_ms`: milliseconds since the Unix epoch. Fields without a value are left out.
 - What was decided is in force and on disk before the answer; if it could not be written, the answer
-  has a `warning`.
+  has a `warning`, and `unsaved`: why not.
 - Passwords and keys are in the one answer that hands them out and nowhere else.
 - Only root may call it. Others need a file in `/usr/share/acl.d`.
 
@@ -89,6 +94,43 @@ pub(crate) fn reference() -> String {
         &JournalNews::samples(),
     );
     codes(&mut page, "code of login-refused", LOGINS, &Denial::ALL);
+    codes(
+        &mut page,
+        "code of state-changed",
+        STATES,
+        &Because::samples(),
+    );
+    codes(
+        &mut page,
+        "code of disconnected",
+        DEPARTURES,
+        &Departure::ALL,
+    );
+    codes(
+        &mut page,
+        "notes of an attachment",
+        NOTES,
+        &AttachNote::samples(),
+    );
+    codes(
+        &mut page,
+        "noted of a snippet",
+        SNIPPETS,
+        &SnippetNote::SAMPLES,
+    );
+    codes(&mut page, "code of an error", FAULTS, &Fault::samples());
+    codes(
+        &mut page,
+        "code of an error, by the rules of the registry",
+        REFUSALS,
+        &Refused::samples(),
+    );
+    codes(
+        &mut page,
+        "code of an error, without an answer",
+        UNANSWERED,
+        &Unanswered::ALL,
+    );
     page
 }
 
@@ -101,6 +143,19 @@ const NEXT: &str = "`next_code` of an answer of `push`, beside the sentence `nex
 const STEPS: &str = "`step` of each of the `steps` that `push` answers, beside the words `what`.";
 const FALLBACK: &str = "`code` of the event `fallback`, beside the sentence `detail`.";
 const LOGINS: &str = "`code` of the event `login-refused`, beside the sentence `why`.";
+const STATES: &str = "`code` of the event `state-changed`, with its values, beside the sentence `why`; of a \
+    device that is blocked or in quarantine `because` has them, with the sentence as `message`. The \
+    `why` of a `note` is the owner's own.";
+const DEPARTURES: &str = "`code` of the event `disconnected`, beside the sentence `why`.";
+const NOTES: &str = "What `status` lists in `notes` of each of the `attachments` of `kernel`, beside their \
+    sentences in `why`; likewise the trouble `not-attached`, and the event `enforcement` where `what` is \
+    `failed` or `lost`.";
+const SNIPPETS: &str =
+    "What each of the `snippets` lists in `noted`, beside their sentences in `notes`.";
+const FAULTS: &str = "`code` of an answer to a call that failed, with its values, beside the sentence \
+    `error`. What only a mistake of the caller can lead to has none.";
+const REFUSALS: &str = "The same.";
+const UNANSWERED: &str = "The same, in every method.";
 const JOURNAL: &str =
     "`code` of the events `journal` and `journal-trouble`, beside the sentence `detail`.";
 
@@ -206,7 +261,8 @@ mod tests {
                 ))
             };
         }
-        let (pages, troubles) = (page!("codes.js"), page!("troubles.js"));
+        let (pages, troubles, faults) =
+            (page!("codes.js"), page!("troubles.js"), page!("faults.js"));
         let known = |page: &str, code: &str| page.contains(&format!("\n\t'{code}': ("));
         let mut codes: Vec<&str> = Vec::new();
         codes.extend(Cause::samples().iter().map(Coded::code));
@@ -215,8 +271,19 @@ mod tests {
         codes.extend(StandIn::samples().iter().map(Coded::code));
         codes.extend(JournalNews::samples().iter().map(Coded::code));
         codes.extend(Denial::ALL.iter().map(Coded::code));
+        codes.extend(Because::samples().iter().map(Coded::code));
+        codes.extend(Departure::ALL.iter().map(Coded::code));
+        codes.extend(SnippetNote::SAMPLES.iter().map(Coded::code));
+        codes.extend(AttachNote::samples().iter().map(Coded::code));
         for code in codes {
             assert!(known(pages, code), "codes.js does not know {code}");
+        }
+        let mut codes: Vec<&str> = Vec::new();
+        codes.extend(Fault::samples().iter().map(Coded::code));
+        codes.extend(Refused::samples().iter().map(Coded::code));
+        codes.extend(Unanswered::ALL.iter().map(Coded::code));
+        for code in codes {
+            assert!(known(faults, code), "faults.js does not know {code}");
         }
         for trouble in Trouble::samples() {
             let code = trouble.code();

@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::serving::Broker;
 use super::wiring::Daemon;
+use crate::coded::Coded;
 use crate::config::ListenerKind;
 use crate::json::json;
-use crate::naming::Firmware;
-use crate::naming::{PASSWORD, Place, snippet};
+use crate::naming::snippet::{self, SnippetNote};
+use crate::naming::{Firmware, PASSWORD, Place};
 
 /// Where the device is to go.
 pub(super) fn place(daemon: &Daemon, mac: Mac) -> Place {
@@ -51,8 +52,15 @@ pub(super) fn report(
     let password = password.unwrap_or(PASSWORD);
     let target = place.target(&device.name, username, password);
     let firmware = firmware.or_else(|| device.probable_firmware());
-    let shown = snippet::snippets(firmware, &target)
-        .into_iter()
-        .map(|one| json!({ "title": one.title, "text": one.text, "notes": one.notes, "plain": one.plain }));
+    let shown = snippet::snippets(firmware, &target).into_iter().map(|one| {
+        json!({
+            "title": one.title,
+            "text": one.text,
+            "notes": one.notes.iter().map(SnippetNote::to_string).collect::<Vec<_>>(),
+            "noted": one.notes.iter().map(Coded::to_json).collect::<Vec<_>>(),
+            "firmware": one.firmware.map(Firmware::name),
+            "plain": one.plain,
+        })
+    });
     Some(shown.collect())
 }

@@ -24,10 +24,7 @@ pub(super) fn event_kind(event: BrokerEvent) -> Option<EventKind> {
             protocol: protocol(version),
             address,
         },
-        BrokerEventKind::Disconnected { why, by_client: _ } => EventKind::Disconnected {
-            client_id,
-            why: why.to_owned(),
-        },
+        BrokerEventKind::Disconnected { why } => EventKind::Disconnected { client_id, why },
         BrokerEventKind::LoginRefused { username, why } => EventKind::LoginRefused {
             username,
             address,

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::coded::Coded;
-use crate::events::{JournalNews, StandIn};
+use crate::events::{AttachNote, JournalNews, StandIn};
 use crate::json::json;
 
 /// What is amiss.
@@ -19,7 +19,10 @@ pub(crate) enum Trouble {
     /// The kernel program does not stand.
     Unloaded(Unloaded),
     /// An interface that the kernel program is not attached to.
-    NotAttached { interface: String, why: String },
+    NotAttached {
+        interface: String,
+        notes: Vec<AttachNote>,
+    },
     /// An interface with frames that pass the kernel program by.
     Blind { interface: String },
     /// Nothing proves yet that the kernel program sees anything.
@@ -66,7 +69,7 @@ impl Trouble {
             Trouble::Unloaded(Unloaded::Failed { why: why() }),
             Trouble::NotAttached {
                 interface: text("interface"),
-                why: why(),
+                notes: vec![AttachNote::NoDevice],
             },
             Trouble::Blind {
                 interface: text("interface"),
@@ -126,9 +129,14 @@ impl Coded for Trouble {
             Trouble::Unloaded(Unloaded::Loading { succeeds }) => {
                 vec![("succeeds", json!(succeeds))]
             }
-            Trouble::NotAttached { interface, why } => {
-                vec![("interface", json!(interface)), ("why", json!(why))]
-            }
+            Trouble::NotAttached { interface, notes } => vec![
+                ("interface", json!(interface)),
+                ("why", json!(AttachNote::join(notes))),
+                (
+                    "notes",
+                    json!(notes.iter().map(Coded::to_json).collect::<Vec<_>>()),
+                ),
+            ],
             Trouble::Blind { interface } => vec![("interface", json!(interface))],
             Trouble::Unloaded(Unloaded::Failed { why })
             | Trouble::NoBroker { why }
@@ -145,7 +153,8 @@ impl fmt::Display for Trouble {
             Trouble::Monitor => f.write_str("monitor mode: nothing is dropped"),
             Trouble::NoDevice { network } => write!(f, "network '{network}' has no device yet"),
             Trouble::Unloaded(unloaded) => write!(f, "the kernel program is {unloaded}"),
-            Trouble::NotAttached { interface, why } => {
+            Trouble::NotAttached { interface, notes } => {
+                let why = AttachNote::join(notes);
                 write!(f, "not attached to {interface}: {why}")
             }
             Trouble::Blind { interface } => write!(

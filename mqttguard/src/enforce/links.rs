@@ -1,6 +1,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use crate::events::AttachNote;
 use crate::netlink::{self, Family, RTNLGRP_LINK, RTNLGRP_TC, Socket};
 
 pub(super) use crate::netlink::Link;
@@ -46,12 +47,12 @@ impl Links {
 pub(super) fn resolve<'a>(
     devices: &'a [String],
     links: &'a [Link],
-) -> (Vec<&'a Link>, Vec<(&'a str, &'static str)>) {
+) -> (Vec<&'a Link>, Vec<(&'a str, AttachNote)>) {
     let mut found: Vec<&Link> = Vec::new();
     let mut missing = Vec::new();
     for device in devices {
         let Some(link) = links.iter().find(|link| link.name == *device) else {
-            missing.push((device.as_str(), "there is no such device"));
+            missing.push((device.as_str(), AttachNote::NoDevice));
             continue;
         };
         let before = found.len();
@@ -59,7 +60,7 @@ pub(super) fn resolve<'a>(
             let ports = links.iter().filter(|port| port.master == Some(link.index));
             found.extend(ports);
             if found.len() == before {
-                missing.push((device.as_str(), "the bridge has no ports"));
+                missing.push((device.as_str(), AttachNote::NoPorts));
             }
         } else {
             found.push(link);
@@ -102,8 +103,8 @@ mod tests {
         assert_eq!(
             missing,
             [
-                ("br-empty", "the bridge has no ports"),
-                ("usb0", "there is no such device")
+                ("br-empty", AttachNote::NoPorts),
+                ("usb0", AttachNote::NoDevice)
             ]
         );
     }

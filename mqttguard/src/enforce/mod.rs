@@ -41,6 +41,7 @@ use std::net::IpAddr;
 use mqttguard_common::{Mac, Reason};
 
 use crate::config::{Exception, Hook, KernelLimits, Mode};
+use crate::events::AttachNote;
 
 /// What the kernel program is told once for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,8 +92,15 @@ pub struct Attachment {
     pub hook: Option<&'static str>,
     /// Whether it is known to see the frames that arrive there.
     pub proof: Proof,
+    /// Why this hook, or why none.
+    pub notes: Vec<AttachNote>,
+}
+
+impl Attachment {
     /// Why this hook, or why none, in plain words.
-    pub why: String,
+    pub fn why(&self) -> String {
+        AttachNote::join(&self.notes)
+    }
 }
 
 /// Whether the program sees what arrives.
@@ -121,6 +129,8 @@ pub enum Report {
         what: &'static str,
         /// The hook, or the failure.
         detail: String,
+        /// The failure, or why it was lost.
+        notes: Vec<AttachNote>,
     },
 }
 
@@ -130,6 +140,17 @@ impl Report {
             interface: interface.into(),
             what,
             detail: detail.into(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// `what` is what the notes say.
+    fn noted(interface: &str, what: &'static str, notes: Vec<AttachNote>) -> Self {
+        Report::Attachment {
+            interface: interface.into(),
+            what,
+            detail: AttachNote::join(&notes),
+            notes,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::kind::Kind;
 use super::links::Link;
 use super::trial::{Trial, Verdict};
 use super::{Proof, Report, probe};
+use crate::events::AttachNote;
 
 /// Time between two probes of an interface on which nothing arrives.
 const PROBE_EVERY: Duration = Duration::from_secs(10);
@@ -19,7 +20,7 @@ const TRIAL_TIME: Duration = Duration::from_secs(4);
 pub(super) struct Port {
     pub(super) name: String,
     pub(super) kind: Option<Kind>,
-    pub(super) why: String,
+    pub(super) why: Vec<AttachNote>,
     /// Programs that have their say before ours.
     pub(super) before: Vec<String>,
     pub(super) proof: Proof,
@@ -44,7 +45,7 @@ impl Port {
         Port {
             name: name.into(),
             kind: None,
-            why: String::new(),
+            why: Vec::new(),
             before: Vec::new(),
             proof: Proof::Waiting,
             reserved: None,
@@ -64,16 +65,14 @@ impl Port {
     }
 
     /// Why it is as it is.
-    pub(super) fn words(&self) -> String {
-        let before = self
-            .before
-            .iter()
-            .map(|other| format!("{other} runs before"));
+    pub(super) fn notes(&self) -> Vec<AttachNote> {
         if self.is_waiting {
-            return "the kernel verifies the program".into();
+            return vec![AttachNote::Verifying];
         }
-        let why = (!self.why.is_empty()).then(|| self.why.clone());
-        why.into_iter().chain(before).collect::<Vec<_>>().join("; ")
+        let before = self.before.iter().map(|other| AttachNote::Before {
+            program: other.clone(),
+        });
+        self.why.iter().cloned().chain(before).collect()
     }
 
     /// `seen` is the program's counter of frames.

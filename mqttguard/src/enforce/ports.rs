@@ -12,6 +12,7 @@ use super::object::Object;
 use super::port::Port;
 use super::{Attachment, EnforceError, Proof, Report, Target};
 use crate::config::Hook;
+use crate::events::AttachNote;
 
 /// The interfaces that are to be guarded, and how the program sits on each.
 pub(super) struct Ports {
@@ -23,7 +24,7 @@ pub(super) struct Ports {
     take_over_note: Option<String>,
     ports: BTreeMap<u32, Port>,
     /// Devices of the target that stand for no interface, and why.
-    missing: BTreeMap<String, &'static str>,
+    missing: BTreeMap<String, AttachNote>,
     /// What the kernel is to verify next: the programs of XDP, or those of TC.
     awaited: Option<bool>,
 }
@@ -100,13 +101,13 @@ impl Ports {
             interface: port.name.clone(),
             hook: port.kind.map(Kind::name),
             proof: port.proof,
-            why: port.words(),
+            notes: port.notes(),
         });
         let missing = self.missing.iter().map(|(name, why)| Attachment {
             interface: name.clone(),
             hook: None,
             proof: Proof::Waiting,
-            why: (*why).into(),
+            notes: vec![why.clone()],
         });
         ports.chain(missing).collect()
     }
@@ -118,7 +119,7 @@ impl Ports {
         let (wanted, missing) = resolve(&target.devices, links);
         for (name, why) in &missing {
             if self.missing.get(*name) != Some(why) {
-                report(Report::attachment(name, "failed", *why));
+                report(Report::noted(name, "failed", vec![why.clone()]));
             }
         }
         self.missing = missing
@@ -237,26 +238,23 @@ impl Ports {
             }
         }
         if xdp_is_blind {
-            refusals.push("native XDP saw none of the frames that arrived".into());
+            refusals.push(AttachNote::XdpBlind);
         }
         if let Some((kind, Attached::TakenOver)) = found
             && refusals.is_empty()
             && choices.first() != Some(&kind)
         {
-            refusals.push("an earlier run had chosen it".into());
+            refusals.push(AttachNote::Chosen);
         }
-        let why = refusals.join("; ");
+        let why = refusals;
         match found {
             Some((kind, attached)) => {
                 let (what, note) = match attached {
                     Attached::Fresh => ("attached", None),
                     Attached::TakenOver => ("taken-over", self.take_over_note.as_deref()),
                 };
-                let notes: Vec<&str> = [why.as_str()]
-                    .into_iter()
-                    .chain(note)
-                    .filter(|note| !note.is_empty())
-                    .collect();
+                let notes = why.iter().map(AttachNote::to_string);
+                let notes: Vec<String> = notes.chain(note.map(str::to_owned)).collect();
                 let detail = match notes.is_empty() {
                     true => kind.name().to_string(),
                     false => format!("{} ({})", kind.name(), notes.join("; ")),
@@ -264,7 +262,7 @@ impl Ports {
                 report(Report::attachment(&link.name, what, detail));
             }
             None if old.as_ref().is_none_or(|port| port.why != why) => {
-                report(Report::attachment(&link.name, "failed", &*why));
+                report(Report::noted(&link.name, "failed", why.clone()));
             }
             None => {}
         }
@@ -344,12 +342,15 @@ impl Ports {
                     }
                     None
                 }
-                Hold::Ours(_) => Some("its pin was removed".to_owned()),
-                Hold::Lost(None) => Some(format!("somebody took it off {}", kind.name())),
-                Hold::Lost(Some(other)) => Some(format!("{} has {other} now", kind.name())),
+                Hold::Ours(_) => Some(AttachNote::PinRemoved),
+                Hold::Lost(None) => Some(AttachNote::TakenOff { hook: kind.name() }),
+                Hold::Lost(Some(other)) => Some(AttachNote::Replaced {
+                    hook: kind.name(),
+                    program: other.to_string(),
+                }),
             };
             if let Some(how) = lost {
-                report(Report::attachment(&link.name, "lost", how));
+                report(Report::noted(&link.name, "lost", vec![how]));
                 let mut old = self.ports.remove(&link.index);
                 if let Some(port) = &mut old {
                     port.kind = None;
@@ -447,14 +448,17 @@ impl Ports {
     }
 }
 
-fn refusal(link: &Link, kind: Kind, error: &HookError) -> String {
+fn refusal(link: &Link, kind: Kind, error: &HookError) -> AttachNote {
     let holder = match kind {
         Kind::Xdp | Kind::XdpGeneric if error.is_busy() => holders::xdp_holder(link),
         Kind::Tc if error.is_busy() => holders::tc_holder(link),
         _ => None,
     };
     let holder = holder.map(|holder| format!(", {holder}"));
-    format!("no {}: {error}{}", kind.name(), holder.unwrap_or_default())
+    AttachNote::Refused {
+        hook: kind.name(),
+        why: format!("{error}{}", holder.unwrap_or_default()),
+    }
 }
 
 /// Frames that the program saw on an interface. XDP drivers that do not tell it which interface

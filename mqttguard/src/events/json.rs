@@ -44,7 +44,8 @@ impl EventKind {
             EventKind::StateChanged { from, to, why } => {
                 put("from", json!(from));
                 put("to", json!(to));
-                put("why", json!(why));
+                put("why", json!(why.to_string()));
+                put_coded(out, why);
             }
             EventKind::Enrolled { username } => put("username", json!(username)),
             EventKind::Pairing { change } => match change {
@@ -133,7 +134,8 @@ impl EventKind {
             }
             EventKind::Disconnected { client_id, why } => {
                 put("client_id", json!(client_id));
-                put("why", json!(why));
+                put("why", json!(why.to_string()));
+                put_coded(out, why);
             }
             EventKind::LoginRefused {
                 username,
@@ -189,10 +191,12 @@ impl EventKind {
                 interface,
                 what,
                 detail,
+                notes,
             } => {
                 put("interface", json!(interface));
                 put("what", json!(what));
                 put("detail", json!(detail));
+                put("notes", json!(listed(notes)));
             }
             EventKind::Fallback(standin) => {
                 put("what", json!(standin.what()));
@@ -253,6 +257,11 @@ impl EventKind {
             }
         }
     }
+}
+
+/// As [`Coded::to_json`] each.
+fn listed<T: Coded>(told: &[T]) -> Vec<Value> {
+    told.iter().map(Coded::to_json).collect()
 }
 
 /// The code and the values of what else is told by them.

@@ -1,7 +1,10 @@
 //! One enum of everything worth telling. Log, ubus, command line and LuCI read this one stream.
 
+mod attach_note;
+mod because;
 mod codes;
 mod denial;
+mod departure;
 mod journal;
 mod json;
 mod mud;
@@ -14,10 +17,13 @@ mod words;
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
+use mqttguard_broker::Departure;
 use mqttguard_common::{Mac, Reason};
 
 use crate::push::Failure;
 
+pub use attach_note::AttachNote;
+pub use because::Because;
 pub use denial::Denial;
 pub use journal::JournalNews;
 pub use mud::MudChange;
@@ -59,8 +65,8 @@ pub enum EventKind {
         from: &'static str,
         /// Its state now.
         to: &'static str,
-        /// Why, in plain words.
-        why: String,
+        /// Why.
+        why: Because,
     },
     /// A device was given a credential.
     Enrolled {
@@ -162,8 +168,8 @@ pub enum EventKind {
     Disconnected {
         /// The client identifier.
         client_id: String,
-        /// Why, in plain words.
-        why: String,
+        /// Why.
+        why: Departure,
     },
     /// A login was refused.
     LoginRefused {
@@ -223,6 +229,8 @@ pub enum EventKind {
         what: &'static str,
         /// The hook, or the failure.
         detail: String,
+        /// What there is to know of it, where that is told apart.
+        notes: Vec<AttachNote>,
     },
     /// nftables stands in for the kernel program, or no longer, or fails to; or its table was put
     /// back.

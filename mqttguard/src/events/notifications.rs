@@ -13,7 +13,7 @@ pub const NOTIFICATIONS: &[(&str, &str, &[&str])] = &[
     (
         "state-changed",
         "a device is in another state",
-        &["from", "to", "why"],
+        &["from", "to", "why", "code"],
     ),
     ("enrolled", "a device was given a credential", &["username"]),
     (
@@ -142,7 +142,7 @@ pub const NOTIFICATIONS: &[(&str, &str, &[&str])] = &[
     (
         "disconnected",
         "a client is not connected any more",
-        &["client_id", "why"],
+        &["client_id", "why", "code"],
     ),
     (
         "login-refused",
@@ -172,7 +172,7 @@ pub const NOTIFICATIONS: &[(&str, &str, &[&str])] = &[
     (
         "enforcement",
         "the kernel program came to or left an interface, or failed there",
-        &["interface", "what", "detail"],
+        &["interface", "what", "detail", "notes"],
     ),
     (
         "fallback",

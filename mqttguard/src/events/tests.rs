@@ -207,7 +207,7 @@ fn who_reconnects_all_the_time_does_not_hide_what_else_happened_to_it() {
             protocol: "5.0",
             address: [192, 168, 1, 7].into(),
         };
-        let why = "its connection was closed".to_owned();
+        let why = mqttguard_broker::Departure::ConnectionLost;
         log.push(time, Some(MAC), None, connected);
         log.push(
             time,

@@ -171,6 +171,7 @@ impl EventKind {
                 interface,
                 what,
                 detail,
+                notes: _,
             } => {
                 format!("kernel program {what} on {interface}: {detail}")
             }

@@ -10,6 +10,10 @@ use crate::json::json;
 
 use super::{Firmware, Target, settings};
 
+mod note;
+
+pub use note::SnippetNote;
+
 /// One thing to do on the device.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Snippet {
@@ -18,7 +22,9 @@ pub struct Snippet {
     /// The text itself; it may hold the password.
     pub text: String,
     /// What else there is to know.
-    pub notes: Vec<String>,
+    pub notes: Vec<SnippetNote>,
+    /// What it is for; None: to try the broker out.
+    pub firmware: Option<Firmware>,
     /// It is for the island: without TLS.
     pub plain: bool,
 }
@@ -63,23 +69,19 @@ pub fn snippets(firmware: Option<Firmware>, target: &Target<'_>) -> Vec<Snippet>
         (_, None) => Some(Snippet {
             title: format!("{} without TLS", firmware.title()),
             text: String::new(),
-            notes: vec![format!("It needs {NO_ISLAND}.")],
+            notes: vec![SnippetNote::NoIsland],
+            firmware: Some(firmware),
             plain: true,
         }),
     };
     if let Some(mut snippet) = island {
-        if let Tls::Some(builds) = tls {
-            let note = format!("Only where the build has no TLS: it is in {builds}.");
-            snippet.notes.insert(0, note);
+        if let Tls::Some(tls) = tls {
+            snippet.notes.insert(0, SnippetNote::BuildsWithout { tls });
         }
         if !target.plaintext {
-            snippet
-                .notes
-                .push(format!("{}.", not_on_island(target.mac)));
+            snippet.notes.push(SnippetNote::NotOnIsland(target.mac));
         }
-        snippet.notes.push(
-            "On the island the password can be read by whoever listens in the LAN.".to_owned(),
-        );
+        snippet.notes.push(SnippetNote::IslandIsRead);
         out.push(snippet);
     }
     out
@@ -124,24 +126,28 @@ fn write(firmware: Firmware, target: &Target<'_>, port: u16, tls: bool) -> Snipp
             settings::backlog(&settings::tasmota(target, port, tls)),
             match (tls, target.keys.len()) {
                 (false, _) => vec![],
-                (true, 2..) => vec![PINS_KEY],
-                (true, _) => vec![PINS_KEY, NO_RSA_KEY],
+                (true, 2..) => vec![SnippetNote::PinsKey],
+                (true, _) => vec![SnippetNote::PinsKey, SnippetNote::NoRsaKey],
             },
         ),
         Firmware::EspHome => (
             title("YAML of the node; passwords better stand in secrets.yaml"),
             esphome(target, port, tls),
-            vec!["The node's name in ESPHome has to be the one here: it is in its topics."],
+            vec![SnippetNote::NodeName],
         ),
         Firmware::ShellyGen2 => (
             title("calls, each a POST to http://DEVICE/rpc"),
             shelly(target, port),
-            vec!["With a password of its own the device asks for it (user admin, Digest)."],
+            vec![SnippetNote::Digest],
         ),
         Firmware::OpenBeken => (
             title("an address for the browser (or Config, Configure MQTT)"),
             openbeken(target, port, tls),
-            if tls { vec![OPENBEKEN_CA] } else { vec![] },
+            if tls {
+                vec![SnippetNote::CaBefore]
+            } else {
+                vec![]
+            },
         ),
         Firmware::Zigbee2Mqtt => (
             title("configuration.yaml, and the CA in data/ca.crt"),
@@ -156,7 +162,7 @@ fn write(firmware: Firmware, target: &Target<'_>, port: u16, tls: bool) -> Snipp
                     ("reject_unauthorized", json!(true)),
                 ],
             )]),
-            vec!["/app/data is where the container has its data; elsewhere write that path."],
+            vec![SnippetNote::DataPath],
         ),
         Firmware::Frigate => (
             title("config.yml, and the CA in /config/ca.crt"),
@@ -184,7 +190,7 @@ fn write(firmware: Firmware, target: &Target<'_>, port: u16, tls: bool) -> Snipp
                     ("Upload", "ca.crt"),
                 ],
             ),
-            vec!["Its profile is 'hub': mqttguard enrol DEVICE --profile hub."],
+            vec![SnippetNote::HubProfile],
         ),
         Firmware::Wled => (
             title("Config, Sync Interfaces, MQTT"),
@@ -198,11 +204,7 @@ fn write(firmware: Firmware, target: &Target<'_>, port: u16, tls: bool) -> Snipp
         Firmware::ShellyGen1 => (
             title("Internet & Security, Advanced - Developer settings"),
             form(target, port, &[("Custom MQTT prefix", target.name)]),
-            vec![
-                "It announces itself in shellies/announce too, where each can speak for all: its \
-                 profile does not grant it. If something goes by that, add list publish \
-                 'shellies/announce' to its section 'device'.",
-            ],
+            vec![SnippetNote::SharedAnnounce],
         ),
         Firmware::OpenDtu => (
             title("Settings, MQTT Settings"),
@@ -214,11 +216,7 @@ fn write(firmware: Firmware, target: &Target<'_>, port: u16, tls: bool) -> Snipp
                     ("Enable TLS", "yes, with the CA below"),
                 ],
             ) + target.ca,
-            vec![
-                "Home Assistant Auto Discovery announces each inverter under its serial number, which \
-                 its profile does not know: add list publish 'homeassistant/+/SERIAL/#' to its section \
-                 'device' ('mqttguard learn' shows them).",
-            ],
+            vec![SnippetNote::Inverters],
         ),
         Firmware::OpenMqttGateway => (
             title("the web page, MQTT"),
@@ -231,10 +229,7 @@ fn write(firmware: Firmware, target: &Target<'_>, port: u16, tls: bool) -> Snipp
                     ("Secure", "yes, with the CA below"),
                 ],
             ) + target.ca,
-            vec![
-                "What it announces of sensors around it goes under their addresses, which its profile \
-                  does not grant: see 'mqttguard learn'.",
-            ],
+            vec![SnippetNote::Sensors],
         ),
         Firmware::Valetudo => (
             title("Connectivity, MQTT Connectivity"),
@@ -253,17 +248,11 @@ fn write(firmware: Firmware, target: &Target<'_>, port: u16, tls: bool) -> Snipp
     Snippet {
         title,
         text,
-        notes: notes.into_iter().map(str::to_owned).collect(),
+        notes,
+        firmware: Some(firmware),
         plain: !tls,
     }
 }
-
-const PINS_KEY: &str = "Tasmota takes no CA: it knows the router by its keys, which stay when its certificates \
-    are renewed. Fingerprints are as Tasmota 8.4 and later has them.";
-const NO_RSA_KEY: &str =
-    "The router has no RSA key yet, and most builds know no other: ask again in a minute.";
-const OPENBEKEN_CA: &str = "Before that, the router's CA has to be in the device's file mqttguard.pem (web \
-    app, Filesystem): without it the connection fails.";
 
 fn openbeken(target: &Target<'_>, port: u16, tls: bool) -> String {
     let fields = settings::openbeken(target, port, tls);
@@ -318,14 +307,9 @@ fn mosquitto(target: &Target<'_>, port: u16) -> Snippet {
     let [server, topic] = [target.server, &format!("{}/test", target.name)].map(shell);
     Snippet {
         title: "mosquitto_pub, to try it".to_owned(),
-        text: format!(
-            "mosquitto_pub -h {server} -p {port} --cafile ca.crt -t {topic} -m hello"
-        ),
-        notes: vec![
-            "The firmware is not known: --firmware NAME shows what another needs. mosquitto_pub reads \
-             '-u' and '-P' from ~/.config/mosquitto_pub."
-                .to_owned(),
-        ],
+        text: format!("mosquitto_pub -h {server} -p {port} --cafile ca.crt -t {topic} -m hello"),
+        notes: vec![SnippetNote::Trial],
+        firmware: None,
         plain: false,
     }
 }

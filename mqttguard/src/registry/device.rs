@@ -10,6 +10,7 @@ use super::refusals::Refusals;
 use super::rotation::Earlier;
 use super::sources::Sources;
 use super::strikes::{Strikes, UnixMs};
+use crate::events::Because;
 use crate::hidden::Hidden;
 use crate::naming::{Evidence, Firmware};
 
@@ -35,7 +36,7 @@ pub struct Device {
     /// Its credential, once it is enrolled.
     pub credential: Option<Credential>,
     /// Why the owner blocked it, if so.
-    pub blocked: Option<String>,
+    pub blocked: Option<Because>,
     /// Blocked by its `device` section.
     pub config_blocked: bool,
     /// Why and how long it is in quarantine, if so.
@@ -129,14 +130,13 @@ pub struct Verifiers {
 }
 
 /// A time without MQTT.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quarantine {
     /// When it ends.
     pub until_ms: UnixMs,
-    /// Why, in plain words.
-    pub why: String,
+    /// Why.
+    pub why: Because,
     /// For how long, in milliseconds, if the owner said so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_ms: Option<u64>,
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use mqttguard_common::Mac;
 
-use super::life::Refused;
+use super::Refused;
 use super::{Registry, Save, UnixMs};
 use crate::config::{Exception, TimedException};
 use crate::events::{EventKind, ExceptionChange};

@@ -2,78 +2,14 @@
 
 use std::time::Duration;
 
-use mqttguard_common::{MAX_EXCEPTIONS, Mac};
+use mqttguard_common::Mac;
 
 use super::device::bare_name;
 use super::{
-    Credential, Quarantine, Registry, Save, Standing, State, UnixMs, Verifiers, is_username,
+    Credential, Quarantine, Refused, Registry, Save, Standing, State, UnixMs, Verifiers,
+    is_username,
 };
-use crate::events::EventKind;
-
-/// Why the owner's wish cannot be granted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// The registry is full.
-    #[error("no room for another device: {0} are known")]
-    Full(usize),
-    /// The profile is not configured.
-    #[error("profile: found '{found}', expected one of: {}", .known.join(", "))]
-    NoSuchProfile {
-        /// What was asked for.
-        found: String,
-        /// What there is.
-        known: Vec<String>,
-    },
-    /// The user name cannot be one.
-    #[error("username: found '{0}', expected 1 to 63 letters, digits, '.', '_' or '-'")]
-    BadUsername(String),
-    /// The user name belongs to another device.
-    #[error("username: '{username}' is the credential of {owner}")]
-    UsernameTaken {
-        /// What was asked for.
-        username: String,
-        /// The device that has it.
-        owner: Mac,
-    },
-    /// The device is blocked.
-    #[error("{0} is blocked; 'unblock' it first")]
-    Blocked(Mac),
-    /// The device has no credential.
-    #[error("{0} has no credential; 'enrol' or 'pair' gives it one")]
-    NoCredential(Mac),
-    /// An account is to wait for a device that has a credential.
-    #[error("{mac} has the credential '{username}' already; 'revoke' it first")]
-    HasCredential {
-        /// The device.
-        mac: Mac,
-        /// Its user name.
-        username: String,
-    },
-    /// Two accounts are to wait for one device.
-    #[error("{0} is named for two accounts, expected one: a device has one credential")]
-    TwoAccounts(Mac),
-    /// Two accounts have one user name.
-    #[error("username: found '{0}' twice")]
-    UsernameTwice(String),
-    /// There are too many accounts that wait.
-    #[error("no room for these accounts: at most {0} can wait for their devices")]
-    TooManyClaims(usize),
-    /// There are too many pairing windows.
-    #[error("no room for another pairing window: {0} are open; cancel one")]
-    TooManyPairings(usize),
-    /// The configuration blocks the device; only the configuration can let it go.
-    #[error("{0} is blocked by its 'device' section in the configuration; remove it there")]
-    BlockedByConfig(Mac),
-    /// There are notes of too many devices.
-    #[error("no room for the notes of another device: {0} devices learn already")]
-    TooManyLearning(usize),
-    /// There are too many exceptions for a time.
-    #[error("no room for another exception: {0} are in force; 'disallow' one, or write a section")]
-    TooManyAllowances(usize),
-    /// There are too many exceptions for its destination.
-    #[error("no room for another exception for this destination: {MAX_EXCEPTIONS} apply to it")]
-    NoRoomForAllowance,
-}
+use crate::events::{Because, EventKind};
 
 impl Registry {
     /// How much more often a device with a live session may fail to log in before it is put in
@@ -94,8 +30,7 @@ impl Registry {
             return false;
         };
         if standing == Standing::Quarantined && device.state() < State::Quarantined {
-            let why = "in quarantine when the daemon ended".to_owned();
-            self.quarantine(now, mac, None, why);
+            self.quarantine(now, mac, None, Because::Resumed);
         }
         true
     }
@@ -147,7 +82,7 @@ impl Registry {
                 username: username.clone(),
             },
         );
-        self.tell_change(mac, from, to, "enrolled by the owner".to_owned());
+        self.tell_change(mac, from, to, Because::Enrolled);
         Ok(username)
     }
 
@@ -221,7 +156,7 @@ impl Registry {
     /// # Errors
     ///
     /// When there is no room for a device not seen before.
-    pub fn block(&mut self, now: UnixMs, mac: Mac, why: &str) -> Result<(), Refused> {
+    pub fn block(&mut self, now: UnixMs, mac: Mac, why: Because) -> Result<(), Refused> {
         let from = self
             .devices
             .get(&mac)
@@ -229,10 +164,10 @@ impl Registry {
         let Some(device) = self.device_wanted(mac, now) else {
             return Err(Refused::Full(Self::MAX_DEVICES));
         };
-        device.blocked = Some(why.to_owned());
+        device.blocked = Some(why.clone());
         let to = device.state();
         self.after_decision(mac);
-        self.tell_change(mac, from, to, why.to_owned());
+        self.tell_change(mac, from, to, why);
         Ok(())
     }
 
@@ -255,7 +190,7 @@ impl Registry {
         device.floods = Default::default();
         let to = device.state();
         self.after_decision(mac);
-        self.tell_change(mac, from, to, "released by the owner".to_owned());
+        self.tell_change(mac, from, to, Because::Released);
         Ok(())
     }
 
@@ -274,12 +209,7 @@ impl Registry {
         let trust = if device.connected { Self::TRUST } else { 1 };
         let limit = limit.saturating_mul(trust);
         if device.guesses.strike(now, limit) {
-            self.quarantine(
-                now,
-                mac,
-                None,
-                format!("{limit} failed logins within a minute"),
-            );
+            self.quarantine(now, mac, None, Because::Guessed { failures: limit });
         }
     }
 
@@ -292,12 +222,7 @@ impl Registry {
             return;
         };
         if device.floods.strike_second(now, limit) {
-            self.quarantine(
-                now,
-                mac,
-                None,
-                format!("flooded in {limit} seconds of a minute"),
-            );
+            self.quarantine(now, mac, None, Because::Flooded { seconds: limit });
         }
     }
 
@@ -312,13 +237,13 @@ impl Registry {
         now: UnixMs,
         mac: Mac,
         time: Option<Duration>,
-        why: &str,
+        why: Because,
     ) -> Result<(), Refused> {
         if self.device_wanted(mac, now).is_none() {
             return Err(Refused::Full(Self::MAX_DEVICES));
         }
         let for_ms = time.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        self.quarantine(now, mac, for_ms, why.to_owned());
+        self.quarantine(now, mac, for_ms, why);
         self.effects.save(Save::Now);
         Ok(())
     }
@@ -331,12 +256,12 @@ impl Registry {
         };
         device.guesses = Default::default();
         device.floods = Default::default();
-        self.end_quarantine(mac, "released by the owner");
+        self.end_quarantine(mac, Because::Released);
         self.effects.save(Save::Now);
         true
     }
 
-    fn quarantine(&mut self, now: UnixMs, mac: Mac, for_ms: Option<u64>, why: String) {
+    fn quarantine(&mut self, now: UnixMs, mac: Mac, for_ms: Option<u64>, why: Because) {
         let until_ms = now.saturating_add(for_ms.unwrap_or_else(|| self.quarantine_ms()));
         let Some(device) = self.devices.get_mut(&mac) else {
             return;
@@ -412,14 +337,14 @@ impl Registry {
         self.expire_claims(now);
         self.expire_rotations(now);
         for mac in over {
-            self.end_quarantine(mac, "the quarantine is over");
+            self.end_quarantine(mac, Because::Over);
         }
         for mac in gone {
             self.part(mac);
         }
     }
 
-    pub(super) fn end_quarantine(&mut self, mac: Mac, why: &str) {
+    pub(super) fn end_quarantine(&mut self, mac: Mac, why: Because) {
         let Some(device) = self.devices.get_mut(&mac) else {
             return;
         };
@@ -429,7 +354,7 @@ impl Registry {
         self.effects.policies.insert(mac);
         self.effects.directory = true;
         self.effects.save(Save::Soon);
-        self.tell_change(mac, from, to, why.to_owned());
+        self.tell_change(mac, from, to, why);
     }
 
     fn part(&mut self, mac: Mac) {
@@ -457,7 +382,7 @@ impl Registry {
         self.effects.save(Save::Now);
     }
 
-    pub(super) fn tell_change(&mut self, mac: Mac, from: State, to: State, why: String) {
+    pub(super) fn tell_change(&mut self, mac: Mac, from: State, to: State, why: Because) {
         if from != to {
             self.tell(
                 mac,

@@ -18,6 +18,7 @@ pub mod notes;
 mod pairing;
 mod policy;
 mod refusals;
+mod refused;
 mod rotation;
 mod sightings;
 mod sources;
@@ -37,19 +38,19 @@ pub use directory::{Account, Directory, Waiting};
 pub use effects::{Effects, Save};
 pub use exceptions::Allowance;
 pub use learning::{Gap, Learning, Proposal, Wish};
-pub use life::Refused;
 pub use lookup::LookupError;
 pub use pairing::Pairing;
 pub(crate) use pairing::is_username;
 pub use policy::{DevicePolicy, Standing};
 pub use refusals::{Refusals, RefusedLogin, RefusedTopic};
+pub use refused::Refused;
 pub use rotation::Earlier;
 pub use sources::Sources;
 pub use store::Contents;
 pub use strikes::UnixMs;
 
 use crate::config::{self, Settings};
-use crate::events::EventKind;
+use crate::events::{Because, EventKind};
 use crate::hidden::Hidden;
 use crate::text::slug;
 use bindings::{Leases, Place};
@@ -149,7 +150,7 @@ impl Registry {
         }
         for (mac, from) in before {
             if let Some(to) = self.devices.get(&mac).map(Device::state) {
-                self.tell_change(mac, from, to, "by the configuration".to_owned());
+                self.tell_change(mac, from, to, Because::Configured);
             }
         }
         self.follow_exceptions(now);

@@ -6,7 +6,7 @@ use mqttguard_common::Mac;
 use serde::{Deserialize, Serialize};
 
 use super::{Credential, Refused, Registry, Save, Standing, State, UnixMs, Verifiers, standing};
-use crate::events::{EventKind, PairingChange};
+use crate::events::{Because, EventKind, PairingChange};
 use crate::text::slug;
 
 /// A window that the owner has opened for one device.
@@ -113,7 +113,7 @@ impl Registry {
         }
         device.guesses = Default::default();
         if device.quarantine.is_some() {
-            self.end_quarantine(mac, "the owner opened a pairing window");
+            self.end_quarantine(mac, Because::Pairing);
         }
         let for_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let until_ms = now.saturating_add(for_ms);
@@ -189,7 +189,7 @@ impl Registry {
         self.after_decision(mac);
         let username = username.to_owned();
         self.tell_pairing(mac, PairingChange::Done { username, weak });
-        self.tell_change(mac, from, to, "paired".to_owned());
+        self.tell_change(mac, from, to, Because::Paired);
     }
 
     /// Closes the windows whose time is over.

@@ -4,6 +4,7 @@ use mqttguard_common::Mac;
 
 use super::{Registry, UnixMs, Wish};
 use crate::config;
+use crate::events::Denial;
 use crate::text::is_clipped;
 
 /// The latest refusals of one device. Kept in memory alone; 16 topics of at most 203 bytes each are
@@ -32,8 +33,8 @@ pub struct RefusedTopic {
 /// Why a device was not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefusedLogin {
-    /// In plain words.
-    pub why: &'static str,
+    /// Why.
+    pub why: Denial,
     /// How often.
     pub count: u64,
     /// When last.
@@ -115,7 +116,7 @@ impl Registry {
     }
 
     /// A login from a device was refused, and `suppressed` before it that were not told.
-    pub fn login_refused(&mut self, now: UnixMs, mac: Mac, why: &'static str, suppressed: u32) {
+    pub fn login_refused(&mut self, now: UnixMs, mac: Mac, why: Denial, suppressed: u32) {
         let Some(device) = self.devices.get_mut(&mac) else {
             return;
         };
@@ -179,17 +180,17 @@ mod tests {
     #[test]
     fn reasons_of_refused_logins_are_counted() {
         let mut registry = registry();
-        registry.login_refused(1, MAC, "wrong password", 0);
-        registry.login_refused(2, MAC, "unknown user name", 2);
-        registry.login_refused(3, MAC, "wrong password", 4);
+        registry.login_refused(1, MAC, Denial::WrongPassword, 0);
+        registry.login_refused(2, MAC, Denial::UnknownUser, 2);
+        registry.login_refused(3, MAC, Denial::WrongPassword, 4);
         let found: Vec<_> = refusals(&registry)
             .logins()
             .iter()
             .map(|one| (one.why, one.count, one.last_ms))
             .collect();
-        let expected = [("unknown user name", 3, 2), ("wrong password", 6, 3)];
+        let expected = [(Denial::UnknownUser, 3, 2), (Denial::WrongPassword, 6, 3)];
         assert_eq!(found, expected);
-        registry.login_refused(4, Mac([2, 0, 0, 0, 0, 9]), "of nobody", 0);
+        registry.login_refused(4, Mac([2, 0, 0, 0, 0, 9]), Denial::Busy, 0);
     }
 
     #[test]

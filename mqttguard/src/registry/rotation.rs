@@ -6,7 +6,7 @@ use mqttguard_common::Mac;
 use serde::{Deserialize, Serialize};
 
 use super::{Certificate, Refused, Registry, Save, UnixMs, Verifiers};
-use crate::events::{EventKind, RotationEnd};
+use crate::events::{Because, EventKind, RotationEnd};
 use crate::hidden::Hidden;
 
 /// The password that a credential had before it was rotated, while it still works.
@@ -200,7 +200,7 @@ impl Registry {
         let username = credential.username;
         let told = username.clone();
         self.tell(mac, EventKind::Revoked { username: told });
-        self.tell_change(mac, from, to, "its credential was revoked".to_owned());
+        self.tell_change(mac, from, to, Because::Revoked);
         Ok(username)
     }
 }

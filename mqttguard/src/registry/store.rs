@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use mqttguard_common::Mac;
 use serde::{Deserialize, Serialize};
 
+use crate::coded::Coded;
+use crate::events::Because;
 use crate::kept;
 use crate::naming::Firmware;
 
@@ -88,6 +90,20 @@ struct StoredAllowance {
     for_ms: u64,
 }
 
+/// The sentence, for those who read the file; of what it can be beside the owner's own words, the code
+/// and the number in it.
+#[derive(Serialize, Deserialize)]
+struct StoredQuarantine {
+    until_ms: UnixMs,
+    why: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    count: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    for_ms: Option<u64>,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StoredDevice {
@@ -104,7 +120,7 @@ struct StoredDevice {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     blocked: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    quarantine: Option<Quarantine>,
+    quarantine: Option<StoredQuarantine>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     firmware: Option<String>,
     first_seen_ms: UnixMs,
@@ -256,11 +272,57 @@ impl From<&Device> for StoredDevice {
             vendor_class: device.vendor_class.clone(),
             mud_url: device.mud_url.clone(),
             credential: device.credential.clone(),
-            blocked: device.blocked.clone(),
-            quarantine: device.quarantine.clone(),
+            blocked: device.blocked.as_ref().map(Because::to_string),
+            quarantine: device.quarantine.as_ref().map(Into::into),
             firmware: device.firmware.map(|firmware| firmware.name().to_owned()),
             first_seen_ms: device.first_seen_ms,
             last_seen_ms: device.last_seen_ms,
+        }
+    }
+}
+
+/// Why the owner has blocked a device. The sentence is all that is stored of it.
+fn blocked(why: String) -> Because {
+    match why == Because::Blocked.to_string() {
+        true => Because::Blocked,
+        false => Because::Note(why),
+    }
+}
+
+impl From<&Quarantine> for StoredQuarantine {
+    fn from(quarantine: &Quarantine) -> StoredQuarantine {
+        let why = &quarantine.why;
+        let count = match why {
+            Because::Guessed { failures: count } | Because::Flooded { seconds: count } => {
+                Some(*count)
+            }
+            _ => None,
+        };
+        StoredQuarantine {
+            until_ms: quarantine.until_ms,
+            why: why.to_string(),
+            code: (!matches!(why, Because::Note(_))).then(|| why.code().to_owned()),
+            count,
+            for_ms: quarantine.for_ms,
+        }
+    }
+}
+
+impl From<StoredQuarantine> for Quarantine {
+    fn from(stored: StoredQuarantine) -> Quarantine {
+        let ways = [Because::Confined, Because::Resumed].into_iter();
+        let count = stored.count.unwrap_or_default();
+        let counted = [
+            Because::Guessed { failures: count },
+            Because::Flooded { seconds: count },
+        ];
+        let mut ways = ways.chain(counted);
+        let code = stored.code.as_deref();
+        let known = ways.find(|why| Some(why.code()) == code);
+        Quarantine {
+            until_ms: stored.until_ms,
+            why: known.unwrap_or(Because::Note(stored.why)),
+            for_ms: stored.for_ms,
         }
     }
 }
@@ -308,8 +370,8 @@ impl StoredDevice {
             vendor_class: self.vendor_class,
             mud_url: self.mud_url,
             credential: self.credential,
-            blocked: self.blocked,
-            quarantine: self.quarantine,
+            blocked: self.blocked.map(blocked),
+            quarantine: self.quarantine.map(Into::into),
             // A name of another version is no reason to lose the device.
             firmware: self.firmware.as_deref().and_then(Firmware::named),
             last_seen_ms: self.last_seen_ms,

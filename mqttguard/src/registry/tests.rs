@@ -46,6 +46,10 @@ fn codes(registry: &mut Registry) -> Vec<&'static str> {
         .collect()
 }
 
+fn note(why: &str) -> Because {
+    Because::Note(why.to_owned())
+}
+
 fn verifiers(hash: &str) -> Verifiers {
     Verifiers {
         hash: hash.into(),
@@ -199,7 +203,7 @@ fn a_quarantine_set_by_a_wrong_clock_ends_in_time() {
 fn a_block_holds_until_the_owner_lifts_it() {
     let mut registry = registry();
     registry
-        .block(1, PLUG, "too chatty")
+        .block(1, PLUG, note("too chatty"))
         .expect("blocked before it was ever seen");
     registry.tick(1_000 * DAY_MS);
     assert_eq!(state(&registry, PLUG), Some(State::Blocked));
@@ -354,7 +358,7 @@ fn a_crowd_does_not_keep_the_owner_from_acting() {
     }
     registry.sighting(2, &lease(PLUG, "plug", true));
     assert!(registry.device(PLUG).is_none(), "there is no room");
-    registry.block(3, PLUG, "by hand").expect("blocked");
+    registry.block(3, PLUG, note("by hand")).expect("blocked");
     assert_eq!(state(&registry, PLUG), Some(State::Blocked));
     assert_eq!(registry.devices().count(), Registry::MAX_DEVICES);
 }

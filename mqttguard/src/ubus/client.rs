@@ -27,6 +27,8 @@ pub enum CallError {
         status: Status,
         /// The text it gave, or the number in words.
         message: String,
+        /// All that it gave: `error`, `code` and values, or nothing.
+        data: Map<String, Value>,
     },
     /// No answer in time.
     #[error("no answer in time")]
@@ -41,9 +43,12 @@ impl From<BusError> for CallError {
         match error {
             BusError::Connect { .. } => CallError::Connect(error.to_string()),
             BusError::Timeout => CallError::Timeout,
-            BusError::Refused { status, .. } => CallError::Refused {
+            BusError::Refused {
+                status, ref data, ..
+            } => CallError::Refused {
                 status,
                 message: error.to_string(),
+                data: data.clone(),
             },
             BusError::Closed | BusError::Malformed(_) | BusError::Blob(_) => {
                 CallError::Failed(error.to_string())

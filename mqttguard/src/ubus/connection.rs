@@ -39,6 +39,8 @@ pub(crate) enum BusError {
     Refused {
         status: Status,
         message: Option<String>,
+        /// All that it sent.
+        data: Map<String, Value>,
     },
     /// The other side does not speak the protocol.
     #[error("{0}")]
@@ -56,6 +58,7 @@ impl From<UbusError> for BusError {
             UbusError::Status(code) => BusError::Refused {
                 status: Status::from_code(code),
                 message: None,
+                data: Map::new(),
             },
             other => BusError::Malformed(other.to_string()),
         }
@@ -155,11 +158,16 @@ impl Bus {
         match answer {
             Ok(()) => Ok(reply?),
             Err(BusError::Refused { status, .. }) => {
-                let message = reply.ok().and_then(|reply| match reply.get("error") {
+                let data = reply.unwrap_or_default();
+                let message = match data.get("error") {
                     Some(Value::String(text)) => Some(text.clone()),
                     _ => None,
-                });
-                Err(BusError::Refused { status, message })
+                };
+                Err(BusError::Refused {
+                    status,
+                    message,
+                    data,
+                })
             }
             Err(error) => Err(error),
         }

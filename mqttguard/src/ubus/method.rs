@@ -8,8 +8,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use ubus::{BlobBuilder, BlobType};
 
-use super::Status;
 use super::wake::Wake;
+use super::{Status, Unanswered};
+use crate::coded::Coded;
 
 /// What an argument must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,6 +130,8 @@ pub struct MethodError {
     pub status: Status,
     /// What to tell the person behind the caller. Goes over the bus: no secrets.
     pub message: String,
+    /// `code` and the values of the sentence, if it has a code.
+    pub coded: Map<String, Value>,
 }
 
 impl MethodError {
@@ -137,6 +140,20 @@ impl MethodError {
         MethodError {
             status,
             message: message.into(),
+            coded: Map::new(),
+        }
+    }
+
+    /// An error with this status, and the sentence, code and values of what is told.
+    pub fn coded(status: Status, told: &impl Coded) -> Self {
+        let mut coded = Map::from_iter([("code".to_owned(), told.code().into())]);
+        for (name, value) in told.values() {
+            coded.insert(name.to_owned(), value);
+        }
+        MethodError {
+            status,
+            message: told.to_string(),
+            coded,
         }
     }
 }
@@ -213,10 +230,7 @@ impl Reply {
 impl Drop for Reply {
     fn drop(&mut self) {
         if !self.answered {
-            self.put(Err(MethodError::new(
-                Status::UnknownError,
-                "the method gave no answer",
-            )));
+            self.put(Err(Unanswered::Dropped.into()));
         }
     }
 }

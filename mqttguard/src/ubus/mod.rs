@@ -12,7 +12,8 @@
 //! A ubus status is a number. The text goes before it, as reply data `{"error": "..."}`:
 //! `ubus call` prints that object and then its own line for the number, and uhttpd hands LuCI
 //! `"result": [2, {"error": "..."}]`, where `rpc.declare` yields the object. Callers that look at
-//! the number alone lose only the explanation.
+//! the number alone lose only the explanation. Beside the text is a code with values, where that is
+//! said in the owner's language.
 
 mod blobmsg;
 mod client;
@@ -21,12 +22,14 @@ mod method;
 mod provider;
 mod socket;
 mod status;
+mod unanswered;
 pub(crate) mod wake;
 
 pub use client::{CallError, call, subscribe};
 pub use method::{ArgType, Call, MethodError, MethodSpec, Reply};
 pub use provider::{OBJECT, State, UbusHandle, serve};
 pub use status::Status;
+pub(crate) use unanswered::Unanswered;
 
 /// Where OpenWrt's ubusd listens.
 pub const DEFAULT_SOCKET: &str = "/var/run/ubus/ubus.sock";

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::Status;
 use super::connection::{Bus, BusError, Invoke, Message, Return};
 use super::method::{Answer, Call, MethodError, MethodSpec, Reply, Said, signature};
+use super::unanswered::Unanswered;
 use super::wake::{Backoff, Wake, wait};
 use crate::outlet::Outlet;
 
@@ -253,14 +254,8 @@ impl Provider {
             .data
             .map_err(|error| MethodError::new(Status::InvalidArgument, error.to_string()))?;
         let args = spec.check(given)?;
-        let busy = || {
-            MethodError::new(
-                Status::NoMemory,
-                "the daemon is busy or stopping, try again",
-            )
-        };
         if self.pending.len() >= MAX_PENDING {
-            return Err(busy());
+            return Err(Unanswered::Busy.into());
         }
         let token = self.next_token;
         self.next_token = self.next_token.wrapping_add(1);
@@ -276,7 +271,7 @@ impl Provider {
             reply,
         };
         // A call that is not taken answers for itself, to a token that nobody knows.
-        self.calls.try_send(call).map_err(|_| busy())?;
+        self.calls.try_send(call).map_err(|_| Unanswered::Busy)?;
         let until = Instant::now() + CALL_TIMEOUT;
         self.pending.push(Pending {
             token,
@@ -345,16 +340,17 @@ impl Provider {
         let now = Instant::now();
         while let Some(late) = self.pending.iter().position(|pending| pending.until <= now) {
             let pending = self.pending.swap_remove(late);
-            let text = format!("{} gave no answer in time", pending.method);
-            log::warn!("ubus: {text}");
-            refuse(bus, pending.to, &MethodError::new(Status::Timeout, text))?;
+            let late = Unanswered::Late(pending.method);
+            log::warn!("ubus: {late}");
+            refuse(bus, pending.to, &late.into())?;
         }
         Ok(())
     }
 }
 
-/// Answers with the error's text as data, then with its number.
+/// Answers with the error's text and its code as data, then with its number.
 fn refuse(bus: &mut Bus, to: Return, error: &MethodError) -> Result<(), BusError> {
-    let data = Map::from_iter([("error".to_owned(), Value::from(error.message.as_str()))]);
+    let mut data = error.coded.clone();
+    data.insert("error".to_owned(), Value::from(error.message.as_str()));
     bus.answer(to, Some(&data), Some(error.status))
 }

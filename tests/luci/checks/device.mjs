@@ -111,7 +111,7 @@ export const checks = {
 		assert.deepEqual(await choice.locator('option').evaluateAll((all) => all.map((one) => one.value)),
 			[ 'garage/door', 'garage/#' ]);
 		await t.accessible('dialog');
-		await t.picture('luci-allow-topic');
+		await t.picture('luci-allow-topic', { whole: false });
 		await t.dialog.getByRole('button', { name: 'Allow', exact: true }).click();
 		await t.page.getByText('lamp may now publish to "garage/door".').waitFor();
 		await t.page.getByRole('button', { name: 'Withdraw: garage/door' }).waitFor();
@@ -153,6 +153,11 @@ export const checks = {
 		await t.dialog.getByText('The password is shown only now.', { exact: false }).waitFor();
 		const password = await t.dialog.locator('code').nth(1).textContent();
 		assert.ok(password.length >= 16, password);
+		await t.button('Copy: Password').click();
+		await t.dialog.getByRole('status').getByText('Copied.').waitFor();
+		// A slip of the finger does not lose it.
+		await t.page.keyboard.press('Escape');
+		await t.dialog.getByText(password).first().waitFor();
 		await t.accessible('dialog');
 		await t.button('I have put it into the device').focus();
 		await t.page.keyboard.press('Enter');
@@ -178,12 +183,12 @@ export const checks = {
 		assert.ok(!(await t.page.content()).includes('PRIVATE KEY'), 'the key is still in the page');
 	},
 
-	async 'a device is put into quarantine, and the daemon\'s own words say why it refuses'(t) {
+	async 'a device is put into quarantine, and what is wrong with a note is said'(t) {
 		await t.open(DEVICES + '#' + await t.macOf('visitor'));
 		await t.button(/^Quarantine$/).click();
 		await t.dialog.getByLabel('Why').fill('ü'.repeat(150));
 		await t.dialog.getByRole('button', { name: 'Put into quarantine' }).click();
-		await t.dialog.getByRole('alert').getByText('200', { exact: false }).waitFor();
+		await t.dialog.getByRole('alert').getByText('The note is too long.', { exact: false }).waitFor();
 		await t.dialog.getByLabel('Why').fill('new here');
 		await t.dialog.getByRole('button', { name: 'Put into quarantine' }).click();
 		await t.button(/^Release$/).waitFor();
@@ -225,4 +230,4 @@ export const checks = {
 };
 
 /* The pages that have to fit a phone: `[path, name]`. */
-export const pages = async (t) => [ [ DEVICES + '#' + await t.macOf('lamp'), 'device' ] ];
+export const pages = async (t) => [ [ DEVICES + '#' + await t.macOf('lamp'), 'device', { whole: false } ] ];

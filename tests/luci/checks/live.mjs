@@ -59,7 +59,7 @@ export const checks = {
 		const last = await active(t);
 		assert.notEqual(last, 'lamp');
 		// It stays there though the page asks anew meanwhile.
-		await t.page.waitForTimeout(4000);
+		await t.again('live');
 		assert.equal(await active(t), last);
 		await t.page.keyboard.press('ArrowLeft');
 		await t.page.keyboard.press('Home');

@@ -37,8 +37,7 @@ export const checks = {
 		await t.page.getByLabel('State').selectOption('');
 		// What has not changed is not made anew when the page asks again.
 		await t.page.evaluate(() => document.querySelectorAll('tbody tr').forEach((row) => { row.old = true; }));
-		await t.page.waitForResponse((response) => /"devices"/.test(response.request().postData() || ''));
-		await t.page.waitForTimeout(200);
+		await t.again('devices');
 		const kept = await t.page.evaluate(() => [ ...document.querySelectorAll('tbody tr') ].filter((row) => row.old).length);
 		assert.ok(kept > 60, `only ${kept} of 121 rows were kept`);
 	},

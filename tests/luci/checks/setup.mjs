@@ -106,8 +106,6 @@ export const checks = {
 		await result(t).getByText('without TLS, on the island', { exact: true }).waitFor();
 		await t.button('Send it to the device').click();
 		await result(t).getByText('All of it was taken by the device.').waitFor(PATIENT);
-		// Tasmota works its orders off after it has answered.
-		await t.page.waitForTimeout(1500);
 		t.house({ device: 'boiler', set: true });
 		await status(t, 'boiler is connected.').waitFor(PATIENT);
 	},

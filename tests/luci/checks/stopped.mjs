@@ -5,6 +5,8 @@ import assert from 'node:assert/strict';
 const OVERVIEW = '/admin/services/mqttguard/overview';
 const DEVICES = '/admin/services/mqttguard/devices';
 const LIVE = '/admin/services/mqttguard/live';
+const ENROL = '/admin/services/mqttguard/enrol';
+const REPORT = '/admin/services/mqttguard/report';
 
 export const checks = {
 	async 'without the daemon the house is not protected, and how to start it is said'(t) {
@@ -17,9 +19,10 @@ export const checks = {
 	},
 
 	async 'the other pages say so too'(t) {
-		for (const path of [ DEVICES, DEVICES + '#02:00:00:00:00:01', LIVE ]) {
+		for (const path of [ DEVICES, DEVICES + '#02:00:00:00:00:01', LIVE, ENROL, REPORT ]) {
 			await t.open(path);
 			await t.page.getByRole('alert').getByText('mqttguard is not running.', { exact: false }).waitFor();
+			await t.page.getByRole('link', { name: 'System, Startup' }).waitFor();
 		}
 	}
 };

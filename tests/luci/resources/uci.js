@@ -12,9 +12,7 @@ const calls = {
 	get: declare('get', [ 'config' ], { values: {} }),
 	add: declare('add', [ 'config', 'type', 'name', 'values' ], { section: '' }),
 	set: declare('set', [ 'config', 'section', 'values' ]),
-	delete: declare('delete', [ 'config', 'section', 'options' ]),
-	apply: declare('apply', [ 'timeout', 'rollback' ]),
-	confirm: declare('confirm', [])
+	delete: declare('delete', [ 'config', 'section', 'options' ])
 };
 
 /* By package: sections by name as they were loaded, and as they are now. A section that is new has
@@ -121,12 +119,6 @@ return baseclass.extend({
 		for (const name of Object.keys(now))
 			if (JSON.stringify(now[name]) !== JSON.stringify(loaded[name]))
 				await save(name);
-	},
-
-	/* Puts what is staged into force. Like LuCI's, it is done before the router has confirmed it. */
-	async apply(timeout) {
-		await calls.apply(timeout || 10, true);
-		setTimeout(() => calls.confirm(), 1000);
 	},
 
 	/* What is staged, by package. */

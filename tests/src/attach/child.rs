@@ -40,6 +40,7 @@ pub fn child() {
             interface,
             what,
             detail,
+            notes: _,
         } => println!("{interface} {what} {detail}"),
         Report::Frame(event) => println!("event {} {}", event.mac, event.reason.name()),
     };
@@ -85,7 +86,7 @@ pub fn child() {
                         attachment.interface,
                         attachment.hook.unwrap_or("nothing"),
                         attachment.proof,
-                        attachment.why
+                        attachment.why()
                     );
                 }
             }

@@ -53,6 +53,11 @@ impl Tasmota {
                 || self.fingerprints.iter().any(|slot| slot == key))
     }
 
+    /// Whether all orders are worked off.
+    pub fn is_settled(&self) -> bool {
+        self.backlog.is_none()
+    }
+
     /// Works off what is due.
     pub fn settle(&mut self) {
         let now = Instant::now();

@@ -48,6 +48,7 @@ const BODY: usize = 64 * 1024;
 /// The server. It ends when dropped.
 #[derive(Debug)]
 pub struct Luci {
+    site: Arc<Site>,
     address: SocketAddr,
     ends: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -61,12 +62,13 @@ impl Luci {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let (address, ends) = (listener.local_addr()?, Arc::new(AtomicBool::new(false)));
         let ending = Arc::clone(&ends);
+        let served = Arc::clone(&site);
         let thread = thread::spawn(move || {
             for stream in listener.incoming() {
                 if ending.load(Ordering::Relaxed) {
                     return;
                 }
-                let site = Arc::clone(&site);
+                let site = Arc::clone(&served);
                 if let Ok(stream) = stream {
                     // A browser that goes away in the middle is its own affair.
                     thread::spawn(move || site.serve(stream));
@@ -74,6 +76,7 @@ impl Luci {
             }
         });
         Ok(Self {
+            site,
             address,
             ends,
             thread: Some(thread),
@@ -121,6 +124,11 @@ pub fn check_with(
     let status = browser.wait()?;
     failed?;
     ensure!(status.success(), "{modules:?}: {status}");
+    // A router would take it back.
+    ensure!(
+        !luci.site.staged().is_awaiting(),
+        "{modules:?}: a change of the configuration was not confirmed"
+    );
     Ok(())
 }
 
@@ -136,6 +144,7 @@ impl Drop for Luci {
 }
 
 /// What is served.
+#[derive(Debug)]
 struct Site {
     socket: PathBuf,
     uci: Mutex<Uci>,
@@ -254,7 +263,7 @@ impl Site {
     }
 
     /// The page of a node of the menu; `?dark` is in the dark theme, `?guest` is without rights to
-    /// change anything.
+    /// change anything, `?foreign` is in a language in which all that the views translate is in capitals.
     fn page(&self, node: &str, query: &str) -> Option<Answer> {
         let view = match node {
             "admin/status/overview" => "status/index",
@@ -291,6 +300,7 @@ impl Site {
         let html = self
             .page
             .replace("{{dark}}", if has("dark") { "true" } else { "false" })
+            .replace("{{foreign}}", if has("foreign") { "true" } else { "false" })
             .replace("{{page}}", &node.replace('/', "-"))
             .replace("{{menu}}", &menu)
             .replace("{{env}}", &env.to_string())
@@ -356,9 +366,10 @@ impl Site {
         match call(&self.socket, object, method, arguments.into(), DEADLINE) {
             Ok(answer) => result(json!([0, answer])),
             Err(CallError::NoObject(_)) => failure(id, -32000, "Object not found"),
-            Err(CallError::Refused { status, message }) => {
-                result(json!([status.code(), { "error": message }]))
+            Err(CallError::Refused { status, data, .. }) if data.is_empty() => {
+                result(json!([status.code()]))
             }
+            Err(CallError::Refused { status, data, .. }) => result(json!([status.code(), data])),
             Err(error) => failure(id, -32603, &error.to_string()),
         }
     }
@@ -374,7 +385,12 @@ impl Site {
         }
         match method {
             "apply" => {
+                self.staged().may_apply()?;
                 self.commit();
+                let rollback = arguments.and_then(|given| given.get("rollback"));
+                if rollback.and_then(Value::as_bool) == Some(true) {
+                    self.staged().await_confirmation();
+                }
                 Ok(Value::Null)
             }
             // Writes, and tells nobody.
@@ -382,8 +398,7 @@ impl Site {
                 Ok(_) => Ok(Value::Null),
                 Err(_) => Err(UNKNOWN_ERROR),
             },
-            // There is nothing to roll back to: what is applied stays.
-            "confirm" => Ok(Value::Null),
+            "confirm" => self.staged().confirm().map(|()| Value::Null),
             _ => self
                 .staged()
                 .call(method, arguments.unwrap_or(&Value::Null)),

@@ -11,13 +11,17 @@ use serde_json::{Map, Value, json};
 const INVALID_ARGUMENT: u32 = 2;
 const NOT_FOUND: u32 = 4;
 const NO_DATA: u32 = 5;
+const PERMISSION_DENIED: u32 = 6;
 
 /// The configuration file and what is staged for it.
+#[derive(Debug)]
 pub(super) struct Uci {
     file: PathBuf,
     /// The file with its changes; None while there are none.
     staged: Option<Vec<Section>>,
     changes: Vec<Value>,
+    /// What was applied is taken back by a router unless somebody confirms it.
+    awaits_confirmation: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,7 +39,34 @@ impl Uci {
             file: file.to_owned(),
             staged: None,
             changes: Vec::new(),
+            awaits_confirmation: false,
         }
+    }
+
+    /// Whether rpcd would apply what is staged: one thing after the other, and not nothing.
+    pub(super) fn may_apply(&self) -> Result<(), u32> {
+        match (self.awaits_confirmation, &self.staged) {
+            (true, _) => Err(PERMISSION_DENIED),
+            (false, None) => Err(NO_DATA),
+            (false, Some(_)) => Ok(()),
+        }
+    }
+
+    /// What was applied is to be confirmed. Nothing is rolled back here: [`Uci::is_awaiting`] says
+    /// what would be.
+    pub(super) fn await_confirmation(&mut self) {
+        self.awaits_confirmation = true;
+    }
+
+    pub(super) fn confirm(&mut self) -> Result<(), u32> {
+        match std::mem::take(&mut self.awaits_confirmation) {
+            true => Ok(()),
+            false => Err(NO_DATA),
+        }
+    }
+
+    pub(super) fn is_awaiting(&self) -> bool {
+        self.awaits_confirmation
     }
 
     /// The configuration's name: that of its file.

@@ -115,10 +115,10 @@ fn a_session_ends_with_its_token() {
     let mut lasting = rig.member("lamp", "d", true);
     assert_eq!(brief.expect_disconnect(), CLOSED);
     let why = rig.event(|event| match event.kind {
-        BrokerEventKind::Disconnected { why, .. } => Some(why),
+        BrokerEventKind::Disconnected { why } => Some(why),
         _ => None,
     });
-    assert_eq!(why, "authentication expired");
+    assert_eq!(why, mqttguard_broker::Departure::Expired);
     assert_eq!(lasting.subscribe("lamp/x"), 0);
 }
 

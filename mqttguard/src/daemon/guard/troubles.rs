@@ -48,14 +48,11 @@ impl Guard {
             interface,
             hook,
             proof,
-            why: detail,
+            notes,
         } in attachments
         {
             if hook.is_none() {
-                why.push(Trouble::NotAttached {
-                    interface,
-                    why: detail,
-                });
+                why.push(Trouble::NotAttached { interface, notes });
             } else if proof == Proof::Blind {
                 why.push(Trouble::Blind { interface });
             }

@@ -8,12 +8,13 @@ use crate::config;
 use crate::daemon::answers::{Answer, invalid};
 use crate::daemon::arguments::{Args, text};
 use crate::daemon::clock::unix_ms;
+use crate::daemon::fault::Fault;
 use crate::daemon::report;
 use crate::daemon::wiring::Daemon;
 use crate::json::json;
 use crate::mud::URL_BYTES;
 use crate::text::is_dangerous;
-use crate::ubus::{MethodError, Reply, Status};
+use crate::ubus::{MethodError, Reply};
 
 /// Longest vendor class: what a DHCP option can hold.
 const VENDOR_CLASS_BYTES: usize = 255;
@@ -61,9 +62,10 @@ impl Daemon {
             let is_url = url.len() <= URL_BYTES && config::url(url).is_some_and(|url| url.is_tls);
             return match is_url {
                 true => Ok(Step::Fetch(mac, url.to_owned(), true, word)),
-                false => Err(invalid(format!(
-                    "url: found '{url}', expected one such as https://maker.example/lamp.json"
-                ))),
+                false => Err(Fault::MudUrl {
+                    found: url.to_owned(),
+                }
+                .into()),
             };
         }
         // What the owner has not seen is not accepted: the device chooses the URL.
@@ -81,17 +83,12 @@ impl Daemon {
             (Some(one), _, _) => Ok(Step::Fetch(mac, one.url.clone(), true, None)),
             (None, Some(url), _) => Ok(Step::Fetch(mac, url, false, None)),
             (None, None, Some(one)) => Ok(Step::Fetch(mac, one.url.clone(), false, None)),
-            (None, None, None) => Err(MethodError::new(
-                Status::NotFound,
-                format!("{mac} announces no URL of a MUD file: give one with 'url'"),
-            )),
+            (None, None, None) => Err(Fault::MudUnannounced { mac }.into()),
         }
     }
 
     fn forget_method(&mut self, mac: Mac) -> Answer {
-        let url = self.forget(mac)?.ok_or_else(|| {
-            MethodError::new(Status::NotFound, format!("nothing is accepted for {mac}"))
-        })?;
+        let url = self.forget(mac)?.ok_or(Fault::MudNone { mac })?;
         Ok(json!({
             "mac": mac.to_string(),
             "name": report::name(self, mac),

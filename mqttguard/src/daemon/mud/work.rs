@@ -11,6 +11,7 @@ use mqttguard_common::{Mac, Reason};
 use super::{Job, MudAnswer, Purpose, Word, validity};
 use crate::daemon::answers::Answer;
 use crate::daemon::clock::unix_ms;
+use crate::daemon::fault::Fault;
 use crate::daemon::wiring::Daemon;
 use crate::daemon::{Input, outlet, report};
 use crate::discovery;
@@ -175,7 +176,7 @@ impl Daemon {
     ) {
         let started = self.fetch(mac, url, by_hand, Purpose::Owner(reply, word));
         if let Err((error, Purpose::Owner(reply, _))) = started {
-            reply.send(Err(MethodError::new(Status::SystemError, error)));
+            reply.send(Err(Fault::MudUnfetched { why: error }.into()));
         }
     }
 
@@ -271,7 +272,7 @@ impl Daemon {
     }
 
     fn answer(&mut self, mac: Mac, found: Result<Fetched, String>, word: Option<Word>) -> Answer {
-        let fetched = found.map_err(|why| MethodError::new(Status::SystemError, why))?;
+        let fetched = found.map_err(|why| Fault::MudUnfetched { why })?;
         self.descriptions.show(mac, fetched);
         if let Some(word) = word {
             self.accept(mac, &word)?;
@@ -281,40 +282,30 @@ impl Daemon {
 
     /// Puts what was shown in force.
     pub(super) fn accept(&mut self, mac: Mac, word: &Word) -> Result<(), MethodError> {
-        let refuse = |status, what: String| Err(MethodError::new(status, what));
         let Some(shown) = self.descriptions.shown(mac).cloned() else {
-            let what = "nothing was shown in the last hour: look at it first".to_owned();
-            return refuse(Status::NotFound, what);
+            return Err(Fault::MudUnseen.into());
         };
         if let Some(wanted) = &word.sha256
             && !wanted.eq_ignore_ascii_case(&shown.sha256)
         {
-            let what = format!(
-                "sha256: found '{wanted}', the file that was fetched is {}",
-                shown.sha256
-            );
-            return refuse(Status::InvalidArgument, what);
+            let (wanted, found) = (wanted.clone(), shown.sha256);
+            return Err(Fault::MudOther { wanted, found }.into());
         }
         match &shown.signature {
             Signature::Valid { .. } => {}
             Signature::Invalid { why } => {
-                let what = format!("its signature is not valid, and it cannot be accepted: {why}");
-                return refuse(Status::NotSupported, what);
+                let why = why.clone();
+                return Err(Fault::MudInvalid { why }.into());
             }
             other if !word.unverified => {
-                let why = other.why().unwrap_or_default();
-                let what = format!(
-                    "nobody whom this router trusts vouches for it ({why}): it can be accepted only with \
-                     'unverified'"
-                );
-                return refuse(Status::NotSupported, what);
+                let why = other.why().unwrap_or_default().to_string();
+                return Err(Fault::MudUnverified { why }.into());
             }
             _ => {}
         }
         let mut accepted = self.descriptions.accepted.clone();
         if accepted.len() >= MAX_ACCEPTED && !accepted.contains_key(&mac) {
-            let what = format!("{MAX_ACCEPTED} files are accepted, which is the most");
-            return refuse(Status::NoMemory, what);
+            return Err(Fault::MudFull { most: MAX_ACCEPTED }.into());
         }
         let now = unix_ms();
         let signer = match &shown.signature {

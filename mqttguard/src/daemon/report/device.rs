@@ -5,10 +5,12 @@ use mqttguard_common::{Mac, Reason};
 use serde_json::Value;
 
 use crate::broker::{self, ClientStatus, protocol};
+use crate::coded::Coded;
 use crate::config::Bindings;
 use crate::daemon::clock::{millis, unix_ms};
 use crate::daemon::wiring::Daemon;
 use crate::enforce::DeviceCounters;
+use crate::events::Because;
 use crate::json::json;
 use crate::naming::{Firmware, system};
 use crate::registry::{Credential, Device, Refusals, State};
@@ -91,16 +93,8 @@ impl<'a> View<'a> {
         let all_frames: u64 = counters.frames.iter().sum();
         let state = device.state();
         let why = match state {
-            State::Blocked => Some(
-                device
-                    .blocked
-                    .as_deref()
-                    .unwrap_or("blocked in the configuration"),
-            ),
-            State::Quarantined => device
-                .quarantine
-                .as_ref()
-                .map(|quarantine| quarantine.why.as_str()),
+            State::Blocked => device.blocked.as_ref().or(Some(&Because::Configured)),
+            State::Quarantined => device.quarantine.as_ref().map(|one| &one.why),
             State::New | State::Enrolled | State::Gone => None,
         };
         let until = device
@@ -130,7 +124,8 @@ impl<'a> View<'a> {
             "firmware": firmware.map(Firmware::name),
             "suggested_profile": firmware.map(Firmware::profile),
             "state": state.name(),
-            "why": why,
+            "why": why.map(Because::to_string),
+            "because": why.map(Coded::to_json),
             "until_ms": until.map(|quarantine| quarantine.until_ms),
             "profile": self.daemon.registry.profile_name(device),
             "username": username,
@@ -218,7 +213,8 @@ fn logins(device: &Device) -> Value {
     json!({
         "failed": device.failed_logins,
         "refused": refused.map(|one| json!({
-            "why": one.why,
+            "why": one.why.text(),
+            "code": one.why.code(),
             "count": one.count,
             "last_ms": one.last_ms,
         })).collect::<Vec<_>>(),

@@ -118,7 +118,8 @@ fn kernel(daemon: &Daemon) -> Value {
                     Proof::Waiting => "waiting",
                     Proof::Blind => "blind",
                 },
-                "why": attachment.why,
+                "why": attachment.why(),
+                "notes": attachment.notes.iter().map(Coded::to_json).collect::<Vec<_>>(),
             })).collect::<Vec<_>>(),
         }),
     }

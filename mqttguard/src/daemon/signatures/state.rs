@@ -28,12 +28,13 @@ pub(super) const METHODS: &[Method] = &[
         name: "device",
         about: "All that is known of one device.",
         args: &[DEVICE],
-        returns: "`mac`, `name`, `hostname`, `addresses`, `interface`, `state`, `why`, `until_ms`, \
+        returns: "`mac`, `name`, `hostname`, `addresses`, `interface`, `state`, `why` (and `because`: the \
+            same as a code), `until_ms`, \
             `profile`, `vendor_class` (what it says over DHCP), `system` (what that means, if known), \
             `mud_url` (what it announces), `mud` (what is accepted of it, see `mud`), \
             `username`, `connected`, `first_seen_ms`, `last_seen_ms`, `frames`, `dropped`, \
             `reported`, `bound`, `exceptions`, `logins` (`failed`, and of the last that were told: `refused`, a \
-            list of `why`, `count`, `last_ms`), `uplift`; `refused`: the last 16 different topics that it was \
+            list of `why`, `code`, `count`, `last_ms`), `uplift`; `refused`: the last 16 different topics that it was \
             refused and would be refused now, the latest first, a list of `access` (`publish` or \
             `subscribe`), `topic`, `count` (of a client a few a second are told), `last_ms`, and `grant`, the \
             pattern that allows it, unless none can; `grants` (`publish`, `subscribe`): what its `device` \

@@ -86,7 +86,7 @@ fn all_or_none_are_taken_and_everything_wrong_is_told() {
     registry
         .enrol(1, LAMP, None, Some("lamp"), verifiers("lamp"))
         .expect("enrolled");
-    registry.block(1, PLUG, "out").expect("blocked");
+    registry.block(1, PLUG, note("out")).expect("blocked");
     let other = Mac([2, 9, 9, 9, 9, 9]);
     let mut unknown = import("unknown", Some(other));
     unknown.profile = Some("nowhere".into());

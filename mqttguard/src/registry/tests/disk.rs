@@ -10,7 +10,7 @@ fn survives_the_disk() {
     registry
         .enrol(2, PLUG, Some("hub"), None, verifiers("$7$hash"))
         .expect("enrolled");
-    registry.block(3, LAMP, "why not").expect("blocked");
+    registry.block(3, LAMP, note("why not")).expect("blocked");
     let (nothing, _) = store::load(dir.path()).expect("nothing yet");
     assert!(nothing.devices.is_empty());
     store::save(dir.path(), &registry).expect("saved");
@@ -79,4 +79,38 @@ fn a_credential_of_before_scram_is_read_and_completed_by_a_login() {
     let (contents, _) = store::load(dir.path()).expect("loaded");
     let again = Registry::new(contents, registry.settings.clone(), 3);
     assert_eq!(scram(&again), verifiers("$7$hash").scram);
+}
+
+#[test]
+fn why_a_device_is_cut_off_outlives_a_restart() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let kept = |why: Because, is_block: bool| {
+        let mut registry = registry();
+        registry.frame(1, PLUG);
+        match is_block {
+            true => registry.block(2, PLUG, why).expect("blocked"),
+            false => registry.confine(2, PLUG, None, why).expect("confined"),
+        }
+        store::save(dir.path(), &registry).expect("saved");
+        let (mut contents, damage) = store::load(dir.path()).expect("loaded");
+        assert!(damage.is_none());
+        let device = contents.devices.pop().expect("a device");
+        match is_block {
+            true => device.blocked,
+            false => device.quarantine.map(|quarantine| quarantine.why),
+        }
+    };
+    let ways = [
+        Because::Confined,
+        Because::Resumed,
+        Because::Guessed { failures: 7 },
+        Because::Flooded { seconds: 8 },
+        note("too chatty"),
+    ];
+    for why in ways {
+        assert_eq!(kept(why.clone(), false), Some(why));
+    }
+    for why in [Because::Blocked, note("too chatty")] {
+        assert_eq!(kept(why.clone(), true), Some(why));
+    }
 }

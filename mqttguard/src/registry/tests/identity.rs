@@ -85,7 +85,7 @@ fn a_window_ends_a_quarantine_and_not_a_block() {
     // Nor does what it tries then put it back.
     registry.login_failed(3, PLUG);
     assert_eq!(state(&registry, PLUG), Some(State::New));
-    registry.block(4, LAMP, "out").expect("blocked");
+    registry.block(4, LAMP, note("out")).expect("blocked");
     assert_eq!(
         registry.pair(5, LAMP, None, MINUTE),
         Err(Refused::Blocked(LAMP))
@@ -189,14 +189,14 @@ fn a_revoked_credential_is_gone_and_its_user_name_free() {
 fn a_quarantine_by_hand_may_be_longer_than_the_configured_one() {
     let mut registry = registry();
     registry
-        .confine(0, PLUG, Some(WEEK), "sent rubbish")
+        .confine(0, PLUG, Some(WEEK), note("sent rubbish"))
         .expect("room");
     registry.tick(6 * DAY_MS);
     assert_eq!(state(&registry, PLUG), Some(State::Quarantined));
     registry.tick(7 * DAY_MS);
     assert_ne!(state(&registry, PLUG), Some(State::Quarantined));
     registry
-        .confine(7 * DAY_MS, PLUG, None, "again")
+        .confine(7 * DAY_MS, PLUG, None, note("again"))
         .expect("room");
     assert!(registry.let_go(PLUG) && !registry.let_go(PLUG));
 }

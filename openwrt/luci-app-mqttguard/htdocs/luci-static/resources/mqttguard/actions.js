@@ -1,7 +1,9 @@
 'use strict';
 'require baseclass';
 'require mqttguard.api as api';
+'require mqttguard.codes as codes';
 'require mqttguard.dialogs as dialogs';
+'require mqttguard.files as files';
 'require mqttguard.grants as grants';
 'require mqttguard.parts as parts';
 'require mqttguard.words as words';
@@ -29,15 +31,18 @@ function paragraph(text) {
 	return E('p', {}, [ text ]);
 }
 
-function secret(value) {
-	return E('code', { 'class': 'mqttguard-secret' }, [ value ]);
+function secret(value, about) {
+	return [ E('div', { 'class': 'mqttguard-shown' }, [
+		E('code', { 'class': 'mqttguard-secret' }, [ value ]), files.copier(value, about)
+	]) ];
 }
 
 function snippet(one) {
 	return E('details', {}, [
-		E('summary', {}, [ one.title ]),
-		E('pre', { 'class': 'mqttguard-snippet', 'tabindex': 0 }, [ one.text ])
-	].concat([].concat(one.notes || []).map(paragraph)));
+		E('summary', {}, [ codes.snippet(one) ]),
+		one.text ? E('pre', { 'class': 'mqttguard-snippet', 'tabindex': 0 }, [ one.text ]) : '',
+		one.text ? files.copier(one.text, codes.snippet(one)) : ''
+	].concat(codes.noted(one).map(paragraph)));
 }
 
 /* Shows a new password, once. */
@@ -47,8 +52,8 @@ function credential(answer) {
 		parts.facts([
 			[ _('Server'), answer.address || answer.server ],
 			[ _('Port (TLS)'), answer.port ],
-			[ _('User name'), [ secret(answer.username) ] ],
-			[ _('Password'), [ secret(answer.password) ] ],
+			[ _('User name'), secret(answer.username, _('User name')) ],
+			[ _('Password'), secret(answer.password, _('Password')) ],
 			[ _('The old one works until'), answer.old_until_ms ? words.time(answer.old_until_ms) : null ]
 		]),
 		E('div', {}, (answer.snippets || []).map(snippet)),
@@ -56,7 +61,7 @@ function credential(answer) {
 		E('div', { 'class': 'right' }, [
 			parts.button(_('I have put it into the device'), () => close(), { style: 'positive' })
 		])
-	]);
+	], { firm: true });
 }
 
 /* A file that is made in the page, to be kept. */
@@ -84,7 +89,7 @@ function certificate(answer) {
 				close();
 			}, { style: 'positive' })
 		])
-	]);
+	], { firm: true });
 }
 
 return baseclass.extend({
@@ -147,7 +152,7 @@ return baseclass.extend({
 		const left = Math.max(60, Math.round(((device.until_ms || 0) - Date.now()) / 1000));
 		return api.release(device.mac).then((answer) => {
 			dialogs.told(_('%s is free again.').format(called(device)), answer,
-				() => api.quarantine(device.mac, Math.min(left, 30 * DAY), device.why).then(done));
+				() => api.quarantine(device.mac, Math.min(left, 30 * DAY), codes.note(device)).then(done));
 			return done();
 		}, dialogs.failed);
 	},
@@ -170,7 +175,7 @@ return baseclass.extend({
 	unblock(device, done) {
 		return api.unblock(device.mac).then((answer) => {
 			dialogs.told(_('%s is free again.').format(called(device)), answer,
-				() => api.block(device.mac, device.why || '').then(done));
+				() => api.block(device.mac, codes.note(device) || '').then(done));
 			return done();
 		}, dialogs.failed);
 	},

@@ -1,14 +1,16 @@
 'use strict';
 'require baseclass';
 'require rpc';
+'require mqttguard.faults as faults';
 
-/* The methods of the ubus object `mqttguard`. Each gives a promise, which is rejected with the
- * daemon's own words where it refuses: they come as `{ "error": "…" }` beside the ubus status. */
+/* The methods of the ubus object `mqttguard`. Each gives a promise, which is rejected with why the
+ * daemon refuses: that comes as `{ "error": "…", "code": "…" }` beside the ubus status. */
 
 /* Of the numbers that ubus answers with, what a person can do something about. */
+const STATUS_METHOD_NOT_FOUND = 3;
 const STATUS_NOT_FOUND = 4;
 const STATUS_NO_DATA = 5;
-const STATUS_NOT_SUPPORTED = 8;
+const STATUS_TIMEOUT = 7;
 const OBJECT = 'mqttguard';
 
 /* LuCI gives the daemon's words without the status that came with them. */
@@ -31,10 +33,16 @@ function stopped() {
 function unwrap(answer) {
 	if (answer === STATUS_NOT_FOUND || answer === STATUS_NO_DATA)
 		throw stopped();
+	if (answer === STATUS_METHOD_NOT_FOUND)
+		throw failure(_('The mqttguard that is running is older than these pages. Restart it under System, Startup, or install its newest package.'));
+	if (answer === STATUS_TIMEOUT)
+		throw failure(_('mqttguard did not answer in time. See whether it was done before you try again.'));
 	if (!L.isObject(answer))
 		throw failure(_('mqttguard did not answer (ubus status %s).').format(answer));
 	if (typeof(answer.error) == 'string')
-		throw Object.assign(failure(answer.error), { status: answer.status });
+		throw Object.assign(failure(faults.of(answer)), { status: answer.status, code: answer.code });
+	if (answer.warning)
+		answer.warning = faults.unsaved(answer);
 	return answer;
 }
 
@@ -55,9 +63,6 @@ function method(name, params) {
 const cancel = method('pair', [ 'device', 'cancel' ]);
 
 return baseclass.extend({
-	/* The `status` of an error that says that something cannot be done now, or here. */
-	NOT_SUPPORTED: STATUS_NOT_SUPPORTED,
-
 	/* Protected or not, why, and how each part is. */
 	status: method('status'),
 	/* `{ devices: [...] }` */

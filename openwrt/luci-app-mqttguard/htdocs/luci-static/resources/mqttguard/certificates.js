@@ -57,12 +57,6 @@ function contents(answer, renew) {
 	];
 }
 
-/* Why they were not renewed. */
-function refusal(error) {
-	return error.status == api.NOT_SUPPORTED
-		? new Error(_('They were renewed a moment ago. Once a minute is the limit: try again in a minute.')) : error;
-}
-
 return baseclass.extend({
 	/* `answer` is that of `ca`, or has the `error` why there is none. */
 	tab(answer) {
@@ -76,7 +70,7 @@ return baseclass.extend({
 					dom.content(said, [ E('p', {}, [ _('The certificates are new. The keys are the same.') ]) ]);
 				}, (error) => {
 					dom.content(place, ask);
-					dom.content(said, [ parts.failure(refusal(error)) ]);
+					dom.content(said, [ parts.failure(error) ]);
 				}), { style: 'negative' }), ' ',
 				parts.button(_('Cancel'), () => dom.content(place, ask))
 			];

@@ -1,5 +1,6 @@
 'use strict';
 'require baseclass';
+'require mqttguard.firmware as firmware';
 'require mqttguard.words as words';
 
 /* What the daemon tells by a code and values beside its own sentence, in the language of the page. A
@@ -141,13 +142,108 @@ const LOGINS = {
 	'certificate-refused': () => _('its certificate is damaged or not for clients')
 };
 
+/* Why a device is in another state. What the owner has noted stays as it is. */
+const STATES = {
+	'note': ({ why }) => why,
+	'owner-blocked': () => _('by you'),
+	'owner-confined': () => _('by you'),
+	'owner-released': () => _('you let it go'),
+	'guessed': ({ failures }) =>
+		N_(failures, '%d failed login within a minute', '%d failed logins within a minute').format(failures),
+	'flooded': ({ seconds }) =>
+		N_(seconds, 'it sent too much in %d second of a minute', 'it sent too much in %d seconds of a minute').format(seconds),
+	'resumed': () => _('it was in quarantine when mqttguard ended'),
+	'over': () => _('the time of the quarantine is over'),
+	'pairing': () => _('you began to pair it'),
+	'owner-enrolled': () => _('you enrolled it'),
+	'paired': () => _('it is paired'),
+	'credential-revoked': () => _('its password was revoked'),
+	'configured': () => _('the settings have it so')
+};
+
+/* Why a client left the broker. */
+const DEPARTURES = {
+	'disconnect': () => _('it said goodbye'),
+	'connection-lost': () => _('the connection was lost'),
+	'keep-alive': () => _('it was silent for too long'),
+	'taken-over': () => _('it came again by another connection'),
+	'protocol-error': () => _('it broke the protocol'),
+	'limit-exceeded': () => _('it exceeded a limit'),
+	'memory-short': () => _('memory is short, and it does not read what waits for it'),
+	're-authentication': () => _('it did not prove itself again'),
+	'forgotten': () => _('its account is gone'),
+	'banned': () => _('it was cut off'),
+	'revoked': () => _('its password is not valid any more'),
+	'shutting-down': () => _('the broker stops'),
+	'expired': () => _('what it logged in with has expired')
+};
+
+/* Where in each firmware the settings go. Of those that are not here, the daemon names the path in the
+ * firmware's own words. */
+const PLACES = {
+	'tasmota': () => _('the console (or a command by HTTP)'),
+	'esphome': () => _('YAML of the node; passwords better stand in secrets.yaml'),
+	'shelly': () => _('calls, each a POST to http://DEVICE/rpc'),
+	'openbeken': () => _('an address for the browser (or Config, Configure MQTT)'),
+	'zigbee2mqtt': () => _('configuration.yaml, and the CA in data/ca.crt'),
+	'frigate': () => _('config.yml, and the CA in /config/ca.crt')
+};
+
+/* What there is to know of what is to be set on a device. */
+const SNIPPETS = {
+	'no-island': () => _('It cannot do TLS, so it needs the island, and that is off. Go back and choose "%s": it is opened for this device then.').format(_('Without TLS, on the island')),
+	'not-on-island': () => _('It may not use the island yet. Go back and choose "%s".').format(_('Without TLS, on the island')),
+	'island-is-read': () => _('On the island the password can be read by whoever listens in your LAN.'),
+	'builds-without': ({ tls }) => _('Only where what is installed on it has no TLS: that is in %s.').format(tls),
+	'pins-key': () => _('Tasmota takes no CA: it knows the router by its keys, which stay when its certificates are renewed. Fingerprints are as Tasmota 8.4 and later has them.'),
+	'no-rsa-key': () => _('The router is still making its RSA key, and most builds know no other: look here again in a minute.'),
+	'node-name': () => _('The node\'s name in ESPHome has to be the one here: it is in its topics.'),
+	'digest': () => _('If it has a password of its own, it asks for that (user admin, Digest).'),
+	'ca-before': () => _('Before that, put the router\'s CA certificate into its file mqttguard.pem (web app, Filesystem): without it the connection fails.'),
+	'data-path': () => _('/app/data is where the container has its data; elsewhere write that path.'),
+	'hub-profile': () => _('Its profile is "hub": choose that above.'),
+	'shared-announce': () => _('It announces itself in shellies/announce too, where each can speak for all: its profile does not grant it. If something goes by that, allow it on the page of the device, under "%s".').format(_('Refused topics')),
+	'inverters': () => _('Home Assistant Auto Discovery announces each inverter under its serial number, which its profile does not know: allow these topics on the page of the device, under "%s".').format(_('Refused topics')),
+	'sensors': () => _('What it announces of sensors around it goes under their addresses, which its profile does not grant: allow these topics on the page of the device, under "%s".').format(_('Refused topics')),
+	'trial': () => _('What runs on the device is not known: choose it above. This is to try the broker from a computer.')
+};
+
+/* Where frames are checked. */
+const HOOKS = {
+	'xdp': () => _('in the driver (XDP)'),
+	'xdp-generic': () => _('before the network stack (generic XDP)'),
+	'tc': () => _('at the entry of the network stack (TC)'),
+	'tcx': () => _('at the entry of the network stack (TCX)')
+};
+
+/* Why they are checked there, or nowhere. */
+const NOTES = {
+	'verifying': () => _('the kernel examines the program'),
+	'no-interface': () => _('there is no such interface'),
+	'no-ports': () => _('the bridge has no ports'),
+	'hook-refused': ({ hook, why }) => _('not %s: %s').format(said(HOOKS, hook, null, hook), why),
+	'xdp-blind': () => _('the driver (XDP) showed none of the frames'),
+	'chosen-before': () => _('as before the restart'),
+	'others-before': ({ program }) => _('another program decides before: %s').format(program),
+	'pin-removed': () => _('what keeps it in place was removed'),
+	'taken-off': ({ hook }) => _('it was taken off, %s').format(said(HOOKS, hook, null, hook)),
+	'replaced': ({ hook, program }) =>
+		_('it was replaced by another program (%s), %s').format(program, said(HOOKS, hook, null, hook))
+};
+
+function notes(list, otherwise) {
+	return Array.isArray(list) && list.length ? list.map((one) => said(NOTES, one.code, one, one.message)).join('; ') : otherwise;
+}
+
 /* How the check of frames on an interface is. */
 const ENFORCEMENT = {
 	'attached': ({ interface: on }) => _('Frames on %s are checked.').format(on),
 	'taken-over': ({ interface: on }) => _('Frames on %s are checked on, from before the restart.').format(on),
 	'detached': ({ interface: on }) => _('Frames on %s are not checked any more.').format(on),
-	'lost': ({ interface: on, detail }) => _('Somebody has ended the check of frames on %s: %s').format(on, detail),
-	'failed': ({ interface: on, detail }) => _('Frames on %s cannot be checked: %s').format(on, detail),
+	'lost': ({ interface: on, detail, notes: list }) =>
+		_('Somebody has ended the check of frames on %s: %s').format(on, notes(list, detail)),
+	'failed': ({ interface: on, detail, notes: list }) =>
+		_('Frames on %s cannot be checked: %s').format(on, notes(list, detail)),
 	'blind': ({ interface: on }) => _('Frames pass %s unseen.').format(on),
 	'recovered': ({ interface: on }) => _('Frames on %s are seen again.').format(on)
 };
@@ -208,9 +304,52 @@ return baseclass.extend({
 		return said(LOGINS, event.code, event, event.why);
 	},
 
+	/* Why a device's state changed, of its event. */
+	state(event) {
+		return said(STATES, event.code, event, event.why);
+	},
+
+	/* Why a device is in its state; null if there is nothing to say. */
+	because({ because, why }) {
+		return because ? said(STATES, because.code, because, because.message) : why;
+	},
+
+	/* What the owner has noted of a device that is cut off. */
+	note({ because, why }) {
+		return !because ? why : because.code == 'note' ? because.why : undefined;
+	},
+
+	/* Why a client left the broker, of its event. */
+	departure(event) {
+		return said(DEPARTURES, event.code, event, event.why);
+	},
+
 	/* How the check of frames on an interface is, of its event; null if that is not known. */
 	enforcement(event) {
 		return said(ENFORCEMENT, event.what, event, null);
+	},
+
+	/* Of what is to be set on a device, where that goes. */
+	snippet(one) {
+		if (!one.firmware || !Object.hasOwn(PLACES, one.firmware))
+			return one.title;
+		return (one.plain ? _('%s without TLS: %s') : _('%s with TLS: %s'))
+			.format(firmware.title(one.firmware), PLACES[one.firmware]());
+	},
+
+	/* What there is to know of it, as lines. */
+	noted({ noted, notes: lines }) {
+		return noted ? noted.map((one) => said(SNIPPETS, one.code, one, one.message)) : [].concat(lines || []);
+	},
+
+	/* Where frames are checked, by the name of the hook. */
+	hook(name) {
+		return said(HOOKS, name, null, String(name));
+	},
+
+	/* Why frames are checked where they are, of an attachment or a trouble. */
+	attached({ notes: list, why }) {
+		return notes(list, why);
 	},
 
 	/* What it is that sees devices. */

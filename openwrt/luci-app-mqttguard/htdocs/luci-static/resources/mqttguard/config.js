@@ -1,5 +1,6 @@
 'use strict';
 'require baseclass';
+'require rpc';
 'require uci';
 'require mqttguard.api as api';
 
@@ -12,13 +13,46 @@ function device(mac) {
 		.find((one) => String(one.mac).toLowerCase() == mac.toLowerCase());
 }
 
+/* The router takes back what is not confirmed within so many seconds. It is confirmed after so many
+ * milliseconds, if the router can be reached still: other changes may be put into force with ours. */
+const ROLLBACK = 10;
+const CONFIRM = 1000;
+
+/* What the router answers, as a number, if it does not do it. */
+const STATUS_NO_DATA = 5;
+const STATUS_PERMISSION_DENIED = 6;
+
+const calls = {
+	apply: rpc.declare({ object: 'uci', method: 'apply', params: [ 'timeout', 'rollback' ] }),
+	confirm: rpc.declare({ object: 'uci', method: 'confirm' })
+};
+
+function check(status) {
+	if (status === STATUS_PERMISSION_DENIED)
+		throw new Error(_('Another change of the configuration is being applied. Try again in a moment.'));
+	if (status)
+		throw new Error(_('The router did not take the change of its configuration (ubus status %s). Load this page again, and see whether there are unsaved changes.').format(status));
+}
+
+/* Puts what is staged into force. LuCI's own way is done before that is confirmed: whoever then leaves
+ * the page has it taken back unseen, and whoever changes more is refused. */
+function apply() {
+	return calls.apply(ROLLBACK, true).then((status) => {
+		/* What was staged says what the file says already. */
+		if (status === STATUS_NO_DATA)
+			return null;
+		check(status);
+		return new Promise((wake) => setTimeout(wake, CONFIRM)).then(() => calls.confirm()).then(check);
+	});
+}
+
 /* Writes what `edit` changes into the file, and has the daemon read it. The file is read anew before,
  * for another page may have changed it. Nothing is written where `edit` gives null. */
 function write(edit) {
 	uci.unload(CONFIG);
 	return uci.load(CONFIG).then(() => {
 		const back = edit();
-		return back ? uci.save().then(() => uci.apply()).then(() => api.reload())
+		return back ? uci.save().then(apply).then(() => api.reload())
 			.then((answer) => ({ answer: answer, back: back })) : null;
 	});
 }
@@ -30,6 +64,16 @@ return baseclass.extend({
 	read() {
 		uci.unload(CONFIG);
 		return uci.load(CONFIG);
+	},
+
+	/* Gives an option of the main section a value. Gives as `put`. */
+	main(option, value) {
+		const found = uci.sections(CONFIG, CONFIG)[0], name = found ? found['.name'] : uci.add(CONFIG, CONFIG, 'main');
+		const before = found ? found[option] : null;
+		if (before === value)
+			return null;
+		uci.set(CONFIG, name, option, value);
+		return () => before == null ? uci.unset(CONFIG, name, option) : uci.set(CONFIG, name, option, before);
 	},
 
 	/* The section of a device, if there is one. */
@@ -83,7 +127,8 @@ return baseclass.extend({
 		return write(edit).then((done) => {
 			if (!done || done.answer.ok !== false)
 				return;
-			const error = new Error((done.answer.errors || []).join('; '));
+			const error = new Error(_('It was not done, for the configuration has mistakes. Correct it in the settings: %s')
+				.format((done.answer.errors || []).join('; ')));
 			return write(() => {
 				done.back();
 				return () => {};

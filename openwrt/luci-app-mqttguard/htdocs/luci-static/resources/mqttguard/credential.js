@@ -2,6 +2,7 @@
 'require baseclass';
 'require dom';
 'require mqttguard.api as api';
+'require mqttguard.codes as codes';
 'require mqttguard.files as files';
 'require mqttguard.firmware as firmware';
 'require mqttguard.parts as parts';
@@ -36,10 +37,10 @@ function hold() {
 function snippets(list, isPlain, taken) {
 	const fit = isPlain ? list.filter((one) => one.plain) : list;
 	return fit.length ? fit.map((one) => E('section', { 'class': 'mqttguard-snippet' }, [
-		E('h4', {}, [ one.title ]),
-		one.text ? E('pre', { 'tabindex': 0, 'aria-label': one.title }, [ one.text ]) : '',
-		one.text ? files.copier(one.text, one.title, taken) : '',
-		one.notes.length ? E('ul', {}, one.notes.map((note) => E('li', {}, [ note ]))) : ''
+		E('h4', {}, [ codes.snippet(one) ]),
+		one.text ? E('pre', { 'tabindex': 0, 'aria-label': codes.snippet(one) }, [ one.text ]) : '',
+		one.text ? files.copier(one.text, codes.snippet(one), taken) : '',
+		codes.noted(one).length ? E('ul', {}, codes.noted(one).map((note) => E('li', {}, [ note ]))) : ''
 	])) : [ E('p', {}, [ isPlain
 		? _('Nothing is prepared for it: enter what stands above, and switch TLS off.')
 		: _('There is nothing to copy for it: the broker has no listener that it could use.') ]) ];

@@ -2,6 +2,7 @@
 'require baseclass';
 'require mqttguard.actions as actions';
 'require mqttguard.api as api';
+'require mqttguard.codes as codes';
 'require mqttguard.events as events';
 'require mqttguard.firmware as firmware';
 'require mqttguard.graph as graph';
@@ -34,6 +35,12 @@ function load(mac) {
 	]).then(([ device, history, live ]) => ({ device: device, history: history, live: live }));
 }
 
+/* How often it was refused, and why. */
+function logins({ failed, refused }) {
+	const why = (refused || []).map((one) => `${codes.login(one)} (${words.number(one.count)})`).join('; ');
+	return !failed && !why ? null : words.number(failed) + (why ? ': ' + why : '');
+}
+
 function identity(device) {
 	const credential = device.credential || {};
 	return parts.facts([
@@ -54,7 +61,7 @@ function identity(device) {
 		[ _('Weak'), credential.weak ? _('Its password is short: give it a new one.') : null ],
 		[ _('Certificates'), (credential.certificates || [])
 			.map((one) => _('%s, good until %s').format(one.serial, words.time(one.until_ms))).join('; ') ],
-		[ _('Failed logins'), device.logins && device.logins.failed ? words.number(device.logins.failed) : null ]
+		[ _('Failed logins'), logins(device.logins || {}) ]
 	]);
 }
 
@@ -105,7 +112,7 @@ const Page = baseclass.extend({
 	happened(device) {
 		const all = device.events || [];
 		const shown = this.quiet
-			? all.slice().sort((a, b) => b.seq - a.seq).map((event) => Object.assign({ times: event.count || 1 }, event))
+			? all.slice().sort((a, b) => b.seq - a.seq).map((event) => Object.assign({}, event, { times: events.often(event) }))
 			: events.latest(all, EVENTS);
 		events.show(this.parts.events, shown, (mac) => mac === device.mac ? device : null,
 			{ linked: false, refresh: this.refresh });
@@ -115,7 +122,7 @@ const Page = baseclass.extend({
 		this.device = device;
 		const { parts: nodes } = this, minute = Math.floor(Date.now() / 60000);
 		const renew = (name, data, make) => parts.renew(nodes[name], data, make);
-		renew('head', [ device.name, device.state, device.why, device.until_ms, device.username,
+		renew('head', [ device.name, device.state, device.because, device.why, device.until_ms, device.username,
 			device.credential, device.pairing && device.pairing.until_ms ], () => this.head(device));
 		this.graphs.show(history);
 		renew('identity', [ Object.assign({}, device, { events: null, frames: null, dropped: null }), minute ],
@@ -138,11 +145,12 @@ const Page = baseclass.extend({
 	},
 
 	head(device) {
+		const why = codes.because(device);
 		return [
 			E('h2', { 'name': 'content', 'tabindex': -1 }, [ device.name || device.mac ]),
 			parts.guest(),
 			E('p', { 'role': 'status' }, [
-				parts.state(device.state), device.why ? ' ' + device.why : '',
+				parts.state(device.state), why ? ` (${why})` : '',
 				device.until_ms ? ' ' + _('Until %s.').format(words.time(device.until_ms)) : '',
 				device.pairing ? ' ' + _('It can be paired until %s.').format(words.time(device.pairing.until_ms)) : ''
 			]),

@@ -56,8 +56,9 @@ return baseclass.extend({
 			E('option', { 'value': value, 'selected': value === chosen ? '' : null }, [ title ])));
 	},
 
-	/* Shows a dialog. What it gives closes it, and puts the focus back to where it was. */
-	show(title, children) {
+	/* Shows a dialog. What it gives closes it, and puts the focus back to where it was. `firm` is not
+	 * closed by a slip: what it shows would be lost. */
+	show(title, children, { firm = false } = {}) {
 		const active = document.activeElement;
 		origin = origin || { node: active, key: active && active.getAttribute('data-key') };
 		const dialog = ui.showModal([ title ], children);
@@ -80,7 +81,8 @@ return baseclass.extend({
 		dialog.onkeydown = (event) => {
 			if (event.key == 'Escape') {
 				event.stopPropagation();
-				close();
+				if (!firm)
+					close();
 			}
 			else if (event.key == 'Tab') {
 				const all = controls(dialog), first = all[0], last = all[all.length - 1];
@@ -136,6 +138,6 @@ return baseclass.extend({
 
 	/* Tells of what could not be done. */
 	failed(error) {
-		ui.addNotification(null, [ E('p', { 'role': 'alert' }, [ error.message ]) ], 'danger');
+		ui.addNotification(null, [ E('p', { 'role': 'alert' }, [ parts.reason(error) ]) ], 'danger');
 	}
 });

@@ -152,6 +152,11 @@ function choices(event, device, refresh) {
 	}).filter(Boolean);
 }
 
+/* How often a thing happened that is told once; of other events `count` is of something else. */
+function often(event) {
+	return /^(frame-|uplift)/.test(event.event) && event.count || 1;
+}
+
 function times(count) {
 	return count > 1 ? ' ' + N_(count, '(%d time)', '(%d times)').format(count) : '';
 }
@@ -167,9 +172,9 @@ return baseclass.extend({
 				const first = seen.get(matter(event));
 				const kind = kinds.get(event.event) || 0;
 				if (first)
-					first.times += event.count || 1;
+					first.times += often(event);
 				else if (kind < OF_A_KIND && kinds.set(event.event, kind + 1))
-					seen.set(matter(event), Object.assign({}, event, { times: event.count || 1 }));
+					seen.set(matter(event), Object.assign({}, event, { times: often(event) }));
 			});
 		return [ ...seen.values() ].slice(0, most);
 	},
@@ -193,6 +198,8 @@ return baseclass.extend({
 				]) ];
 		}));
 	},
+
+	often: often,
 
 	/* An empty list of events. */
 	list() {

@@ -92,9 +92,11 @@ return baseclass.extend({
 	},
 
 	/* A button. `about` tells readers of the screen what it is for, where the label alone does not;
-	 * `key` keeps the focus on it. */
+	 * `key` keeps the focus on it. While what it does is under way, as the promise of `handler` says, it
+	 * shows that and does not do it again. */
 	button(label, handler, { style = 'neutral', about = null, key = null, disabled = false } = {}) {
-		return E('button', {
+		let busy = false;
+		const button = E('button', {
 			'type': 'button',
 			'class': 'btn cbi-button cbi-button-' + style,
 			'aria-label': about ? label + ': ' + about : null,
@@ -102,9 +104,23 @@ return baseclass.extend({
 			'disabled': disabled ? '' : null,
 			'click': (event) => {
 				event.preventDefault();
-				return handler(event);
+				if (busy)
+					return;
+				const done = handler(event);
+				if (!done || typeof(done.then) != 'function')
+					return;
+				const end = () => {
+					busy = false;
+					button.classList.remove('spinning');
+					button.removeAttribute('aria-busy');
+				};
+				busy = true;
+				button.classList.add('spinning');
+				button.setAttribute('aria-busy', 'true');
+				done.finally(end);
 			}
 		}, [ label ]);
+		return button;
 	},
 
 	/* A link that looks like a button. */
@@ -160,10 +176,23 @@ return baseclass.extend({
 		return this.table([ _('Why'), _('Frames') ], rows, empty);
 	},
 
-	/* Why there is nothing to show. */
+	/* That something is under way that takes its time. */
+	waiting(text) {
+		return E('p', { 'class': 'spinning', 'role': 'status' }, [ text ]);
+	},
+
+	/* Why there is nothing to show, with a way on where there is one. */
 	failure(error) {
 		return E('div', { 'class': 'alert-message warning', 'role': 'alert' }, [
-			E('p', {}, [ error.message ])
+			E('p', {}, [ this.reason(error) ]),
+			error && error.stopped ? E('p', {}, [
+				this.link(_('System, Startup'), L.url('admin/system/startup'), { key: 'startup' })
+			]) : ''
 		]);
+	},
+
+	/* What went wrong. LuCI's own calls fail with a number now and then. */
+	reason(error) {
+		return error && error.message || _('The router did not do it (ubus status %s).').format(error);
 	}
 });

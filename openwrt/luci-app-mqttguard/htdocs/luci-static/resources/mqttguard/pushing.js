@@ -34,9 +34,11 @@ return baseclass.extend({
 		const name = answer.name || answer.mac, trouble = E('div', { 'aria-live': 'assertive' });
 		const now = parts.button(_('Send it to the device'), () => {
 			now.disabled = true;
+			dom.content(trouble, [ parts.waiting(_('Sending it to the device. That takes up to twenty seconds...')) ]);
 			return send().catch((error) => {
 				now.disabled = false;
 				dom.content(trouble, [ parts.failure(error) ]);
+				now.focus();
 			});
 		}, { style: 'positive' });
 		return E('section', { 'class': 'cbi-section' }, [

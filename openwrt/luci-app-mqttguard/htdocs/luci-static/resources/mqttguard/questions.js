@@ -1,6 +1,7 @@
 'use strict';
 'require baseclass';
 'require dom';
+'require mqttguard.codes as codes';
 'require mqttguard.firmware as firmware';
 'require mqttguard.island as island';
 'require mqttguard.parts as parts';
@@ -300,10 +301,10 @@ const Questions = baseclass.extend({
 
 	/* Shows what goes with what is chosen. */
 	update() {
-		const nodes = this.nodes, device = this.device();
+		const nodes = this.nodes, device = this.device(), why = device && codes.because(device);
 		nodes.other.hidden = nodes.device.value != OTHER;
 		parts.renew(nodes.hints, device, () => device && device.state ? [ parts.facts([
-			[ _('State'), [ parts.state(device.state), device.why ? ' ' + device.why : '' ] ],
+			[ _('State'), [ parts.state(device.state), why ? ` (${why})` : '' ] ],
 			[ _('MAC address'), device.mac ],
 			[ _('Addresses'), (device.addresses || []).join(', ') ],
 			[ _('Vendor'), device.vendor ],

@@ -51,7 +51,8 @@ function fate(event) {
 		? _('It was let through.') : _('Only watching, mqttguard let it through.');
 }
 
-function state(who, { from, to, why }) {
+function state(who, event) {
+	const { from, to } = event, why = codes.state(event);
 	switch (to) {
 	case 'quarantined':
 		return _('%s was put into quarantine: %s').format(who, why);
@@ -145,7 +146,7 @@ const SENTENCES = {
 	'connected': (who, event) => _('%s connected to the broker as "%s", from %s with MQTT %s.')
 		.format(who, event.client_id, event.address, event.protocol),
 	'disconnected': (who, event) =>
-		_('%s, client "%s", left the broker: %s').format(who, event.client_id, event.why),
+		_('%s, client "%s", left the broker: %s').format(who, event.client_id, codes.departure(event)),
 	'login-refused': (who, event) => event.username != null
 		? _('%s at %s was refused as user "%s": %s').format(who, event.address, event.username, codes.login(event))
 		: _('%s at %s was refused: %s').format(who, event.address, codes.login(event)),

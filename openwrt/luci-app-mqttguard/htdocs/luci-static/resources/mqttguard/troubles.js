@@ -1,8 +1,7 @@
 'use strict';
 'require baseclass';
-'require uci';
-'require mqttguard.api as api';
 'require mqttguard.codes as codes';
+'require mqttguard.config as config';
 'require mqttguard.dialogs as dialogs';
 'require mqttguard.parts as parts';
 
@@ -20,19 +19,12 @@ function router(label, path) {
 function enforce(refresh) {
 	dialogs.ask(_('Start to block'), [
 		E('p', {}, [ _('From now on mqttguard drops what it only told of until now: unencrypted MQTT that leaves the house, and floods. The configuration is saved and applied.') ])
-	], _('Start to block'), 'positive', () => {
-		uci.unload('mqttguard');
-		return uci.load('mqttguard').then(() => {
-			const main = uci.sections('mqttguard', 'mqttguard')[0];
-			uci.set('mqttguard', main['.name'], 'mode', 'enforce');
-			return uci.save();
-		}).then(() => uci.apply()).then(() => api.reload()).then((answer) => {
-			if (answer.ok === false)
-				throw new Error((answer.errors || []).join('; '));
-			dialogs.told(_('mqttguard blocks from now on.'), answer);
+	], _('Start to block'), 'positive', () =>
+		config.change(() => config.main('mode', 'enforce')).then(() => {
+			dialogs.told(_('mqttguard blocks from now on.'), null,
+				() => config.change(() => config.main('mode', 'monitor')).then(refresh));
 			refresh();
-		});
-	});
+		}));
 }
 
 const STORAGE = () => _('See whether the storage of the router is full or broken.');
@@ -72,8 +64,8 @@ const TROUBLES = {
 	'nftables-failing': () => ({ advice: RETRIED(), act: log }),
 	'unprotected': () => ({ advice: RETRIED(), act: log }),
 	'unclosed': () => ({ advice: RETRIED(), act: log }),
-	'not-attached': ({ interface: device, why }) => ({
-		says: _('Frames on %s are not checked: %s').format(device, why),
+	'not-attached': (trouble) => ({
+		says: _('Frames on %s are not checked: %s').format(trouble.interface, codes.attached(trouble)),
 		advice: RETRIED(),
 		act: log
 	}),

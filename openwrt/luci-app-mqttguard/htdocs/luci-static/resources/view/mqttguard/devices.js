@@ -70,11 +70,10 @@ function wanted() {
 
 return view.extend({
 	load() {
-		const hash = wanted();
-		const answer = hash && !hash.startsWith('?')
-			? device.load(hash)
+		const hash = wanted(), isOne = !!hash && !hash.startsWith('?');
+		const answer = isOne ? device.load(hash)
 			: api.devices().then(({ devices }) => ({ devices: devices || [] }));
-		return answer.catch((error) => ({ error: error }));
+		return answer.catch((error) => ({ error: error, isOne: isOne }));
 	},
 
 	render(data) {
@@ -100,7 +99,8 @@ return view.extend({
 	show(data) {
 		if (data.error) {
 			this.shown = null;
-			return parts.renew(this.content, data.error.message, () => [
+			return parts.renew(this.content, [ data.error.message, data.isOne ], () => [
+				data.isOne ? E('p', {}, [ E('a', { 'href': '#' }, [ '← ', _('All devices') ]) ]) : '',
 				E('h2', { 'name': 'content', 'tabindex': -1 }, [ _('Devices') ]), parts.failure(data.error)
 			]);
 		}

@@ -1,6 +1,5 @@
 'use strict';
 'require view';
-'require poll';
 'require dom';
 'require mqttguard.api as api';
 'require mqttguard.arrival as arrival';
@@ -15,7 +14,12 @@
  * `#MAC` the device is chosen already. */
 
 function wanted() {
-	return decodeURIComponent(location.hash.replace(/^#/, '')).toLowerCase();
+	try {
+		return decodeURIComponent(location.hash.replace(/^#/, '')).toLowerCase();
+	}
+	catch (error) {
+		return '';
+	}
 }
 
 function load() {
@@ -29,23 +33,36 @@ return view.extend({
 
 	render(data) {
 		this.content = E('div');
+		this.silence = E('div');
+		this.trouble = E('div', { 'aria-live': 'assertive' });
+		this.asked = null;
 		const page = parts.page([
 			E('link', { 'rel': 'stylesheet', 'href': L.resource('mqttguard/forms.css') }),
 			E('h2', { 'name': 'content', 'tabindex': -1 }, [ _('Enrol a device') ]),
-			this.content
+			this.silence, this.content
 		]);
-		if (data.error) {
-			dom.content(this.content, [ parts.failure(data.error) ]);
-			return page;
-		}
+		this.show(data);
+		window.addEventListener('hashchange', () => this.asked && this.asked.choose(wanted()));
+		parts.follow(() => load().then((data) => this.show(data)), 5);
+		return page;
+	},
+
+	/* What the house is now. While the daemon is silent that is told, and what was asked stays: a
+	 * password may stand below. */
+	show(data) {
+		const error = data.error;
+		/* Nor is what could not be done for that. */
+		if (!error && this.silence.firstChild)
+			dom.content(this.trouble, null);
+		parts.renew(this.silence, error && error.message, () => error ? [ parts.failure(error) ] : []);
+		if (error)
+			return;
+		if (this.asked)
+			return this.asked.renew(data);
 		this.asked = new questions.Questions(data, () => this.begin());
-		this.trouble = E('div', { 'aria-live': 'assertive' });
 		this.result = E('div', { 'id': 'mqttguard-result' });
 		dom.content(this.content, [ this.asked.node, this.trouble, E('p', {}, [ this.asked.begin() ]), this.result ]);
 		this.asked.choose(wanted());
-		window.addEventListener('hashchange', () => this.asked.choose(wanted()));
-		poll.add(() => load().then((data) => data.error || this.asked.renew(data)), 5);
-		return page;
 	},
 
 	/* Does what was chosen, and shows what comes of it. */
@@ -61,9 +78,16 @@ return view.extend({
 		asked.hold(true);
 		this.leave();
 		dom.content(this.trouble, null);
+		if (asked.step() == 'push')
+			dom.content(this.result, [ parts.waiting(_('Asking the device. That takes up to twenty seconds...')) ]);
+		else if (asked.way == 'island')
+			dom.content(this.result, [ parts.waiting(_('Opening the island...')) ]);
 		return arrival.mark(device.mac).then((since) => this[asked.way](device, profile, since)).then(
 			() => true,
-			(error) => dom.content(this.trouble, [ parts.failure(error) ])
+			(error) => {
+				dom.content(this.trouble, [ parts.failure(error) ]);
+				this.result.querySelectorAll('.spinning').forEach((one) => one.remove());
+			}
 		).then(() => asked.hold(false));
 	},
 

@@ -73,11 +73,12 @@ return view.extend({
 		]);
 	},
 
-	/* Asks and shows, unless the owner has gone on since. */
-	look() {
+	/* Asks and shows, unless the owner has gone on since; what the owner has just asked for, when paused
+	 * too. */
+	look(isWanted = !this.paused) {
 		const { typed } = this;
 		return this.ask(typed).then((answer) => {
-			if (typed === this.typed && !this.paused)
+			if (typed === this.typed && (isWanted || !this.paused))
 				this.show(answer);
 		});
 	},
@@ -87,7 +88,7 @@ return view.extend({
 		this.typed = text.trim();
 		clearTimeout(this.timer);
 		if (isFilter(this.typed) || isFilter(before) || /^[$]/.test(this.typed + before))
-			this.timer = setTimeout(() => this.look(), REST);
+			this.timer = setTimeout(() => this.look(true), REST);
 		else
 			this.show(this.answer);
 	},

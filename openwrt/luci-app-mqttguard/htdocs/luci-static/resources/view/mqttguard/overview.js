@@ -2,6 +2,7 @@
 'require view';
 'require dom';
 'require mqttguard.api as api';
+'require mqttguard.codes as codes';
 'require mqttguard.events as events';
 'require mqttguard.graph as graph';
 'require mqttguard.parts as parts';
@@ -50,13 +51,6 @@ function banner([ title, look, means ], found, refresh) {
 	]);
 }
 
-const HOOKS = {
-	'xdp': () => _('in the driver (XDP)'),
-	'xdp-generic': () => _('before the network stack (generic XDP)'),
-	'tc': () => _('at the entry of the network stack (TC)'),
-	'tcx': () => _('at the entry of the network stack (TCX)')
-};
-
 const PROOFS = {
 	'seen': () => _('Works: frames were seen'),
 	'waiting': () => _('Waits for the first frame'),
@@ -68,10 +62,13 @@ function told(table, key) {
 }
 
 function kernel(status) {
-	const kernel = status.kernel || {}, rows = (kernel.attachments || []).map((one) => [
-		one.interface, one.hook == null ? _('nowhere') : told(HOOKS, one.hook),
-		told(PROOFS, one.proof) + (one.why ? ` (${one.why})` : '')
-	]);
+	const kernel = status.kernel || {}, rows = (kernel.attachments || []).map((one) => {
+		const why = codes.attached(one);
+		return [
+			one.interface, one.hook == null ? _('nowhere') : codes.hook(one.hook),
+			told(PROOFS, one.proof) + (why ? ` (${why})` : '')
+		];
+	});
 	return parts.table([ _('Interface'), _('Where frames are checked'), _('State') ], rows,
 		_('No frame is checked.'));
 }

@@ -113,11 +113,14 @@ return view.extend({
 	},
 
 	show(data) {
-		this.data = data;
+		const again = parts.button(data.error ? _('Try again') : _('Make it anew'),
+			() => load().then((made) => this.anew(made)), { key: 'again' });
 		if (data.error) {
-			dom.content(this.content, [ E('h2', { 'name': 'content' }, [ _('Report') ]), parts.failure(data.error) ]);
+			parts.renew(this.content, data, () => [ E('h2', { 'name': 'content' }, [ _('Report') ]),
+				parts.failure(data.error), E('p', {}, [ again ]) ]);
 			return;
 		}
+		this.data = data;
 		const only = E('input', {
 			'type': 'checkbox', 'id': 'mqttguard-only-open', 'checked': this.onlyOpen ? '' : null,
 			'change': () => {
@@ -127,9 +130,10 @@ return view.extend({
 		});
 		this.items = E('div');
 		this.count = E('p', { 'role': 'status' });
-		dom.content(this.content, [
+		this.trouble = E('div', { 'aria-live': 'assertive' });
+		parts.renew(this.content, data, () => [
 			E('h2', { 'name': 'content' }, [ _('Security report of this house') ]),
-			E('p', {}, [ _('Made %s by mqttguard %s.').format(new Date(data.made_ms).toLocaleString(), data.version) ]
+			E('p', { 'role': 'status' }, [ _('Made %s by mqttguard %s.').format(new Date(data.made_ms).toLocaleString(), data.version) ]
 				.concat((data.notes || []).map((note) => ' ' + say(note)))),
 			this.summary(),
 			this.acts(),
@@ -139,12 +143,20 @@ return view.extend({
 				parts.button(_('Unfold all'), () => this.fold(true)),
 				parts.button(_('Fold all'), () => this.fold(false)),
 				parts.button(_('Print'), () => window.print()),
-				parts.button(_('Make it anew'), () => load().then((again) => this.show(again))),
+				again,
 				this.count
 			]),
+			this.trouble,
 			this.items
 		]);
 		this.list();
+	},
+
+	/* Shows another. One that could not be made leaves the one that is there. */
+	anew(made) {
+		if (!made.error || !this.data)
+			return this.show(made);
+		dom.content(this.trouble, [ parts.failure(made.error) ]);
 	},
 
 	/* How many items of each standard are how. */

@@ -2,6 +2,7 @@
 'require baseclass';
 'require mqttguard.api as api';
 'require mqttguard.parts as parts';
+'require mqttguard.troubles as troubles';
 'require mqttguard.words as words';
 
 /* mqttguard on LuCI's status page. */
@@ -21,7 +22,7 @@ return baseclass.extend({
 		return parts.page([
 			parts.facts([
 				[ _('Protected'), status.protected ? _('Yes') : _('No') ],
-				[ _('Why'), (status.why || []).join('; ') ],
+				[ _('Why'), troubles.of(status).map((one) => one.says).join(' ') ],
 				[ _('Unencrypted MQTT blocked (frames)'), words.number(words.plaintext(status.dropped)) ],
 				[ _('Devices that wait for you'), words.number(devices.new) ],
 				[ _('Quarantined or blocked'), words.number(troubled) ]
