@@ -191,8 +191,8 @@ const PLACES = {
 
 /* What there is to know of what is to be set on a device. */
 const SNIPPETS = {
-	'no-island': () => _('It cannot do TLS, so it needs the island, and that is off. Go back and choose "%s": it is opened for this device then.').format(_('Without TLS, on the island')),
-	'not-on-island': () => _('It may not use the island yet. Go back and choose "%s".').format(_('Without TLS, on the island')),
+	'no-island': () => _('Without TLS it needs the island, and that is off. Choose "%s" on the page Enrol: it is opened for this device then.').format(_('Without TLS, on the island')),
+	'not-on-island': () => _('It may not use the island yet. Choose "%s" on the page Enrol.').format(_('Without TLS, on the island')),
 	'island-is-read': () => _('On the island the password can be read by whoever listens in your LAN.'),
 	'builds-without': ({ tls }) => _('Only where what is installed on it has no TLS: that is in %s.').format(tls),
 	'pins-key': () => _('Tasmota takes no CA: it knows the router by its keys, which stay when its certificates are renewed. Fingerprints are as Tasmota 8.4 and later has them.'),
@@ -339,7 +339,9 @@ return baseclass.extend({
 
 	/* What there is to know of it, as lines. */
 	noted({ noted, notes: lines }) {
-		return noted ? noted.map((one) => said(SNIPPETS, one.code, one, one.message)) : [].concat(lines || []);
+		/* Where it is opened, the device is let on it. */
+		const isOff = Array.isArray(noted) && noted.some((one) => one.code == 'no-island');
+		return noted ? noted.filter((one) => !isOff || one.code != 'not-on-island').map((one) => said(SNIPPETS, one.code, one, one.message)) : [].concat(lines || []);
 	},
 
 	/* Where frames are checked, by the name of the hook. */
