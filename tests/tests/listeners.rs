@@ -15,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use mqttguard_lab::{Credential, Device, Guard, address, until};
-use mqttguard_tests::house::{PATIENCE, enrol, guarded};
+use mqttguard_tests::house::{IN_VAIN, PATIENCE, enrol, guarded};
 use serde_json::{Value, json};
 
 const SMALL_PORT: u16 = 8885;
@@ -177,6 +177,8 @@ fn listeners_for_all_kinds_of_clients_come_with_a_reload() {
     assert!(output.status.success(), "{output:?}");
     clients.revoke("R\t400101000000Z\t260101000000Z\t07\tunknown\t/CN=lamp\n");
     reload(&guard);
+    // Of each client there is an event a second at most, and the page was one.
+    thread::sleep(IN_VAIN * 2);
     let output = publish(lamp, &credential, &clients);
     assert!(!output.status.success(), "{output:?}");
     let event = guard
