@@ -13,6 +13,7 @@ pub mod bpf;
 pub mod bridge;
 pub mod bus;
 pub mod conformance;
+pub mod ender;
 pub mod firmware;
 pub mod frames;
 pub mod generate;

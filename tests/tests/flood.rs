@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use mqttguard_lab::packet::UDP;
 use mqttguard_lab::traffic::{flood, open_connections, web_request};
 use mqttguard_lab::{Guard, Lab, until};
+use mqttguard_tests::ender::Ender;
 use mqttguard_tests::house::{IN_VAIN, PATIENCE, cloud, enrol, guarded_with, kernel_limit, router};
 use serde_json::{Value, json};
 
@@ -77,6 +78,7 @@ fn another_device_passes_untouched_meanwhile() {
     web_request(lamp, cloud(80)).unwrap();
     let stop = AtomicBool::new(false);
     let sent = thread::scope(|scope| {
+        let ender = Ender(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 flood(lab.device(0), cloud(9), 20_000, 64, TIME / 8).unwrap();
@@ -84,7 +86,7 @@ fn another_device_passes_untouched_meanwhile() {
         });
         let sent = flood(lamp, cloud(9), 100, 64, TIME / 2).unwrap();
         let page = web_request(lamp, cloud(80));
-        stop.store(true, Ordering::Relaxed);
+        ender.end();
         page.unwrap();
         sent
     });

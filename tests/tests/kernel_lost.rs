@@ -9,7 +9,7 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use mqttguard_common::{LAYOUT_VERSION, Reason};
 use mqttguard_lab::{PATIENCE, until};
 use mqttguard_tests::attach::{Lab, Place, from_blocked, plaintext};
 use mqttguard_tests::bpf::{Hook, Nop, force_detach};
+use mqttguard_tests::ender::Ender;
 
 /// What the kernel does not announce is noticed after so long at most, and what follows is done.
 const NOTICED: Duration = Duration::from_secs(4);
@@ -150,12 +151,13 @@ fn a_program_in_front_that_hides_frames_is_found_out() {
     let link = lab.attach(other.program(), "lan1", Place::FirstTcx);
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let ender = Ender(&stop);
         scope.spawn(|| lab.flood("dev1", &plaintext(), Duration::from_millis(20), &stop));
         let line = process.expect_within("lan1 blind", Duration::from_secs(40));
         let found = process.wait_attachment("lan1", "tcx Blind", SECOND);
         drop(link);
         let again = process.expect_within("lan1 recovered", Duration::from_secs(10));
-        stop.store(true, Ordering::Relaxed);
+        ender.end();
         assert!(line.contains("'somebody_else'"), "{line}");
         assert!(found.contains("'somebody_else' runs before"), "{found}");
         assert_eq!(again, "lan1 recovered it sees what arrives");
@@ -236,6 +238,7 @@ fn tables_of_another_layout_give_way_without_a_gap() {
     let leaked = lab.listen("dev2");
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        let ender = Ender(&stop);
         let flood = scope.spawn(|| {
             let pause = Duration::from_micros(100);
             lab.flood("dev1", &plaintext(), pause, &stop)
@@ -249,7 +252,7 @@ fn tables_of_another_layout_give_way_without_a_gap() {
         let line = second.expect("lan1 taken-over xdp");
         second.expect("ready, 1 known");
         let counts = until(PATIENCE, || second.counted(Reason::PlaintextPort) >= 100);
-        stop.store(true, Ordering::Relaxed);
+        ender.end();
         let sent = flood.join().unwrap();
         let told = format!(
             "the tables of layout {} do not fit layout {LAYOUT_VERSION}",

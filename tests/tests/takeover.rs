@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use mqttguard_lab::packet::{PSH_ACK, TCP, UDP};
 use mqttguard_lab::traffic::{flood, plaintext_connect};
 use mqttguard_lab::{Guard, ODD_MQTT_PORT, until};
+use mqttguard_tests::ender::Ender;
 use mqttguard_tests::house::{
     IN_VAIN, PATIENCE, assert_nothing_leaked, cloud, enrol, guarded, guarded_with, kernel_limit,
     syn,
@@ -30,6 +31,7 @@ fn not_one_plaintext_frame_passes(end: impl FnOnce(&mut Guard)) {
     let frame = frame.bytes();
     let stop = AtomicBool::new(false);
     let sent = thread::scope(|scope| {
+        let ender = Ender(&stop);
         let sender = scope.spawn(|| {
             let mut sent = 0;
             while !stop.load(Ordering::Relaxed) {
@@ -45,7 +47,7 @@ fn not_one_plaintext_frame_passes(end: impl FnOnce(&mut Guard)) {
         guard.start_again().unwrap();
         let taken_over = lab.wait_protected(&mut guard);
         sleep(Duration::from_millis(200));
-        stop.store(true, Ordering::Relaxed);
+        ender.end();
         taken_over.unwrap();
         sender.join().unwrap()
     });
