@@ -1,5 +1,7 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::registry::UnixMs;
 
 /// The wall clock. A clock before 1970 reads 0.
@@ -7,6 +9,13 @@ pub(super) fn unix_ms() -> UnixMs {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, millis)
+}
+
+/// Since the machine was booted, sleep included: no minute is long or short because the clock was
+/// set.
+pub(super) fn uptime() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or_default())
 }
 
 /// Milliseconds, as times are told.

@@ -7,11 +7,9 @@ use mqttguard_common::Mac;
 
 use super::clock::unix_ms;
 use super::policing::instruct;
+use super::saving::SAVE_DELAY_MS;
 use super::wiring::Daemon;
-use crate::registry::{Effects, Save, UnixMs, store};
-
-/// How long changes that can wait for the disk do: flash wears.
-const SAVE_DELAY_MS: u64 = 60_000;
+use crate::registry::{Effects, Save};
 
 impl Daemon {
     /// Carries out what the registry's changes ask for.
@@ -69,29 +67,6 @@ impl Daemon {
         }
         if withdrawn {
             self.settle();
-        }
-    }
-
-    /// Saves what has waited long enough, or was noted by a clock that has been set back since.
-    pub(super) fn save_if_due(&mut self, now: UnixMs) {
-        let is_due = |due| now >= due || due > now + SAVE_DELAY_MS;
-        if self.save_due.is_some_and(is_due) {
-            self.save();
-        }
-    }
-
-    /// Writes the registry to disk.
-    pub(super) fn save(&mut self) {
-        self.save_due = None;
-        if self.unreadable.is_some() {
-            self.unsaved.clone_from(&self.unreadable);
-            return;
-        }
-        let saved = store::save(&self.configuration.settings.main.data_dir, &self.registry);
-        self.unsaved = saved.err().map(|error| error.to_string());
-        if let Some(error) = &self.unsaved {
-            log::error!("{error}");
-            self.save_due = Some(unix_ms().saturating_add(SAVE_DELAY_MS));
         }
     }
 }

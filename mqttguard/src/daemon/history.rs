@@ -1,26 +1,16 @@
 //! Keeps the history, and answers `history`.
 
-use std::time::Duration;
-
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value};
 
 use super::answers::{Answer, never_seen};
 use super::arguments::{Args, text};
-use super::clock::{millis, unix_ms};
+use super::clock::{millis, unix_ms, uptime};
 use super::report;
 use super::wiring::Daemon;
 use crate::broker::BrokerStats;
 use crate::config::Bindings;
 use crate::history::{BrokerCounters, STEP_S, Series};
 use crate::json::json;
-
-/// Since the machine was booted, sleep included: no minute is long or short because the clock was
-/// set.
-pub(super) fn uptime() -> Duration {
-    let time = clock_gettime(ClockId::Boottime);
-    Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or_default())
-}
 
 impl Daemon {
     /// Once a second: ends the running minute if it is over.

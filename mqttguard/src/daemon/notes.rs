@@ -3,14 +3,13 @@
 use std::time::Instant;
 
 use super::clock::unix_ms;
-use super::wiring::Daemon;
 use crate::config::Settings;
 use crate::registry::{Registry, notes};
 
 /// The notes on disk.
 #[derive(Debug)]
 pub(super) struct NotesKeeper {
-    pace: Pace,
+    pub(super) pace: Pace,
     /// Why they could not be written the last time, if so.
     pub(super) unsaved: Option<String>,
     /// Why those of an earlier run could not be read, if so.
@@ -19,15 +18,15 @@ pub(super) struct NotesKeeper {
 
 /// When they are to be written.
 #[derive(Debug)]
-struct Pace {
-    written: Instant,
-    is_learning: bool,
+pub(super) struct Pace {
+    pub(super) written: Instant,
+    pub(super) is_learning: bool,
 }
 
 impl Pace {
     /// Whether it is time, once a second: now and then while a device learns, and when the last one has
     /// learnt.
-    fn is_due(&mut self, now: Instant, is_learning: bool) -> bool {
+    pub(super) fn is_due(&mut self, now: Instant, is_learning: bool) -> bool {
         let was_learning = std::mem::replace(&mut self.is_learning, is_learning);
         match is_learning {
             true => now.saturating_duration_since(self.written) >= notes::SAVE_EVERY,
@@ -64,43 +63,6 @@ impl NotesKeeper {
             },
             unsaved: None,
             lost: None,
-        }
-    }
-}
-
-impl Daemon {
-    /// Once a second.
-    pub(super) fn follow_notes(&mut self) {
-        let is_learning = self.registry.is_learning(unix_ms());
-        if self.notes.pace.is_due(Instant::now(), is_learning) {
-            self.save_notes();
-        }
-    }
-
-    /// Writes what would be lost with the daemon: the time until it is there again is a gap from now on.
-    pub(super) fn save_notes_at_stop(&mut self) {
-        if self.notes.pace.is_learning {
-            self.save_notes();
-        }
-    }
-
-    /// Writes what is noted.
-    pub(super) fn save_notes(&mut self) {
-        let now = unix_ms();
-        self.notes.pace = Pace {
-            written: Instant::now(),
-            is_learning: self.registry.is_learning(now),
-        };
-        // Without the registry these would be the notes of nobody.
-        if self.unreadable.is_some() {
-            self.notes.unsaved.clone_from(&self.unreadable);
-            return;
-        }
-        let dir = &self.configuration.settings.main.data_dir;
-        let saved = notes::save(dir, &self.registry, now);
-        self.notes.unsaved = saved.err().map(|error| error.to_string());
-        if let Some(error) = &self.notes.unsaved {
-            log::error!("{error}");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Pushes: what may be pushed where, the credential for it, and what the owner is told. Each runs on a
 //! thread of its own, which asks main for the credential and hands over how it went.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
@@ -382,9 +381,6 @@ fn step(step: &Step) -> Value {
     }
     out
 }
-
-/// Pushes that are under way.
-pub(super) type Pushes = BTreeSet<Mac>;
 
 #[cfg(test)]
 mod tests {

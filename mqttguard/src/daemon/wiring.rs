@@ -1,24 +1,22 @@
 //! The parts of the daemon and what passes between them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use mqttguard_common::Mac;
 
-use super::clock::{ClockWatch, unix_ms};
+use super::clock::{ClockWatch, unix_ms, uptime};
 use super::configuration::Configuration;
 use super::guard::Guard;
-use super::history::uptime;
 use super::mud::Descriptions;
 use super::notes::NotesKeeper;
 use super::policing::{adopt, instruct};
-use super::pushing::Pushes;
+use super::proxy::Uplifting;
 use super::repeats::Repeats;
 use super::serving::Broker;
 use super::signatures::METHODS;
-use super::uplifting::Uplifting;
 use super::{DaemonOptions, Input, outlet};
 use crate::config::{ConfigError, Settings};
 use crate::discovery::{self, Discovery, DiscoveryConfig, NetworkWatch, Source};
@@ -38,7 +36,8 @@ pub(super) struct Daemon {
     /// The broker and its certificates, or why there is none.
     pub(super) broker: Result<Broker, String>,
     pub(super) uplifting: Uplifting,
-    pub(super) pushes: Pushes,
+    /// Devices that are being set up.
+    pub(super) pushes: BTreeSet<Mac>,
     pub(super) descriptions: Descriptions,
     pub(super) notes: NotesKeeper,
     pub(super) sources: BTreeMap<Source, (bool, String)>,
@@ -164,7 +163,7 @@ impl Daemon {
             guard,
             broker,
             uplifting: Uplifting::default(),
-            pushes: Pushes::default(),
+            pushes: BTreeSet::new(),
             descriptions,
             notes,
             sources: BTreeMap::new(),
@@ -273,15 +272,6 @@ impl Daemon {
         if let Ok(broker) = self.broker {
             broker.handle.stop();
         }
-    }
-
-    /// Writes what has waited for the disk.
-    fn write_all(&mut self) {
-        if self.save_due.is_some() {
-            self.save();
-        }
-        self.save_descriptions();
-        self.save_notes_at_stop();
     }
 }
 
