@@ -8,9 +8,7 @@ use mqttguard_lab::packet::{Frame, PSH_ACK, ROUTER_MAC, TCP, UDP};
 use mqttguard_lab::traffic::{
     CONNECT, ask_name, flood, open_connections, plaintext_connect, say, web_request,
 };
-use mqttguard_lab::{Lab, ODD_MQTT_PORT, PLAIN_MQTT_PORT, Witness, address};
-
-const LIMIT: Duration = Duration::from_secs(2);
+use mqttguard_lab::{Lab, ODD_MQTT_PORT, PATIENCE, PLAIN_MQTT_PORT, Witness, address};
 
 fn cloud(port: u16) -> SocketAddr {
     (address::CLOUD, port).into()
@@ -49,7 +47,7 @@ fn traffic_flows_from_devices_to_the_cloud() {
         web_request(lamp, to).unwrap();
     }
     for to in [cloud(443), cloud6(443), cloud(8883), cloud6(8883)] {
-        assert_eq!(say(lamp, to, b"hello", LIMIT).unwrap(), b"hello");
+        assert_eq!(say(lamp, to, b"hello", PATIENCE).unwrap(), b"hello");
     }
     for to in [cloud(53), cloud6(53)] {
         ask_name(lamp, to).unwrap();
@@ -66,7 +64,7 @@ fn the_cloud_speaks_plaintext_mqtt_and_the_witness_sees_it() {
     for port in [PLAIN_MQTT_PORT, ODD_MQTT_PORT] {
         for to in [cloud(port), cloud6(port)] {
             let before = lab.cloud.witness().plaintext().unwrap().len();
-            let answer = plaintext_connect(lamp, to, LIMIT).unwrap();
+            let answer = plaintext_connect(lamp, to, PATIENCE).unwrap();
             assert_eq!(answer, b"\x20\x02\x00\x00", "CONNACK from {to}");
             assert!(
                 lab.cloud.witness().plaintext().unwrap().len() > before,
@@ -154,7 +152,7 @@ fn floods_keep_their_rate_and_are_counted() {
         lab.cloud.witness().tally(source, UDP, 9).unwrap().frames,
         sent
     );
-    assert_eq!(open_connections(lamp, cloud(80), 20, LIMIT).unwrap(), 20);
+    assert_eq!(open_connections(lamp, cloud(80), 20, PATIENCE).unwrap(), 20);
 }
 
 #[test]
