@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use mqttguard_lab::{Credential, Device, Guard, Subscription, address, until};
 use mqttguard_tests::firmware::{Mqtt, OpenBeken, Served, Shelly, Tasmota};
-use mqttguard_tests::house::guarded_with;
+use mqttguard_tests::house::{IN_VAIN, guarded_with};
 use mqttguard_tests::luci::{Luci, check, check_with};
 use serde_json::{Value, json};
 
@@ -53,6 +53,8 @@ fn connect(
     match order.get("stays").and_then(Value::as_bool) {
         Some(true) => stays.push(client.subscribe(text("filter")?, 100)?),
         _ => {
+            // Long enough to be refused, and no longer: other orders wait.
+            let client = client.limit(IN_VAIN * 5);
             if client.publish("a", "b", 1)?.succeeded() {
                 bail!("{name} got in as {username}");
             }
