@@ -51,13 +51,13 @@ export const checks = {
 		assert.equal(await part(t).getByRole('textbox').count(), 0);
 	},
 
-	async 'an address is typed, and what the daemon says of it is shown as it is'(t) {
+	async 'an address is typed, and what is wrong with it is said'(t) {
 		await open(t, 'quiet');
 		const typed = part(t).getByLabel('Another address');
 		const fetch = part(t).getByRole('button', { name: 'Fetch from there' });
 		await typed.fill('http://maker.example/typed.json');
 		await fetch.click();
-		await part(t).getByText("url: found 'http://maker.example/typed.json', expected one such as https://maker.example/lamp.json").waitFor();
+		await part(t).getByText('"http://maker.example/typed.json" is no address of a description. It looks like https://maker.example/lamp.json.').waitFor();
 		await typed.fill('https://nowhere.maker.example/typed.json');
 		await typed.press('Enter');
 		await part(t).getByText('the name nowhere.maker.example cannot be looked up', { exact: false }).waitFor(PATIENT);
