@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mqttguard_lab::{Guard, Lab, until};
-use mqttguard_tests::house::{PATIENCE, enrol, guarded, guarded_with};
+use mqttguard_tests::house::{IN_VAIN, PATIENCE, enrol, guarded, guarded_with};
 use serde_json::{Value, json};
 
 fn journal(guard: &Guard) -> Value {
@@ -136,7 +136,8 @@ fn a_registry_that_cannot_be_read_costs_nobody_a_session() {
     guard.start_again().unwrap();
     let answers = || guard.ubus("status", &json!({})).is_ok();
     assert!(until(PATIENCE, answers));
-    assert!(!client().publish("lamp/2", "two", 1).unwrap().succeeded());
+    let in_vain = client().limit(IN_VAIN * 5).publish("lamp/2", "two", 1);
+    assert!(!in_vain.unwrap().succeeded());
     guard.kill().unwrap();
     std::fs::write(&file, stored).unwrap();
     back(&lab, &mut guard);
