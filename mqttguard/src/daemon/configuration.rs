@@ -1,12 +1,11 @@
 //! Which configuration is in force, and what became of the last one that was tried.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::{self, ConfigError, Settings};
+use crate::kept;
 use crate::registry::UnixMs;
 
 /// Where the configuration is, and what came of reading it.
@@ -97,29 +96,11 @@ impl Configuration {
 
     /// Keeps what was read, unless it is kept already: flash wears.
     fn keep(&self, text: &str) {
-        let write = || -> io::Result<()> {
-            if fs::read_to_string(&self.last_good).is_ok_and(|known| known == text) {
-                return Ok(());
-            }
-            if let Some(dir) = self.last_good.parent() {
-                fs::create_dir_all(dir)?;
-            }
-            let new = self.last_good.with_extension("new");
-            match fs::remove_file(&new) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            // The owner may have taken others the right to read the file this is a copy of.
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&new)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(new, &self.last_good)
-        };
-        if let Err(error) = write() {
+        if fs::read_to_string(&self.last_good).is_ok_and(|known| known == text) {
+            return;
+        }
+        // Of root alone: the owner may have taken others the right to read the file this is a copy of.
+        if let Err(error) = kept::replace(&self.last_good, text.as_bytes()) {
             log::warn!("{}: {error}", self.last_good.display());
         }
     }
